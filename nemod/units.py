@@ -1,0 +1,16 @@
+"""Conversions between the units that people read and those that arithmetic uses."""
+
+import math
+
+SILENCE_DB = -120.0
+"""[dBFS] What a level of zero is shown as."""
+
+
+def db_to_amplitude(db: float) -> float:
+    """Return the amplitude ratio of a level in dB; minus infinity is 0."""
+    return 0.0 if db == -math.inf else 10.0 ** (db / 20.0)
+
+
+def amplitude_to_db(amplitude: float) -> float:
+    """Return the level in dB of an amplitude ratio, not below `SILENCE_DB`."""
+    return max(SILENCE_DB, 20.0 * math.log10(amplitude)) if amplitude > 0.0 else SILENCE_DB
