@@ -1,35 +1,68 @@
-"""What every test relies on: strict jax, and where the shared test data is."""
+"""What every test relies on: strict jax, a home of its own, and the parts of the system."""
 
+import ctypes.util
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
 import jax
 
-jax.config.update("jax_numpy_dtype_promotion", "strict")
-jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")  # type: ignore[no-untyped-call]
+jax.config.update("jax_numpy_rank_promotion", "raise")  # type: ignore[no-untyped-call]
 
 ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data"
+
+PARTS: dict[str, tuple[Callable[[], object], str]] = {
+    "jack": (
+        lambda: shutil.which("jackd") and ctypes.util.find_library("jack"),
+        "jackd is missing (Debian: jackd2)",
+    ),
+    "portaudio": (
+        lambda: ctypes.util.find_library("portaudio"),
+        "PortAudio is missing (Debian: libportaudio2)",
+    ),
+    "liblo": (lambda: shutil.which("oscsend"), "oscsend is missing (Debian: liblo-tools)"),
+}
+
+
+def lacks(reason: str) -> None:
+    """Skip for want of a part; where all parts are promised, fail."""
+    if os.environ.get("NEMOD_REQUIRE_PARTS"):
+        pytest.fail(f"{reason}, although NEMOD_REQUIRE_PARTS is set")
+    pytest.skip(reason)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a part of the system that is not there, by the part's name."""
+    for marker, (found, reason) in PARTS.items():
+        if item.get_closest_marker(marker) and not found():
+            lacks(reason)
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of recordings, released models and reference outputs; the test skips without it."""
-    folder = Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data"
-    if not folder.is_dir():
-        pytest.skip("shared data absent: tests against released models and recordings need it")
-    return folder
+    if not SHARED.is_dir():
+        pytest.skip("the shared data (recordings, released models, reference outputs) is absent")
+    return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compiled programs of the tests stay with the tests, and one compilation serves all."""
+    os.environ["NEMOD_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's configuration, state or library."""
     home = tmp_path_factory.mktemp("home")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
-    yield
+    for name in ("CONFIG", "STATE", "DATA"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))

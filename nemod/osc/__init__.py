@@ -1,0 +1,1 @@
+"""OSC: from datagrams to settings and back, and who may send them."""

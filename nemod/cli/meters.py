@@ -1,0 +1,75 @@
+"""The terminal while the daemon plays: meters, load, and the address for the phone."""
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from nemod.app import Daemon
+
+FLOOR_DB = -60.0
+BAR_CELLS = 30
+REFRESH_S = 0.1
+PLAIN_REFRESH_S = 5.0
+"""[s] Where standard output is a file or a journal, a line now and then is enough."""
+
+
+def bar(level_db: float) -> str:
+    """Return a meter of `BAR_CELLS` cells from -60 to 0 dBFS."""
+    share = min(max((level_db - FLOOR_DB) / -FLOOR_DB, 0.0), 1.0)
+    filled = round(share * BAR_CELLS)
+    return "█" * filled + "·" * (BAR_CELLS - filled)
+
+
+def line(daemon: "Daemon") -> str:
+    """Return the state of the daemon in one line."""
+    status, meters = daemon.status(), daemon.meters()
+    return (
+        f"{status['state']} · {daemon.model_name or '(no model yet)'} · "
+        f"in {meters['in']:+6.1f} dB · out {meters['out']:+6.1f} dB · "
+        f"load {status['load']:.1%} (peak {status['load_peak']:.1%}) · xruns {status['xruns']}"
+    )
+
+
+def panel(daemon: "Daemon", host: str) -> Text:
+    """Return the meters as a few lines."""
+    status, meters = daemon.status(), daemon.meters()
+    device = daemon.device
+    where = f"{device.device}, {device.rate_hz} Hz, {device.block_frames} frames" if device else "…"
+    text = Text()
+    text.append(f"nemod {status['state']}", style="bold")
+    text.append(f"   {daemon.model_name or '(no model yet)'}   on {where}\n")
+    for name in ("in", "out"):
+        level = float(meters[name])
+        style = "red" if level > -1.0 else "green"
+        text.append(f"{name:>4} ")
+        text.append(bar(level), style=style)
+        text.append(f" {level:+6.1f} dBFS\n")
+    text.append(
+        f"load {status['load']:.1%} (peak {status['load_peak']:.1%})   xruns {status['xruns']}   "
+        f"limited {meters['clip']}\n"
+    )
+    text.append(f"OSC  udp://{host}:{daemon.osc_port}   try /nemo/gain 0.7   Ctrl-C ends\n")
+    return text
+
+
+async def show_meters(daemon: "Daemon", host: str) -> None:
+    """Show the meters until cancelled."""
+    console = Console()
+    if not sys.stdout.isatty():
+        told = False
+        while True:
+            await asyncio.sleep(PLAIN_REFRESH_S if told else REFRESH_S)
+            if daemon.model_name:
+                if not told:
+                    print(f"OSC udp://{host}:{daemon.osc_port}", flush=True)  # noqa: T201
+                    told = True
+                print(line(daemon), flush=True)  # noqa: T201
+    with Live(console=console, refresh_per_second=1.0 / REFRESH_S, transient=True) as live:
+        while True:
+            live.update(panel(daemon, host))
+            await asyncio.sleep(REFRESH_S)

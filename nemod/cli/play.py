@@ -1,0 +1,137 @@
+"""`nemod` without a command: the daemon."""
+
+import argparse
+import asyncio
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import setproctitle
+
+from nemod.app import Daemon, first_model
+from nemod.cli.meters import show_meters
+from nemod.cli.options import (
+    add_library,
+    channels,
+    configuration,
+    parser,
+    seconds,
+    whole_or_text,
+)
+from nemod.config import LOG_LEVELS, Config, default_path
+from nemod.errors import AudioError
+from nemod.library import Library
+from nemod.log import configure
+from nemod.recorder import Recorder
+
+EPILOG = """\
+commands:
+  nemod devices              sound cards, by the names that --device takes
+  nemod models               the models of the library
+  nemod check FILE...        what a model or configuration file holds, or what is wrong with it
+  nemod render IN.wav OUT.wav --model FILE    the same rig over a recording
+  nemod bench                what a block costs on this machine
+  (nemod COMMAND --help tells more)
+
+Without arguments the demo device plays a guitar phrase of its own through the first model.
+"""
+
+_PATHS = {
+    "device": "audio.device",
+    "input": "audio.input",
+    "output": "audio.output",
+    "rate": "audio.rate",
+    "block": "audio.block",
+    "model": "model",
+    "port": "osc.port",
+    "local": "osc.local",
+    "allow": "osc.allow",
+    "log_level": "log.level",
+    "log_json": "log.json",
+}
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    made = parser(
+        "nemod",
+        "A neural guitar rig without a screen: plays models of amps and pedals, steered over OSC.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "--device", metavar="NAME", help="a device's name or part of it, 'demo' or 'null' [demo]"
+    )
+    made.add_argument("--input", type=whole_or_text, metavar="N", help="input channel [1]")
+    made.add_argument(
+        "--output", type=channels, metavar="N|N,M", help="output channels [the first two]"
+    )
+    made.add_argument("--rate", type=whole_or_text, metavar="HZ", help="sample rate [the device's]")
+    made.add_argument(
+        "--block", type=whole_or_text, metavar="FRAMES", help="frames a block, 32 to 1024 [64]"
+    )
+    made.add_argument(
+        "--model", metavar="NAME|FILE", help="the first model [the first of the library]"
+    )
+    add_library(made)
+    made.add_argument("--port", type=whole_or_text, metavar="PORT", help="OSC port, UDP [9000]")
+    made.add_argument("--local", action="store_true", default=None, help="serve this machine only")
+    made.add_argument(
+        "--allow",
+        action="append",
+        metavar="NET",
+        help="serve this network too, as 10.8.0.0/24; may be given several times",
+    )
+    made.add_argument(
+        "--record", type=Path, metavar="FILE", help="write what is heard to a WAV file"
+    )
+    made.add_argument(
+        "--seconds", type=seconds, metavar="S", help="end S seconds after the first sound"
+    )
+    made.add_argument("--log-level", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} [info]")
+    made.add_argument(
+        "--log-json", action="store_true", default=None, help="log lines as JSON objects"
+    )
+    made.description = f"{made.description} Configuration: {default_path()}"
+    return made.parse_args(argv)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the daemon until it is told to stop. Raises: NemodError when it cannot begin."""
+    arguments = _arguments(argv)
+    config = configuration(arguments, _PATHS)
+    _only_linux()
+    setproctitle.setproctitle("nemod")
+    configure(config.log)
+    files = [Path(config.model)] if config.model and Path(config.model).is_file() else []
+    library = Library(config.library, files=files)
+    recorder = Recorder(arguments.record, arguments.seconds) if arguments.record else None
+    asyncio.run(_play(config, library, recorder, arguments.seconds))
+    if recorder is not None:
+        print(f"{recorder.path}: {recorder.frames} frames", file=sys.stderr)  # noqa: T201
+    return 0
+
+
+async def _play(
+    config: Config, library: Library, recorder: Recorder | None, length_s: float | None
+) -> None:
+    daemon = Daemon(config, library, recorder=recorder)
+    meters = asyncio.create_task(show_meters(daemon, _addresses(config)))
+    try:
+        await daemon.run(first_model(config, library), seconds=length_s)
+    finally:
+        meters.cancel()
+        await asyncio.gather(meters, return_exceptions=True)
+
+
+def _addresses(config: Config) -> str:
+    """Return the host name that a phone is to be given."""
+    return "localhost" if config.osc.local else socket.gethostname()
+
+
+def _only_linux() -> None:
+    if sys.platform != "linux":
+        raise AudioError(
+            f"the daemon is made for Linux; this is {sys.platform}. 'nemod render', 'nemod check' "
+            "and 'nemod models' work here too"
+        )

@@ -1,0 +1,252 @@
+"""The configuration: YAML into frozen dataclasses, with every problem reported at once.
+
+The file is `$XDG_CONFIG_HOME/nemod/config.yaml` (`~/.config/nemod/config.yaml`) unless `--config`
+names another; it may be absent. What the command line says wins over the file.
+"""
+
+import dataclasses
+import ipaddress
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nemod.errors import ConfigError, did_you_mean
+
+MIN_BLOCK_FRAMES, MAX_BLOCK_FRAMES = 32, 1024
+MIN_RATE_HZ, MAX_RATE_HZ = 44_100, 96_000
+LOG_LEVELS = ("debug", "info", "warning", "error")
+MAX_FILE_BYTES = 1 << 20
+
+Check = Callable[[Any], Any]
+"""Returns the value in its own type. Raises: ValueError that says what is allowed."""
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a name (text) is expected")
+    return value
+
+
+def _switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false is expected")  # noqa: TRY004 - one class for all checks
+    return value
+
+
+def _whole(low: int, high: int, unit: str = "") -> Check:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"a whole number from {low} to {high}{unit} is expected")
+        return value
+
+    return check
+
+
+def _channels(value: Any) -> tuple[int, ...]:
+    numbers = value if isinstance(value, list) else [value]
+    whole = _whole(1, 256)
+    if not 1 <= len(numbers) <= 2:
+        raise ValueError("one channel or two, counted from 1, are expected, as 1 or [1, 2]")
+    return tuple(whole(number) for number in numbers)
+
+
+def _level(value: Any) -> str:
+    if not isinstance(value, str) or value.lower() not in LOG_LEVELS:
+        near = did_you_mean(str(value), LOG_LEVELS)
+        raise ValueError(f"one of {', '.join(LOG_LEVELS)} is expected{near}")
+    return value.lower()
+
+
+def _folders(value: Any) -> tuple[Path, ...]:
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(entry, str) and entry for entry in values):
+        raise ValueError("a folder, or a list of folders, is expected")
+    return tuple(Path(entry).expanduser() for entry in values)
+
+
+def _networks(value: Any) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    networks = []
+    for entry in values:
+        try:
+            networks.append(str(ipaddress.ip_network(entry, strict=False)))
+        except (ValueError, TypeError):
+            raise ValueError(
+                f"{entry!r} is no network; as 10.8.0.0/24, 192.168.7.4 or fd00::/8"
+            ) from None
+    return tuple(networks)
+
+
+def _setting(default: Any, check: Check) -> Any:
+    return field(default=default, metadata={"check": check})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioConfig:
+    """Where sound comes from and goes to."""
+
+    device: str = _setting("demo", _text)
+    """A device's name or part of it, `demo`, or `null`."""
+    input: int = _setting(1, _whole(1, 256))
+    """Channel, counted from 1."""
+    output: tuple[int, ...] = _setting((), _channels)
+    """Channels, counted from 1; none stated: the first two."""
+    rate: int | None = _setting(None, _whole(MIN_RATE_HZ, MAX_RATE_HZ, " Hz"))
+    """[Hz] None is the device's own."""
+    block: int = _setting(64, _whole(MIN_BLOCK_FRAMES, MAX_BLOCK_FRAMES, " frames"))
+    """[frames]"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OscConfig:
+    """Who may steer the daemon, and where it listens."""
+
+    port: int = _setting(9000, _whole(0, 65_535))
+    """UDP port; 0 takes any that is free."""
+    local: bool = _setting(False, _switch)
+    """Serve this machine only."""
+    allow: tuple[str, ...] = _setting((), _networks)
+    """Networks that are served beside the directly attached private ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogConfig:
+    """What is written to standard error, and how."""
+
+    level: str = _setting("info", _level)
+    json: bool = _setting(False, _switch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that can be configured."""
+
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    osc: OscConfig = field(default_factory=OscConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+    model: str = _setting("", _text)
+    """Name in the library, or a file, of the first model; empty: the first of the library."""
+    library: tuple[Path, ...] = _setting((), _folders)
+    """Folders with models, beside the models that ship."""
+
+
+def default_path() -> Path:
+    """Return where the configuration is looked for."""
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(base) / "nemod" / "config.yaml"
+
+
+def load(path: Path | None, overrides: Mapping[str, Any]) -> Config:
+    """Return the configuration of a file, changed by the command line.
+
+    `path` None is the default path, which may be absent. `overrides` are values by dotted path
+    (`audio.block`), as a YAML file would give them.
+
+    Raises: ConfigError with all problems of both.
+    """
+    source = path if path is not None else default_path()
+    tree: Any = {}
+    if path is not None or source.exists():
+        tree = _read(source)
+    problems: list[str] = []
+    values = _walk(Config, tree, "", problems)
+    wrong: list[str] = []
+    given = _walk(Config, _nest(overrides), "", wrong)
+    if problems or wrong:
+        raise ConfigError(
+            str(source) if problems else "command line",
+            [*problems, *(f"command line: {text}" if problems else text for text in wrong)],
+        )
+    made: Config = _make(Config, values, given)
+    return made
+
+
+def _read(source: Path) -> Any:
+    try:
+        if source.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigError(str(source), [f"larger than {MAX_FILE_BYTES} bytes"])
+        tree = yaml.load(source.read_text(encoding="utf-8"), Loader=_PlainLoader)
+    except OSError as error:
+        raise ConfigError(str(source), [error.strerror or str(error)]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(source), [f"not UTF-8 text, at byte {error.start}"]) from None
+    except RecursionError:
+        raise ConfigError(str(source), ["nested too deeply"]) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        what = getattr(error, "problem", None) or str(error)
+        raise ConfigError(str(source), [f"{where}no YAML: {what}"]) from None
+    return {} if tree is None else tree
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Safe YAML without aliases: a few lines of them can grow to any size."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.events.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", mark)
+        return super().compose_node(parent, index)
+
+
+def _walk(kind: type, tree: Any, at: str, problems: list[str]) -> dict[str, Any]:
+    """Return checked values by field; what is wrong goes to `problems`, with its path."""
+    fields = {entry.name: entry for entry in dataclasses.fields(kind)}
+    if not isinstance(tree, Mapping):
+        found = type(tree).__name__
+        problems.append(f"{at or 'the file'}: keys ({', '.join(fields)}) are expected, not {found}")
+        return {}
+    values: dict[str, Any] = {}
+    for key, value in tree.items():
+        path = f"{at}.{key}" if at else str(key)
+        if key not in fields:
+            near = did_you_mean(str(key), fields)
+            problems.append(f"{path}: unknown key{near}; allowed here: {', '.join(fields)}")
+        elif "check" in fields[key].metadata:
+            try:
+                values[key] = fields[key].metadata["check"](value)
+            except ValueError as error:
+                problems.append(f"{path}: {value!r}: {error}")
+        else:
+            values[key] = _walk(_section(kind, key), value, path, problems)
+    return values
+
+
+def _section(kind: type, name: str) -> type:
+    section: type = {"audio": AudioConfig, "osc": OscConfig, "log": LogConfig}[name]
+    return section
+
+
+def _nest(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path, value in overrides.items():
+        *parents, name = path.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[name] = value
+    return tree
+
+
+def _make(kind: type, *layers: Mapping[str, Any]) -> Any:
+    """Build a dataclass from checked values; a later layer wins."""
+    arguments: dict[str, Any] = {}
+    for entry in dataclasses.fields(kind):
+        given = [layer[entry.name] for layer in layers if entry.name in layer]
+        if "check" in entry.metadata:
+            if given:
+                arguments[entry.name] = given[-1]
+        else:
+            arguments[entry.name] = _make(_section(kind, entry.name), *given)
+    return kind(**arguments)
+
+
+def log_level(name: str) -> int:
+    """Return the number that the logging library has for a level."""
+    return int(logging.getLevelNamesMapping()[name.upper()])

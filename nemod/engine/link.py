@@ -1,0 +1,289 @@
+"""What travels between the planes, and in which form.
+
+Settings go down a pipe as records of one fixed size below `PIPE_BUF`, so a write is whole or not
+at all and the newest record is the last one. Reports come up a pipe in the same manner. Rigs, and
+what is rare, are framed on a stream socket: a length, then a pickle; both ends are ours.
+"""
+
+import json
+import os
+import pickle
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nemod.params import MAX_KNOBS, TABLE
+
+_SETTINGS_HEAD = struct.Struct("<II")
+SETTINGS_BYTES = 1024
+"""[bytes] One settings record: rig id, count, float32 controls, padding."""
+MAX_CONTROLS = (SETTINGS_BYTES - _SETTINGS_HEAD.size) // 4
+if MAX_KNOBS + len(TABLE) > MAX_CONTROLS:  # pragma: no branch
+    raise AssertionError("a settings record is too small for the table of parameters")
+
+REPORT_S = 0.02
+"""[s] Time between two reports of the audio plane."""
+
+
+def encode_settings(rig_id: int, controls: NDArray[np.float32]) -> bytes:
+    """Return the record that gives rig `rig_id` these controls [n]."""
+    if controls.dtype != np.float32 or controls.size > MAX_CONTROLS:
+        raise ValueError(f"{controls.size} controls of {controls.dtype}: at most {MAX_CONTROLS}")
+    record = _SETTINGS_HEAD.pack(rig_id, controls.size) + controls.tobytes()
+    return record.ljust(SETTINGS_BYTES, b"\0")
+
+
+def newest_settings(data: bytes, rig_id: int) -> NDArray[np.float32] | None:
+    """Return the newest controls for this rig among whole records, or None.
+
+    Thread: audio. Walks from the end, so a storm of records costs no more than one.
+    """
+    for start in range(len(data) - SETTINGS_BYTES, -1, -SETTINGS_BYTES):
+        found, count = _SETTINGS_HEAD.unpack_from(data, start)
+        if found == rig_id:
+            return np.frombuffer(data, np.float32, count, start + _SETTINGS_HEAD.size)
+    return None
+
+
+class Report(NamedTuple):
+    """What the callback tells, every `REPORT_S`; counts are totals since the process began."""
+
+    blocks: int
+    """Blocks processed."""
+    rig_id: int
+    """The rig that is heard alone; 0 before the first."""
+    clips: int
+    """Blocks in which the limiter had to act."""
+    late: int
+    """Blocks that began later than a whole period after their time."""
+    xruns: int
+    """Under- and overflows as the device counts them."""
+    faults: int
+    """Blocks muted because of a sample that was not finite, or an error in the callback."""
+    tape_lost: int
+    """Frames that the recorder was too slow for."""
+    peak_in: float
+    """Largest sample since the last report, +-1.0 full scale."""
+    peak_out: float
+    load: float
+    """Mean share of the period, 0..1."""
+    load_peak: float
+    """Largest share of the period."""
+
+
+_REPORT = struct.Struct("<7Q4d")
+
+
+def encode_report(report: Report) -> bytes:
+    """Return the record of a report. Thread: audio."""
+    return _REPORT.pack(*report)
+
+
+def decode_reports(data: bytes) -> Iterator[Report]:
+    """Yield the reports in whole records, oldest first."""
+    for values in _REPORT.iter_unpack(data):
+        yield Report(*values)
+
+
+REPORT_BYTES = _REPORT.size
+
+
+def write_whole(fd: int, record: bytes) -> bool:
+    """Write a record to a non-blocking pipe; False when the pipe is full. Thread: any."""
+    try:
+        os.write(fd, record)
+    except BlockingIOError:
+        return False
+    return True
+
+
+# --- frames on a stream socket -----------------------------------------------------------------
+
+_FRAME_HEAD = struct.Struct("<Q")
+MAX_FRAME_BYTES = 1 << 30
+"""[bytes] More than any rig; a larger length means that the stream is damaged."""
+
+
+def encode_frame(value: object) -> bytes:
+    """Return length and pickle of a value."""
+    body = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    return _FRAME_HEAD.pack(len(body)) + body
+
+
+def send_frame(sock: socket.socket, value: object) -> None:
+    """Send a value over a blocking socket."""
+    sock.sendall(encode_frame(value))
+
+
+def receive_frame(sock: socket.socket) -> Any:
+    """Receive a value from a blocking socket.
+
+    Raises: EOFError when the other end is gone.
+    """
+    (length,) = _FRAME_HEAD.unpack(_receive_exactly(sock, _FRAME_HEAD.size))
+    if length > MAX_FRAME_BYTES:
+        raise EOFError(f"a frame of {length} bytes: the stream is damaged")
+    return pickle.loads(_receive_exactly(sock, length))
+
+
+def _receive_exactly(sock: socket.socket, count: int) -> bytearray:
+    data = bytearray(count)
+    view = memoryview(data)
+    while view:
+        got = sock.recv_into(view)
+        if not got:
+            raise EOFError("the other end is gone")
+        view = view[got:]
+    return data
+
+
+FRAME_HEAD_BYTES = _FRAME_HEAD.size
+
+
+def frame_length(head: bytes) -> int:
+    """Return how many bytes follow a frame's head."""
+    return int(_FRAME_HEAD.unpack(head)[0])
+
+
+# --- what the frames and the command line hold ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRequest:
+    """Which device to open, as the configuration says it."""
+
+    name: str
+    input_channel: int = 1
+    """Counted from 1."""
+    output_channels: tuple[int, ...] = ()
+    """Counted from 1; empty means the first two, or the only one."""
+    rate_hz: int | None = None
+    """[Hz] None is the device's own."""
+    block_frames: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaneArguments:
+    """What the control plane hands over on the command line, as JSON."""
+
+    request: DeviceRequest
+    link_fd: int
+    settings_fd: int
+    report_fd: int
+    tape_fd: int = -1
+
+    def to_json(self) -> str:
+        """Return the text that `from_json` reads."""
+        values = {name: getattr(self, name) for name in self.__slots__ if name != "request"}
+        request = {name: getattr(self.request, name) for name in self.request.__slots__}
+        return json.dumps({**values, "request": request})
+
+    @classmethod
+    def from_json(cls, text: str) -> "PlaneArguments":
+        """Return the arguments of a command line."""
+        values = json.loads(text)
+        request = values.pop("request")
+        request["output_channels"] = tuple(request["output_channels"])
+        return cls(request=DeviceRequest(**request), **values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Control plane -> foundry: make a rig."""
+
+    order_id: int
+    path: str
+    """The model's file."""
+    rate_hz: int
+    block_frames: int
+    positions: dict[str, float]
+    """Where the knobs stand, so that the rig is warmed up as it will be played."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """Foundry -> audio plane: a compiled chain with its weights and a warmed state."""
+
+    executable: bytes
+    """The serialized program; see `nemod.engine.rig.Program`."""
+    weights: list[NDArray[np.float32]]
+    state: list[NDArray[Any]]
+    controls: NDArray[np.float32]
+    """[n] The controls it was warmed up with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """Foundry -> control plane: the rig, still pickled, with what the control plane must know."""
+
+    order_id: int
+    rig: bytes
+    layout: tuple[str, ...]
+    """Paths of the controls, in the order of a settings record."""
+    latency_frames: int
+    knob_names: tuple[str, ...]
+    model_rate_hz: int
+    info: dict[str, Any]
+    """What `/nemo/model/info` answers."""
+    cached: bool
+    """Whether the program came from the disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Foundry -> control plane: no rig from this file, and why."""
+
+    order_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Control plane -> audio plane: play this rig (a pickled `Rig`) as number `rig_id`."""
+
+    rig_id: int
+    rig: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Control plane -> audio plane: fade out and end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """Audio plane -> control plane: the device runs."""
+
+    device: str
+    rate_hz: int
+    block_frames: int
+    latency_s: float
+    notices: tuple[str, ...]
+    """What the system would not grant, each with its remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Audio plane -> control plane: something worth a line in the log."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFailed:
+    """Audio plane -> control plane: no device, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RigFailed:
+    """Audio plane -> control plane: this rig did not pass its proof; the old one plays on."""
+
+    rig_id: int
+    reason: str

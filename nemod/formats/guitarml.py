@@ -1,0 +1,221 @@
+"""Reader of GuitarML's JSON, of the paper's own, and of what this project's trainer writes.
+
+`model_data` tells the sizes, `state_dict` holds PyTorch's tensors: a recurrent part (`rec`, `lstm`
+or `gru`) and a linear head (`lin` or `dense`). RecNet files chain several such blocks.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from nemod.formats.common import (
+    MAX_HIDDEN,
+    MAX_INPUTS,
+    MAX_LAYERS,
+    Layer,
+    dense_layer,
+    gru_layer,
+    knowledge,
+    lstm_layer,
+)
+from nemod.formats.document import Array, Node
+from nemod.formats.model import Model
+from nemod.formats.network import Network, Residual, Stack
+
+SAMPLE_RATE = 44_100
+"""[Hz] Rate of a file that states none: what GuitarML's programs record at."""
+
+RECURRENT_KEYS = ("rec", "lstm", "gru")
+HEAD_KEYS = ("lin", "dense")
+UNITS = {"LSTM": 4, "GRU": 3}
+"""Kinds of recurrent unit, and the gates of each."""
+
+
+def matches(root: Node) -> bool:
+    """Whether the document is of this dialect."""
+    return root.has("model_data") and (root.has("state_dict") or root.has("blocks"))
+
+
+def read(root: Node, name: str) -> Model:
+    """Return the model of a document of this dialect."""
+    data = root.child("model_data")
+    kind = data.optional("model_type") or data.optional("model")
+    what = kind.text() if kind else "SimpleRNN"
+    if kind and what.lower() in ("gcntf", "gcn", "tcn", "convnet", "wavenet"):
+        kind.fail(
+            f"{what!r} is a convolutional model, expected a recurrent one (SimpleRNN, RecNet)"
+        )
+    if not root.has("state_dict"):
+        root.fail("has no 'state_dict': this describes a model without its weights")
+    tensors = _Tensors(root.child("state_dict"))
+    if root.has("blocks"):
+        network, weights = _rec_net(root.child("blocks"), tensors)
+    else:
+        network, weights = _simple_rnn(data, tensors)
+    tensors.all_used()
+    known = knowledge(root, network.inputs - 1)
+    rate = data.optional("sample_rate")
+    return Model(
+        name=name,
+        dialect="guitarml",
+        network=network,
+        weights=weights,
+        knobs=known.knobs,
+        sample_rate=rate.integer(8_000, 384_000) if rate else known.sample_rate or SAMPLE_RATE,
+        rate_stated=rate is not None or known.sample_rate is not None,
+        probe=known.probe,
+        metadata=known.metadata,
+    )
+
+
+class _Tensors:
+    """The state dict; remembers what was taken, so that nothing in it is silently ignored."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._left = set(node.keys())
+
+    def prefix(self, start: str, allowed: tuple[str, ...], tail: str) -> str:
+        for word in allowed:
+            if f"{start}{word}.{tail}" in self._left:
+                return f"{start}{word}."
+        names = " or ".join(repr(f"{start}{word}.{tail}") for word in allowed)
+        return self.node.fail(f"has no {names}")
+
+    def get(self, key: str) -> Node:
+        node = self.node.child(key)
+        self._left.discard(key)
+        return node
+
+    def has(self, key: str) -> bool:
+        return self.node.has(key)
+
+    def optional(self, key: str, *shape: int) -> Array:
+        """A bias that may be absent is zero."""
+        return self.get(key).array(*shape) if self.has(key) else np.zeros(shape, np.float32)
+
+    def all_used(self) -> None:
+        for key in sorted(self._left):
+            self.node.child(key).fail("a tensor that no SimpleRNN or RecNet has")
+
+
+def _simple_rnn(data: Node, tensors: _Tensors) -> tuple[Network, object]:
+    outputs = data.optional("output_size")
+    if outputs:
+        outputs.integer(1, 1)
+    layers = data.optional("num_layers")
+    bias = data.optional("bias_fl")
+    has_bias = bias.flag() if bias else True
+    skip = data.optional("skip")
+    return _block(
+        tensors,
+        "",
+        unit=data.optional("unit_type"),
+        inputs=data.child("input_size").integer(1, MAX_INPUTS),
+        outputs=1,
+        hidden=data.child("hidden_size").integer(1, MAX_HIDDEN),
+        layers=layers.integer(1, MAX_LAYERS) if layers else 1,
+        rec_bias=has_bias,
+        lin_bias=has_bias,
+        skip=skip.flag() if skip else True,
+    )
+
+
+def _rec_net(blocks: Node, tensors: _Tensors) -> tuple[Network, object]:
+    count = len(blocks.keys())
+    if not 1 <= count <= MAX_LAYERS:
+        blocks.fail(f"{count} blocks, expected 1 to {MAX_LAYERS}")
+    networks: list[Network] = []
+    weights: list[object] = []
+    for number in range(count):
+        block = blocks.child(str(number))
+        inputs = block.child("input_size")
+        outputs = block.optional("output_size")
+        lin_bias = block.optional("lin_bias")
+        # The block's own skip counts, and it is 1 unless it says otherwise; `model_data.skip` of
+        # these files is another thing.
+        skip = block.optional("skip")
+        layers = block.optional("num_layers")
+        network, own = _block(
+            tensors,
+            f"layers.block_{number + 1}.",
+            unit=block.optional("block_type"),
+            inputs=inputs.integer(1, MAX_INPUTS),
+            outputs=outputs.integer(1, MAX_INPUTS) if outputs else 1,
+            hidden=block.child("hidden_size").integer(1, MAX_HIDDEN),
+            layers=layers.integer(1, MAX_LAYERS) if layers else 1,
+            rec_bias=True,
+            lin_bias=lin_bias.flag() if lin_bias else False,
+            skip=skip.flag() if skip else True,
+        )
+        if networks and networks[-1].outputs != network.inputs:
+            inputs.fail(f"{network.inputs}, but the block before gives {networks[-1].outputs}")
+        networks.append(network)
+        weights.append(own)
+    if networks[-1].outputs != 1:
+        blocks.fail(f"the last block gives {networks[-1].outputs} channels, expected 1")
+    if count == 1:
+        return networks[0], weights[0]
+    return Stack(tuple(networks)), tuple(weights)
+
+
+def _block(
+    tensors: _Tensors,
+    start: str,
+    *,
+    unit: Node | None,
+    inputs: int,
+    outputs: int,
+    hidden: int,
+    layers: int,
+    rec_bias: bool,
+    lin_bias: bool,
+    skip: bool,
+) -> tuple[Network, object]:
+    prefix = tensors.prefix(start, RECURRENT_KEYS, "weight_hh_l0")
+    gates = _gates(
+        unit, prefix.removeprefix(start), tensors.node.child(f"{prefix}weight_hh_l0"), hidden
+    )
+    build: Callable[..., Layer] = lstm_layer if gates == 4 else gru_layer
+    built: list[Layer] = []
+    channels = inputs
+    for layer in range(layers):
+        biases = []
+        for side in ("ih", "hh"):
+            key = f"{prefix}bias_{side}_l{layer}"
+            wanted = rec_bias or tensors.has(key)
+            biases.append(
+                tensors.get(key).array(gates * hidden)
+                if wanted
+                else np.zeros(gates * hidden, np.float32)
+            )
+        w_x = tensors.get(f"{prefix}weight_ih_l{layer}").array(gates * hidden, channels)
+        w_h = tensors.get(f"{prefix}weight_hh_l{layer}").array(gates * hidden, hidden)
+        built.append(build(w_x, w_h, *biases))
+        channels = hidden
+    head = tensors.prefix(start, HEAD_KEYS, "weight")
+    w = tensors.get(f"{head}weight").array(outputs, hidden)
+    if lin_bias:
+        lin = tensors.get(f"{head}bias").array(outputs)
+    else:
+        lin = tensors.optional(f"{head}bias", outputs)
+    built.append(dense_layer(w, lin))
+    network: Network = Stack(tuple(layer.network for layer in built))
+    weights = tuple(layer.weights for layer in built)
+    return (Residual(network) if skip else network), weights
+
+
+def _gates(unit: Node | None, prefix: str, w_h: Node, hidden: int) -> int:
+    """Return 4 for an LSTM, 3 for a GRU: stated, or from the key's name, or from the rows."""
+    if unit:
+        word = unit.text().upper()
+        if word not in UNITS:
+            unit.expected(" or ".join(UNITS))
+        return UNITS[word]
+    if prefix in ("lstm.", "gru."):
+        return UNITS[prefix[:-1].upper()]
+    rows = len(w_h.sequence())
+    for gates in UNITS.values():
+        if rows == gates * hidden:
+            return gates
+    return w_h.fail(f"{rows} rows, expected {4 * hidden} (LSTM) or {3 * hidden} (GRU)")

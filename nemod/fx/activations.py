@@ -1,0 +1,103 @@
+"""The squashing functions of recurrent cells, accurate to half a unit in the last place near 1.
+
+A cell with a long memory sums the error of its gates up, and always at the same place while the
+input rests. XLA's float32 tanh is off by up to four units near +-1, always to the same side, and
+the plain 1 / (1 + exp(-x)) by one and a half. Here both are 1 minus something small that is
+computed from exp(-|x|), and tanh is a polynomial near 0, as mathematical libraries have it (W. J.
+Cody and W. Waite, "Software Manual for the Elementary Functions", 1980). The derivatives are given
+in closed form: shorter to compute, and free of the branches that are not taken.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+_NEAR = np.float32(0.625)
+"""Below this tanh is the polynomial."""
+_POLYNOMIAL = tuple(
+    np.float32(c)
+    for c in (-0.005704986327, 0.020639086568, -0.053739714846, 0.133314421947, -0.333332819419)
+)
+"""tanh(x) = x + x z p(z) with z = x x: minimax fit of relative error 4e-9 up to `_NEAR`."""
+_ONE = np.float32(1.0)
+_TWO = np.float32(2.0)
+
+
+def _missing(size: jax.Array) -> jax.Array:
+    """Return 1 - sigmoid(size) for size >= 0."""
+    e = jnp.exp(-size)
+    return e / (_ONE + e)
+
+
+def _sigmoid_from(x: jax.Array, missing: jax.Array) -> jax.Array:
+    return jnp.where(x > 0.0, _ONE - missing, missing)
+
+
+def _tanh_from(x: jax.Array, missing: jax.Array) -> jax.Array:
+    """`missing` is that of 2 |x|: tanh(x) = 2 sigmoid(2 x) - 1."""
+    z = x * x
+    p = jnp.full_like(x, _POLYNOMIAL[0])
+    for c in _POLYNOMIAL[1:]:
+        p = p * z + c
+    far = _ONE - _TWO * missing
+    return jnp.where(z < _NEAR * _NEAR, p * z * x + x, jnp.where(x < 0.0, -far, far))
+
+
+@jax.custom_jvp
+def tanh(x: jax.Array) -> jax.Array:
+    """Return the hyperbolic tangent, float32, any shape."""
+    return _tanh_from(x, _missing(_TWO * jnp.abs(x)))
+
+
+@tanh.defjvp
+def _tanh_jvp(
+    primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    y = tanh(primals[0])
+    return y, tangents[0] * (_ONE - y * y)
+
+
+@jax.custom_jvp
+def sigmoid(x: jax.Array) -> jax.Array:
+    """Return the logistic function 1 / (1 + exp(-x)), float32, any shape."""
+    return _sigmoid_from(x, _missing(jnp.abs(x)))
+
+
+@sigmoid.defjvp
+def _sigmoid_jvp(
+    primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    y = sigmoid(primals[0])
+    return y, tangents[0] * y * (_ONE - y)
+
+
+@jax.custom_jvp
+def lstm_gates(x: jax.Array) -> jax.Array:
+    """Return the gates of an LSTM [4 hidden], rows i, 1 - f, g, o: sigmoid, and tanh for g.
+
+    All four share one exponential over the whole array, which is what makes it fast: XLA compiles
+    it to a single vector loop. The forget gate comes as what is forgotten, because that keeps its
+    precision where f is nearly 1.
+    """
+    hidden = x.shape[0] // 4
+    y = x * _per_gate(hidden, 1.0, -1.0, 2.0, 1.0)
+    missing = _missing(jnp.abs(y))
+    gate = _sigmoid_from(y, missing)
+    g = _tanh_from(x[2 * hidden : 3 * hidden], missing[2 * hidden : 3 * hidden])
+    return jnp.concatenate([gate[: 2 * hidden], g, gate[3 * hidden :]])
+
+
+@lstm_gates.defjvp
+def _lstm_gates_jvp(
+    primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    y = lstm_gates(primals[0])
+    hidden = y.shape[0] // 4
+    # sigmoid' = y (1 - y), tanh' = 1 - y y = (1 + y) (1 - y)
+    slope = (y + _per_gate(hidden, 0.0, 0.0, 1.0, 0.0)) * (_ONE - y)
+    return y, tangents[0] * slope * _per_gate(hidden, 1.0, -1.0, 1.0, 1.0)
+
+
+def _per_gate(hidden: int, *values: float) -> NDArray[np.float32]:
+    return np.repeat(np.array(values, np.float32), hidden)

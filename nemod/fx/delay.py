@@ -1,0 +1,65 @@
+"""Echoes: a line of up to two seconds, fed back into itself."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nemod.fx.effect import Block, Controls, Effect, State, Weights
+from nemod.fx.ring import Ring, fade_frames, in_even_pieces, move
+from nemod.params import param
+
+MIX = "delay/mix"
+TIME = "delay/time"
+FEEDBACK = "delay/feedback"
+
+
+class DelayState(NamedTuple):
+    """What a delay remembers."""
+
+    line: jax.Array
+    """float32 [frames]: a ring of what went into the line."""
+    tap: jax.Array
+    """int32 [4]: the tap (see `ring.move`) and the position in the ring."""
+
+
+def delay(rate_hz: float) -> Effect:
+    """Return an echo: out = in + mix * echo, line = in + feedback * echo, echo = line, delayed.
+
+    The dry sound stays at unity and `delay/mix` is the level of the first echo, so at 0 every bit
+    passes. `delay/time` [ms] is rounded to whole frames; when it changes, the tap crossfades to
+    the new place (see `ring.move`), and a change during a fade waits for its end. The line itself
+    is fed all the time: turned up, the mix finds the echoes of what was played before.
+    """
+    row = param(TIME)
+    shortest = round(row.low * rate_hz / 1000.0)
+    longest = round(row.high * rate_hz / 1000.0)
+    fade = fade_frames(rate_hz)
+    ring = Ring(length=longest, margin=shortest)
+
+    def to_frames(time_ms: jax.Array) -> jax.Array:
+        frames = jnp.round(time_ms * (rate_hz / 1000.0)).astype(jnp.int32)
+        return jnp.clip(frames, shortest, longest)
+
+    def init(_weights: Weights, controls: jax.Array) -> State:
+        at = to_frames(controls[1])
+        still = jnp.zeros_like(at)
+        return DelayState(ring.empty(), jnp.stack([at, at, still, still]))
+
+    def process(
+        _weights: Weights, controls: Controls, state: State, block: Block
+    ) -> tuple[State, Block]:
+        line, tap = state
+        mix, time_ms, feedback = controls[0], controls[1], controls[2]
+        position = tap[3]
+        after, first, second, weight = move(tap[:3], to_frames(time_ms), fade)
+        here = ring.read(line, position, first)
+        there = ring.read(line, position, second)
+        echo = (1.0 - weight) * here + weight * there
+        line = ring.write(line, position, block + feedback * echo)
+        position = ring.advance(position, block.shape[0])
+        return DelayState(line, jnp.append(after, position)), block + mix * echo
+
+    effect = Effect(name="delay", controls=(MIX, TIME, FEEDBACK), init=init, process=process)
+    # The shortest echo comes back after this many frames; a longer block is cut.
+    return in_even_pieces(effect, shortest)

@@ -1,0 +1,96 @@
+"""Three bands of tone: low shelf, peaking middle, high shelf.
+
+The responses are those of Robert Bristow-Johnson's Audio EQ Cookbook. The form is the
+state-variable filter under the trapezoidal rule (V. Zavalishin, "The Art of VA Filter Design"; the
+coefficients for shelves and peaks as in A. Simper, "Solving the continuous SVF equations using
+trapezoidal integration", 2013): the same transfer functions, but its two states are the
+integrators' own, which mean the same whatever the coefficients are. So a knob may move at every
+frame, where a direct form would be left with the history of another filter. At 0 dB it adds two
+zeros to the input: flat to the bit.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nemod.fx.effect import Block, Controls, Effect, State, Weights
+
+BASS_HZ = 120.0
+"""[Hz] Where the low shelf has half its gain in dB."""
+MID_HZ = 700.0
+"""[Hz] Centre of the peaking band."""
+TREBLE_HZ = 2800.0
+"""[Hz] Where the high shelf has half its gain in dB."""
+SHELF_Q = math.sqrt(0.5)
+"""Steepest shelf without a bump (the cookbook's slope S = 1)."""
+MID_Q = 0.7
+
+
+class _Bands(NamedTuple):
+    """Filters of the second order; each field is float32 [3], or [frames, 3] before the scan.
+
+    With s1 and s2 the states of a band and x its input, the band- and low-pass outputs are
+    `v` = a1 s1 + a2 (x - s2) and `w` = s2 + a2 s1 + a3 (x - s2). The states become 2 v - s1 and
+    2 w - s2, and the band's output is m0 x + m1 v + m2 w.
+    """
+
+    a1: jax.Array
+    a2: jax.Array
+    a3: jax.Array
+    m0: jax.Array
+    m1: jax.Array
+    m2: jax.Array
+
+
+def _bands(gains_db: jax.Array, warped: np.ndarray) -> _Bands:
+    """Return low shelf, peak and high shelf for gains [3, frames]; `warped` is tan(w / 2) [3]."""
+    root = jnp.exp(gains_db * (math.log(10.0) / 80.0))
+    # The cookbook's A = 10^(dB / 40).
+    a = root * root
+    bass, mid, treble = a
+    one = jnp.ones_like(bass)
+    g = warped[:, None] * jnp.stack([1.0 / root[0], one, root[2]])
+    k = jnp.stack([one / SHELF_Q, 1.0 / (MID_Q * mid), one / SHELF_Q])
+    a1 = 1.0 / (1.0 + g * (g + k))
+    a2 = g * a1
+    m0 = jnp.stack([one, one, treble * treble])
+    m1 = k * jnp.stack([bass - 1.0, mid * mid - 1.0, (1.0 - treble) * treble])
+    m2 = jnp.stack([bass * bass - 1.0, 0.0 * one, 1.0 - treble * treble])
+    # One array, transposed once: the scan then finds a frame's coefficients side by side.
+    return _Bands(*jnp.moveaxis(jnp.stack([a1, a2, g * a2, m0, m1, m2]), 2, 1))
+
+
+def _step(
+    states: tuple[jax.Array, ...], frame: tuple[jax.Array, _Bands]
+) -> tuple[tuple[jax.Array, ...], jax.Array]:
+    """Pass one frame through the three bands; states are scalars, two per band."""
+    sample, bands = frame
+    after = []
+    for band in range(3):
+        s1, s2 = states[2 * band], states[2 * band + 1]
+        error = sample - s2
+        v = bands.a1[band] * s1 + bands.a2[band] * error
+        w = s2 + bands.a2[band] * s1 + bands.a3[band] * error
+        after += [2.0 * v - s1, 2.0 * w - s2]
+        sample = bands.m0[band] * sample + bands.m1[band] * v + bands.m2[band] * w
+    return tuple(after), sample
+
+
+def eq(rate_hz: float) -> Effect:
+    """Return the three bands in a row; their controls are gains in dB. State: float32 [6]."""
+    corners_hz = np.array([BASS_HZ, MID_HZ, TREBLE_HZ])
+    warped = np.tan(np.pi * corners_hz / rate_hz).astype(np.float32)
+
+    def init(_weights: Weights, _controls: jax.Array) -> State:
+        return jnp.zeros(6, jnp.float32)
+
+    def process(
+        _weights: Weights, controls: Controls, state: State, block: Block
+    ) -> tuple[State, Block]:
+        after, block = jax.lax.scan(_step, tuple(state), (block, _bands(controls, warped)))
+        return jnp.stack(after), block
+
+    return Effect(name="eq", controls=("bass", "mid", "treble"), init=init, process=process)

@@ -1,0 +1,153 @@
+"""A room: eight delay lines that feed each other.
+
+A feedback delay network (J. Stautner and M. Puckette, "Designing multi-channel reverberators",
+Computer Music Journal 6(1), 1982; J.-M. Jot and A. Chaigne, "Digital delay networks for designing
+artificial reverberators", 90th AES Convention, 1991). The lines' lengths are different primes, so
+that their echoes do not coincide, and the matrix between them is orthogonal, so that by itself it
+keeps the energy. What dies is decided in each line alone: a gain that makes the loss per second the
+same for every length, and a one-pole low-pass that does the same for the treble.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nemod.fx.effect import Block, Controls, Effect, State, Weights
+from nemod.fx.ring import Ring, fade_frames, in_even_pieces, move
+from nemod.params import param
+
+MIX = "reverb/mix"
+SIZE = "reverb/size"
+DAMPING = "reverb/damping"
+PREDELAY = "reverb/predelay"
+
+LINES_MS = (21.1, 24.7, 28.3, 32.9, 37.1, 42.3, 48.1, 54.9)
+"""[ms] Lengths of the lines before they are rounded up to primes."""
+TREBLE_HZ = 5000.0
+"""[Hz] Where the decay of the treble is set."""
+TREBLE_LOSS = 0.9
+"""With full damping the decay time at `TREBLE_HZ` is shorter than the bass's by this share."""
+
+_COUNT = len(LINES_MS)
+_T60 = math.log(1000.0)
+"""60 dB as the exponent of e."""
+
+
+class ReverbState(NamedTuple):
+    """What a room remembers."""
+
+    lines: jax.Array
+    """float32 [frames, 8]: a ring of what went into the lines, low-passed."""
+    before: jax.Array
+    """float32 [frames]: a ring of the input, for the pre-delay."""
+    tap: jax.Array
+    """int32 [5]: the pre-delay's tap (see `ring.move`) and the positions in both rings."""
+
+
+def line_frames(rate_hz: float) -> tuple[int, ...]:
+    """Return the lengths of the lines: primes, each from its time in `LINES_MS` upwards."""
+    return tuple(_next_prime(math.ceil(ms * rate_hz / 1000.0)) for ms in LINES_MS)
+
+
+def _next_prime(number: int) -> int:
+    while any(number % divisor == 0 for divisor in range(2, math.isqrt(number) + 1)):
+        number += 1
+    return number
+
+
+def _hadamard() -> np.ndarray:
+    """Return the orthogonal 8 x 8 matrix of Sylvester's construction."""
+    matrix = np.ones((1, 1))
+    while len(matrix) < _COUNT:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    return (matrix / math.sqrt(_COUNT)).astype(np.float32)
+
+
+def reverb(rate_hz: float) -> Effect:
+    """Return a room: out = in + mix * room.
+
+    `reverb/size` [s] is the time in which the bass falls by 60 dB; `reverb/damping` (0..1) makes
+    that time shorter at `TREBLE_HZ`, down to a tenth. The dry sound stays at unity; at full mix
+    the room is about as loud as the input, whatever the size. When `reverb/predelay` [ms] changes,
+    the input crossfades to the new place (see `ring.move`).
+    """
+    lengths = line_frames(rate_hz)
+    shortest, longest = lengths[0], lengths[-1]
+    predelay = round(param(PREDELAY).high * rate_hz / 1000.0)
+    line_ring = Ring(length=longest, margin=shortest)
+    before_ring = Ring(length=predelay + shortest, margin=shortest)
+    fade = fade_frames(rate_hz)
+    matrix = _hadamard()
+    taps = np.array([1.0, -1.0] * (_COUNT // 2), np.float32) / np.float32(math.sqrt(_COUNT))
+    exponents = np.array([-_T60 * length / rate_hz for length in lengths], np.float32)
+    cosine = math.cos(2.0 * math.pi * TREBLE_HZ / rate_hz)
+
+    def to_frames(time_ms: jax.Array) -> jax.Array:
+        frames = jnp.round(time_ms * (rate_hz / 1000.0)).astype(jnp.int32)
+        return jnp.clip(frames, 0, predelay)
+
+    def losses(size_s: jax.Array, damping: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Return each line's gain at 0 Hz and its low-pass's pole, both [frames, 8]."""
+        decibels = exponents[None, :] / size_s[:, None]
+        gain = jnp.exp(decibels)
+        # The low-pass (1 - p) / (1 - p / z) shall have the gain r at TREBLE_HZ: a quadratic in p,
+        # whose root inside the unit circle is written so that it stays exact as r goes to 1.
+        loss = TREBLE_LOSS * damping
+        ratio = jnp.exp(decibels * (loss / (1.0 - loss))[:, None])
+        square = ratio * ratio
+        width = jnp.sqrt((1.0 - cosine) * (2.0 - (1.0 + cosine) * square))
+        return gain, (1.0 - square) / (1.0 - cosine * square + ratio * width)
+
+    def init(_weights: Weights, controls: jax.Array) -> State:
+        at = to_frames(controls[3])
+        still = jnp.zeros_like(at)
+        return ReverbState(
+            line_ring.empty(_COUNT),
+            before_ring.empty(),
+            jnp.stack([at, at, still, still, still]),
+        )
+
+    def process(
+        _weights: Weights, controls: Controls, state: State, block: Block
+    ) -> tuple[State, Block]:
+        lines, before, tap = state
+        mix, size_s, damping, time_ms = controls[0], controls[1], controls[2], controls[3]
+        frames = block.shape[0]
+
+        before_at, lines_at = tap[3], tap[4]
+        before = before_ring.write(before, before_at, block)
+        after, first, second, weight = move(tap[:3], to_frames(time_ms), fade)
+        here = before_ring.read(before, before_at, first)
+        there = before_ring.read(before, before_at, second)
+        late = (1.0 - weight) * here + weight * there
+
+        delays = jnp.broadcast_to(np.array(lengths, np.int32), (frames, _COUNT))
+        heard = line_ring.read(lines, lines_at, delays)
+        gain, pole = losses(size_s, damping)
+        # A line that loses little gathers much: the input is weighted by what is lost.
+        fed = gain * (heard @ matrix) + jnp.sqrt(1.0 - gain * gain) * late[:, None]
+        # The last rows written are the low-passes' states.
+        last = line_ring.read(lines, lines_at, jnp.ones((1, _COUNT), jnp.int32))[0]
+
+        def damp(low: jax.Array, frame: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            low = frame[0] * low + frame[1]
+            return low, low
+
+        _, damped = jax.lax.scan(damp, last, (pole, (1.0 - pole) * fed))
+        lines = line_ring.write(lines, lines_at, damped)
+        positions = [
+            before_ring.advance(before_at, frames),
+            line_ring.advance(lines_at, frames),
+        ]
+        room = heard @ taps
+        return ReverbState(lines, before, jnp.append(after, jnp.stack(positions))), (
+            block + mix * room
+        )
+
+    effect = Effect(
+        name="reverb", controls=(MIX, SIZE, DAMPING, PREDELAY), init=init, process=process
+    )
+    return in_even_pieces(effect, shortest)

@@ -1,0 +1,34 @@
+"""Who holds a UDP port, for the message that says it is taken. Linux; elsewhere nobody is named."""
+
+import os
+from pathlib import Path
+
+
+def holder_of(port: int, proc: Path = Path("/proc")) -> str:
+    """Return the process that has the port open, as `jackd (process 812)`, or nothing."""
+    sockets = {f"socket:[{inode}]" for inode in _inodes(port, proc)}
+    if not sockets:
+        return ""
+    for folder in proc.glob("[0-9]*"):
+        try:
+            if any(os.readlink(entry) in sockets for entry in (folder / "fd").iterdir()):
+                name = (folder / "comm").read_text().strip()
+                return f"{name} (process {folder.name})"
+        except OSError:
+            # Somebody else's process, or one that has just ended.
+            continue
+    return ""
+
+
+def _inodes(port: int, proc: Path) -> set[str]:
+    inodes = set()
+    for table in ("udp", "udp6"):
+        try:
+            lines = (proc / "net" / table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if len(fields) > 9 and int(fields[1].rpartition(":")[2], 16) == port:
+                inodes.add(fields[9])
+    return inodes

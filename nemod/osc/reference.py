@@ -1,0 +1,60 @@
+"""The reference page of all addresses, made from the tree itself.
+
+`python -m nemod.osc.reference > docs/osc.md` brings the page up to date.
+"""
+
+import sys
+
+from nemod.osc.leaf import Leaf
+from nemod.osc.tree import SHORT_FORMS, build_tree
+from nemod.osc.values import TAGS, Kind
+
+_HEAD = """# OSC addresses
+
+Made by `python -m nemod.osc.reference` from the table of parameters; do not edit.
+
+One argument sets, no argument asks, and the answer comes to the port that asked. A container
+(`/nemo`, `/nemo/delay`, ...) asked without an argument answers with everything in it. Knobs are
+0..1; the same knob in its own unit is below `/nemo/real`, its label below `/nemo/text`. Wildcards
+(`? * [a-z] [!a] {a,b}`) reach numbers and switches. r: can be asked, w: can be set, t: fires.
+In brackets: the default.
+"""
+
+
+def reference_page() -> str:
+    """Return the page in Markdown, without a model's own knobs."""
+    leaves = build_tree().leaves
+    lines = [_HEAD, "| address | type | | range | meaning |", "|---|---|---|---|---|"]
+    for leaf in leaves.values():
+        if leaf.address.startswith(("/nemo/real/", "/nemo/text/")):
+            continue
+        real = leaves.get(leaf.address.replace("/nemo/", "/nemo/real/", 1))
+        ranges = "; ".join(
+            text for text in (leaf.range, real.range if real and real.range else "") if text
+        )
+        lines.append(
+            f"| `{leaf.address}` | {_type(leaf)} | {_access(leaf)} | {ranges} | {leaf.help} |"
+        )
+    lines.append("")
+    lines += [f"One number to `{short}` sets `{full}`." for short, full in SHORT_FORMS.items()]
+    lines.append(
+        "A model's knobs are `/nemo/knob/1`, `/nemo/knob/2`, ... and `/nemo/knob/<name>`; the first"
+        " two are `/nemo/gain` and `/nemo/level` too."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _type(leaf: Leaf) -> str:
+    if leaf.kind is Kind.NAME:
+        return "s or i"
+    return "T or F" if leaf.kind is Kind.BOOL else TAGS[leaf.kind]
+
+
+def _access(leaf: Leaf) -> str:
+    if leaf.kind is Kind.TRIGGER:
+        return "t"
+    return ("r" if leaf.read else "") + ("w" if leaf.check else "")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference_page())

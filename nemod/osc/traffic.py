@@ -1,0 +1,104 @@
+"""What happens to the packets of a host that sends too many.
+
+As long as its bucket has tokens, a packet is performed on arrival. Beyond that, a message that
+moves a knob is kept, the newest per address, and performed when the bucket has refilled; all others
+are dropped and counted.
+"""
+
+from collections.abc import Callable
+
+from nemod.errors import OscError
+from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
+from nemod.osc.commands import Dispatcher, Sender
+from nemod.osc.limits import TokenBucket, Window
+from nemod.osc.system import TRANSACTION
+
+MAX_KEPT = 256
+"""Addresses for which one host's values are kept."""
+
+Later = Callable[[float, Callable[[], None]], object]
+"""(seconds, what) -> anything: calls `what` on the control thread when the time has come."""
+
+
+class Traffic:
+    """One host's packets. Thread: control."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, rate: float, *, clock: Callable[[], float], later: Later
+    ) -> None:
+        """`rate` is in messages per second."""
+        self._dispatcher = dispatcher
+        self._rate = rate
+        self._clock = clock
+        self._later = later
+        self._bucket = TokenBucket(rate, clock())
+        self._complaints = Window(1)
+        self._kept: dict[str, tuple[Message, Sender]] = {}
+        self._is_waiting = False
+
+    def receive(self, packet: Packet, sender: Sender) -> int:
+        """Perform a packet now, or keep of it what can wait; return how many messages were lost."""
+        now = self._clock()
+        self._perform_kept(now)
+        if not self._kept and self._bucket.take(max(packet.message_count, 1), now):
+            self._dispatcher.perform(packet, sender)
+            return 0
+        lost = self._keep(packet.root, sender)
+        if lost and self._complaints.allow(now):
+            text = f"more than {self._rate:g} messages a second; {lost} of these were dropped"
+            self._dispatcher.fail(OscError("rate", _first_address(packet.root), text), sender)
+        self._wait(now)
+        return lost
+
+    def _keep(self, element: Message | Bundle, sender: Sender) -> int:
+        if isinstance(element, Bundle):
+            if _first_address(element) == TRANSACTION:
+                return _count(element)
+            return sum(self._keep(inner, sender) for inner in element.elements)
+        # Taken out first, because the order in which values came decides between two patterns.
+        known = self._kept.pop(element.address, None)
+        if not self._dispatcher.is_set(element) or (known is None and len(self._kept) >= MAX_KEPT):
+            if known:
+                self._kept[element.address] = known
+            return 1
+        self._kept[element.address] = element, sender
+        return 0
+
+    def _perform_kept(self, now: float) -> None:
+        if not self._kept or not self._bucket.take(len(self._kept), now):
+            return
+        kept, self._kept = self._kept, {}
+        by_sender: dict[int, tuple[Sender, list[Message]]] = {}
+        for message, sender in kept.values():
+            by_sender.setdefault(id(sender), (sender, []))[1].append(message)
+        for sender, messages in by_sender.values():
+            packet = Packet(Bundle(IMMEDIATELY, tuple(messages)), len(messages))
+            self._dispatcher.perform(packet, sender)
+
+    def _wait(self, now: float) -> None:
+        if self._kept and not self._is_waiting:
+            self._is_waiting = True
+            # A little longer than needed, or rounding would have it wait twice.
+            self._later(self._bucket.wait_s(len(self._kept), now) + 0.001, self._wake)
+
+    def _wake(self) -> None:
+        self._is_waiting = False
+        now = self._clock()
+        try:
+            self._perform_kept(now)
+        finally:
+            self._wait(now)
+
+
+def _count(element: Message | Bundle) -> int:
+    if isinstance(element, Message):
+        return 1
+    return sum(_count(inner) for inner in element.elements)
+
+
+def _first_address(element: Message | Bundle) -> str:
+    while isinstance(element, Bundle):
+        if not element.elements:
+            return ""
+        element = element.elements[0]
+    return element.address

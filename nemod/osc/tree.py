@@ -1,0 +1,112 @@
+"""The address space: which leaf an address, or a pattern, means."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from nemod.errors import OscError
+from nemod.osc.leaf import Leaf, UnknownError
+from nemod.osc.models import model_leaves
+from nemod.osc.parameters import parameter_leaves
+from nemod.osc.pattern import Part, PatternError, Text, compile_part, matches, prepare
+from nemod.osc.system import system_leaves
+
+MAX_TARGETS = 64
+"""Leaves that one pattern may reach."""
+MAX_PATTERN = 128
+"""[characters] Longest pattern that is looked at."""
+SHORT_FORMS = {"/nemo/delay": "/nemo/delay/mix", "/nemo/reverb": "/nemo/reverb/mix"}
+"""Containers that take a number on behalf of one of their leaves."""
+
+
+class _Node:
+    """A part of an address: a leaf, or a container of more."""
+
+    def __init__(self, text: str) -> None:
+        self.text: Text = prepare(text)
+        self.leaf: Leaf | None = None
+        self.children: dict[str, _Node] = {}
+
+    def leaves(self) -> Iterator[Leaf]:
+        if self.leaf:
+            yield self.leaf
+        for child in self.children.values():
+            yield from child.leaves()
+
+
+class Tree:
+    """All addresses, as long as the model's knobs do not change."""
+
+    def __init__(self, leaves: Iterable[Leaf], short_forms: Mapping[str, str]) -> None:
+        """`short_forms` maps containers to the leaf that they stand for when given a number.
+
+        Raises: ValueError where an address is there twice, or is a leaf and a container.
+        """
+        self._root = _Node("")
+        self.leaves: dict[str, Leaf] = {}
+        for leaf in leaves:
+            self._add(leaf)
+        self._short_forms = {short: self.leaves[full] for short, full in short_forms.items()}
+
+    def _add(self, leaf: Leaf) -> None:
+        node = self._root
+        for part in leaf.address.split("/")[1:]:
+            if node.leaf:
+                raise ValueError(f"{leaf.address} stands below the leaf {node.leaf.address}")
+            node = node.children.setdefault(part, _Node(part))
+        if node.leaf or node.children:
+            raise ValueError(f"{leaf.address} is there already")
+        node.leaf = leaf
+        self.leaves[leaf.address] = leaf
+
+    def container(self, address: str) -> list[Leaf]:
+        """Return all leaves below a container, in order; none if there is no such container."""
+        node = self._root
+        for part in address.split("/")[1:]:
+            if part not in node.children:
+                return []
+            node = node.children[part]
+        return [] if node.leaf else list(node.leaves())
+
+    def short_form(self, address: str) -> Leaf | None:
+        """Return the leaf that a container stands for when it is given a number."""
+        return self._short_forms.get(address)
+
+    def match(self, pattern: str) -> list[Leaf]:
+        """Return the leaves that a pattern reaches: numbers and switches, no strings or triggers.
+
+        Raises: OscError `address` for a bad pattern or one without a match, `limit` for too many.
+        """
+        if len(pattern) > MAX_PATTERN:
+            raise OscError("address", pattern, f"patterns have at most {MAX_PATTERN} characters")
+        try:
+            parts = [compile_part(part) for part in pattern.split("/")[1:]]
+        except PatternError as error:
+            raise OscError("address", pattern, str(error)) from None
+        nodes = [self._root]
+        for part in parts:
+            nodes = [child for node in nodes for child in _matching(node, part)]
+        found = [node.leaf for node in nodes if node.leaf and node.leaf.by_pattern]
+        if not found:
+            raise OscError("address", pattern, "matches no number or switch")
+        if len(found) > MAX_TARGETS:
+            raise OscError(
+                "limit", pattern, f"matches {len(found)} addresses, {MAX_TARGETS} are allowed"
+            )
+        return found
+
+    def unknown(self, address: str) -> UnknownError:
+        """Return the error for an address that is not there."""
+        return UnknownError(
+            "address", address, "nothing there", address, lambda: self.leaves.keys()
+        )
+
+
+def _matching(node: _Node, part: Part) -> Iterator[_Node]:
+    return (child for child in node.children.values() if matches(part, child.text))
+
+
+def build_tree(knob_names: Sequence[str] = ()) -> Tree:
+    """Return the address space while a model with these knobs plays."""
+    return Tree(
+        [*parameter_leaves(knob_names), *model_leaves(), *system_leaves()],
+        SHORT_FORMS,
+    )

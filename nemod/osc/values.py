@@ -1,0 +1,99 @@
+"""What each kind of leaf accepts: from an argument of any type to a value, or an error.
+
+Numbers are taken generously (surfaces differ in what they send), but nothing is guessed: strings
+are never parsed as numbers, and NaN and infinity are refused.
+"""
+
+import math
+from enum import StrEnum
+
+from nemod.errors import OscError
+from nemod.osc.codec import Value
+
+
+class Kind(StrEnum):
+    """What a leaf holds or does; the value is the word that documents use."""
+
+    FLOAT = "float"
+    INT = "int"
+    BOOL = "bool"
+    STRING = "string"
+    TRIGGER = "trigger"
+    NAME = "name or index"
+    LIST = "list"
+
+
+TAGS = {
+    Kind.FLOAT: "f",
+    Kind.INT: "i",
+    Kind.BOOL: "T",
+    Kind.STRING: "s",
+    Kind.TRIGGER: "",
+    Kind.NAME: "s",
+    Kind.LIST: "iis",
+}
+"""Type tags that a leaf of each kind has."""
+
+
+def to_float(address: str, tag: str, value: Value) -> float:
+    """Return a finite number; `T` is 1, `F` is 0.
+
+    Raises: OscError `type` for what is no number, `value` for NaN and infinity.
+    """
+    number = _number(address, tag, value, "a number (f d i h) or T F")
+    return float(number)
+
+
+def to_int(address: str, tag: str, value: Value) -> int:
+    """Return a whole number, a float rounded to the nearest (halves upward).
+
+    Raises: OscError `type` or `value`.
+    """
+    if tag in "TF":
+        raise _wrong_type(address, tag, "a whole number (i h, or f d rounded)")
+    number = _number(address, tag, value, "a whole number (i h, or f d rounded)")
+    return number if isinstance(number, int) else math.floor(number + 0.5)
+
+
+def to_bool(address: str, tag: str, value: Value) -> bool:
+    """Return a switch's state: T, F or a number, which is true from 0.5 on.
+
+    Raises: OscError `type` or `value`.
+    """
+    return _number(address, tag, value, "T, F or a number") >= 0.5
+
+
+def to_string(address: str, tag: str, value: Value) -> str:
+    """Return a text.
+
+    Raises: OscError `type`.
+    """
+    if tag in ("s", "S") and isinstance(value, str):
+        return value
+    raise _wrong_type(address, tag, "a string (s)")
+
+
+def to_trigger(address: str, tag: str, value: Value) -> bool:
+    """Say whether a trigger fires: on I, N, T or a number from 0.5 on; a button's 0 does not.
+
+    Raises: OscError `type` or `value`.
+    """
+    if tag in ("I", "N"):
+        return True
+    return _number(address, tag, value, "nothing, I, N, T or a number") >= 0.5
+
+
+def _number(address: str, tag: str, value: Value, allowed: str) -> int | float:
+    if tag == "T":
+        return 1
+    if tag == "F":
+        return 0
+    if tag not in ("f", "d", "i", "h") or not isinstance(value, int | float):
+        raise _wrong_type(address, tag, allowed)
+    if not math.isfinite(value):
+        raise OscError("value", address, f"{value} is not a number that can be set")
+    return value
+
+
+def _wrong_type(address: str, tag: str, allowed: str) -> OscError:
+    return OscError("type", address, f"takes {allowed}, not type tag {tag!r}")

@@ -1,0 +1,79 @@
+"""What is not a model file at all: each is one clear error, in bounded time."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nemod.errors import ModelError
+from nemod.formats import load_model
+from nemod.formats.document import MAX_BYTES
+
+CONTENT = [
+    (b"", "the file is empty"),
+    (b" \n\n", "the file is empty"),
+    (b"\xef\xbb\xbf", "the file is empty"),
+    (b"\n<!DOCTYPE html><html>", "this is a web page"),
+    (b"version https://git-lfs.github.com/spec/v1\n", "this is a Git LFS pointer"),
+    (b"PK\x03\x04\x14\x00", "this is not JSON: it begins with b'PK"),
+    (b'{"a": "\x00"}', "this is not JSON: it begins with"),
+    (b'{"a":\n  "\xff"}', "line 2 column 4: byte 0xff is not UTF-8"),
+    (b'{"a": 1\n "b": 2}', "line 2 column 2: not JSON: Expecting ',' delimiter"),
+    (b'{"a": [1, 2', "line 1 column 12: not JSON"),
+    (b"[" * 100_000, "nested too deeply"),
+    (b'{"a": [\n' + b"9" * 5000 + b"]}", "line 2 column 1: a number of more than 400 digits"),
+    (b"[" + b"[],\n" * 600_000 + b"1]", "more than 500000 objects and lists"),
+    (b"[" + b'"",' * 2_100_000 + b"1]", "more than 2000000 strings"),
+    (b"[]", "a list of 0, expected an object"),
+    (b"3", "3, expected an object"),
+    (b"{}", "no known kind of model: it has nothing"),
+    (b'{"weight": [], "bias": []}', "no known kind of model: it has 'weight', 'bias'"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), CONTENT, ids=[m[:24] for _, m in CONTENT])
+def test_other_content_is_told_by_what_it_is(write, content: bytes, message: str) -> None:
+    """With line and column where there is one."""
+    path = write(content)
+    with pytest.raises(ModelError) as caught:
+        load_model(path)
+    assert caught.value.reason.startswith(message)
+    assert caught.value.path == str(path)
+
+
+def test_a_mark_of_byte_order_is_no_error(write, rnn) -> None:
+    """Some editors put one."""
+    import json
+
+    path = write(b"\xef\xbb\xbf" + json.dumps(rnn()).encode())
+    assert load_model(path).name == "model"
+
+
+def test_a_directory_a_pipe_and_nothing_are_named(tmp_path: Path) -> None:
+    """A named pipe is refused without waiting for somebody to write to it."""
+    with pytest.raises(ModelError, match="this is a directory"):
+        load_model(tmp_path)
+    with pytest.raises(ModelError, match="no such file"):
+        load_model(tmp_path / "absent.json")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ModelError, match="not a regular file"):
+        load_model(tmp_path / "pipe")
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_model(tmp_path / ("x" * 5000))
+
+
+def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
+    """The size alone decides."""
+    path = tmp_path / "huge.json"
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(ModelError, match="a model file has at most"):
+        load_model(path)
+
+
+def test_released_malformed_files_are_refused(shared_data: Path) -> None:
+    """A saved web page, and two documents that lack a comma."""
+    folder = shared_data / "models" / "malformed"
+    for path in sorted(folder.iterdir()):
+        with pytest.raises(ModelError, match=r"web page|line [0-9]+ column [0-9]+: not JSON"):
+            load_model(path)

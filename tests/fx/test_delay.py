@@ -1,0 +1,101 @@
+"""Delay: the oracle is a line written frame by frame, in float64."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from nemod.fx.delay import delay
+from nemod.fx.ring import FADE_S
+
+RATE_HZ = 48_000.0
+
+echo = cache(delay)
+
+
+def impulse(frames: int) -> np.ndarray:
+    signal = np.zeros(frames, np.float32)
+    signal[0] = 1.0
+    return signal
+
+
+def line(signal, mix, times_ms, feedback, rate_hz):
+    """Play the delay one frame at a time; a fade runs to its end before the next begins."""
+    fade = round(FADE_S * rate_hz)
+    wanted = np.round(np.asarray(times_ms, np.float64) * rate_hz / 1000.0).astype(int)
+    memory = np.zeros(len(signal) + 1)
+    old = new = wanted[0]
+    done = fade
+    out = []
+    for n, sample in enumerate(signal.astype(np.float64)):
+        if done == fade and wanted[n] != new:
+            old, new, done = new, wanted[n], 0
+        done = min(done + 1, fade)
+        share = done / fade
+        weight = share * share * (3.0 - 2.0 * share)
+        first, second = (memory[n - d] if n >= d else 0.0 for d in (old, new))
+        echo = (1.0 - weight) * first + weight * second
+        memory[n] = sample + feedback[n] * echo
+        out.append(sample + mix[n] * echo)
+    return np.array(out)
+
+
+@pytest.mark.parametrize("rate_hz", [44_100.0, 48_000.0, 96_000.0])
+@pytest.mark.parametrize("time_ms", [1.0, 20.0, 350.0, 2000.0])
+def test_impulse_comes_back_at_its_time(play, rate_hz, time_ms):
+    """Echoes stand at exactly round(time * rate) frames and its multiples, lower by feedback."""
+    at = round(time_ms * rate_hz / 1000.0)
+    out = play(echo(rate_hz), [0.5, time_ms, 0.6], impulse(4096 * (3 * at // 4096 + 1)), [4096])
+    assert [0, at, 2 * at, 3 * at] == np.flatnonzero(out)[:4].tolist()
+    assert np.allclose([1.0, 0.5, 0.3, 0.18], out[[0, at, 2 * at, 3 * at]], rtol=1e-6)
+
+
+def test_no_mix_is_the_input_to_the_bit(play, noise):
+    """The dry sound is at unity, whatever the line does."""
+    assert np.array_equal(noise, play(echo(RATE_HZ), [0.0, 5.0, 0.95], noise, [64]))
+
+
+def test_full_mix_keeps_the_dry_sound(play):
+    """Mix is the level of the echo; the input stays beside it."""
+    out = play(echo(RATE_HZ), [1.0, 10.0, 0.0], impulse(512), [64])
+    assert out[[0, 480]].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("size", [1, 64, 65, 4096])
+def test_moving_time_is_the_line_of_its_definition(play, noise, size):
+    """Fades begin, wait and end at the frames that the definition says, however it is cut."""
+    times = np.full(4096, 3.0, np.float32)
+    times[100:] = 17.0
+    times[700:1500] = 4.0  # during the fade: nothing until it has ended
+    times[3000:] = 9.0
+    mix = np.linspace(0.2, 0.9, 4096).astype(np.float32)
+    feedback = np.linspace(0.8, 0.3, 4096).astype(np.float32)
+    controls = np.stack([mix, times, feedback])
+    expected = line(noise, mix, times, feedback, RATE_HZ)
+    out = play(echo(RATE_HZ), controls, noise, [size])
+    assert np.max(np.abs(expected - out)) < 1e-5 * np.max(np.abs(expected))
+
+
+def test_no_click_when_the_time_moves(play):
+    """A sine's largest step grows by no more than the fade's own slope."""
+    n = np.arange(24_000)
+    sine = np.sin(2.0 * np.pi * 220.0 * n / RATE_HZ).astype(np.float32)
+    times = np.full(24_000, 40.0, np.float32)
+    times[12_000:] = 73.3
+    controls = np.stack([np.ones(24_000), times, np.zeros(24_000)]).astype(np.float32)
+    wet = play(echo(RATE_HZ), controls, sine, [64]) - sine
+    steps = np.abs(np.diff(wet[6000:]))
+    sine_step = 2.0 * np.sin(np.pi * 220.0 / RATE_HZ)
+    # Smoothstep is steepest in the middle: 1.5 per fade, times a difference of at most 2.
+    assert np.max(steps) < sine_step + 3.0 / (FADE_S * RATE_HZ)
+
+
+def test_full_feedback_stays_bounded(play):
+    """Ten seconds of full-scale input at 0.95, with the time moving all along, stay below 20."""
+    rng = np.random.default_rng(5)
+    frames = 480 * 1024
+    signal = np.sign(rng.uniform(-1, 1, frames)).astype(np.float32)
+    times = np.repeat(rng.uniform(1.0, 30.0, frames // 480), 480)
+    controls = np.stack([np.ones(frames), times, np.full(frames, 0.95)]).astype(np.float32)
+    out = play(echo(RATE_HZ), controls, signal, [4096])
+    assert np.max(np.abs(out)) <= 1.0 + 1.0 / (1.0 - 0.95)

@@ -1,0 +1,57 @@
+"""Released LSTM and GRU models in GuitarML's layout, against RTNeural computing in double."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from nemod.formats import load_model
+from nemod.fx.neural import model_weights, neural
+
+TOLERANCE = 1e-5
+
+
+@pytest.mark.parametrize("block", [1, 64, 65, 512])
+def test_guitar_equals_the_reference(aga_case: Any, render: Any, block: int) -> None:
+    """To 1e-5, or to what float32 engines differ by on this model, whatever the block size."""
+    model = load_model(aga_case.model_path)
+    frames = aga_case.guitar_frames
+    out = render(model, aga_case.controls(model), aga_case.inputs, block)
+    error = np.abs(out - aga_case.output[: len(out)])
+    allowed = max(TOLERANCE, aga_case.guitar_spread)
+    peak = np.abs(aga_case.output).max()
+    assert error[:frames].max() <= allowed * max(1.0, peak)
+    # Past the guitar some models amplify rounding in every engine; before they do, all agree.
+    assert error[: aga_case.tame_frames].max() <= 1e-3 * max(1.0, peak)
+
+
+@pytest.mark.parametrize("block", [1, 64])
+@pytest.mark.parametrize("name", ["Proteus_BlackstarHT40_AmpHighGain", "NeuralPi_ProCoRat"])
+def test_calls_with_donated_state_equal_the_scan(
+    shared_data: Any, render: Any, name: str, block: int
+) -> None:
+    """Played as the engine plays: one call per block, the state's buffers given away."""
+    folder = shared_data / "models" / "aga" / "GuitarML__ToneLibrary"
+    model = load_model(folder / f"{name}.json")
+    inputs = np.load(shared_data / "reference/inputs/mix_44100.npy").astype(np.float32)[:6400]
+    controls = np.zeros((0, block), np.float32)
+    effect, weights = neural(model), model_weights(model)
+    process = jax.jit(effect.process, donate_argnums=2)
+    state = jax.jit(effect.init)(weights, controls[:, 0])
+    pieces = []
+    for low in range(0, len(inputs), block):
+        state, out = process(weights, controls, state, inputs[low : low + block])
+        pieces.append(np.asarray(out))
+    expected = render(model, np.zeros((0, len(inputs)), np.float32), inputs, len(inputs))
+    np.testing.assert_allclose(np.concatenate(pieces), expected, atol=TOLERANCE)
+
+
+def test_a_recorded_flanger_equals_its_recording(thirdparty_case: Any, render: Any) -> None:
+    """Published PyTorch output of a RecNet that is driven by a low-frequency oscillator."""
+    if "flanger" not in thirdparty_case.facts["case"]:
+        pytest.skip("not a recurrent model")
+    model = load_model(thirdparty_case.model_path)
+    out = render(model, thirdparty_case.controls(model), thirdparty_case.inputs, 65)
+    error = np.abs(out - thirdparty_case.output[: len(out)])
+    assert error.max() <= thirdparty_case.facts["compare_tolerance"]

@@ -1,0 +1,275 @@
+"""A small real host, a server in a thread of its own, and python-osc as its client."""
+
+import asyncio
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import pytest
+from pythonosc.osc_bundle import OscBundle
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from nemod.errors import OscError
+from nemod.osc.codec import Message, Packet
+from nemod.osc.commands import Dispatcher, Sender
+from nemod.osc.host import Answer
+from nemod.osc.server import OscServer
+from nemod.settings import Settings
+
+
+class MemoryHost:
+    """A daemon without sound: it keeps what it is told, and loads when the test says so."""
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+        self.knob_names: Sequence[str] = ()
+        self.model_names: Sequence[str] = ("Amp Clean", "Amp Lead", "fuzz", "Überdrive")
+        self.model_name = "Amp Clean"
+        self.info: dict[str, object] = {"architecture": "LSTM-20", "esr": 0.01}
+        self.commits: list[dict[str, float]] = []
+        self.bad_packets = 0
+        self.meter: dict[str, float | int] = {"in": -15.0, "out": -90.0, "clip": 3}
+        self.is_slow = False
+        self.loads: list[tuple[str, Answer]] = []
+
+    def model_info(self) -> Mapping[str, object]:
+        return self.info
+
+    def commit(self) -> None:
+        self.commits.append(self.settings.positions())
+
+    def load_model(self, name: str, answer: Answer) -> None:
+        for _, overtaken in self.loads:
+            overtaken(OscError("busy", "/nemo/model/load", "overtaken"))
+        self.loads = [(name, answer)]
+        if not self.is_slow:
+            self.finish_load()
+
+    def finish_load(self) -> None:
+        (name, answer), *self.loads = self.loads
+        self.model_name = name
+        answer(name)
+
+    def rescan(self, answer: Answer) -> None:
+        answer(f"{len(self.model_names)} models")
+
+    def status(self) -> Mapping[str, str | int | float]:
+        return {
+            "state": "running",
+            "load": 0.25,
+            "load_peak": 0.5,
+            "xruns": 2,
+            "latency_ms": 4.5,
+            "rate": 48000,
+            "block": 64,
+            "model_rate": 44100,
+            "rate_policy": "mismatch",
+            "bad_packets": self.bad_packets,
+            "uptime": 61,
+        }
+
+    def meters(self) -> Mapping[str, float | int]:
+        return self.meter
+
+    def reset_meters(self) -> None:
+        self.meter["clip"] = 0
+
+    def count_bad_packet(self) -> None:
+        self.bad_packets += 1
+
+
+def read(packet: bytes) -> list[tuple[str, list[object]]]:
+    """Return address and values of every message of an answer, by python-osc's parser."""
+    if OscBundle.dgram_is_bundle(packet):
+        return [entry for inner in OscBundle(packet) for entry in read(inner.dgram)]
+    message = OscMessage(packet)
+    return [(message.address, list(message.params))]
+
+
+def write(address: str, *arguments: tuple[str, object]) -> bytes:
+    """Return a message built by python-osc from (type tag, value) pairs."""
+    builder = OscMessageBuilder(address=address)
+    for tag, value in arguments:
+        builder.add_arg(value, tag)  # type: ignore[arg-type]
+    return builder.build().dgram
+
+
+class Client:
+    """A UDP socket with python-osc around it."""
+
+    def __init__(self, family: int, target: tuple[str, int]) -> None:
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.socket.settimeout(5.0)
+        self._target = target
+
+    def send(self, address: str, *arguments: tuple[str, object]) -> None:
+        self.send_bytes(write(address, *arguments))
+
+    def send_bytes(self, packet: bytes) -> None:
+        self.socket.sendto(packet, self._target)
+
+    def packet(self) -> bytes:
+        return self.socket.recv(65536)
+
+    def until_synced(self, number: int = 1) -> list[tuple[str, list[object]]]:
+        """Return everything that arrives before the answer to a sync sent now."""
+        self.send("/nemo/sync", ("i", number))
+        messages: list[tuple[str, list[object]]] = []
+        while True:
+            for message in read(self.packet()):
+                if message == ("/nemo/synced", [number]):
+                    return messages
+                messages.append(message)
+
+    def ask(self, address: str, *arguments: tuple[str, object]) -> list[tuple[str, list[object]]]:
+        """Send a message and return all that it is answered with."""
+        self.send(address, *arguments)
+        return self.until_synced()
+
+    def value(self, address: str) -> object:
+        """Return the one value that an address answers."""
+        ((answered, values),) = self.ask(address)
+        assert address == answered
+        (value,) = values
+        return value
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class Served:
+    """A server that runs in an event loop of its own thread."""
+
+    def __init__(self, host: MemoryHost, server: OscServer) -> None:
+        self.host = host
+        self.server = server
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="osc-server")
+        self._thread.start()
+        self._is_closed = False
+        self._clients: list[Client] = []
+        try:
+            asyncio.run_coroutine_threadsafe(server.start(), self._loop).result(5.0)
+        except BaseException:
+            self.close()
+            raise
+
+    def client(self, address: str = "127.0.0.1") -> Client:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        client = Client(family, (address, self.server.port))
+        self._clients.append(client)
+        return client
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Run something on the control thread."""
+
+        async def run() -> None:
+            work()
+
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result(5.0)
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            asyncio.run_coroutine_threadsafe(self.server.close(), self._loop).result(5.0)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(5.0)
+            self._loop.close()
+
+    def close_clients(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+@pytest.fixture
+def host() -> MemoryHost:
+    """A host with four models and no model knobs."""
+    return MemoryHost()
+
+
+@pytest.fixture
+def serve(host: MemoryHost) -> Iterator[Callable[..., Served]]:
+    """Start a server with given options on a free port."""
+    started: list[Served] = []
+
+    def start(**options: object) -> Served:
+        served = Served(host, OscServer(host, 0, **{"local": True, **options}))  # type: ignore[arg-type]
+        started.append(served)
+        return served
+
+    yield start
+    for served in started:
+        served.close()
+        served.close_clients()
+
+
+@pytest.fixture
+def served(serve: Callable[..., Served]) -> Served:
+    """A running server on loopback."""
+    return serve()
+
+
+@pytest.fixture
+def client(served: Served) -> Client:
+    """A client of it."""
+    return served.client()
+
+
+class Desk:
+    """A dispatcher without sockets: messages in, answers out, on a clock that stands still."""
+
+    def __init__(self, host: MemoryHost, *, is_trusted: bool = True) -> None:
+        self.now_s = 1000.0
+        self.wall_s = 1_700_000_000.0
+        self.sent: list[bytes] = []
+        self.dispatcher = Dispatcher(host, clock=lambda: self.now_s, wall_clock=lambda: self.wall_s)
+        self.sender = Sender(self.sent.append, is_trusted)
+
+    def perform(self, packet: Packet) -> list[tuple[str, list[object]]]:
+        """Return what the packet is answered with."""
+        self.sent.clear()
+        self.dispatcher.perform(packet, self.sender)
+        return self.answers()
+
+    def say(self, address: str, tags: str = "", *values: object) -> list[tuple[str, list[object]]]:
+        """Perform one message."""
+        return self.perform(Packet(Message(address, tags, values), 1))  # type: ignore[arg-type]
+
+    def answers(self) -> list[tuple[str, list[object]]]:
+        return [message for packet in self.sent for message in read(packet)]
+
+
+@pytest.fixture
+def desk(host: MemoryHost) -> Desk:
+    """A dispatcher for a sender on this machine."""
+    return Desk(host)
+
+
+@pytest.fixture
+def stranger(host: MemoryHost) -> Desk:
+    """A dispatcher for a sender on another machine."""
+    return Desk(host, is_trusted=False)
+
+
+@pytest.fixture
+def count_calls() -> Callable[[Callable[[], object]], int]:
+    """Count the calls that a piece of work makes: a measure of work that no clock disturbs."""
+
+    def count(work: Callable[[], object]) -> int:
+        calls = 0
+
+        def tally(frame: object, event: str, argument: object) -> None:
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        before = sys.getprofile()
+        sys.setprofile(tally)
+        try:
+            work()
+        finally:
+            sys.setprofile(before)
+        return calls
+
+    return count

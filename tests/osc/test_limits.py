@@ -1,0 +1,149 @@
+"""Buckets, windows and what becomes of the packets of a host that sends too many."""
+
+from collections.abc import Callable
+
+from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
+from nemod.osc.limits import Remembered, TokenBucket, Window
+from nemod.osc.traffic import MAX_KEPT, Traffic
+from tests.osc.conftest import Desk, MemoryHost
+
+RATE = 500.0
+
+
+class Flow:
+    """One host's traffic on a clock that moves when told."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.waiting: list[tuple[float, Callable[[], None]]] = []
+        self.traffic = Traffic(
+            desk.dispatcher, RATE, clock=lambda: desk.now_s, later=self._remember
+        )
+
+    def _remember(self, delay_s: float, work: Callable[[], None]) -> None:
+        self.waiting.append((self.desk.now_s + delay_s, work))
+
+    def send(self, *messages: Message) -> int:
+        return self.traffic.receive(
+            Packet(Bundle(IMMEDIATELY, messages), len(messages)), self.desk.sender
+        )
+
+    def fill(self) -> None:
+        """Use up the bucket with messages that leave no trace."""
+        for _ in range(2):
+            assert self.send(*[Message("/nemo/toggle/mute", "i", (0,))] * 250) == 0
+
+    def wait(self) -> None:
+        """Let the time come for everything that waits."""
+        while self.waiting:
+            self.desk.now_s, work = self.waiting.pop(0)
+            work()
+
+
+def gain(value: float) -> Message:
+    return Message("/nemo/gain", "f", (value,))
+
+
+def test_bucket_holds_a_second_and_refills() -> None:
+    """As many as the rate at once, then one per period."""
+    bucket = TokenBucket(500.0, 10.0)
+    assert [bucket.take(500, 10.0), bucket.take(1, 10.0)] == [True, False]
+    assert bucket.wait_s(5, 10.0) == 0.01
+    assert [bucket.take(5, 10.009), bucket.take(5, 10.011)] == [False, True]
+    assert bucket.take(501, 99.0) is False
+
+
+def test_bucket_of_a_slow_rate_still_takes_a_whole_packet() -> None:
+    """A packet of 256 messages gets through a bucket of any rate in the end."""
+    bucket = TokenBucket(10.0, 0.0)
+    assert [bucket.take(256, 0.0), bucket.take(256, 25.0), bucket.take(256, 25.7)] == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_window_slides() -> None:
+    """No second, wherever it begins, has more than the allowed number."""
+    window = Window(2)
+    times = (0.0, 0.875, 0.9, 1.0, 1.5, 1.875)
+    assert [window.allow(now) for now in times] == [True, True, False, True, False, True]
+
+
+def test_memory_is_bounded() -> None:
+    """What was not used for longest is forgotten."""
+    memory = Remembered[str](2)
+    for key in ("a", "b", "a", "c"):
+        memory.get(key, lambda: "first")
+    assert memory.get("a", lambda: "again") == "first"
+    assert memory.get("b", lambda: "again") == "again"
+    assert len(memory.items()) == 2
+
+
+def test_beyond_the_rate_the_newest_values_are_kept(desk: Desk, host: MemoryHost) -> None:
+    """Nothing is set now; when tokens are back the last value of each address is, at once."""
+    flow = Flow(desk)
+    flow.fill()
+    lost = sum(flow.send(gain(value / 100)) for value in range(50))
+    lost += flow.send(Message("/nemo/bass", "f", (0.2,)), Message("/nemo/delay", "f", (0.3,)))
+    assert (lost, host.commits) == (0, [])
+    flow.wait()
+    (snapshot,) = host.commits
+    expected = (0.49, 0.2, 0.3)
+    assert expected == (snapshot["gain"], snapshot["bass"], snapshot["delay/mix"])
+    assert desk.now_s < 1000.1
+
+
+def test_beyond_the_rate_everything_else_is_lost(desk: Desk, host: MemoryHost) -> None:
+    """Queries, triggers, loads and transactions are dropped, counted and complained of once."""
+    flow = Flow(desk)
+    flow.fill()
+    desk.sent.clear()
+    lost = flow.send(
+        Message("/nemo/gain", "", ()),
+        Message("/nemo/toggle/mute", "", ()),
+        Message("/nemo/model/load", "s", ("fuzz",)),
+        Message("/nemo/nowhere", "f", (1.0,)),
+    )
+    lost += flow.send(Message("/nemo/tx", "i", (1,)), gain(0.1))
+    assert lost == 6
+    ((address, (code, about, _)),) = desk.answers()
+    assert (address, code, about) == ("/nemo/error", "rate", "/nemo/gain")
+    flow.wait()
+    assert (host.commits, host.model_name) == ([], "Amp Clean")
+
+
+def test_what_waits_comes_before_what_arrives(desk: Desk, host: MemoryHost) -> None:
+    """An older value never overwrites a newer one."""
+    flow = Flow(desk)
+    flow.fill()
+    flow.send(gain(0.1))
+    desk.now_s += 1.0
+    flow.send(gain(0.9))
+    flow.wait()
+    assert [snapshot["gain"] for snapshot in host.commits] == [0.1, 0.9]
+
+
+def test_patterns_keep_their_place_among_values(desk: Desk, host: MemoryHost) -> None:
+    """Of a value and a pattern that reaches it, the one sent last decides."""
+    flow = Flow(desk)
+    flow.fill()
+    for message in (
+        Message("/nemo/{bass,mid}", "f", (0.1,)),
+        Message("/nemo/bass", "f", (0.2,)),
+        Message("/nemo/mid", "f", (0.3,)),
+        Message("/nemo/{bass,mid}", "f", (0.4,)),
+        Message("/nemo/mid", "f", (0.5,)),
+    ):
+        flow.send(message)
+    flow.wait()
+    assert (host.settings.get("bass"), host.settings.get("mid")) == (0.4, 0.5)
+
+
+def test_what_is_kept_is_bounded(desk: Desk) -> None:
+    """One address more than can be kept is lost."""
+    flow = Flow(desk)
+    flow.fill()
+    pattern = [Message(f"/nemo/gai[n{number}]", "f", (0.5,)) for number in range(MAX_KEPT + 1)]
+    assert sum(flow.send(message) for message in pattern) == 1
+    assert flow.send(pattern[0]) == 0

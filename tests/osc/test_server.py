@@ -1,0 +1,270 @@
+"""The server over real sockets: python-osc and liblo as clients, and packets meant to hurt."""
+
+import shutil
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import structlog.testing
+from pythonosc.osc_message_builder import OscMessageBuilder
+from pythonosc.udp_client import SimpleUDPClient
+
+from nemod.errors import OscError
+from nemod.osc.holder import holder_of
+from nemod.osc.host import Answer
+from nemod.osc.server import OscServer, PortError
+from tests.osc.conftest import Client, MemoryHost, Served, read, write
+
+BUNDLE = b"#bundle\0\0\0\0\0\0\0\0\1"
+
+
+def element(content: bytes) -> bytes:
+    return struct.pack(">i", len(content)) + content
+
+
+HOSTILE = {
+    "bundle element of size -4": BUNDLE + struct.pack(">i", -4),
+    "truncated float": b"/nemo/gain\0\0,f\0\0\x3f\x00\0",
+    "string and float with data for neither": b"/nemo/gain\0\0,Sf\0abc",
+    "bad UTF-8": b"/nemo/model/load\0\0\0\0,s\0\0\xff\xff\xff\0",
+    "900 nested bundles": (BUNDLE + struct.pack(">i", 16)) * 900 + BUNDLE,
+    "nothing": b"",
+    "longer than 8 KiB": b"/nemo/gain\0\0,b\0\0" + struct.pack(">i", 9000) + bytes(9000),
+}
+
+
+@pytest.mark.parametrize("packet", HOSTILE.values(), ids=HOSTILE.keys())
+def test_malformed_packets_are_counted_and_not_answered(
+    packet: bytes, client: Client, host: MemoryHost
+) -> None:
+    """Nothing changes, nothing comes back, and the next packet is served."""
+    client.send_bytes(packet)
+    assert client.until_synced() == []
+    assert client.value("/nemo/status/bad_packets") == 1
+    assert host.commits == []
+
+
+def test_a_pattern_of_44_stars_is_answered(client: Client) -> None:
+    """The address that hangs other servers is an error like any that matches nothing."""
+    ((address, values),) = client.ask("/nemo/" + "*a" * 18 + "*b")
+    assert (address, values[0]) == ("/nemo/error", "address")
+
+
+def test_a_bundle_ahead_of_time_holds_nobody_up(
+    served: Served, client: Client, host: MemoryHost
+) -> None:
+    """Timed 3 s ahead, a bundle is performed now, and so is what another client sends after it."""
+    ahead = int((time.time() + 2_208_988_800 + 3.0) * 2**32)
+    client.send_bytes(b"#bundle\0" + struct.pack(">Q", ahead) + element(write("/nemo/mute")))
+    client.send_bytes(
+        b"#bundle\0" + struct.pack(">Q", ahead) + element(write("/nemo/gain", ("f", 0.25)))
+    )
+    other = served.client()
+    other.socket.settimeout(1.5)
+    assert other.value("/nemo/gain") == 0.25
+    assert served.server.dispatcher.far_future_count == 0
+
+
+def test_answers_go_to_the_port_that_asked(served: Served) -> None:
+    """Two clients at one address get their own answers only."""
+    first, second = served.client(), served.client()
+    first.send("/nemo/gain")
+    second.send("/nemo/level")
+    assert first.until_synced() == [("/nemo/gain", [0.5])]
+    assert second.until_synced() == [("/nemo/level", [0.75])]
+
+
+def test_loopback_has_both_families(serve: Callable[..., Served]) -> None:
+    """`localhost` may be either, so both are there on one port."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    for local in (True, False):
+        served = serve(local=local)
+        for address in ("127.0.0.1", "::1"):
+            assert served.client(address).value("/nemo/gain") == 0.5
+
+
+def test_a_taken_port_is_named_with_its_holder(served: Served, host: MemoryHost) -> None:
+    """The error says which port, and on Linux which process has it."""
+    with pytest.raises(PortError, match=rf"OSC port {served.server.port} \(UDP\): is taken"):
+        Served(host, OscServer(host, served.server.port, local=True))
+
+
+def test_holder_is_read_from_the_process_table(tmp_path: Path) -> None:
+    """The inode of the port's socket leads to the process that has it open."""
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "udp").write_text(
+        "  sl  local_address rem_address st queues tr retrnsmt uid timeout inode\n"
+        "  1: 00000000:2328 00000000:0000 07 0:0 00:0 0 0 0 4711 2 0 0\n"
+        "  2: 00000000:2329 00000000:0000 07 0:0 00:0 0 0 0 4712 2 0 0\n"
+    )
+    for process, inode in (("12", 4712), ("34", 4711)):
+        (tmp_path / process / "fd").mkdir(parents=True)
+        (tmp_path / process / "fd" / "3").symlink_to(f"socket:[{inode}]")
+        (tmp_path / process / "comm").write_text(f"name{process}\n")
+    (tmp_path / "56").mkdir()
+    assert holder_of(9000, tmp_path) == "name34 (process 34)"
+    assert holder_of(9002, tmp_path) == ""
+    assert holder_of(9000, tmp_path / "nowhere") == ""
+
+
+def test_bye_is_said_to_those_who_were_heard(served: Served) -> None:
+    """Each port that spoke hears of the end, once; one that never spoke does not."""
+    first, second, silent = served.client(), served.client(), served.client()
+    silent.socket.bind(("127.0.0.1", 0))
+    for client in (first, second):
+        assert client.value("/nemo/gain") == 0.5
+    served.close()
+    for client in (first, second):
+        assert read(client.packet()) == [("/nemo/bye", [])]
+    for client in (first, second, silent):
+        client.socket.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            client.packet()
+
+
+def test_slow_work_is_answered_when_it_ends(
+    served: Served, client: Client, host: MemoryHost
+) -> None:
+    """Loading returns at once; other traffic goes on until the model is there."""
+    host.is_slow = True
+    client.send("/nemo/model/load", ("s", "FUZZ"))
+    other = served.client()
+    assert other.value("/nemo/model/current") == "Amp Clean"
+    served.call(host.finish_load)
+    assert read(client.packet()) == [("/nemo/done", ["/nemo/model/load", "fuzz"])]
+    assert other.value("/nemo/model/current") == "fuzz"
+
+
+def test_an_answer_after_the_end_hurts_nobody(
+    served: Served, client: Client, host: MemoryHost
+) -> None:
+    """A build that ends when the server is closed has nobody to tell."""
+    host.is_slow = True
+    client.send("/nemo/model/load", ("s", "fuzz"))
+    client.send("/nemo/gain")
+    assert read(client.packet()) == [("/nemo/gain", [0.5])]
+    served.close()
+    host.finish_load()
+
+
+def test_a_failing_host_does_not_end_the_server(
+    served: Served,
+    client: Client,
+    host: MemoryHost,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What goes wrong inside is logged once and counted, and what was set is still committed."""
+
+    def fail(name: str, answer: Answer) -> None:
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(host, "load_model", fail)
+    with structlog.testing.capture_logs() as logs:
+        for value in (0.1, 0.2):
+            client.send_bytes(
+                BUNDLE
+                + element(write("/nemo/bass", ("f", value)))
+                + element(write("/nemo/model/load", ("i", 1)))
+            )
+        text = "this failed inside, the log says why"
+        assert client.until_synced() == [("/nemo/error", ["io", "/nemo/model/load", text])] * 2
+    assert [entry["event"] for entry in logs] == ["osc.failed"]
+    assert client.value("/nemo/bass") == pytest.approx(0.2)
+    assert [round(snapshot["bass"], 6) for snapshot in host.commits] == [0.1, 0.2]
+    assert host.bad_packets == 2
+
+
+def test_a_synchronous_refusal_is_answered(
+    client: Client, host: MemoryHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host may refuse at once by raising, and nothing waits for it any more."""
+
+    def refuse(name: str, answer: Answer) -> None:
+        raise OscError("io", "/nemo/model/load", "unreadable")
+
+    monkeypatch.setattr(host, "load_model", refuse)
+    ((address, values),) = client.ask("/nemo/model/load", ("i", 2))
+    assert (address, values) == ("/nemo/error", ["io", "/nemo/model/load", "unreadable"])
+    monkeypatch.undo()
+    client.ask("/nemo/model/next")
+    assert host.model_name == "Amp Lead"
+
+
+def test_a_storm_ends_at_its_last_value(serve: Callable[..., Served], host: MemoryHost) -> None:
+    """Over the limit the last value is the one that stays, and the count tells of what was lost."""
+    served = serve(loopback_messages_per_s=100)
+    client = served.client()
+    for step in range(600):
+        client.send("/nemo/bass", ("f", step / 1000))
+        client.send("/nemo/toggle/mute", ("i", 0))
+        # The system's queue is finite; what is lost there is lost before the limit.
+        time.sleep(0.0005)
+    deadline = time.monotonic() + 5.0
+    while host.settings.get("bass") != pytest.approx(0.599) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert host.settings.get("bass") == pytest.approx(0.599)
+    assert host.bad_packets > 0
+
+
+def test_foreign_packets_are_dropped_and_counted(
+    serve: Callable[..., Served], host: MemoryHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source outside of the private networks is not answered; named, it is."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("198.51.100.1", 9))
+        except OSError:
+            pytest.skip("this machine has no route, hence no address but loopback")
+        own = probe.getsockname()[0]
+    named = serve(local=False, allow=[own]).client(own)
+    assert named.value("/nemo/gain") == 0.5
+    assert host.bad_packets == 0
+    monkeypatch.setattr("nemod.osc.access.PRIVATE", ())
+    foreign = serve(local=False).client(own)
+    foreign.send("/nemo/gain")
+    foreign.socket.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        foreign.packet()
+    assert host.bad_packets == 1
+
+
+@pytest.mark.liblo
+def test_oscsend_sets_what_python_osc_asks(serve: Callable[..., Served], host: MemoryHost) -> None:
+    """The command line tool of liblo speaks to the daemon under the name localhost."""
+    tool = shutil.which("oscsend")
+    if tool is None:
+        pytest.skip("oscsend absent: install liblo-tools")
+    served = serve(local=False)
+    subprocess.run(
+        [tool, "localhost", str(served.server.port), "/nemo/gain", "f", "0.7"],
+        check=True,
+        timeout=10,
+    )
+    client = served.client()
+    assert client.value("/nemo/gain") == pytest.approx(0.7)
+    for arguments in (["/nemo/bass", "d", "0.2"], ["/nemo/mute", "T"], ["/nemo/mid", "h", "1"]):
+        subprocess.run(
+            [tool, "localhost", str(served.server.port), *arguments], check=True, timeout=10
+        )
+    client.until_synced()
+    standing = [host.settings.get(path) for path in ("bass", "mute", "mid")]
+    assert standing == [0.2, 1.0, 1.0]
+
+
+def test_python_osc_client_as_it_is(served: Served) -> None:
+    """Its own client class sets and asks without any help."""
+    client = SimpleUDPClient("127.0.0.1", served.server.port, timeout=5.0)
+    try:
+        client.send_message("/nemo/treble", 0.25)
+        client.send(OscMessageBuilder("/nemo/treble").build())
+        assert read(client.receive()) == [("/nemo/treble", [0.25])]
+    finally:
+        client.close()

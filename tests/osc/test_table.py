@@ -1,0 +1,118 @@
+"""Every row of the table over a real loopback socket, with python-osc as the client."""
+
+import math
+import struct
+
+import pytest
+
+from nemod.params import TABLE, Kind, Param
+from nemod.settings import GAIN_KNOBS
+from tests.osc.conftest import Client, MemoryHost
+
+FLOATS = [row for row in TABLE if row.kind is Kind.FLOAT]
+SWITCHES = [row for row in TABLE if row.kind is Kind.BOOL]
+
+
+def float32(value: float) -> float:
+    rounded: float = struct.unpack(">f", struct.pack(">f", value))[0]
+    return rounded
+
+
+def _id(row: Param) -> str:
+    return row.path
+
+
+@pytest.mark.parametrize("row", FLOATS, ids=_id)
+def test_every_float_is_set_and_asked(row: Param, client: Client, host: MemoryHost) -> None:
+    """A position comes back as it was sent, stands in the settings, and was committed."""
+    address = f"/nemo/{row.path}"
+    client.send(address, ("f", 0.3))
+    client.until_synced()
+    expected = float32(0.3)
+    assert expected == client.value(address)
+    assert expected == host.commits[-1][row.path]
+
+
+@pytest.mark.parametrize("row", FLOATS, ids=_id)
+def test_every_float_has_its_unit_and_label(row: Param, client: Client) -> None:
+    """The same knob is reached in its own unit, and shows its label."""
+    high = row.high
+    middle = -30.0 if row.low == -math.inf else (row.low + high) / 2
+    for real in (middle, high):
+        client.send(f"/nemo/real/{row.path}", ("f", real))
+        client.until_synced()
+        answered = client.value(f"/nemo/real/{row.path}")
+        assert answered == pytest.approx(real, rel=1e-6, abs=1e-6)
+        position = client.value(f"/nemo/{row.path}")
+        assert position == pytest.approx(row.position(real), abs=1e-6)
+    assert row.text(1.0) == client.value(f"/nemo/text/{row.path}")
+
+
+@pytest.mark.parametrize("row", FLOATS, ids=_id)
+def test_every_float_is_clipped_and_says_so(row: Param, client: Client) -> None:
+    """A value beyond the range becomes the nearest one, and the sender hears which."""
+    address, real = f"/nemo/{row.path}", f"/nemo/real/{row.path}"
+    assert (address, [1.0]) in client.ask(address, ("i", 7))
+    assert (address, [0.0]) in client.ask(address, ("d", -0.25))
+    assert (real, [float32(row.high)]) in client.ask(real, ("f", row.high + 1.0))
+    assert client.value(address) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("row", FLOATS, ids=_id)
+def test_every_float_is_silent_about_what_it_took(row: Param, client: Client) -> None:
+    """Only the gain knobs, which have two addresses, echo a value within the range."""
+    echoes = [address for address, _ in client.ask(f"/nemo/{row.path}", ("f", 0.3))]
+    number = GAIN_KNOBS.index(row.path) + 1 if row.path in GAIN_KNOBS else 0
+    expected = [f"/nemo/{row.path}", f"/nemo/knob/{number}"] if number else []
+    assert expected == echoes
+
+
+@pytest.mark.parametrize("row", FLOATS, ids=_id)
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf], ids=str)
+def test_every_float_refuses_what_is_no_number(bad: float, row: Param, client: Client) -> None:
+    """NaN and infinity are answered by an error, and the old value stays."""
+    for prefix in ("/nemo/", "/nemo/real/"):
+        ((address, values),) = client.ask(prefix + row.path, ("f", bad))
+        expected = ("/nemo/error", "value", prefix + row.path)
+        assert expected == (address, *values[:2])
+    assert float32(row.default) == client.value(f"/nemo/{row.path}")
+
+
+@pytest.mark.parametrize("row", SWITCHES, ids=_id)
+def test_every_switch_is_set_and_asked(row: Param, client: Client, host: MemoryHost) -> None:
+    """Switches take T, F and numbers, and answer T or F."""
+    address = f"/nemo/{row.path}"
+    for (tag, value), expected in (
+        (("T", True), True),
+        (("F", False), False),
+        (("f", 0.5), True),
+        (("f", 0.49), False),
+        (("i", 1), True),
+        (("d", -3.0), False),
+    ):
+        assert client.ask(address, (tag, value)) == []
+        assert expected is client.value(address)
+        assert float(expected) == host.settings.get(row.path)
+    assert client.value(f"/nemo/text/{row.path}") == "off"
+
+
+@pytest.mark.parametrize("path", ["bypass", "mute"])
+def test_toggles_flip_on_press_only(path: str, client: Client) -> None:
+    """A button sends 1 then 0; one press is one flip."""
+    for expected in (True, False):
+        client.send(f"/nemo/toggle/{path}", ("f", 1.0))
+        client.send(f"/nemo/toggle/{path}", ("f", 0.0))
+        client.until_synced()
+        assert expected is client.value(f"/nemo/{path}")
+    client.ask(f"/nemo/toggle/{path}")
+    assert client.value(f"/nemo/{path}") is True
+
+
+@pytest.mark.parametrize("path", ["delay", "reverb"])
+def test_short_forms_set_the_mix_and_answer_as_containers(path: str, client: Client) -> None:
+    """One number to `/nemo/delay` is its mix; no argument asks for everything in it."""
+    client.send(f"/nemo/{path}", ("f", 0.25))
+    assert client.until_synced() == []
+    assert client.value(f"/nemo/{path}/mix") == 0.25
+    leaves = [f"/nemo/{row.path}" for row in TABLE if row.path.startswith(f"{path}/")]
+    assert leaves == [address for address, _ in client.ask(f"/nemo/{path}")]
