@@ -125,7 +125,7 @@ class Param:
         if real == -math.inf:
             return f"-inf {self.unit}"
         if self.unit == "dB":
-            return f"{real:+.1f} dB"
+            return f"{round(real, 1) + 0.0:+.1f} dB"  # plus zero: never "-0.0"
         if not self.unit:
             return f"{real:.2f}"
         digits = 0 if abs(real) >= 100.0 else 1 if abs(real) >= 10.0 else 2

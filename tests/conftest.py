@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+from nemod import xla
+
+xla.prepare()  # before jax is imported
 
 import jax
 

@@ -2,15 +2,9 @@
 
 A program takes and gives flat lists of arrays, so that it can be shipped without the types that it
 was made from: `(weights, controls, state, block) -> (state, sound)`. `sound` [frames + 3] is the
-block followed by three peaks: of the input, of the output, and of everything (which is not finite
-as soon as any sample is not).
+block followed by the peak of the input, the peak before the limiter, and the sum of all magnitudes
+(which is not finite as soon as any sample is not).
 """
-
-import os
-
-# Work stays on the calling thread: a pool's wake-up costs more than a block's arithmetic.
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,24 +17,26 @@ from jax.experimental import serialize_executable
 from numpy.typing import NDArray
 
 from nemod.formats.model import Model
-from nemod.fx.bypass import bypassable, mute
+from nemod.fx.bypass import BYPASS, mute, past
 from nemod.fx.dc import dc_blocker
 from nemod.fx.delay import delay
-from nemod.fx.effect import Effect, Weights, chain
+from nemod.fx.effect import Weights, chain
 from nemod.fx.eq import eq
+from nemod.fx.fuse import fused
 from nemod.fx.gain import gain
 from nemod.fx.limiter import limiter
 from nemod.fx.neural import model_weights, neural
 from nemod.fx.reverb import reverb
-from nemod.fx.smooth import smoothed
+from nemod.fx.smooth import rest, smooth
+from nemod.params import param
 
 jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
 
 MIN_BLOCK_FRAMES = 1
 MAX_BLOCK_FRAMES = 65_536
 
-PEAK_IN, PEAK_OUT, PEAK_ANY = -3, -2, -1
-"""Places in `sound` of the three peaks."""
+PEAK_IN, PEAK_OUT, SUM = -3, -2, -1
+"""Places in `sound` of what follows the block."""
 
 Leaves = list[Any]
 Call = Callable[[Leaves, Any, Leaves, Any], tuple[Leaves, Any]]
@@ -66,50 +62,77 @@ def recipe(model: Model, rate_hz: int) -> Recipe:
     """Return the whole rig around a model, at the device's rate.
 
     The model's first and second knob are `gain` and `level` where it has them; where it has not,
-    the drive before it and the fader after everything take their place.
+    the drive before it and the fader after everything take their place. What stands before the
+    model is one kernel, and what stands after it another; see `nemod.fx.fuse`.
     """
     net = neural(model)
     knobs = len(model.knobs)
-    stages: list[tuple[Effect, Weights]] = [(gain("input"), ())]
-    if knobs < 1:
-        stages.append((gain("gain"), ()))
-    stages += [
-        (net, model_weights(model)),
-        (dc_blocker(rate_hz), ()),
-        (eq(rate_hz), ()),
-        (delay(rate_hz), ()),
-        (reverb(rate_hz), ()),
-    ]
-    if knobs < 2:
-        stages.append((gain("level"), ()))
-    stages.append((gain("output"), ()))
-    sounding = chain("sounding", *(effect for effect, _ in stages))
-    before_limiter = smoothed(chain("rig", bypassable(sounding), mute()), rate_hz)
-    safe = limiter(rate_hz)
-    weights = (tuple(own for _, own in stages), ())
+    drive = [gain("input"), *([gain("gain")] if knobs < 1 else [])]
+    stages = [dc_blocker(rate_hz), eq(rate_hz), delay(rate_hz), reverb(rate_hz)]
+    stages += [*([gain("level")] if knobs < 2 else []), gain("output")]
+    final = [mute(), limiter(rate_hz)]
+    before, after, ending = (
+        chain("before", *drive),
+        chain("after", *stages),
+        chain("ending", *final),
+    )
+    layout = (*before.controls, *net.controls, *after.controls, BYPASS, *ending.controls)
+    smooth_s = tuple(param(path).smooth_s for path in layout)
+
+    def split(controls: jax.Array) -> list[jax.Array]:
+        """Return what each stage listens to, the bypass among them."""
+        counts = [len(stage.controls) for stage in (before, net, after)]
+        return jnp.split(controls, [int(place) for place in np.cumsum([*counts, 1])])
 
     def init(weights: Weights, targets: jax.Array) -> Any:
-        return before_limiter.init(weights, targets), safe.init((), jnp.zeros(0, jnp.float32))
+        first, knob, then, _, last = split(targets)
+        return (
+            (rest(targets), before.init(((),) * len(drive), first)),
+            net.init(weights, knob),
+            (after.init(((),) * len(stages), then), ending.init(((),) * len(final), last)),
+        )
+
+    def arrive(state: Any, targets: jax.Array, block: jax.Array) -> tuple[Any, Any]:
+        distance, memory = state
+        distance, controls = smooth(distance, targets, smooth_s, rate_hz, block.shape[0])
+        memory, driven = before.process(((),) * len(drive), split(controls)[0], memory, block)
+        return (distance, memory), (controls, driven)
+
+    def leave(
+        state: Any, controls: jax.Array, block: jax.Array, modelled: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        memory, end = state
+        _, _, then, around, last = split(controls)
+        memory, wet = after.process(((),) * len(stages), then, memory, modelled)
+        mixed = past(around[0], block, wet)
+        end, out = ending.process(((),) * len(final), last, end, mixed)
+        return (memory, end), jnp.concatenate([out, peaks(block, mixed, out)])
 
     def process(
         weights: Weights, targets: jax.Array, state: Any, block: jax.Array
     ) -> tuple[Any, jax.Array]:
-        playing, limiting = state
-        playing, wet = before_limiter.process(weights, targets, playing, block)
-        none = jnp.zeros((0, block.shape[0]), jnp.float32)
-        limiting, out = safe.process((), none, limiting, wet)
-        peaks = jnp.stack([jnp.max(jnp.abs(signal)) for signal in (block, wet, out)])
-        # The second peak is the one before the limiter: above its threshold it is at work.
-        peaks = peaks.at[2].set(jnp.sum(peaks))
-        return (playing, limiting), jnp.concatenate([out, peaks])
+        first, inner, then = state
+        first, (controls, driven) = fused(arrive)(first, targets, block)
+        inner, modelled = net.process(weights, split(controls)[1], inner, driven)
+        then, sound = fused(leave)(then, controls, block, modelled)
+        return (first, inner, then), sound
 
     return Recipe(
-        layout=before_limiter.effect.controls,
-        latency_frames=before_limiter.effect.latency_frames,
-        weights=weights,
+        layout=layout,
+        latency_frames=before.latency_frames + net.latency_frames + after.latency_frames,
+        weights=model_weights(model),
         init=init,
         process=process,
     )
+
+
+def peaks(block: jax.Array, before_limiter: jax.Array, out: jax.Array) -> jax.Array:
+    """Return what follows the sound: [peak in, peak before the limiter, sum of everything].
+
+    The sum is for telling whether anything is not finite: a maximum may pass over NaN.
+    """
+    everything = jnp.sum(jnp.abs(block) + jnp.abs(before_limiter) + jnp.abs(out))
+    return jnp.stack([jnp.max(jnp.abs(block)), jnp.max(jnp.abs(before_limiter)), everything])
 
 
 def model_recipe(model: Model) -> Recipe:
@@ -121,8 +144,7 @@ def model_recipe(model: Model) -> Recipe:
     ) -> tuple[Any, jax.Array]:
         controls = jnp.broadcast_to(targets[:, None], (targets.shape[0], block.shape[0]))
         state, out = net.process(weights, controls, state, block)
-        peak_in, peak_out = jnp.max(jnp.abs(block)), jnp.max(jnp.abs(out))
-        return state, jnp.concatenate([out, jnp.stack([peak_in, peak_out, peak_in + peak_out])])
+        return state, jnp.concatenate([out, peaks(block, out, out)])
 
     return Recipe(
         layout=net.controls,

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nemod import xla
 from nemod.engine.link import (
     FRAME_HEAD_BYTES,
     MAX_FRAME_BYTES,
@@ -38,13 +39,6 @@ from nemod.engine.link import (
 TAPE_PIPE_BYTES = 1 << 20
 """[bytes] Room for seconds of sound, so that a slow disk costs no sample."""
 
-_QUIET = {
-    "PYTHONUNBUFFERED": "1",
-    "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-}
-
 
 class _Child:
     """A child process with a framed socket to it. Thread: control (asyncio)."""
@@ -66,7 +60,7 @@ class _Child:
             argument(link.fileno()),
             pass_fds=passed,
             stdin=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **_QUIET},
+            env={**os.environ, **xla.ENVIRONMENT},
             # A Ctrl-C at the terminal is for the control plane, which stops its children in order.
             start_new_session=True,
         )

@@ -51,9 +51,7 @@ def tanh(x: jax.Array) -> jax.Array:
 
 
 @tanh.defjvp
-def _tanh_jvp(
-    primals: tuple[jax.Array], tangents: tuple[jax.Array]
-) -> tuple[jax.Array, jax.Array]:
+def _tanh_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
     y = tanh(primals[0])
     return y, tangents[0] * (_ONE - y * y)
 

@@ -8,6 +8,11 @@ BYPASS = "bypass"
 MUTE = "mute"
 
 
+def past(around: jax.Array, block: Block, wet: Block) -> Block:
+    """Return the mix of what goes past an effect and what comes out of it; see `bypassable`."""
+    return (1.0 - around) * wet + around * block
+
+
 def bypassable(effect: Effect) -> Effect:
     """Return the effect with a way around it, taken as far as the control `bypass` says (0..1).
 
@@ -24,8 +29,7 @@ def bypassable(effect: Effect) -> Effect:
         weights: Weights, controls: Controls, state: State, block: Block
     ) -> tuple[State, Block]:
         state, wet = effect.process(weights, controls[:-1], state, block)
-        around = controls[-1]
-        return state, (1.0 - around) * wet + around * block
+        return state, past(controls[-1], block, wet)
 
     return Effect(
         name=effect.name,

@@ -58,12 +58,18 @@ def _next_prime(number: int) -> int:
     return number
 
 
-def _hadamard() -> np.ndarray:
-    """Return the orthogonal 8 x 8 matrix of Sylvester's construction."""
-    matrix = np.ones((1, 1))
-    while len(matrix) < _COUNT:
-        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
-    return (matrix / math.sqrt(_COUNT)).astype(np.float32)
+def _mix_lines(lines: jax.Array) -> jax.Array:
+    """Return lines [frames, 8] through Sylvester's orthogonal Hadamard matrix.
+
+    By sums and differences (the fast Walsh-Hadamard transform): fewer operations than a matrix
+    product, and nothing that would keep the effect from being one kernel.
+    """
+    frames = lines.shape[0]
+    for span in (1, 2, 4):
+        pairs = lines.reshape(frames, _COUNT // (2 * span), 2, span)
+        one, other = pairs[:, :, 0], pairs[:, :, 1]
+        lines = jnp.stack([one + other, one - other], axis=2).reshape(frames, _COUNT)
+    return lines * np.float32(1.0 / math.sqrt(_COUNT))
 
 
 def reverb(rate_hz: float) -> Effect:
@@ -80,7 +86,6 @@ def reverb(rate_hz: float) -> Effect:
     line_ring = Ring(length=longest, margin=shortest)
     before_ring = Ring(length=predelay + shortest, margin=shortest)
     fade = fade_frames(rate_hz)
-    matrix = _hadamard()
     taps = np.array([1.0, -1.0] * (_COUNT // 2), np.float32) / np.float32(math.sqrt(_COUNT))
     exponents = np.array([-_T60 * length / rate_hz for length in lengths], np.float32)
     cosine = math.cos(2.0 * math.pi * TREBLE_HZ / rate_hz)
@@ -128,7 +133,7 @@ def reverb(rate_hz: float) -> Effect:
         heard = line_ring.read(lines, lines_at, delays)
         gain, pole = losses(size_s, damping)
         # A line that loses little gathers much: the input is weighted by what is lost.
-        fed = gain * (heard @ matrix) + jnp.sqrt(1.0 - gain * gain) * late[:, None]
+        fed = gain * _mix_lines(heard) + jnp.sqrt(1.0 - gain * gain) * late[:, None]
         # The last rows written are the low-passes' states.
         last = line_ring.read(lines, lines_at, jnp.ones((1, _COUNT), jnp.int32))[0]
 
@@ -142,7 +147,7 @@ def reverb(rate_hz: float) -> Effect:
             before_ring.advance(before_at, frames),
             line_ring.advance(lines_at, frames),
         ]
-        room = heard @ taps
+        room = jnp.sum(heard * taps[None], axis=1)
         return ReverbState(lines, before, jnp.append(after, jnp.stack(positions))), (
             block + mix * room
         )

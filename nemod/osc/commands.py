@@ -6,15 +6,15 @@ After a packet the settings are committed once, if any of them changed.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from nemod.errors import OscError
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
-from nemod.osc.encode import BUNDLE_HEADER, ELEMENT_HEADER, MAX_PACKET, encode, pack
+from nemod.osc.encode import BUNDLE_HEADER, ELEMENT_HEADER, MAX_PACKET, pack
 from nemod.osc.host import Answer, Host
-from nemod.osc.leaf import Leaf, UnknownError
-from nemod.osc.limits import ERRORS_PER_S, Window
+from nemod.osc.leaf import Leaf
 from nemod.osc.pattern import is_pattern
+from nemod.osc.sender import MAX_ADDRESS, Sender, cut, error_message, text_of
+from nemod.osc.slow import SlowWork
 from nemod.osc.system import TRANSACTION
 from nemod.osc.tree import Tree, build_tree
 from nemod.osc.values import Kind
@@ -23,27 +23,12 @@ SMALL_PACKET = 512
 """[bytes] All that a stranger gets of a large answer, so that a forged source gains little."""
 FAR_FUTURE_S = 10.0
 """[s] A time tag further ahead is a sender's wrong clock."""
-MAX_WAITING_SYNCS = 64
-MAX_PATTERN_CHARACTERS = 2048
+MAX_PATTERN_CHARACTERS = 1024
 """In the patterns of one packet: a bound on the work of matching."""
-_MAX_ADDRESS = 100
-"""[bytes] What an error repeats of an address."""
-_MAX_TEXT = 300
-"""[bytes] The longest that an error has to say."""
 _NTP_EPOCH_S = 2_208_988_800
 """[s] From 1900, where time tags begin, to 1970."""
 
 Step = Callable[["_Request"], None]
-
-
-@dataclass(slots=True)
-class Sender:
-    """Who sent a packet, and how to answer."""
-
-    send: Callable[[bytes], None]
-    is_trusted: bool
-    """Whether large answers go there whole."""
-    errors: Window = field(default_factory=lambda: Window(ERRORS_PER_S))
 
 
 class Dispatcher:
@@ -64,11 +49,7 @@ class Dispatcher:
         self._wall_clock = wall_clock
         self._tree = build_tree(host.knob_names)
         self._knob_names = tuple(host.knob_names)
-        self._wanted_model = ""
-        self._loads = 0
-        self._jobs = 0
-        self._open_jobs: dict[int, Sender] = {}
-        self._syncs: list[tuple[set[int], Sender, int]] = []
+        self.slow_work = SlowWork(host, self.fail)
 
     @property
     def tree(self) -> Tree:
@@ -107,85 +88,8 @@ class Dispatcher:
             sender.send(message)
 
     def error_message(self, error: OscError, sender: Sender) -> bytes:
-        """Return an error to be sent, or nothing when the sender has had enough of them."""
-        if not sender.errors.allow(self._clock()):
-            return b""
-        address = _cut(error.address, _MAX_ADDRESS)
-        return encode("/nemo/error", "sss", error.code, address, _cut(_text_of(error), _MAX_TEXT))
-
-    def slow(self, address: str, sender: Sender, work: Callable[[Answer], None]) -> None:
-        """Begin slow work: when it ends, or cannot even begin, the sender is told, once."""
-        self._jobs += 1
-        job = self._jobs
-        self._open_jobs[job] = sender
-
-        def answer(result: str | OscError) -> None:
-            if job not in self._open_jobs:
-                return
-            del self._open_jobs[job]
-            if isinstance(result, OscError):
-                self.fail(result, sender)
-            else:
-                sender.send(encode("/nemo/done", "ss", address, result))
-            self._settle(job)
-
-        try:
-            work(answer)
-        except OscError as error:
-            answer(error)
-        except Exception:
-            answer(OscError("io", address, "this failed inside, the log says why"))
-            raise
-
-    def load(self, address: str, name: str, sender: Sender) -> None:
-        """Have the host load a model, and remember that it was the last one asked for."""
-        self._loads += 1
-        number = self._loads
-
-        def work(answer: Answer) -> None:
-            def settled(result: str | OscError) -> None:
-                self._forget_wanted(number)
-                answer(result)
-
-            try:
-                self.host.load_model(name, settled)
-            except Exception:
-                self._forget_wanted(number)
-                raise
-
-        self._wanted_model = name
-        self.slow(address, sender, work)
-
-    def _forget_wanted(self, load_number: int) -> None:
-        if load_number == self._loads:
-            self._wanted_model = ""
-
-    def wanted_model(self) -> str:
-        """Return the model asked for last, or the one that plays if nothing is under way."""
-        return self._wanted_model or self.host.model_name
-
-    def sync(self, number: int, sender: Sender) -> None:
-        """Answer when the slow work that this sender began has ended, as scsynth does.
-
-        Raises: OscError `limit` where too many wait.
-        """
-        jobs = {job for job, owner in self._open_jobs.items() if owner is sender}
-        if not jobs:
-            sender.send(encode("/nemo/synced", "i", number))
-        elif len(self._syncs) < MAX_WAITING_SYNCS:
-            self._syncs.append((jobs, sender, number))
-        else:
-            raise OscError("limit", "/nemo/sync", f"{MAX_WAITING_SYNCS} are waiting already")
-
-    def _settle(self, job: int) -> None:
-        waiting = []
-        for jobs, sender, number in self._syncs:
-            jobs.discard(job)
-            if jobs:
-                waiting.append((jobs, sender, number))
-            else:
-                sender.send(encode("/nemo/synced", "i", number))
-        self._syncs = waiting
+        """Return an error to be sent, or nothing."""
+        return sender.error_message(error, self._clock())
 
     def _element(self, element: Message | Bundle, request: "_Request") -> None:
         if isinstance(element, Message):
@@ -213,8 +117,8 @@ class Dispatcher:
                 try:
                     steps.append(self._plan(message, request))
                 except OscError as error:
-                    where = f"transaction {number}: {_cut(error.address, _MAX_ADDRESS)}"
-                    text = f"{where}: {error.code}: {_text_of(error)}"
+                    where = f"transaction {number}: {cut(error.address, MAX_ADDRESS)}"
+                    text = f"{where}: {error.code}: {text_of(error)}"
                     raise OscError("tx", TRANSACTION, text) from None
         except OscError as error:
             request.fail(error)
@@ -328,13 +232,13 @@ class _Request:
         self._replies.append(message)
 
     def slow(self, address: str, work: Callable[[Answer], None]) -> None:
-        self._dispatcher.slow(address, self._sender, work)
+        self._dispatcher.slow_work.begin(address, self._sender, work)
 
     def load(self, address: str, name: str) -> None:
-        self._dispatcher.load(address, name, self._sender)
+        self._dispatcher.slow_work.load(address, name, self._sender)
 
     def wanted_model(self) -> str:
-        return self._dispatcher.wanted_model()
+        return self._dispatcher.slow_work.wanted_model()
 
     def sync(self, number: int) -> None:
         self._syncs.append(number)
@@ -383,7 +287,7 @@ class _Request:
             self._sender.send(packet)
         for number in self._syncs:
             try:
-                self._dispatcher.sync(number, self._sender)
+                self._dispatcher.slow_work.sync(number, self._sender)
             except OscError as error:
                 self._dispatcher.fail(error, self._sender)
 
@@ -412,21 +316,12 @@ def _transaction_number(message: Message) -> int:
     return message.values[0]
 
 
-def _text_of(error: OscError) -> str:
-    return error.text + error.hint() if isinstance(error, UnknownError) else error.text
-
-
-def _cut(text: str, size: int) -> str:
-    data = text.encode("utf-8", "replace")
-    return text if len(data) <= size else data[: size - 3].decode("utf-8", "ignore") + "..."
-
-
 def _cut_to_one_packet(address: str, messages: Sequence[bytes]) -> list[bytes]:
     """Return as many messages as one small packet holds; if not all fit, it says so itself."""
     if len(pack(messages, SMALL_PACKET)) <= 1:
         return list(messages)
     text = f"cut to one packet of {SMALL_PACKET} bytes; ask for less at a time"
-    note = encode("/nemo/error", "sss", "limit", _cut(address, _MAX_ADDRESS), text)
+    note = error_message("limit", address, text)
     left = SMALL_PACKET - BUNDLE_HEADER - ELEMENT_HEADER - len(note)
     kept = []
     for message in messages:

@@ -18,7 +18,7 @@ import structlog
 from nemod.errors import NemodError
 from nemod.osc.access import Access, address_of
 from nemod.osc.codec import MAX_DATAGRAM, DecodeError, decode
-from nemod.osc.commands import Dispatcher, Sender
+from nemod.osc.commands import Dispatcher
 from nemod.osc.encode import encode
 from nemod.osc.holder import holder_of
 from nemod.osc.host import Host
@@ -29,6 +29,7 @@ from nemod.osc.limits import (
     Remembered,
     Window,
 )
+from nemod.osc.sender import Sender
 from nemod.osc.traffic import Traffic
 
 DEFAULT_PORT = 9000

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from nemod.errors import OscError
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
-from nemod.osc.commands import Dispatcher, Sender
+from nemod.osc.commands import Dispatcher
 from nemod.osc.limits import TokenBucket, Window
+from nemod.osc.sender import Sender
 from nemod.osc.system import TRANSACTION
 
 MAX_KEPT = 256

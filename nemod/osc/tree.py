@@ -12,7 +12,7 @@ from nemod.osc.system import system_leaves
 MAX_TARGETS = 64
 """Leaves that one pattern may reach."""
 MAX_PATTERN = 128
-"""[characters] Longest pattern that is looked at."""
+"""[characters] Longest pattern that is looked at; the worst of this length takes about 1 ms."""
 SHORT_FORMS = {"/nemo/delay": "/nemo/delay/mix", "/nemo/reverb": "/nemo/reverb/mix"}
 """Containers that take a number on behalf of one of their leaves."""
 
@@ -24,6 +24,8 @@ class _Node:
         self.text: Text = prepare(text)
         self.leaf: Leaf | None = None
         self.children: dict[str, _Node] = {}
+        self.has_targets = False
+        """Whether a pattern can reach anything here or below."""
 
     def leaves(self) -> Iterator[Leaf]:
         if self.leaf:
@@ -52,6 +54,7 @@ class Tree:
             if node.leaf:
                 raise ValueError(f"{leaf.address} stands below the leaf {node.leaf.address}")
             node = node.children.setdefault(part, _Node(part))
+            node.has_targets |= leaf.by_pattern
         if node.leaf or node.children:
             raise ValueError(f"{leaf.address} is there already")
         node.leaf = leaf
@@ -101,7 +104,9 @@ class Tree:
 
 
 def _matching(node: _Node, part: Part) -> Iterator[_Node]:
-    return (child for child in node.children.values() if matches(part, child.text))
+    return (
+        child for child in node.children.values() if child.has_targets and matches(part, child.text)
+    )
 
 
 def build_tree(knob_names: Sequence[str] = ()) -> Tree:

@@ -13,8 +13,9 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from nemod.errors import OscError
 from nemod.osc.codec import Message, Packet
-from nemod.osc.commands import Dispatcher, Sender
+from nemod.osc.commands import Dispatcher
 from nemod.osc.host import Answer
+from nemod.osc.sender import Sender
 from nemod.osc.server import OscServer
 from nemod.settings import Settings
 

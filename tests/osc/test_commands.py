@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from nemod.errors import OscError
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
-from nemod.osc.commands import MAX_WAITING_SYNCS, SMALL_PACKET
+from nemod.osc.commands import SMALL_PACKET
 from nemod.osc.encode import MAX_PACKET
 from nemod.osc.leaf import Leaf
+from nemod.osc.slow import MAX_WAITING_SYNCS
 from nemod.osc.tree import Tree, build_tree
 from nemod.osc.values import Kind
 from tests.osc.conftest import Desk, MemoryHost, read
