@@ -112,28 +112,35 @@ class Daemon:
         name, path = self._library.find(first_model)
         tasks: list[asyncio.Task[None]] = []
         try:
-            await self._osc.start()
-            await self._foundry.start()
-            self._opened = loop.create_future()
-            tasks.append(asyncio.create_task(self._run_plane(), name="plane"))
-            tasks.append(asyncio.create_task(self._run_loads(), name="loads"))
-            self.device = await self._or_stop(self._opened)
-            if self.device is None:
-                return
-            heard: asyncio.Future[str] = loop.create_future()
-            self._want(_Wanted(name, path, lambda result: _settle(heard, result)))
-            result = await self._or_stop(heard)
-            if result is None:
-                return
-            self.on_heard()
-            log.info("playing", model=name, device=self.device.device, osc=self.osc_port)
-            if seconds is not None and self._recorder is None:
-                loop.call_later(seconds, self.stop)
-            await self._stop.wait()
+            await self._play(tasks, name, path, seconds)
         finally:
             await self._shut_down(tasks)
         if self._failure is not None:
             raise self._failure
+
+    async def _play(
+        self, tasks: "list[asyncio.Task[None]]", name: str, path: Path, seconds: float | None
+    ) -> None:
+        """Start everything, in order, and wait for the end."""
+        loop = asyncio.get_running_loop()
+        await self._osc.start()
+        await self._foundry.start()
+        self._opened = loop.create_future()
+        tasks.append(asyncio.create_task(self._run_plane(), name="plane"))
+        tasks.append(asyncio.create_task(self._run_loads(), name="loads"))
+        self.device = await self._or_stop(self._opened)
+        if self.device is None:
+            return
+        heard: asyncio.Future[str] = loop.create_future()
+        self._want(_Wanted(name, path, lambda result: _settle(heard, result)))
+        result = await self._or_stop(heard)
+        if result is None:
+            return
+        self.on_heard()
+        log.info("playing", model=name, device=self.device.device, osc=self.osc_port)
+        if seconds is not None and self._recorder is None:
+            loop.call_later(seconds, self.stop)
+        await self._stop.wait()
 
     async def _or_stop(self, wanted: "asyncio.Future[Any]") -> Any:
         """Return a future's result, or None when the daemon is told to stop before."""

@@ -21,6 +21,8 @@ MIN_BLOCK_FRAMES, MAX_BLOCK_FRAMES = 32, 1024
 MIN_RATE_HZ, MAX_RATE_HZ = 44_100, 96_000
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_FILE_BYTES = 1 << 20
+MAX_BITS = 64
+"""[bits] Largest whole number in a file; Python could not even show some larger ones."""
 
 Check = Callable[[Any], Any]
 """Returns the value in its own type. Raises: ValueError that says what is allowed."""
@@ -66,7 +68,10 @@ def _folders(value: Any) -> tuple[Path, ...]:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(entry, str) and entry for entry in values):
         raise ValueError("a folder, or a list of folders, is expected")
-    return tuple(Path(entry).expanduser() for entry in values)
+    try:
+        return tuple(Path(entry).expanduser() for entry in values)
+    except RuntimeError:
+        raise ValueError("'~' stands for the home of a user, and there is no such user") from None
 
 
 def _networks(value: Any) -> tuple[str, ...]:
@@ -74,6 +79,8 @@ def _networks(value: Any) -> tuple[str, ...]:
     networks = []
     for entry in values:
         try:
+            if not isinstance(entry, str):  # 10 would be taken for 0.0.0.10
+                raise TypeError  # noqa: TRY301 - one sentence for all
             networks.append(str(ipaddress.ip_network(entry, strict=False)))
         except (ValueError, TypeError):
             raise ValueError(
@@ -170,7 +177,11 @@ def _read(source: Path) -> Any:
     try:
         if source.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError(str(source), [f"larger than {MAX_FILE_BYTES} bytes"])
-        tree = yaml.load(source.read_text(encoding="utf-8"), Loader=_PlainLoader)
+        loader = _PlainLoader(source.read_text(encoding="utf-8"))
+        try:
+            tree = loader.get_single_data()
+        finally:
+            loader.dispose()
     except OSError as error:
         raise ConfigError(str(source), [error.strerror or str(error)]) from None
     except UnicodeDecodeError as error:
@@ -182,6 +193,8 @@ def _read(source: Path) -> Any:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         what = getattr(error, "problem", None) or str(error)
         raise ConfigError(str(source), [f"{where}no YAML: {what}"]) from None
+    except (ValueError, OverflowError) as error:  # "\UFFFFFFFF": the library lets these through
+        raise ConfigError(str(source), [f"no YAML: {error}"]) from None
     return {} if tree is None else tree
 
 
@@ -193,6 +206,22 @@ class _PlainLoader(yaml.SafeLoader):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "aliases are not allowed", mark)
         return super().compose_node(parent, index)
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """Return what a node stands for; the library's own functions stumble over odd scalars."""
+        try:
+            value = super().construct_object(node, deep)
+            if isinstance(value, int) and value.bit_length() > MAX_BITS:
+                raise ValueError  # noqa: TRY301 - as the library does for other numbers
+            if isinstance(value, str):
+                value.encode()
+                if "\0" in value:
+                    raise ValueError  # noqa: TRY301
+        except (ValueError, ArithmeticError, LookupError, AttributeError):
+            kind = node.tag.rpartition(":")[2]
+            what = f"{str(node.value)[:40]!r} cannot be read as {kind}"
+            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from None
+        return value
 
 
 def _walk(kind: type, tree: Any, at: str, problems: list[str]) -> dict[str, Any]:

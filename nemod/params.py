@@ -237,6 +237,21 @@ def param(path: str) -> Param:
 
     Raises: KeyError for a path that is not in the table.
     """
-    if path.startswith("knob/"):
-        return knob(int(path.removeprefix("knob/")))
-    return BY_PATH[path]
+    number = knob_number(path)
+    return BY_PATH[path] if number is None else knob(number)
+
+
+def knob_number(path: str) -> int | None:
+    """Return the number in `knob/<number>`, or None for another path.
+
+    Raises: KeyError for a number that no knob has, or that is not written as numbers are.
+    """
+    if not path.startswith("knob/"):
+        return None
+    digits = path.removeprefix("knob/")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= len(str(MAX_KNOBS))):
+        raise KeyError(path)
+    number = int(digits)
+    if not 1 <= number <= MAX_KNOBS or str(number) != digits:
+        raise KeyError(path)
+    return number

@@ -5,19 +5,19 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.params import MAX_KNOBS, TABLE, Param, param
+from nemod.params import TABLE, Kind, knob_number, param
 
 GAIN_KNOBS = ("gain", "level")
 """The model's first and second knob have these addresses too: one parameter, two addresses."""
 
 
 def canonical(path: str) -> str:
-    """Return the path under which a position is kept: `knob/1` is `gain`, `knob/2` is `level`."""
-    if path.startswith("knob/"):
-        number = int(path.removeprefix("knob/"))
-        if number <= len(GAIN_KNOBS):
-            return GAIN_KNOBS[number - 1]
-    return path
+    """Return the path under which a position is kept: `knob/1` is `gain`, `knob/2` is `level`.
+
+    Raises: KeyError for a knob whose number no model can have.
+    """
+    number = knob_number(path)
+    return path if number is None or number > len(GAIN_KNOBS) else GAIN_KNOBS[number - 1]
 
 
 class Settings:
@@ -42,11 +42,14 @@ class Settings:
     def set(self, path: str, position: float) -> float:
         """Move a knob and return where it stands now: the position clipped to 0..1.
 
-        `position` must be finite. Raises: KeyError for a path that is not in the table.
+        A switch is on from 0.5 on. `position` must be finite. Raises: KeyError for a path that is
+        not in the table.
         """
         path = canonical(path)
-        _known(path)
+        row = param(path)
         clipped = min(max(float(position), 0.0), 1.0)
+        if row.kind is Kind.BOOL:
+            clipped = float(clipped >= 0.5)
         self._positions[path] = clipped
         return clipped
 
@@ -56,11 +59,4 @@ class Settings:
 
     def vector(self, layout: Iterable[str]) -> NDArray[np.float32]:
         """Return the controls [len(layout)] of these paths, as the audio plane takes them."""
-        return np.array([_known(path).control(self.get(path)) for path in layout], np.float32)
-
-
-def _known(path: str) -> Param:
-    row = param(path)
-    if path.startswith("knob/") and not 1 <= int(path.removeprefix("knob/")) <= MAX_KNOBS:
-        raise KeyError(path)
-    return row
+        return np.array([param(path).control(self.get(path)) for path in layout], np.float32)

@@ -6,13 +6,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
 import pytest
 
 from nemod import xla
 
-xla.prepare()  # before jax is imported
-
-import jax
+xla.prepare()  # before jax compiles for the first time
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")  # type: ignore[no-untyped-call]
 jax.config.update("jax_numpy_rank_promotion", "raise")  # type: ignore[no-untyped-call]

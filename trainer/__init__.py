@@ -1,0 +1,1 @@
+"""Learning models: data and recipes to networks that the daemon plays."""

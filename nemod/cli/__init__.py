@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
-from nemod.errors import NemodError
+from nemod.errors import ConfigError, NemodError, did_you_mean
 
 COMMANDS = ("devices", "models", "check", "bench", "render")
 
@@ -14,16 +15,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments and arguments[0] in COMMANDS:
             return _command(arguments[0])(arguments[1:])
+        if arguments and not arguments[0].startswith("-"):
+            _no_such_command(arguments[0])
         from nemod.cli import play
 
         return play.main(arguments)
     except NemodError as error:
         print(f"nemod: {error}", file=sys.stderr)  # noqa: T201 - the last word to the user
-        return 2 if type(error).__name__ == "ConfigError" else 1
+        return 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return 1
+
+
+def _no_such_command(word: str) -> NoReturn:
+    problem = f"{word!r} is no command{did_you_mean(word, COMMANDS)}"
+    raise ConfigError("command line", [f"{problem} (nemod --help lists all)"])
 
 
 def _command(name: str) -> Callable[[Sequence[str]], int]:
@@ -36,6 +44,10 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         from nemod.cli import render
 
         return render.main
+    if name == "models":
+        from nemod.cli import models
+
+        return models.main
     from nemod.cli import listing
 
-    return {"devices": listing.devices, "models": listing.models, "check": listing.check}[name]
+    return {"devices": listing.devices, "check": listing.check}[name]

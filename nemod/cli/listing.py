@@ -1,4 +1,4 @@
-"""`nemod devices`, `nemod models` and `nemod check`."""
+"""`nemod devices` and `nemod check`."""
 
 import sys
 from collections.abc import Sequence
@@ -6,31 +6,28 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from nemod.cli.options import add_library, configuration, parser
+from nemod.cli.options import parser
 from nemod.config import load as load_config
 from nemod.engine.devices import DEMO, NULL
 from nemod.engine.portaudio import list_ports
 from nemod.errors import AudioError, ConfigError, ModelError
 from nemod.formats import load_model
-from nemod.formats.summary import summary
-from nemod.library import Library
 
 
 def devices(argv: Sequence[str]) -> int:
     """List what `--device` can name."""
     parser("nemod devices", "List the devices that --device can name.").parse_args(argv)
-    table = Table("name", "host API", "in", "out", "rate")
+    table = _table("name", "host API", "in", "out", "rate")
     trouble = ""
     try:
         for port in list_ports():
-            table.add_row(
-                port.name, port.host_api, str(port.inputs), str(port.outputs), f"{port.rate_hz} Hz"
-            )
+            _row(table, port.name, port.host_api, port.inputs, port.outputs, f"{port.rate_hz} Hz")
     except AudioError as error:
         trouble = str(error)
-    table.add_row(DEMO, "nemod", "-", "-", "a phrase of its own, to the default output or a clock")
-    table.add_row(NULL, "nemod", "-", "-", "silence, on a clock")
+    _row(table, DEMO, "nemod", "-", "-", "a phrase of its own, to the default output or a clock")
+    _row(table, NULL, "nemod", "-", "-", "silence, on a clock")
     Console().print(table)
     if trouble:
         Console(stderr=True).print(f"nemod: {trouble}", markup=False, soft_wrap=True)
@@ -38,30 +35,17 @@ def devices(argv: Sequence[str]) -> int:
     return 0
 
 
-def models(argv: Sequence[str]) -> int:
-    """List the models of the library."""
-    made = parser("nemod models", "List the models of the library.")
-    add_library(made)
-    config = configuration(made.parse_args(argv), {})
-    library = Library(config.library)
-    table = Table("index", "model", "architecture", "rate", "knobs", "file")
-    for index, name in enumerate(library.names):
-        _, path = library.find(name)
-        try:
-            model = load_model(path)
-        except ModelError as error:
-            table.add_row(str(index), name, f"refused: {error.reason}", "", "", str(path))
-            continue
-        table.add_row(
-            str(index),
-            name,
-            summary(model.network),
-            f"{model.sample_rate} Hz",
-            ", ".join(knob.name for knob in model.knobs),
-            str(path),
-        )
-    Console().print(table)
-    return 0
+def _table(*titles: str) -> Table:
+    """Return a table that cuts nothing off; names stay on one line, to be found and copied."""
+    table = Table()
+    for title in titles:
+        table.add_column(title, overflow="fold", no_wrap=title in ("name", "model"))
+    return table
+
+
+def _row(table: Table, *cells: object) -> None:
+    # As text: a name with [brackets] is no markup.
+    table.add_row(*(Text(str(cell)) for cell in cells))
 
 
 def check(argv: Sequence[str]) -> int:

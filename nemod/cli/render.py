@@ -76,21 +76,32 @@ def main(argv: Sequence[str]) -> int:
         _, path = Library(config.library).find(arguments.model)
     model = load_model(path)
     kind = sound_format(arguments.output)
+    if not arguments.output.parent.is_dir():
+        raise AudioError(f"{arguments.output}: there is no folder {arguments.output.parent}")
     try:
-        sound, rate = soundfile.read(arguments.input, dtype="float32", always_2d=True)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise AudioError(f"{arguments.input}: cannot be read as sound: {error}") from None
+        with arguments.input.open("rb") as file:
+            sound, rate = soundfile.read(file, dtype="float32", always_2d=True)
+    except OSError as error:
+        raise AudioError(f"{arguments.input}: cannot be read: {error.strerror}") from None
+    except soundfile.SoundFileError as error:
+        reason = getattr(error, "error_string", str(error))
+        raise AudioError(f"{arguments.input}: cannot be read as sound: {reason}") from None
     errors = Console(stderr=True)
     if sound.shape[1] > 1:
-        errors.print(f"{arguments.input}: {sound.shape[1]} channels; the first is played")
+        errors.print(
+            f"{arguments.input}: {sound.shape[1]} channels; the first is played",
+            markup=False,
+            soft_wrap=True,
+        )
     if model.sample_rate != rate and not arguments.model_only:
         errors.print(
             f"nemod: {path.name} was made for {model.sample_rate} Hz and plays at {rate} Hz: "
             "its tone is off",
+            markup=False,
             soft_wrap=True,
         )
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),

@@ -30,6 +30,7 @@ FADE_S = 0.03
 CEILING = 10.0 ** (-1.0 / 20.0)
 """The limiter's ceiling; two rigs that are heard together must not rise above it either."""
 
+_INFINITE = float("inf")
 _PIPE_READ_BYTES = 64 * SETTINGS_BYTES
 
 Block = NDArray[np.float32]
@@ -137,7 +138,6 @@ class Engine:
         except Exception:
             out[:] = 0.0
             self._faults += 1
-            self._recover()
         self._record(out)
         self._report(started)
 
@@ -199,11 +199,15 @@ class Engine:
         if state is None:  # no spare yet: silent until the helper thread has laid one out
             out[:] = 0.0
             return
-        after, sound = rig.call(rig.weights, rig.controls, state, block)
-        heard = np.asarray(sound)
-        peak_in, peak_out, peak_any = heard[-3:].tolist()
-        if not peak_any < float("inf"):
-            # Never heard: the state may be poisoned, so the rig starts afresh.
+        try:
+            after, sound = rig.call(rig.weights, rig.controls, state, block)
+            heard = np.asarray(sound)
+            peak_in, peak_out, peak_any = heard[-3:].tolist()
+        except Exception:
+            # Caught here, so that a fade goes on and the next rig gets its turn.
+            peak_any = _INFINITE
+        if not peak_any < _INFINITE:
+            # Never heard: the state is poisoned or lost, so the rig starts afresh.
             out[:] = 0.0
             self._faults += 1
             rig.reset()
@@ -213,12 +217,6 @@ class Engine:
         self._peak_in = max(self._peak_in, peak_in)
         self._peak_out = max(self._peak_out, peak_out)
         self._clips += peak_out > CEILING
-
-    def _recover(self) -> None:
-        """After an error: rigs whose state went into the failed call start afresh."""
-        for rig in self.playing:
-            if rig.state is None:
-                rig.reset()
 
     def _leave(self, out: Block) -> None:
         start = min(self._left, self._fade_frames)

@@ -38,8 +38,9 @@ from nemod.settings import Settings
 
 REST_PEAK = 1e-4
 """Largest sample at which a rig that hears silence counts as resting (-80 dBFS)."""
-REST_STEADY_S = 0.05
-"""[s] How long it has to stay there."""
+REST_STEADY_S = 0.2
+"""[s] How long it has to stay there: six time constants of the DC blocker, after which what is left
+of an offset is below -130 dBFS, so that the start does not depend on the length of a block."""
 WARM_UP_CAP_S = 2.0
 """[s] Some models oscillate by themselves and never rest."""
 PROBE_ERROR = 1e-3

@@ -150,7 +150,7 @@ def frame_length(head: bytes) -> int:
     return int(_FRAME_HEAD.unpack(head)[0])
 
 
-# --- what the frames and the command line hold ----------------------------------------------------------------------
+# --- what the frames and the command line hold -------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

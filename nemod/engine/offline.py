@@ -12,6 +12,8 @@ from nemod.formats.model import Model
 from nemod.settings import Settings
 
 DEFAULT_BLOCK_FRAMES = 64
+MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 768_000
+"""[Hz] Below, the treble's shelf would lie above half the rate."""
 
 
 def render(
@@ -33,7 +35,7 @@ def render(
     engine does. `progress` is called with the number of frames done.
 
     Returns: float32 [frames], as long as `samples`. Raises: ValueError for samples that are not
-    mono or not finite, for a block out of range and for a setting that does not exist.
+    mono or not finite, for a block or a rate out of range and for a setting that does not exist.
     """
     sound = np.asarray(samples, np.float32)
     if sound.ndim != 1:
@@ -43,6 +45,8 @@ def render(
         raise ValueError(f"sample {first} is {sound[first]}: finite samples are expected")
     if not MIN_BLOCK_FRAMES <= block <= MAX_BLOCK_FRAMES:
         raise ValueError(f"block {block}: {MIN_BLOCK_FRAMES} to {MAX_BLOCK_FRAMES} are allowed")
+    if not model_only and not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
+        raise ValueError(f"rate {rate}: {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz are allowed")
     knobs = Settings()
     for path, position in (settings or {}).items():
         set_knob(knobs, model, path, position)
@@ -65,7 +69,7 @@ def set_knob(settings: Settings, model: Model, path: str, position: float) -> No
     given = path.removeprefix("knob/")
     if path.startswith("knob/") and given.casefold() in names:
         path = f"knob/{names.index(given.casefold()) + 1}"
-    elif path.startswith("knob/") and not (given.isdecimal() and 1 <= int(given) <= len(names)):
+    elif path.startswith("knob/") and path not in {f"knob/{n + 1}" for n in range(len(names))}:
         allowed = ", ".join(["(none)"] if not names else [knob.name for knob in model.knobs])
         raise ValueError(f"knob {given!r}: this model's knobs are {allowed}")
     if not np.isfinite(position):

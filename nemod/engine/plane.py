@@ -6,6 +6,7 @@ new rigs, frees old ones, lays out spare states, and talks to the control plane.
 
 import ctypes
 import gc
+import hashlib
 import os
 import pickle
 import resource
@@ -21,11 +22,10 @@ import numpy as np
 import setproctitle
 from numpy.typing import NDArray
 
-from nemod.engine.devices import Device, Process, open_device
+from nemod.engine.devices import Device, PhrasePlayer, Process, open_device
 from nemod.engine.engine import Engine, Playing
 from nemod.engine.link import (
     DeviceFailed,
-    Notice,
     Opened,
     PlaneArguments,
     Play,
@@ -35,6 +35,7 @@ from nemod.engine.link import (
     receive_frame,
     send_frame,
 )
+from nemod.engine.rig import Program, load_program, on_device, wake_up
 from nemod.errors import AudioError
 
 POLL_S = 0.02
@@ -82,20 +83,19 @@ class Helper:
     engine: Engine
     link: socket.socket
     pristine: dict[int, list[NDArray[Any]]] = field(default_factory=dict)
+    """Warmed states by rig, from which spares are made."""
+    programs: dict[bytes, Program] = field(default_factory=dict)
+    """Loaded programs by the hash of their code. They are kept as long as the process lives: to
+    unload one holds the interpreter for some 10 ms, which is a dropout; one takes under 1 MB."""
 
     def load(self, order: Play) -> None:
         """Load a rig, play one block of proof, and lay it before the engine."""
-        # Imported here: the device opens while jax, which takes longest, is not yet needed.
-        import jax.numpy as jnp
-
-        from nemod.engine.rig import load_program
-
         try:
             rig: Rig = pickle.loads(order.rig)
             frames = self.engine.block_frames
-            program = load_program(rig.executable, len(rig.weights), len(rig.state), frames)
-            weights = [jnp.array(leaf) for leaf in rig.weights]
-            states = [[jnp.array(leaf) for leaf in rig.state] for _ in range(3)]
+            program = self._program(rig, frames)
+            weights = on_device(rig.weights)
+            states = [on_device(rig.state) for _ in range(3)]
             silence = np.zeros(frames, np.float32)
             _, sound = program.call(weights, rig.controls, states[2], silence)
             proof = np.asarray(sound)
@@ -109,17 +109,23 @@ class Helper:
             order.rig_id, program.call, weights, (states[0], states[1]), rig.controls
         )
 
+    def _program(self, rig: Rig, frames: int) -> Program:
+        digest = hashlib.sha256(rig.executable).digest()
+        if digest not in self.programs:
+            self.programs[digest] = load_program(
+                rig.executable, len(rig.weights), len(rig.state), frames
+            )
+        return self.programs[digest]
+
     def look_after(self) -> None:
         """Free what the engine gave back; lay out a spare state where one was used."""
-        import jax.numpy as jnp
-
         while self.engine.tray:
             gone = self.engine.tray.popleft()
             self.pristine.pop(gone.rig_id, None)
             del gone
         for rig in self.engine.playing:
             if rig.spare is None and rig.rig_id in self.pristine:
-                rig.spare = [jnp.array(leaf) for leaf in self.pristine[rig.rig_id]]
+                rig.spare = on_device(self.pristine[rig.rig_id])
 
 
 def _fade_out(engine: Engine, device: Device) -> None:
@@ -154,9 +160,10 @@ def _serve(helper: Helper, device: Device) -> int:
     return 0
 
 
-def _open(arguments: PlaneArguments) -> tuple[Device, Engine, list[str]]:
-    """Open the device and start the engine in silence."""
-    device, player = open_device(arguments.request)
+def _start(
+    arguments: PlaneArguments, device: Device, player: PhrasePlayer | None
+) -> tuple[Engine, str]:
+    """Start the engine on the device, in silence; return it and what priority was refused."""
     engine = Engine(
         device.rate_hz,
         device.block_frames,
@@ -166,22 +173,23 @@ def _open(arguments: PlaneArguments) -> tuple[Device, Engine, list[str]]:
     )
     if player is not None:
         player.frames_played = lambda: engine.frames_played
-    notices: list[str] = []
+    refused: list[str] = []
     began = threading.Event()
 
     def first(block: NDArray[np.float32], out: NDArray[np.float32], *, xrun: bool = False) -> None:
         # The device's thread exists from its first call on; only it can raise its own priority.
-        notices.append(take_realtime_priority())
+        refused.append(take_realtime_priority())
         entry[0] = engine.process
         began.set()
-        engine.process(block, out, xrun=xrun)
+        # What was late before this moment is the device's start, no dropout.
+        engine.process(block, out, xrun=False)
 
     entry: list[Process] = [first]
     device.start(lambda block, out, *, xrun=False: entry[0](block, out, xrun=xrun))
     if not began.wait(5.0):
         device.close()
         raise AudioError(f"device {device.name!r} opened but asks for no sound")
-    return device, engine, notices
+    return engine, refused[0]
 
 
 def main(argv: list[str]) -> int:
@@ -195,7 +203,12 @@ def main(argv: list[str]) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     memory = lock_memory()
     try:
-        device, engine, notices = _open(arguments)
+        device, player = open_device(arguments.request)
+        wake_up()
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        engine, priority = _start(arguments, device, player)
     except AudioError as error:
         send_frame(link, DeviceFailed(str(error)))
         return 1
@@ -206,16 +219,9 @@ def main(argv: list[str]) -> int:
             rate_hz=device.rate_hz,
             block_frames=device.block_frames,
             latency_s=device.latency_s,
-            notices=tuple(notice for notice in (memory, *notices) if notice),
+            notices=tuple(notice for notice in (memory, priority) if notice),
         ),
     )
-    # Imported before the first rig is played: an import under way would hold up the callback.
-    import nemod.engine.rig  # noqa: F401
-
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    send_frame(link, Notice("ready"))
     try:
         return _serve(Helper(engine, link), device)
     except (BrokenPipeError, ConnectionError):

@@ -85,22 +85,24 @@ def choose(name: str, ports: Sequence[Port]) -> tuple[Port, Port]:
 
     Raises: AudioError that lists what there is when none or several match.
     """
-    by_api: dict[str, tuple[list[Port], list[Port]]] = {}
+    matches: list[tuple[list[Port], list[Port]]] = []
     for api in sorted({port.host_api for port in ports}, key=lambda api: (_preference(api), api)):
         here = [port for port in ports if port.host_api == api]
         sources = _matching(name, [port for port in here if port.inputs])
         sinks = _matching(name, [port for port in here if port.outputs])
         if sources and sinks:
-            by_api[api] = sources, sinks
-    if not by_api:
+            matches.append((sources, sinks))
+    # A part of a name under a preferred API does not outdo the exact name under another.
+    matches.sort(key=lambda match: -sum(found[0].name == name for found in match))
+    if not matches:
         raise AudioError(
             f"no device with an input and an output matches {name!r}"
             f"{did_you_mean(name, {port.name for port in ports})}; {listing(ports)}"
         )
-    for sources, sinks in by_api.values():
+    for sources, sinks in matches:
         if len(sources) == len(sinks) == 1:
             return sources[0], sinks[0]
-    sources, sinks = next(iter(by_api.values()))
+    sources, sinks = matches[0]
     several = sorted({port.name for port in (*sources, *sinks)})
     raise AudioError(f"{name!r} matches several devices: {', '.join(several)}; {listing(ports)}")
 

@@ -67,9 +67,12 @@ def key(*what: object) -> str:
 
 
 def fetch(name: str) -> bytes | None:
-    """Return a stored program, or None."""
-    path = cache_folder() / f"{name}.program"
+    """Return a stored program, or None.
+
+    Raises: NemodError when the folder belongs to somebody else.
+    """
     try:
+        path = cache_folder() / f"{name}.program"
         data = path.read_bytes()
     except OSError:
         return None
@@ -82,8 +85,8 @@ def fetch(name: str) -> bytes | None:
 
 def store(name: str, program: bytes) -> None:
     """Keep a program; a disk that will not take it is no error, it is compiled again next time."""
-    folder = cache_folder()
     with contextlib.suppress(OSError):
+        folder = cache_folder()
         fd, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
         try:
             with os.fdopen(fd, "wb") as file:

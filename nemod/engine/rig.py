@@ -209,3 +209,26 @@ def load_program(executable: bytes, weights: int, state: int, block_frames: int)
     out_tree = jax.tree.structure(([0] * state, 0))
     loaded = serialize_executable.deserialize_and_load(executable, in_tree, out_tree)
     return Program(loaded, block_frames)
+
+
+def on_device(leaves: list[NDArray[Any]]) -> list[jax.Array]:
+    """Return copies of arrays as a program takes them, each with a buffer of its own.
+
+    Not by `jnp.array`, which compiles a program for every shape that it meets. Thread: any but
+    the audio thread.
+    """
+    return [jax.device_put(leaf.copy(), may_alias=False) for leaf in leaves]
+
+
+def wake_up() -> None:
+    """Make jax do once what it does slowly the first time: start its backend, load a program."""
+    made = Recipe(
+        layout=("x",),
+        latency_frames=0,
+        weights=(),
+        init=lambda weights, targets: (jnp.zeros(1, jnp.float32),),
+        process=lambda weights, targets, state, block: (state, block * targets[0]),
+    )
+    one = np.ones(1, np.float32)
+    program = load_program(compile_recipe(made, 1), 0, 1, 1)
+    np.asarray(program.call([], one, on_device([one]), one)[1])

@@ -3,10 +3,24 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nemod.formats.document import Array, Node
 from nemod.formats.model import Knob, Probe
-from nemod.formats.network import Dense, DenseWeights, Gru, GruWeights, Lstm, LstmWeights, Network
+from nemod.formats.network import (
+    Activation,
+    Conv1d,
+    Curve,
+    Dense,
+    DenseWeights,
+    Gru,
+    GruWeights,
+    Lstm,
+    LstmWeights,
+    Network,
+    Stack,
+    WaveNet,
+)
 from nemod.params import MAX_KNOBS
 
 MAX_HIDDEN = 1024
@@ -16,6 +30,14 @@ MAX_LAYERS = 64
 MAX_INPUTS = 1 + MAX_KNOBS
 """Sound and knobs."""
 MAX_PROBE_FRAMES = 480_000
+"""Longest probe."""
+MAX_REMEMBERED = 4_000_000
+"""Most numbers that a convolutional model may remember; the largest released keeps 80,000."""
+
+
+def single(value: float | NDArray[np.float64] | Array) -> Array:
+    """Return float32, a number as an array without axes."""
+    return np.asarray(value, np.float32)
 
 
 class Layer(NamedTuple):
@@ -45,6 +67,37 @@ def gru_layer(w_x: Array, w_h: Array, bias_x: Array, bias_h: Array) -> Layer:
 def dense_layer(w: Array, bias: Array) -> Layer:
     """Return an affine layer: `w` is [outputs, inputs]."""
     return Layer(Dense(w.shape[1], w.shape[0]), DenseWeights(w, bias))
+
+
+def curve_layer(curve: Curve, channels: int) -> list[Layer]:
+    """Return a curve as a layer, or no layer where it leaves its input as it is."""
+    return [] if curve.kind == "linear" else [Layer(Activation(curve, channels), ())]
+
+
+def check_memory(node: Node, network: Network) -> None:
+    """Raise ModelError where a convolutional network remembers more than any real one.
+
+    `node` is the key that is blamed.
+    """
+    numbers = _remembered(network)
+    if numbers > MAX_REMEMBERED:
+        node.fail(f"remembers {numbers} numbers between samples, at most {MAX_REMEMBERED} are kept")
+
+
+def _remembered(network: Network) -> int:
+    match network:
+        case Stack():
+            return sum(_remembered(layer) for layer in network.layers)
+        case Conv1d():
+            return network.past * network.inputs
+        case WaveNet():
+            inner = [part for part in (network.condition, network.head) if part]
+            return sum(_remembered(part) for part in inner) + sum(
+                array.past * array.channels + array.head_past * array.head_inputs
+                for array in network.arrays
+            )
+        case _:
+            return 0
 
 
 class Knowledge(NamedTuple):

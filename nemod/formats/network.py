@@ -5,7 +5,6 @@ it is the key of a compiled program; the numbers are NamedTuples of float32 arra
 each class states. Memory between blocks belongs to the kernels, not to this page.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -150,12 +149,293 @@ class Gains:
         return self.body.outputs
 
 
-Network = Lstm | Gru | Dense | Stack | Residual | Gains
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A function of every number, or of every frame's channels, without weights."""
+
+    kind: str
+    """One of `nemod.formats.network.CURVES`."""
+    values: tuple[float, ...] = ()
+    """`leaky_relu`: slope below 0, one for all or one per channel. `leaky_hard_tanh`: lower and
+    upper bound, slope below and above them."""
 
 
-def count_numbers(weights: Any) -> int:
-    """Return how many learnt numbers a pytree of arrays holds."""
-    if isinstance(weights, np.ndarray):
-        return weights.size
-    children = weights.values() if isinstance(weights, Mapping) else weights
-    return sum(count_numbers(child) for child in children)
+CURVES = (
+    "linear",
+    "tanh",
+    "hard_tanh",
+    "fast_tanh",
+    "leaky_hard_tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "sigmoid",
+    "silu",
+    "hard_swish",
+    "softsign",
+    "softmax",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """A curve as a layer. Weights: ()."""
+
+    curve: Curve
+    channels: int
+
+    @property
+    def inputs(self) -> int:
+        """Channels that go in."""
+        return self.channels
+
+    @property
+    def outputs(self) -> int:
+        """Channels that come out."""
+        return self.channels
+
+
+@dataclass(frozen=True, slots=True)
+class Prelu:
+    """Numbers below 0 are multiplied by a learnt slope per channel. Weights: `PreluWeights`."""
+
+    channels: int
+
+    @property
+    def inputs(self) -> int:
+        """Channels that go in."""
+        return self.channels
+
+    @property
+    def outputs(self) -> int:
+        """Channels that come out."""
+        return self.channels
+
+
+class PreluWeights(NamedTuple):
+    """Numbers of a `Prelu`."""
+
+    slopes: Array
+    """[channels]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A factor and an offset per channel: batch normalisation at rest. Weights: `ScaleWeights`."""
+
+    channels: int
+
+    @property
+    def inputs(self) -> int:
+        """Channels that go in."""
+        return self.channels
+
+    @property
+    def outputs(self) -> int:
+        """Channels that come out."""
+        return self.channels
+
+
+class ScaleWeights(NamedTuple):
+    """Numbers of a `Scale`."""
+
+    factor: Array
+    """[channels]"""
+    offset: Array
+    """[channels]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Conv1d:
+    """A causal dilated convolution; groups are written out as zeros. Weights: `ConvWeights`."""
+
+    inputs: int
+    outputs: int
+    kernel: int
+    dilation: int = 1
+
+    @property
+    def past(self) -> int:
+        """Frames that it remembers."""
+        return (self.kernel - 1) * self.dilation
+
+
+class ConvWeights(NamedTuple):
+    """Numbers of a `Conv1d`."""
+
+    w: Array
+    """[outputs, kernel * inputs]: tap by tap, the oldest first."""
+    bias: Array
+    """[outputs]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """Where in a `WaveNetLayer` the condition scales (and shifts) the channels."""
+
+    site: str
+    """One of `FILM_SITES`."""
+    shift: bool
+
+
+FILM_SITES = (
+    "conv_pre",
+    "conv_post",
+    "input_mixin_pre",
+    "input_mixin_post",
+    "activation_pre",
+    "activation_post",
+    "layer1x1_post",
+    "head1x1_post",
+)
+
+
+class FilmWeights(NamedTuple):
+    """Numbers of a `Film`; rows are the factors, then the shifts if there are any."""
+
+    w: Array
+    """[rows, condition]"""
+    bias: Array
+    """[rows, 1]"""
+
+
+@dataclass(frozen=True, slots=True)
+class WaveNetLayer:
+    """One dilated convolution with its activation and its two ways out."""
+
+    kernel: int
+    dilation: int
+    curve: Curve
+    gate: str = "none"
+    """`none`; `gated`: a(z1) b(z2); `blended`: b(z2) a(z1) + (1 - b(z2)) z1."""
+    second: Curve = Curve("sigmoid")
+    """b, where there is a gate."""
+    residual: bool = True
+    """Whether a 1x1 convolution of the activation is added to what the next layer gets."""
+    head_channels: int = 0
+    """Channels of a 1x1 convolution before the head; 0 where there is none."""
+    films: tuple[Film, ...] = ()
+
+    @property
+    def joined(self) -> bool:
+        """Whether convolution and mixing of the condition are one matrix product."""
+        apart = {"conv_post", "input_mixin_pre", "input_mixin_post"}
+        return not any(film.site in apart for film in self.films)
+
+
+class WaveNetLayerWeights(NamedTuple):
+    """Numbers of a `WaveNetLayer`; every last column is the bias, but for `mixin`."""
+
+    conv: Array
+    """[m, kernel * channels + condition + 1], or without the condition where it is not joined;
+    m is the bottleneck, twice that with a gate."""
+    mixin: Array | None
+    """[m, condition] where it is not joined."""
+    residual: Array | None
+    """[channels, bottleneck + 1]"""
+    head: Array | None
+    """[head channels, bottleneck + 1]"""
+    films: tuple[FilmWeights, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WaveNetArray:
+    """Layers of one width, and a convolution that makes the head's channels of what they give."""
+
+    inputs: int
+    channels: int
+    bottleneck: int
+    layers: tuple[WaveNetLayer, ...]
+    head_outputs: int
+    head_kernel: int = 1
+    head_dilation: int = 1
+    concatenated: bool = False
+    """Whether the head gets all layers' activations side by side instead of their sum."""
+
+    @property
+    def past(self) -> int:
+        """Frames that its layers remember, all together."""
+        return sum((layer.kernel - 1) * layer.dilation for layer in self.layers)
+
+    @property
+    def head_inputs(self) -> int:
+        """Channels that the head's convolution takes."""
+        width = self.layers[0].head_channels or self.bottleneck
+        return width * (len(self.layers) if self.concatenated else 1)
+
+    @property
+    def head_past(self) -> int:
+        """Frames that the head's convolution remembers."""
+        return (self.head_kernel - 1) * self.head_dilation
+
+
+class WaveNetArrayWeights(NamedTuple):
+    """Numbers of a `WaveNetArray`; every last column is a bias."""
+
+    rechannel: Array
+    """[channels, inputs + 1]"""
+    layers: tuple[WaveNetLayerWeights, ...]
+    head: Array
+    """[head outputs, head kernel * head inputs + 1]"""
+
+
+@dataclass(frozen=True, slots=True)
+class WaveNet:
+    """Arrays of dilated convolutions, whose heads are summed on. Weights: `WaveNetWeights`."""
+
+    arrays: tuple[WaveNetArray, ...]
+    conditioned: bool = True
+    """Whether layers are given the condition: the input, or what `condition` makes of it."""
+    condition: "Network | None" = None
+    head: "Network | None" = None
+    """What follows the last array's head."""
+
+    @property
+    def inputs(self) -> int:
+        """Channels that go in."""
+        return self.arrays[0].inputs
+
+    @property
+    def outputs(self) -> int:
+        """Channels that come out."""
+        return self.head.outputs if self.head else self.arrays[-1].head_outputs
+
+
+class WaveNetWeights(NamedTuple):
+    """Numbers of a `WaveNet`."""
+
+    arrays: tuple[WaveNetArrayWeights, ...]
+    scale: Array
+    """[]: factor of the last array's head."""
+    condition: Any
+    """Of `condition`, or ()."""
+    head: Any
+    """Of `head`, or ()."""
+
+
+Network = (
+    Lstm | Gru | Dense | Activation | Prelu | Scale | Conv1d | WaveNet | Stack | Residual | Gains
+)
+
+
+def memory_frames(network: Network) -> int | None:
+    """Return how many past frames still matter (0: none), or None where all do (recurrent)."""
+    match network:
+        case Lstm() | Gru():
+            return None
+        case Conv1d():
+            return network.past
+        case Stack():
+            return _total([memory_frames(layer) for layer in network.layers])
+        case Residual() | Gains():
+            return memory_frames(network.body)
+        case WaveNet():
+            own = sum(array.past + array.head_past for array in network.arrays)
+            inner = [memory_frames(part) for part in (network.condition, network.head) if part]
+            return _total([own, *inner])
+        case Dense() | Activation() | Prelu() | Scale():
+            return 0
+
+
+def _total(frames: list[int | None]) -> int | None:
+    return None if None in frames else sum(count for count in frames if count is not None)

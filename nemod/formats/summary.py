@@ -1,35 +1,72 @@
 """A network in a few words, for people."""
 
+from itertools import groupby
 from typing import Any
 
-from nemod.formats.network import Dense, Gains, Gru, Lstm, Network, Residual, Stack
+from nemod.formats.network import (
+    Activation,
+    Conv1d,
+    Dense,
+    Gains,
+    Gru,
+    Lstm,
+    Network,
+    Prelu,
+    Residual,
+    Scale,
+    Stack,
+    WaveNet,
+)
 
 
 def summary(network: Network) -> str:
     """Return what a network is, as `LSTM 20, dense 1, skip`."""
-    return _summary(network)
-
-
-def _summary(network: Any) -> str:
     match network:
-        case Lstm(hidden=hidden):
-            return f"LSTM {hidden}"
-        case Gru(hidden=hidden):
-            return f"GRU {hidden}"
-        case Dense(outputs=outputs):
-            return f"dense {outputs}"
-        case Stack(layers=layers):
-            return ", ".join(summary(layer) for layer in layers)
-        case Residual(body=body):
-            return f"{summary(body)}, skip"
-        case Gains(body=body):
-            return summary(body)
-        case _:
-            return type(network).__name__
+        case Lstm():
+            return f"LSTM {network.hidden}"
+        case Gru():
+            return f"GRU {network.hidden}"
+        case Dense():
+            return f"dense {network.outputs}"
+        case Activation():
+            return network.curve.kind.replace("_", " ")
+        case Prelu():
+            return "PReLU"
+        case Scale():
+            return "batch norm"
+        case Conv1d():
+            spread = f", dilation {network.dilation}" if network.dilation > 1 else ""
+            return f"conv {network.outputs} ({network.kernel} taps{spread})"
+        case Stack():
+            words = [
+                (word, len(list(same))) for word, same in groupby(map(summary, network.layers))
+            ]
+            return ", ".join(f"{count} x {word}" if count > 1 else word for word, count in words)
+        case Residual():
+            return f"{summary(network.body)}, skip"
+        case Gains():
+            return f"{summary(network.body)}, gains"
+        case WaveNet():
+            return _wavenet(network)
+
+
+def _wavenet(network: WaveNet) -> str:
+    arrays = ", ".join(
+        f"{len(array.layers)} layers of {array.channels} channels" for array in network.arrays
+    )
+    extras = {
+        "gated": any(layer.gate != "none" for array in network.arrays for layer in array.layers),
+        "FiLM": any(layer.films for array in network.arrays for layer in array.layers),
+        "own condition": network.condition is not None,
+        "own head": network.head is not None,
+    }
+    return ", ".join([f"WaveNet: {arrays}", *(word for word, there in extras.items() if there)])
 
 
 def parameters(weights: Any) -> int:
     """Return how many numbers a network's weights (a pytree of arrays) hold."""
+    if weights is None:
+        return 0
     if hasattr(weights, "size"):
         return int(weights.size)
     return sum(parameters(member) for member in weights)

@@ -10,9 +10,26 @@ from functools import cache, partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
-from nemod.formats.network import Dense, Gains, Gru, Lstm, Network, Residual, Stack
+from nemod.formats.network import (
+    Activation,
+    Conv1d,
+    Dense,
+    Gains,
+    Gru,
+    Lstm,
+    Network,
+    Prelu,
+    Residual,
+    Scale,
+    Stack,
+    WaveNet,
+)
+from nemod.fx.conv import conv_init, conv_process
+from nemod.fx.curves import apply
 from nemod.fx.recurrent import gru_init, gru_process, lstm_init, lstm_process
+from nemod.fx.wavenet import array_init, wavenet_arrays
 
 Weights = Any
 """The pytree of float32 arrays that the network's class describes."""
@@ -43,6 +60,16 @@ def kernel(network: Network) -> Kernel:
             return Kernel(gru_init, partial(gru_process, network))
         case Dense():
             return Kernel(_no_memory, _dense)
+        case Activation():
+            return Kernel(_no_memory, partial(_activation, network))
+        case Prelu():
+            return Kernel(_no_memory, _prelu)
+        case Scale():
+            return Kernel(_no_memory, _scale)
+        case Conv1d():
+            return Kernel(lambda _: conv_init(network), partial(conv_process, network))
+        case WaveNet():
+            return _wavenet(network)
         case Stack():
             return _stack(tuple(kernel(layer) for layer in network.layers))
         case Residual():
@@ -57,6 +84,47 @@ def _no_memory(weights: Weights) -> State:
 
 def _dense(weights: Weights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
     return state, inputs @ weights.w.T + weights.bias[None]
+
+
+def _activation(
+    network: Activation, weights: Weights, state: State, inputs: jax.Array
+) -> tuple[State, jax.Array]:
+    return state, apply(network.curve, inputs, channels_last=True)
+
+
+def _prelu(weights: Weights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
+    return state, jnp.where(inputs > 0.0, inputs, weights.slopes[None] * inputs)
+
+
+def _scale(weights: Weights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
+    return state, inputs * weights.factor[None] + weights.offset[None]
+
+
+def _wavenet(network: WaveNet) -> Kernel:
+    condition = kernel(network.condition) if network.condition else None
+    head = kernel(network.head) if network.head else None
+
+    def init(weights: Weights) -> State:
+        return (
+            condition.init(weights.condition) if condition else (),
+            tuple(array_init(array) for array in network.arrays),
+            head.init(weights.head) if head else (),
+        )
+
+    def process(weights: Weights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
+        condition_state, array_states, head_state = state
+        sound = inputs.T
+        beside = sound if network.conditioned else sound[:0]
+        if condition:
+            condition_state, made = condition.process(weights.condition, condition_state, inputs)
+            beside = made.T
+        array_states, out = wavenet_arrays(network, weights.arrays, array_states, sound, beside)
+        outputs = weights.scale * out.T
+        if head:
+            head_state, outputs = head.process(weights.head, head_state, outputs)
+        return (condition_state, array_states, head_state), outputs
+
+    return Kernel(init, process)
 
 
 def _stack(layers: tuple[Kernel, ...]) -> Kernel:

@@ -1,7 +1,7 @@
 """The reference cases: what other engines made of released models, as fixtures.
 
-A test that asks for `aga_case`, `keras_case`, `nam_case` or `wnva_case` runs once for each case of
-that family; where the shared data is absent it skips.
+A test that asks for `aga_case`, `keras_case`, `nam_case` and so on runs once for each case of that
+family; where the shared data is absent it skips.
 """
 
 import json
@@ -22,7 +22,7 @@ from nemod.fx.neural import model_weights, neural
 
 Array = NDArray[np.float32]
 
-FAMILIES = ("aga", "keras", "nam", "wnva", "embedded", "thirdparty")
+FAMILIES = ("aga", "keras", "nam", "wnva", "embedded", "thirdparty", "rtneural_vectors")
 GUITAR_S = 0.9
 """[s] Length of the guitar at the beginning of the mixed input."""
 
@@ -43,8 +43,13 @@ class Case:
     def model_path(self) -> Path:
         return self.data / self.facts["model_file"]
 
+    @property
+    def name(self) -> str:
+        return str(self.facts["case"])
+
     def array(self, name: str) -> Array:
-        stored = np.load(self.data / "reference" / name)
+        path = self.data / "reference" / name
+        stored = np.loadtxt(path, delimiter=",") if path.suffix == ".csv" else np.load(path)
         return np.ascontiguousarray(stored.astype(np.float32).reshape(-1))
 
     @property
@@ -87,8 +92,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if f"{family}_case" in metafunc.fixturenames:
             manifest = _data() / "reference" / "manifest.json"
             cases = json.loads(manifest.read_text())["cases"] if manifest.is_file() else []
-            chosen = [Case(c, _data()) for c in cases if c["case"].startswith(f"{family}_")]
-            names = [case.facts["case"].removeprefix(f"{family}_") for case in chosen]
+            chosen = [Case(c, _data()) for c in cases if c["case"].startswith(family)]
+            names = [case.name.removeprefix(family)[1:] for case in chosen]
             metafunc.parametrize(f"{family}_case", chosen, ids=names)
 
 

@@ -45,13 +45,3 @@ def test_calls_with_donated_state_equal_the_scan(
         pieces.append(np.asarray(out))
     expected = render(model, np.zeros((0, len(inputs)), np.float32), inputs, len(inputs))
     np.testing.assert_allclose(np.concatenate(pieces), expected, atol=TOLERANCE)
-
-
-def test_a_recorded_flanger_equals_its_recording(thirdparty_case: Any, render: Any) -> None:
-    """Published PyTorch output of a RecNet that is driven by a low-frequency oscillator."""
-    if "flanger" not in thirdparty_case.facts["case"]:
-        pytest.skip("not a recurrent model")
-    model = load_model(thirdparty_case.model_path)
-    out = render(model, thirdparty_case.controls(model), thirdparty_case.inputs, 65)
-    error = np.abs(out - thirdparty_case.output[: len(out)])
-    assert error.max() <= thirdparty_case.facts["compare_tolerance"]

@@ -1,0 +1,132 @@
+"""Models of the library as a table, as a list of facts, and as JSON."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from nemod.library import Entry
+from nemod.library.entry import FAILED
+from nemod.library.text import clean
+
+_WHOLE = 1_000_000
+"""[characters] Width of what goes to a file or a pipe: nothing is cut there."""
+
+
+def say(text: str) -> None:
+    """Print what was asked for; a path may hold what no terminal takes."""
+    print(text.encode("utf-8", "backslashreplace").decode())  # noqa: T201
+
+
+def warn(text: str) -> None:
+    """Print what went wrong."""
+    print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)  # noqa: T201
+
+
+def searched(entry: Entry) -> str:
+    """Return the text in which a search looks, casefolded."""
+    facts = entry.facts
+    parts = (entry.name, facts.gear, facts.author, *entry.tags, facts.architecture, facts.dialect)
+    return "\n".join(parts).casefold()
+
+
+def show(entries: Sequence[Entry], as_json: bool, places: dict[str, int] | None = None) -> None:
+    """Print a table of models, or JSON; `places` are their indices in the whole list."""
+    at = places or {entry.name: place for place, entry in enumerate(entries)}
+    if as_json:
+        say(json.dumps([{"index": at[one.name], **one.plain()} for one in entries], indent=2))
+        return
+    is_whole = not sys.stdout.isatty()
+    table = Table(box=None if is_whole else SIMPLE_HEAD, pad_edge=False)
+    columns = _COLUMNS if is_whole else [row for row in _COLUMNS if row[0] in _NARROW]
+    for title, _ in columns:
+        table.add_column(title, no_wrap=is_whole or title in ("index", "model"), overflow="fold")
+    for entry in entries:
+        cells = [str(at[entry.name]), *(tell(entry) for title, tell in columns[1:])]
+        table.add_row(*(Text(clean(cell, 5000)) for cell in cells))
+    _console().print(table)
+
+
+def _note(entry: Entry) -> str:
+    """Return what a user should know of a model in the list: refused, failed, there twice."""
+    notes = []
+    if entry.facts.error:
+        notes.append(f"refused: {entry.facts.error}")
+    elif not entry.is_read:
+        notes.append("not read yet")
+    if entry.probe == FAILED:
+        notes.append(f"the probe failed: {entry.probe_reason}")
+    if entry.same_as:
+        notes.append(f"duplicate: same as {', '.join(entry.same_as)}")
+    return "; ".join(notes)
+
+
+def _rate(entry: Entry) -> str:
+    if not entry.facts.sample_rate:
+        return ""
+    stated = "" if entry.facts.rate_stated else " (assumed)"
+    return f"{entry.facts.sample_rate} Hz{stated}"
+
+
+def _esr(entry: Entry) -> str:
+    return "" if entry.facts.esr is None else f"{entry.facts.esr:.4g}"
+
+
+_COLUMNS: list[tuple[str, Callable[[Entry], str]]] = [
+    ("index", lambda entry: ""),
+    ("model", lambda entry: entry.name),
+    ("architecture", lambda entry: entry.facts.architecture),
+    ("dialect", lambda entry: entry.facts.dialect),
+    ("parameters", lambda entry: str(entry.facts.parameters or "")),
+    ("rate", _rate),
+    ("knobs", lambda entry: ", ".join(entry.facts.knobs)),
+    ("gear", lambda entry: entry.facts.gear),
+    ("author", lambda entry: entry.facts.author),
+    ("licence", lambda entry: entry.facts.licence),
+    ("ESR", _esr),
+    ("probe", lambda entry: entry.probe if entry.facts.architecture else ""),
+    ("tags", lambda entry: ", ".join(entry.tags)),
+    ("note", _note),
+    ("file", lambda entry: str(entry.path)),
+]
+_NARROW = ("index", "model", "architecture", "rate", "knobs", "tags", "note")
+"""Columns for which a terminal has room."""
+
+
+def show_one(entry: Entry, as_json: bool) -> None:
+    """Show all that is known of a model."""
+    if as_json:
+        say(json.dumps(entry.plain(), indent=2))
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for key, value in _facts(entry):
+        table.add_row(Text(key), Text(clean(value, 2000)))
+    _console().print(table)
+
+
+def _facts(entry: Entry) -> Iterable[tuple[str, str]]:
+    yield "name", entry.name
+    for title, tell in _COLUMNS[2:]:
+        if text := tell(entry):
+            yield title, text
+    if entry.probe_error is not None:
+        yield "probe error", f"{entry.probe_error:.1e}"
+    for title, text in (("verified", entry.verified_at), ("scanned", entry.scanned_at)):
+        if text:
+            yield title, text
+    yield "size", f"{entry.size_bytes} bytes"
+    if entry.facts.sha256:
+        yield "sha256", entry.facts.sha256
+    shown = {"author", "licence", "license", "esr", "gear"}
+    for key, value in json.loads(entry.facts.metadata).items():
+        if key not in shown:
+            text = value if isinstance(value, str) else json.dumps(value)
+            yield f"in the file: {clean(key, 60)}", text
+
+
+def _console() -> Console:
+    return Console(highlight=False) if sys.stdout.isatty() else Console(width=_WHOLE)

@@ -1,0 +1,135 @@
+"""Reader of PedalNet's, SmartGuitarAmp's and WaveNetVA's JSON: one gated WaveNet.
+
+The PedalNet line writes its numbers as text. `level_adjust`, by which SmartGuitarAmp multiplies
+what the model gives, is kept as metadata: it is the player's volume, not part of the model.
+"""
+
+import numpy as np
+
+from nemod.formats.common import check_memory, single, unnamed_knobs
+from nemod.formats.document import Array, Node
+from nemod.formats.model import Model
+from nemod.formats.network import (
+    Curve,
+    WaveNet,
+    WaveNetArray,
+    WaveNetArrayWeights,
+    WaveNetLayer,
+    WaveNetLayerWeights,
+    WaveNetWeights,
+)
+
+SAMPLE_RATE = 44_100
+"""[Hz] These files never state one; all their programs record at this rate."""
+
+MAX_CHANNELS = 256
+MAX_WIDTH = 1024
+MAX_DILATION = 65_536
+MAX_DILATIONS = 256
+
+
+def matches(root: Node) -> bool:
+    """Whether the document is of this dialect."""
+    return "variables" in root.value and "residual_channels" in root.value
+
+
+def read(root: Node, name: str) -> Model:
+    """Return the model of a document of this dialect."""
+    kind = root.optional("activation")
+    if kind:
+        kind.choice(["gated"])
+    for key in ("input_channels", "output_channels"):
+        stated = root.optional(key)
+        if stated:
+            stated.integer(1, 1)
+    channels = root.child("residual_channels").integer(1, MAX_CHANNELS)
+    kernel = root.child("filter_width").integer(1, MAX_WIDTH)
+    dilations = [
+        node.integer(1, MAX_DILATION) for node in root.child("dilations").sequence(1, MAX_DILATIONS)
+    ]
+    variables = _Variables(root.child("variables"))
+    layers, weights = [], []
+    for place, dilation in enumerate(dilations):
+        layers.append(WaveNetLayer(kernel, dilation, Curve("tanh"), gate="gated"))
+        weights.append(_layer(variables, place, kernel, channels))
+    count = len(dilations)
+    rechannel = variables.get(-1, "W", channels).reshape(channels, 1)
+    head = variables.get(count, "W", count * channels).reshape(1, -1)
+    array = WaveNetArrayWeights(
+        rechannel=_beside(rechannel, variables.get(-1, "b", channels)),
+        layers=tuple(weights),
+        head=_beside(head, variables.get(count, "b", 1)),
+    )
+    variables.all_used()
+    network = WaveNet(
+        arrays=(
+            WaveNetArray(
+                inputs=1,
+                channels=channels,
+                bottleneck=channels,
+                layers=tuple(layers),
+                head_outputs=1,
+                concatenated=True,
+            ),
+        ),
+        conditioned=False,
+    )
+    check_memory(root.child("dilations"), network)
+    return Model(
+        name=name,
+        dialect="wavenetva",
+        network=network,
+        weights=WaveNetWeights((array,), single(1.0), (), ()),
+        knobs=unnamed_knobs(0),
+        sample_rate=SAMPLE_RATE,
+        metadata={
+            key: root.child(key).number() for key in ("level_adjust", "gain_max") if root.has(key)
+        },
+    )
+
+
+class _Variables:
+    """The tensors by layer and name; remembers what was taken."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._left: dict[tuple[int, str], Node] = {}
+        for member in node.sequence(1, 4 * MAX_DILATIONS):
+            key = (
+                member.child("layer_idx").integer(-1, MAX_DILATIONS),
+                member.child("name").text(),
+            )
+            if key in self._left:
+                member.fail(f"names layer {key[0]} {key[1]!r} a second time")
+            self._left[key] = member.child("data")
+
+    def get(self, layer: int, name: str, count: int) -> Array:
+        data = self._left.pop((layer, name), None)
+        if data is None:
+            self.node.fail(f"has no {name!r} of layer {layer}")
+        numbers = data.vector(count)
+        if numbers.size != count:
+            data.fail(f"a list of {numbers.size}, expected {count}")
+        return numbers
+
+    def all_used(self) -> None:
+        for (layer, name), data in self._left.items():
+            data.fail(f"{name!r} of layer {layer}, which no such model has")
+
+
+def _layer(variables: _Variables, place: int, kernel: int, channels: int) -> WaveNetLayerWeights:
+    rows = 2 * channels
+    taps = variables.get(place, "W_conv", kernel * channels * rows)
+    conv = np.ascontiguousarray(taps.reshape(kernel * channels, rows).T)
+    out = variables.get(place, "W_out", channels * channels).reshape(channels, channels).T
+    return WaveNetLayerWeights(
+        conv=_beside(conv, variables.get(place, "b_conv", rows)),
+        mixin=None,
+        residual=_beside(out, variables.get(place, "b_out", channels)),
+        head=None,
+        films=(),
+    )
+
+
+def _beside(w: Array, bias: Array) -> Array:
+    return np.concatenate([w, bias[:, np.newaxis]], axis=1)

@@ -1,0 +1,249 @@
+"""The index: what is known of every file of the library, in SQLite."""
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from nemod.library.entry import FAILED, NO_PROBE, PASSED, UNTRIED, Entry, Facts
+from nemod.library.folders import data_folder
+from nemod.library.store import Store
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE models (
+    path TEXT PRIMARY KEY,
+    name TEXT NOT NULL,             -- as of the last scan
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    read_by TEXT NOT NULL,          -- which readers the facts are from
+    scanned_at TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    dialect TEXT NOT NULL,
+    architecture TEXT NOT NULL,
+    parameters INTEGER NOT NULL,
+    knobs TEXT NOT NULL,            -- JSON list of names
+    sample_rate INTEGER NOT NULL,
+    rate_stated INTEGER NOT NULL,
+    gear TEXT NOT NULL,
+    author TEXT NOT NULL,
+    licence TEXT NOT NULL,
+    esr REAL,
+    metadata TEXT NOT NULL,         -- JSON object
+    error TEXT NOT NULL,
+    probe TEXT NOT NULL,            -- none, untried, passed or failed
+    probe_error REAL,
+    probe_reason TEXT NOT NULL DEFAULT '',
+    verified_at TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX models_sha256 ON models (sha256);
+CREATE TABLE tags (
+    path TEXT NOT NULL REFERENCES models (path) ON DELETE CASCADE,
+    tag TEXT NOT NULL,
+    PRIMARY KEY (path, tag)
+);
+"""
+_FACTS = (
+    "sha256",
+    "dialect",
+    "architecture",
+    "parameters",
+    "knobs",
+    "sample_rate",
+    "rate_stated",
+    "gear",
+    "author",
+    "licence",
+    "esr",
+    "metadata",
+    "error",
+)
+_WRITTEN = ("path", "name", "size_bytes", "mtime_ns", "read_by", "scanned_at", *_FACTS, "probe")
+_KEPT = ("probe", "probe_error", "probe_reason", "verified_at")
+"""What is not from the file alone: it stays as long as the content is the same."""
+
+
+class Stamp(NamedTuple):
+    """By what a file that has changed is told, and the name that the index has for it."""
+
+    size_bytes: int
+    mtime_ns: int
+    read_by: str
+    name: str
+
+
+class Record(NamedTuple):
+    """A file that was read, to be put into the index."""
+
+    path: Path
+    name: str
+    size_bytes: int
+    mtime_ns: int
+    read_by: str
+    facts: Facts
+
+
+def index_file() -> Path:
+    """Return the file of the user's index; it need not exist."""
+    return data_folder() / "library.db"
+
+
+class Index:
+    """What is known of files, by path. Thread: any. Every method may raise LibraryError."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        """`file` None is the user's own index. It is opened when it is first asked."""
+        self._store = Store(file or index_file(), SCHEMA, VERSION)
+
+    @property
+    def file(self) -> Path:
+        """The SQLite file."""
+        return self._store.path
+
+    def stamps(self) -> dict[Path, Stamp]:
+        """Return the stamps of all files that the index knows."""
+        query = "SELECT path, size_bytes, mtime_ns, read_by, name FROM models"
+        rows = self._store.read(lambda db: db.execute(query).fetchall())
+        return {Path(path): Stamp(*stamp) for path, *stamp in rows}
+
+    def entries(self) -> dict[Path, Entry]:
+        """Return all that is known, by path."""
+        return self._store.read(_entries)
+
+    def put(self, records: Iterable[Record], gone: Collection[Path] = ()) -> None:
+        """Store what was read; a file that moved here from one of `gone` keeps tags and probe."""
+        rows = list(records)
+        old = {str(path) for path in gone}
+        self._store.write(lambda db: _put(db, rows, old))
+
+    def drop(self, paths: Iterable[Path]) -> None:
+        """Forget files."""
+        rows = [(str(path),) for path in paths]
+        self._write_many("DELETE FROM models WHERE path = ?", rows)
+
+    def set_names(self, names: Mapping[Path, str]) -> None:
+        """Store the names that files have now."""
+        rows = [(name, str(path)) for path, name in names.items()]
+        self._write_many("UPDATE models SET name = ? WHERE path = ?", rows)
+
+    def set_probe(self, path: Path, sha256: str, error: float | None, reason: str = "") -> str:
+        """Store how a model's own probe came out, and return it as a word.
+
+        `error` is the largest difference, relative to the peak, None for a file without a probe;
+        with a `reason` the probe failed. `sha256` is the content that was played.
+        """
+        word = FAILED if reason else NO_PROBE if error is None else PASSED
+        row = (word, error, reason, _now(), str(path), sha256)
+        self._write_many(
+            "UPDATE models SET probe = ?, probe_error = ?, probe_reason = ?, verified_at = ? "
+            "WHERE path = ? AND sha256 = ?",
+            [row],
+        )
+        return word
+
+    def change_tags(self, path: Path, add: Iterable[str], take: Iterable[str]) -> None:
+        """Give a file that the index knows tags, and take some away."""
+        added = [(str(path), tag) for tag in add]
+        taken = [(str(path), tag) for tag in take]
+
+        def work(db: sqlite3.Connection) -> None:
+            db.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", added)
+            db.executemany("DELETE FROM tags WHERE path = ? AND tag = ?", taken)
+
+        self._store.write(work)
+
+    def _write_many(self, query: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if rows:
+            self._store.write(lambda db: db.executemany(query, rows) and None)
+
+
+def _put(db: sqlite3.Connection, records: list[Record], gone: set[str]) -> None:
+    fresh = ", ".join(
+        f"{column} = excluded.{column}" for column in _WRITTEN if column not in ("path", "probe")
+    )
+    kept = ", ".join(
+        f"{column} = CASE WHEN sha256 = excluded.sha256 AND probe IN ('{PASSED}', '{FAILED}') "
+        f"THEN {column} ELSE excluded.{column} END"
+        for column in _KEPT
+    )
+    columns, marks = ", ".join(_WRITTEN), ", ".join("?" * len(_WRITTEN))
+    query = (
+        f"INSERT INTO models ({columns}) VALUES ({marks}) "
+        f"ON CONFLICT (path) DO UPDATE SET {fresh}, {kept}"
+    )
+    for record in records:
+        is_new = not db.execute(
+            "SELECT 1 FROM models WHERE path = ?", (str(record.path),)
+        ).fetchone()
+        db.execute(query, _row(record))
+        if is_new and gone and record.facts.sha256:
+            _inherit(db, record, gone)
+
+
+def _row(record: Record) -> tuple[object, ...]:
+    facts = record.facts
+    values = {name: getattr(facts, name) for name in _FACTS} | {"knobs": json.dumps(facts.knobs)}
+    return (
+        str(record.path),
+        record.name,
+        record.size_bytes,
+        record.mtime_ns,
+        record.read_by,
+        _now(),
+        *values.values(),
+        UNTRIED if facts.has_probe else NO_PROBE,
+    )
+
+
+def _inherit(db: sqlite3.Connection, record: Record, gone: set[str]) -> None:
+    """Take over what is known of the same content from a file that is no longer there."""
+    query = "SELECT path FROM models WHERE sha256 = ? ORDER BY path"
+    for (old,) in db.execute(query, (record.facts.sha256,)).fetchall():
+        if old in gone:
+            path = str(record.path)
+            db.execute(
+                "INSERT OR IGNORE INTO tags SELECT ?, tag FROM tags WHERE path = ?", (path, old)
+            )
+            columns = ", ".join(_KEPT)
+            db.execute(
+                f"UPDATE models SET ({columns}) = (SELECT {columns} FROM models WHERE path = ?) "
+                "WHERE path = ?",
+                (old, path),
+            )
+            return
+
+
+def _entries(db: sqlite3.Connection) -> dict[Path, Entry]:
+    tags: dict[str, list[str]] = {}
+    for path, tag in db.execute("SELECT path, tag FROM tags ORDER BY tag"):
+        tags.setdefault(path, []).append(tag)
+    cursor = db.cursor()
+    cursor.row_factory = sqlite3.Row
+    rows = cursor.execute("SELECT * FROM models")
+    return {Path(row["path"]): _entry(row, tags.get(row["path"], [])) for row in rows}
+
+
+def _entry(row: sqlite3.Row, tags: list[str]) -> Entry:
+    values = {name: row[name] for name in _FACTS}
+    values["knobs"] = tuple(json.loads(row["knobs"]))
+    values["rate_stated"] = bool(row["rate_stated"])
+    return Entry(
+        path=Path(row["path"]),
+        name=row["name"],
+        size_bytes=row["size_bytes"],
+        mtime_ns=row["mtime_ns"],
+        facts=Facts(**values, has_probe=row["probe"] != NO_PROBE),
+        is_read=True,
+        probe=row["probe"],
+        probe_error=row["probe_error"],
+        probe_reason=row["probe_reason"],
+        tags=tuple(tags),
+        scanned_at=row["scanned_at"],
+        verified_at=row["verified_at"],
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

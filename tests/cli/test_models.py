@@ -1,0 +1,246 @@
+"""`nemod models ...` as a user calls it."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from nemod.cli import main
+from nemod.library import shipped_folder, user_folder
+from nemod.library.folders import removed_folder
+
+Nemod = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def nemod(capsys: pytest.CaptureFixture[str]) -> Iterator[Nemod]:
+    """Return a function that runs `nemod models ...`: exit status, output, errors."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = main(["models", *map(str, arguments)])
+        out, errors = capsys.readouterr()
+        return status, out, errors
+
+    before = structlog.get_config()
+    yield run
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a copy of a shipped model, twice, and a broken one."""
+    made = tmp_path / ("a very long name of a folder " * 5)
+    made.mkdir()
+    document = json.loads(shipped("clipper-lstm16").read_text())
+    document["metadata"] |= {"gear": "Zeta [red]Drive[/red]", "author": "Ann \u001b[31mOther"}
+    for name in ("mine", "yours"):
+        (made / f"{name}.json").write_text(json.dumps(document))
+    (made / "broken.json").write_text("{")
+    return made
+
+
+def shipped(name: str) -> Path:
+    """Return the file of a model that ships; the test skips where none do."""
+    path = shipped_folder() / f"{name}.json"
+    if not path.is_file():
+        pytest.skip(f"the model {name!r} does not ship")
+    return path
+
+
+def listed(nemod: Nemod, *arguments: str | Path) -> dict[str, dict[str, Any]]:
+    """Return the list as JSON, by name."""
+    status, out, _ = nemod("list", "--json", *arguments)
+    assert status == 0
+    return {row["name"]: row for row in json.loads(out)}
+
+
+@pytest.mark.parametrize("word", [[], ["list"]])
+def test_the_list_is_whole_where_there_is_no_terminal(
+    nemod: Nemod, folder: Path, word: list[str]
+) -> None:
+    """One line a model with everything in it; duplicates and refusals are marked."""
+    status, out, _ = nemod(*word, "--library", folder)
+    lines = {line.split()[1]: line for line in out.splitlines()}
+    assert status == 0
+    assert "LSTM 16, dense 1, skip" in lines["mine"]
+    assert "48000 Hz" in lines["mine"]
+    assert "Zeta [red]Drive[/red]" in lines["mine"]
+    assert "duplicate: same as yours" in lines["mine"]
+    assert "duplicate: same as mine" in lines["yours"]
+    assert "refused: line 1 column 2: not JSON" in lines["broken"]
+    assert all(str(folder / f"{name}.json") in lines[name] for name in ("mine", "broken"))
+    assert "\x1b" not in out
+
+
+def test_indices_are_those_of_osc(nemod: Nemod, folder: Path) -> None:
+    """The place in the sorted list of all names."""
+    rows = listed(nemod, "--library", folder)
+    assert [row["index"] for row in rows.values()] == list(range(len(rows)))
+    assert list(rows) == sorted(rows, key=str.casefold)
+
+
+def test_a_scan_says_what_it_did(nemod: Nemod, folder: Path) -> None:
+    """Counts, refusals with their reasons, and that a folder is not in the library."""
+    status, out, _ = nemod("scan", folder)
+    assert status == 0
+    assert f"refused: {folder / 'broken.json'}: line 1 column 2" in out
+    assert "3 files: 3 read (1 refused), 0 unchanged, 0 gone" in out
+    assert "is not in the library" in out
+    (folder / "yours.json").unlink()
+    status, out, _ = nemod("scan", "--library", folder, folder)
+    assert "2 files: 0 read (0 refused), 2 unchanged, 1 gone" in out
+    assert "is not in the library" not in out
+
+
+def test_a_scan_of_nothing_is_an_error(nemod: Nemod, tmp_path: Path) -> None:
+    """It names the folder."""
+    status, _, errors = nemod("scan", tmp_path / "nothing")
+    assert (status, errors) == (1, f"nemod: {tmp_path / 'nothing'}: no such folder\n")
+
+
+def test_a_search_looks_for_all_words(nemod: Nemod, folder: Path) -> None:
+    """In name, gear, author, tags and architecture; indices are those of the whole list."""
+    nemod("tag", "--library", folder, "yours", "+live")
+    for words, names in (
+        (["zeta"], {"mine", "yours"}),
+        (["ANN", "lstm"], {"mine", "yours"}),
+        (["zeta live"], {"yours"}),
+        (["min"], {"mine"}),
+        (["gru"], {name for name in ("drive-gru20",) if shipped(name)}),
+    ):
+        status, out, _ = nemod("search", "--json", "--library", folder, *words)
+        found = {row["name"]: row["index"] for row in json.loads(out)}
+        assert (status, set(found)) == (0, names)
+        rows = listed(nemod, "--library", folder)
+        assert all(rows[name]["index"] == index for name, index in found.items())
+
+
+def test_a_search_without_result_is_an_error(nemod: Nemod, folder: Path) -> None:
+    """With the nearest word that there is."""
+    status, _, errors = nemod("search", "--library", folder, "zeeta")
+    assert (status, errors) == (1, "nemod: no model has 'zeeta', did you mean 'zeta'?\n")
+
+
+def test_info_says_everything(nemod: Nemod, folder: Path) -> None:
+    """As lines for people, as JSON for programs."""
+    _, out, _ = nemod("info", "--library", folder, "MINE")
+    assert {"name", "architecture", "parameters", "gear", "licence", "file", "sha256"} <= {
+        line.split()[0] for line in out.splitlines()
+    }
+    assert "\x1b" not in out
+    _, out, _ = nemod("info", "--json", "--library", folder, "mine")
+    facts = json.loads(out)
+    assert (facts["name"], facts["dialect"], facts["parameters"]) == ("mine", "guitarml", 1201)
+    assert (facts["metadata"]["description"], facts["same_as"]) == (
+        "Diode clipper with tone filter, 24 dB of drive, no knobs",
+        ["yours"],
+    )
+    _, out, _ = nemod("info", "--json", "--library", folder, "broken")
+    assert json.loads(out)["last_error"].startswith("line 1 column 2: not JSON")
+
+
+def test_a_mistyped_name_gets_the_nearest(nemod: Nemod, folder: Path) -> None:
+    """In every command that takes a name."""
+    for command in (["info"], ["remove"], ["verify"], ["tag"]):
+        status, _, errors = nemod(*command, "--library", folder, "yors")
+        assert status == 1
+        assert "no model is named 'yors', did you mean 'yours'?" in errors
+
+
+def test_models_are_added_once_and_removed(nemod: Nemod, folder: Path) -> None:
+    """A duplicate and what cannot be read are told; the others are copied."""
+    files = [folder / f"{name}.json" for name in ("mine", "broken", "yours")]
+    status, out, errors = nemod("add", *files)
+    assert status == 1
+    assert f"added as 'mine', {user_folder() / 'mine.json'}" in out
+    assert "yours.json: a duplicate of 'mine'" in out
+    assert errors.startswith(f"refused: {folder / 'broken.json'}: line 1 column 2")
+    assert listed(nemod)["mine"]["author"] == "Ann [31mOther"
+    status, out, _ = nemod("remove", "mine")
+    assert (status, str(removed_folder() / "mine.json") in out) == (0, True)
+    assert "mine" not in listed(nemod)
+
+
+def test_tags_are_given_and_taken(nemod: Nemod, folder: Path) -> None:
+    """They stay from call to call; a tag is one word in any case."""
+    library = ("--library", folder)
+    assert nemod("tag", *library, "mine", "+Live", "+clean", "+v1.2")[1] == (
+        "mine: clean, live, v1.2\n"
+    )
+    assert nemod("tag", *library, "mine", "-clean", "-never")[1] == "mine: live, v1.2\n"
+    assert nemod("tag", *library, "yours")[1] == "yours: no tags\n"
+    assert listed(nemod, *library)["mine"]["tags"] == ["live", "v1.2"]
+
+
+@pytest.mark.parametrize(
+    "change", ["live", "+", "+two words", "--library", "+a\x1b", "+" + "a" * 41]
+)
+def test_what_is_no_tag_is_wrong_usage(nemod: Nemod, folder: Path, change: str) -> None:
+    """The message says what a tag is."""
+    status, _, errors = nemod("tag", "--library", folder, "mine", change)
+    assert status == 2
+    assert "+TAG gives a tag and -TAG takes it away" in errors
+
+
+def test_verify_plays_the_probe_and_keeps_the_result(nemod: Nemod, folder: Path) -> None:
+    """A file whose own answer does not come out is told, and stays marked."""
+    document = json.loads((folder / "mine.json").read_text())
+    document["probe"]["output"][10] += 0.5
+    (folder / "wrong.json").write_text(json.dumps(document))
+    del document["probe"]
+    (folder / "silent.json").write_text(json.dumps(document))
+    names = ("mine", "wrong", "silent", "broken")
+    status, out, _ = nemod("verify", "--library", folder, *names)
+    assert status == 1
+    assert "mine: the probe passed, largest error " in out
+    assert "wrong: the probe failed: the probe inside the file does not come out" in out
+    assert "silent: its file has no probe" in out
+    assert "4 models: 1 failed, 1 without a probe, 1 passed, 1 refused" in out
+    rows = listed(nemod, "--library", folder)
+    assert [rows[name]["probe"] for name in (*names[:3], "yours")] == [
+        "passed",
+        "failed",
+        "none",
+        "untried",
+    ]
+    assert rows["mine"]["probe_error"] < 1e-5
+    assert rows["wrong"]["last_error"] == rows["wrong"]["probe_reason"] != ""
+
+
+def test_an_unknown_command_is_wrong_usage(nemod: Nemod) -> None:
+    """The nearest command and all of them are named."""
+    status, _, errors = nemod("serch")
+    assert status == 2
+    assert "nemod models serch: no such command, did you mean 'search'?" in errors
+
+
+def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """All of them."""
+    assert main(["models", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"nemod models {word}" in out for word in ("scan", "add", "tag", "verify"))
+
+
+def test_without_an_index_there_are_names(nemod: Nemod, folder: Path) -> None:
+    """A place for the index that cannot be written does not hide the models."""
+    data = user_folder().parent
+    data.parent.mkdir(parents=True, exist_ok=True)
+    data.write_text("not a folder")
+    status, out, errors = nemod("--library", folder)
+    assert status == 0
+    assert "mine" in out
+    assert "the index of models" in errors
+
+
+def test_a_damaged_index_is_set_aside(nemod: Nemod, folder: Path) -> None:
+    """The list is as before, and the log says where the old one is."""
+    before = nemod("--library", folder)[1]
+    index = user_folder().parent / "library.db"
+    index.write_bytes(b"damaged" * 1000)
+    status, out, errors = nemod("--library", folder)
+    assert (status, out) == (0, before)
+    assert "index of models set aside" in errors

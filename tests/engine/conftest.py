@@ -1,0 +1,108 @@
+"""Tiny models, and the rigs that are made of them."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nemod.formats import load_model
+from nemod.formats.model import Knob, Model, Probe
+from nemod.formats.network import (
+    Dense,
+    DenseWeights,
+    Gru,
+    GruWeights,
+    Lstm,
+    LstmWeights,
+    Residual,
+    Stack,
+)
+from nemod.formats.save import save_model
+
+RATE_HZ = 48_000
+HIDDEN = 4
+
+MakeModel = Callable[..., Model]
+
+
+def tiny(unit: str = "LSTM", knobs: int = 0, *, probe: Probe | None = None, seed: int = 3) -> Model:
+    """Return a model of four units with random numbers; every further knob is 0..1."""
+    rng = np.random.default_rng(seed)
+    inputs = 1 + knobs
+
+    def draw(*shape: int) -> Any:
+        return rng.normal(0.0, 0.4, shape).astype(np.float32)
+
+    layer: Any
+    weights: Any
+    if unit == "LSTM":
+        rows = 4 * HIDDEN
+        start = np.zeros((2, HIDDEN), np.float32)
+        layer = Lstm(inputs, HIDDEN)
+        weights = LstmWeights(draw(rows, inputs), draw(rows, HIDDEN), draw(rows), start)
+    else:
+        rows = 3 * HIDDEN
+        start = np.zeros(HIDDEN, np.float32)
+        layer = Gru(inputs, HIDDEN)
+        weights = GruWeights(
+            draw(rows, inputs), draw(rows, HIDDEN), draw(rows), draw(HIDDEN), start
+        )
+    return Model(
+        name=f"tiny-{unit.lower()}-{knobs}",
+        dialect="guitarml",
+        network=Residual(Stack((layer, Dense(HIDDEN, 1)))),
+        weights=(weights, DenseWeights(draw(1, HIDDEN), draw(1))),
+        knobs=tuple(Knob(name) for name in ("gain", "tone", "depth")[:knobs]),
+        sample_rate=RATE_HZ,
+        rate_stated=True,
+        probe=probe,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> MakeModel:
+    """Return `tiny_model(unit="LSTM", knobs=0, probe=None)`."""
+    return tiny
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[[Model], Path]:
+    """Return `saved(model)`: the path of a file that holds it."""
+
+    def to_file(model: Model) -> Path:
+        path = tmp_path / f"{model.name}.json"
+        save_model(model, path)
+        assert load_model(path).network == model.network
+        return path
+
+    return to_file
+
+
+@pytest.fixture(scope="session")
+def guitar() -> NDArray[np.float32]:
+    """Decaying noise bursts within +-0.5, 3,000 frames."""
+    rng = np.random.default_rng(11)
+    frames = np.arange(3000)
+    envelope = 0.5 * np.exp(-(frames % 750) / 250.0)
+    return (envelope * rng.uniform(-1.0, 1.0, frames.size)).astype(np.float32)
+
+
+@pytest.fixture
+def pipe() -> Iterator[Callable[[], tuple[int, int]]]:
+    """Return `pipe()`: read end and write end, both non-blocking, closed when the test ends."""
+    ends: list[int] = []
+
+    def opened() -> tuple[int, int]:
+        pair = os.pipe()
+        ends.extend(pair)
+        for fd in pair:
+            os.set_blocking(fd, False)
+        return pair
+
+    yield opened
+    for fd in ends:
+        os.close(fd)

@@ -1,0 +1,116 @@
+"""Released models of the other dialects, against what other engines made of them.
+
+RTNeural's references were computed in double. NAM's and PedalNet's are float32 runs of the
+original programs, whose own distance from float64 stands in the case.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nemod.errors import ModelError
+from nemod.formats import load_model
+from nemod.formats.model import without_gains
+from nemod.formats.network import Curve, WaveNet
+
+TOLERANCE = 1e-5
+BLOCKS = (64, 65)
+
+AUDIO_VECTORS = ("conv1d", "dense", "gru", "gru_1d", "lstm", "lstm_1d")
+"""Test vectors of RTNeural whose layers are audio; the others are images, or bare tensors."""
+
+
+def _check(out: Any, case: Any, spread: float = 0.0) -> None:
+    expected = case.output[: len(out)]
+    peak = np.abs(case.output).max()
+    error = np.abs(out - expected)
+    assert error[: case.guitar_frames].max() <= max(TOLERANCE, spread) * max(1.0, peak)
+    assert error[: case.tame_frames].max() <= 1e-3 * max(1.0, peak)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_keras_layers_equal_rtneural(keras_case: Any, render: Any, block: int) -> None:
+    """With the file's gains where the case applied them, without where it did not."""
+    model = load_model(keras_case.model_path)
+    if "NOT applied" in keras_case.facts["semantics"]:
+        model = without_gains(model)
+    out = render(model, keras_case.controls(model), keras_case.inputs, block)
+    _check(out, keras_case, keras_case.guitar_spread)
+    # Some of these fixtures are very quiet, where an absolute tolerance says nothing.
+    quiet = np.abs(keras_case.output).max()
+    if quiet < 0.1:
+        assert np.abs(out - keras_case.output[: len(out)]).max() <= 1e-4 * quiet
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_nam_models_equal_nams_player(nam_case: Any, render: Any, block: int) -> None:
+    """From the stored start state, warmed as the player warms where the case did."""
+    model = load_model(nam_case.model_path)
+    if "fasttanh" in nam_case.name:
+        model = replace(model, network=_with_fast_tanh(model.network))
+    warm = model.prewarm_frames if nam_case.name.endswith("_prewarm") else 0
+    inputs = np.concatenate([np.zeros(warm, np.float32), nam_case.inputs])
+    out = render(model, np.zeros((0, len(inputs)), np.float32), inputs, block)[warm:]
+    _check(out, nam_case)
+
+
+def _with_fast_tanh(network: WaveNet) -> WaveNet:
+    """NAM's player can be told to approximate tanh; no file asks for it."""
+    fast = Curve("fast_tanh")
+    return replace(
+        network,
+        arrays=tuple(
+            replace(array, layers=tuple(replace(layer, curve=fast) for layer in array.layers))
+            for array in network.arrays
+        ),
+    )
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_pedalnet_models_equal_wavenetva(wnva_case: Any, render: Any, block: int) -> None:
+    """Gated convolutions whose head takes all layers side by side."""
+    model = load_model(wnva_case.model_path)
+    out = render(model, wnva_case.controls(model), wnva_case.inputs, block)
+    _check(out, wnva_case)
+
+
+def test_vectors_inside_aida_files_are_reproduced(embedded_case: Any, render: Any) -> None:
+    """The bare network gives what the trainer stored, the whole model its probe."""
+    model = load_model(embedded_case.model_path)
+    bare = without_gains(model)
+    out = render(bare, embedded_case.controls(bare), embedded_case.inputs, 64)
+    assert np.abs(out - embedded_case.output[: len(out)]).max() <= 2e-5
+    assert model.probe is not None
+    out = render(model, model.probe.inputs[:, 1:].T, model.probe.inputs[:, 0], 64)
+    assert np.abs(out - model.probe.output[: len(out)]).max() <= 2e-5
+
+
+def test_rtneurals_own_vectors_are_reproduced(rtneural_vectors_case: Any, render: Any) -> None:
+    """Computed by TensorFlow; what is not audio is refused by name."""
+    name = rtneural_vectors_case.name.removeprefix("rtneural_vectors/")
+    if name not in AUDIO_VECTORS:
+        folder = Path(rtneural_vectors_case.model_path)
+        for path in sorted(folder.parent.glob(folder.name)):
+            if name == "conv_stateless":
+                continue
+            with pytest.raises(ModelError):
+                load_model(path)
+        return
+    model = load_model(rtneural_vectors_case.model_path)
+    inputs = rtneural_vectors_case.inputs
+    out = render(model, np.zeros((0, len(inputs)), np.float32), inputs, 7)
+    allowed = rtneural_vectors_case.facts["rtneural_test_threshold"]
+    assert np.abs(out - rtneural_vectors_case.output[: len(out)]).max() <= allowed
+
+
+def test_published_recordings_are_reproduced(thirdparty_case: Any, render: Any) -> None:
+    """What papers' authors published of their own models' output, in PyTorch."""
+    facts = thirdparty_case.facts
+    model = load_model(thirdparty_case.model_path)
+    out = render(model, thirdparty_case.controls(model), thirdparty_case.inputs, 65)
+    scale = 0.5 if "0.5 * model" in facts["semantics"] else 1.0
+    error = np.abs(scale * out - thirdparty_case.output[: len(out)])
+    assert error[facts["compare_from"] :].max() <= facts["compare_tolerance"]
