@@ -44,10 +44,16 @@ def show(entries: Sequence[Entry], as_json: bool, places: dict[str, int] | None 
     table = Table(box=None if is_whole else SIMPLE_HEAD, pad_edge=False)
     columns = _COLUMNS if is_whole else [row for row in _COLUMNS if row[0] in _NARROW]
     for title, _ in columns:
-        table.add_column(title, no_wrap=is_whole or title in ("index", "model"), overflow="fold")
+        table.add_column(
+            title,
+            no_wrap=is_whole or title == "index",
+            overflow="fold",
+            min_width=None if is_whole else _NARROW[title],
+        )
+    longest = 5000 if is_whole else _SHORT
     for entry in entries:
         cells = [str(at[entry.name]), *(tell(entry) for title, tell in columns[1:])]
-        table.add_row(*(Text(clean(cell, 5000)) for cell in cells))
+        table.add_row(*(Text(clean(cell, longest)) for cell in cells))
     _console().print(table)
 
 
@@ -93,8 +99,18 @@ _COLUMNS: list[tuple[str, Callable[[Entry], str]]] = [
     ("note", _note),
     ("file", lambda entry: str(entry.path)),
 ]
-_NARROW = ("index", "model", "architecture", "rate", "knobs", "tags", "note")
-"""Columns for which a terminal has room."""
+_NARROW = {
+    "index": 1,
+    "model": 14,
+    "architecture": 12,
+    "rate": 8,
+    "knobs": 5,
+    "tags": 4,
+    "note": 18,
+}
+"""Columns for which a terminal has room, and the least width of each [characters]."""
+_SHORT = 80
+"""[characters] Longest cell on a terminal; `info` says all."""
 
 
 def show_one(entry: Entry, as_json: bool) -> None:

@@ -38,9 +38,8 @@ from nemod.settings import Settings
 
 REST_PEAK = 1e-4
 """Largest sample at which a rig that hears silence counts as resting (-80 dBFS)."""
-REST_STEADY_S = 0.2
-"""[s] How long it has to stay there: six time constants of the DC blocker, after which what is left
-of an offset is below -130 dBFS, so that the start does not depend on the length of a block."""
+REST_STEADY_S = 0.05
+"""[s] How long it has to stay there."""
 WARM_UP_CAP_S = 2.0
 """[s] Some models oscillate by themselves and never rest."""
 PROBE_ERROR = 1e-3
@@ -91,7 +90,7 @@ def build(
     state = first_state(made, controls)
     program = load_program(executable, len(weights), len(state), block_frames)
     if not model_only:
-        state = warm_up(program, weights, controls, state, rate_hz)
+        state = warm_up(made, program, weights, controls, rate_hz)
     return Ready(
         recipe=made,
         program=program,
@@ -104,27 +103,34 @@ def build(
 
 
 def warm_up(
+    made: Recipe,
     program: Program,
     weights: list[NDArray[np.float32]],
     controls: NDArray[np.float32],
-    state: list[NDArray[Any]],
     rate_hz: int,
 ) -> list[NDArray[Any]]:
-    """Play silence until the rig rests, or the cap is reached; return the state.
+    """Play silence until the model rests, or the cap is reached; return the state to begin with.
 
-    Most recurrent models start far from where silence leaves them; heard, that is a thump.
+    Most recurrent models start far from where silence leaves them; heard, that is a thump. The
+    model's knobs stand where `controls` [n] say; all else is flat and open meanwhile, for neither
+    an echo nor a closed fader tells whether the model rests.
     """
+    flat = Settings().vector(made.layout)
+    is_knob = np.array([path.startswith("knob/") for path in made.layout])
+    waiting = np.where(is_knob, controls, flat)
     silence = np.zeros(program.block_frames, np.float32)
     blocks_needed = math.ceil(REST_STEADY_S * rate_hz / program.block_frames)
     resting = 0
-    now: list[Any] = [leaf.copy() for leaf in state]
+    now: list[Any] = first_state(made, waiting)
     for _ in range(math.ceil(WARM_UP_CAP_S * rate_hz / program.block_frames)):
-        now, sound = program.call(weights, controls, now, silence)
+        now, sound = program.call(weights, waiting, now, silence)
         peak = float(np.abs(np.asarray(sound)[:-3]).max())
         resting = resting + 1 if peak < REST_PEAK else 0
         if resting >= blocks_needed:
             break
-    return [np.array(leaf) for leaf in now]
+    fresh = made.init(made.weights, jax.numpy.asarray(controls))
+    warm = jax.tree.unflatten(jax.tree.structure(fresh), [np.array(leaf) for leaf in now])
+    return [np.array(leaf) for leaf in jax.tree.leaves(made.settle(warm, fresh))]
 
 
 def prove(model: Model) -> float | None:

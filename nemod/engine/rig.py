@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nemod.formats.model import Model
 from nemod.fx.bypass import BYPASS, mute, past
-from nemod.fx.dc import dc_blocker
+from nemod.fx.dc import dc_blocker, settled
 from nemod.fx.delay import delay
 from nemod.fx.effect import Weights, chain
 from nemod.fx.eq import eq
@@ -56,6 +56,8 @@ class Recipe(NamedTuple):
     init: Callable[[Weights, jax.Array], Any]
     process: Callable[[Weights, jax.Array, Any, jax.Array], tuple[Any, jax.Array]]
     """(weights, targets [n], state, block) -> (state, sound)"""
+    settle: Callable[[Any, Any], Any] = lambda warm, _fresh: warm
+    """(state after silence, state before the first block) -> state to begin with"""
 
 
 def recipe(model: Model, rate_hz: int) -> Recipe:
@@ -117,12 +119,20 @@ def recipe(model: Model, rate_hz: int) -> Recipe:
         then, sound = fused(leave)(then, controls, block, modelled)
         return (first, inner, then), sound
 
+    def settle(warm: Any, fresh: Any) -> Any:
+        # The model stays as silence left it; what it did on the way there is not to be heard again
+        # from the delay and the reverb, and the blocker has nothing left to block.
+        _, inner, ((blocker, *_), _) = warm
+        first, _, ((_, *rest_of_stages), end) = fresh
+        return first, inner, ((settled(blocker), *rest_of_stages), end)
+
     return Recipe(
         layout=layout,
         latency_frames=before.latency_frames + net.latency_frames + after.latency_frames,
         weights=model_weights(model),
         init=init,
         process=process,
+        settle=settle,
     )
 
 

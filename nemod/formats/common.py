@@ -20,6 +20,8 @@ from nemod.formats.network import (
     Network,
     Stack,
     WaveNet,
+    WaveNetArray,
+    WaveNetLayerWeights,
 )
 from nemod.params import MAX_KNOBS
 
@@ -72,6 +74,24 @@ def dense_layer(w: Array, bias: Array) -> Layer:
 def curve_layer(curve: Curve, channels: int) -> list[Layer]:
     """Return a curve as a layer, or no layer where it leaves its input as it is."""
     return [] if curve.kind == "linear" else [Layer(Activation(curve, channels), ())]
+
+
+def stack_runs(
+    array: WaveNetArray, layers: list[WaveNetLayerWeights]
+) -> tuple[WaveNetLayerWeights, ...]:
+    """Return the numbers of an array's layers, stacked run by run."""
+    left = iter(layers)
+    return tuple(_stacked([next(left) for _ in run.dilations]) for run in array.runs)
+
+
+def _stacked(alike: list[Any]) -> Any:
+    first = alike[0]
+    if first is None:
+        return None
+    if isinstance(first, np.ndarray):
+        return np.stack(alike)
+    members = [_stacked(list(part)) for part in zip(*alike, strict=True)]
+    return type(first)(*members) if hasattr(first, "_fields") else tuple(members)
 
 
 def check_memory(node: Node, network: Network) -> None:

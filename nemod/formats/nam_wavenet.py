@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nemod.formats.common import Layer, curve_layer, single
+from nemod.formats.common import Layer, curve_layer, single, stack_runs
 from nemod.formats.document import Array, Node
 from nemod.formats.nam_curves import curve
 from nemod.formats.network import (
@@ -311,7 +311,7 @@ def _array(
 ) -> tuple[WaveNetArray, WaveNetArrayWeights]:
     """`before` channels come in and `after` leave the head, of those that the file has."""
     rechannel = tape.conv(spec.channels, spec.inputs)[: spec.kept, 0, :before]
-    layers = tuple(_layer(spec, layer, tape) for layer in spec.layers)
+    layers = [_layer(spec, layer, tape) for layer in spec.layers]
     given = spec.head1x1.outputs if spec.head1x1.active else spec.bottleneck
     kept = spec.head1x1.outputs if spec.head1x1.active else spec.kept_bottleneck
     head = tape.conv(spec.head_outputs, given, spec.head_kernel)[:after, :, :kept]
@@ -327,7 +327,7 @@ def _array(
     )
     weights = WaveNetArrayWeights(
         rechannel=_beside(rechannel, _zeros(spec.kept)),
-        layers=layers,
+        runs=stack_runs(network, layers),
         head=_beside(head.reshape(after, -1), bias[:after]),
     )
     return network, weights

@@ -5,7 +5,8 @@ it is the key of a compiled program; the numbers are NamedTuples of float32 arra
 each class states. Memory between blocks belongs to the kernels, not to this page.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -324,7 +325,10 @@ class WaveNetLayer:
 
 
 class WaveNetLayerWeights(NamedTuple):
-    """Numbers of a `WaveNetLayer`; every last column is the bias, but for `mixin`."""
+    """Numbers of a `WaveNetLayer`; every last column is the bias, but for `mixin`.
+
+    In an array the layers of a run are stacked, with one more axis in front.
+    """
 
     conv: Array
     """[m, kernel * channels + condition + 1], or without the condition where it is not joined;
@@ -336,6 +340,13 @@ class WaveNetLayerWeights(NamedTuple):
     head: Array | None
     """[head channels, bottleneck + 1]"""
     films: tuple[FilmWeights, ...]
+
+
+class Run(NamedTuple):
+    """Neighbouring layers that differ in nothing but their dilation: one loop computes them."""
+
+    layer: WaveNetLayer
+    dilations: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +362,12 @@ class WaveNetArray:
     head_dilation: int = 1
     concatenated: bool = False
     """Whether the head gets all layers' activations side by side instead of their sum."""
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The layers, in runs."""
+        alike = groupby(self.layers, key=lambda layer: replace(layer, dilation=1))
+        return tuple(Run(one, tuple(layer.dilation for layer in all_)) for one, all_ in alike)
 
     @property
     def past(self) -> int:
@@ -374,7 +391,8 @@ class WaveNetArrayWeights(NamedTuple):
 
     rechannel: Array
     """[channels, inputs + 1]"""
-    layers: tuple[WaveNetLayerWeights, ...]
+    runs: tuple[WaveNetLayerWeights, ...]
+    """For each of `WaveNetArray.runs` its layers' numbers, stacked."""
     head: Array
     """[head outputs, head kernel * head inputs + 1]"""
 

@@ -6,7 +6,7 @@ what the model gives, is kept as metadata: it is the player's volume, not part o
 
 import numpy as np
 
-from nemod.formats.common import check_memory, single, unnamed_knobs
+from nemod.formats.common import check_memory, single, stack_runs, unnamed_knobs
 from nemod.formats.document import Array, Node
 from nemod.formats.model import Model
 from nemod.formats.network import (
@@ -55,31 +55,27 @@ def read(root: Node, name: str) -> Model:
     count = len(dilations)
     rechannel = variables.get(-1, "W", channels).reshape(channels, 1)
     head = variables.get(count, "W", count * channels).reshape(1, -1)
-    array = WaveNetArrayWeights(
+    array = WaveNetArray(
+        inputs=1,
+        channels=channels,
+        bottleneck=channels,
+        layers=tuple(layers),
+        head_outputs=1,
+        concatenated=True,
+    )
+    own = WaveNetArrayWeights(
         rechannel=_beside(rechannel, variables.get(-1, "b", channels)),
-        layers=tuple(weights),
+        runs=stack_runs(array, weights),
         head=_beside(head, variables.get(count, "b", 1)),
     )
     variables.all_used()
-    network = WaveNet(
-        arrays=(
-            WaveNetArray(
-                inputs=1,
-                channels=channels,
-                bottleneck=channels,
-                layers=tuple(layers),
-                head_outputs=1,
-                concatenated=True,
-            ),
-        ),
-        conditioned=False,
-    )
+    network = WaveNet(arrays=(array,), conditioned=False)
     check_memory(root.child("dilations"), network)
     return Model(
         name=name,
         dialect="wavenetva",
         network=network,
-        weights=WaveNetWeights((array,), single(1.0), (), ()),
+        weights=WaveNetWeights((own,), single(1.0), (), ()),
         knobs=unnamed_knobs(0),
         sample_rate=SAMPLE_RATE,
         metadata={

@@ -29,12 +29,15 @@ from nemod.formats.network import (
 from nemod.fx.conv import conv_init, conv_process
 from nemod.fx.curves import apply
 from nemod.fx.recurrent import gru_init, gru_process, lstm_init, lstm_process
-from nemod.fx.wavenet import array_init, wavenet_arrays
+from nemod.fx.wavenet import PIECE_FRAMES, array_init, wavenet_arrays
 
 Weights = Any
 """The pytree of float32 arrays that the network's class describes."""
 State = Any
 """Pytree of arrays: the same shapes in and out; every leaf has a buffer of its own."""
+
+
+Process = Callable[[Weights, State, jax.Array], tuple[State, jax.Array]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Kernel:
     """
 
     init: Callable[[Weights], State]
-    process: Callable[[Weights, State, jax.Array], tuple[State, jax.Array]]
+    process: Process
 
 
 @cache
@@ -111,7 +114,7 @@ def _wavenet(network: WaveNet) -> Kernel:
             head.init(weights.head) if head else (),
         )
 
-    def process(weights: Weights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
+    def piece(weights: Weights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
         condition_state, array_states, head_state = state
         sound = inputs.T
         beside = sound if network.conditioned else sound[:0]
@@ -124,7 +127,30 @@ def _wavenet(network: WaveNet) -> Kernel:
             head_state, outputs = head.process(weights.head, head_state, outputs)
         return (condition_state, array_states, head_state), outputs
 
-    return Kernel(init, process)
+    return Kernel(init, _in_pieces(piece, PIECE_FRAMES))
+
+
+def _in_pieces(process: Process, frames: int) -> Process:
+    """Return the process fed at most `frames` at a time, whatever the length of the block."""
+
+    def run(weights: Weights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
+        whole, rest = divmod(inputs.shape[0], frames)
+        if whole == 0 or (whole, rest) == (1, 0):
+            return process(weights, state, inputs)
+
+        def step(state: State, piece: jax.Array) -> tuple[State, jax.Array]:
+            return process(weights, state, piece)
+
+        cut = whole * frames
+        pieces = inputs[:cut].reshape(whole, frames, inputs.shape[1])
+        state, out = jax.lax.scan(step, state, pieces)
+        out = out.reshape(cut, out.shape[2])
+        if rest:
+            state, tail = process(weights, state, inputs[cut:])
+            out = jnp.concatenate([out, tail])
+        return state, out
+
+    return run
 
 
 def _stack(layers: tuple[Kernel, ...]) -> Kernel:

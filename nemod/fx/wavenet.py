@@ -6,35 +6,45 @@ trainer and its player differ (FiLM after the 1x1 convolution, which the player 
 layers only), this follows the player.
 
 Arrays are [channels, frames]. Bias and condition are rows of the matrix product that convolves:
-a call of few, larger operations is what XLA's CPU code is fast at. What all layers of an array
-remember lies in one buffer, because each buffer that crosses the call costs over a microsecond.
+a call of few, larger operations is what XLA's CPU code is fast at. Layers that differ only in their
+dilation are one loop, which compiles once. They share one buffer, in which every layer has a
+stretch: what it remembers, then room for a block. The block is written behind the past, so each tap
+is a plain slice of the stretch, and afterwards the whole buffer moves by the block's length.
 """
 
-from functools import reduce
-from operator import add
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from nemod.formats.network import WaveNet, WaveNetArray, WaveNetLayer
+from nemod.formats.network import Run, WaveNet, WaveNetArray, WaveNetLayer
 from nemod.fx.conv import gather, past_of, remember, silence
 from nemod.fx.curves import apply
+
+PIECE_FRAMES = 64
+"""Longest block that is computed at once; longer ones go piece by piece."""
 
 
 class ArrayState(NamedTuple):
     """What an array remembers."""
 
-    layers: Any
-    """[channels, frames of all layers one after the other]"""
+    layers: jax.Array
+    """[channels, frames]: every layer's past and room, one after the other."""
     head: Any
-    """[head inputs, frames]"""
+    """[head inputs, frames], or () where the head remembers nothing."""
+
+
+def _stretch(layer: WaveNetLayer) -> int:
+    return (layer.kernel - 1) * layer.dilation + PIECE_FRAMES
 
 
 def array_init(array: WaveNetArray) -> ArrayState:
     """Return silence."""
+    frames = sum(_stretch(layer) for layer in array.layers)
     return ArrayState(
-        silence(array.channels, array.past), silence(array.head_inputs, array.head_past)
+        jnp.zeros((array.channels, frames), jnp.float32),
+        silence(array.head_inputs, array.head_past),
     )
 
 
@@ -47,8 +57,8 @@ def wavenet_arrays(
 ) -> tuple[tuple[ArrayState, ...], jax.Array]:
     """Return the states after a block and the last array's head [head outputs, frames].
 
-    `weights` is a `WaveNetArrayWeights` per array.
-    `sound` is [inputs, frames], `condition` [condition, frames], with no rows where there is none.
+    `weights` is a `WaveNetArrayWeights` per array; `sound` is [inputs, frames], `condition`
+    [condition, frames], with no rows where there is none; frames are at most `PIECE_FRAMES`.
     """
     one = jnp.ones((1, sound.shape[1]), jnp.float32)
     beside = jnp.concatenate([condition, one], 0)
@@ -70,40 +80,74 @@ def _array(
     condition: jax.Array,
     beside: jax.Array,
 ) -> tuple[ArrayState, jax.Array, jax.Array]:
+    frames = sound.shape[1]
     sound = _affine(weights.rechannel, sound)
-    past = past_of(state.layers, array.channels)
-    heads = [] if head is None else [head]
-    pieces: list[jax.Array] = []
+    buffer = state.layers
+    total = jnp.zeros((array.head_inputs, frames), jnp.float32) if head is None else head
+    side_by_side = []
     start = 0
-    for layer, own in zip(array.layers, weights.layers, strict=True):
-        end = start + (layer.kernel - 1) * layer.dilation
-        fed, activated, sound = _layer(layer, own, past[:, start:end], sound, condition, beside)
-        pieces += remember(past[:, start:end], fed) if end > start else []
-        heads.append(activated)
-        start = end
-    given = jnp.concatenate(heads, 0) if array.concatenated else reduce(add, heads)
-    head_past = past_of(state.head, array.head_inputs)
-    taps = gather(head_past, given, array.head_kernel, array.head_dilation)
+    for run, own in zip(array.runs, weights.runs, strict=True):
+        starts, start = _starts(run, start)
+
+        def step(carry: Any, layer: Any, run: Run = run) -> Any:
+            buffer, sound, total = carry
+            weights, place, dilation = layer
+            fed = _film(_films(run, weights).get("conv_pre"), sound, condition)
+            buffer, taps = _taps(run.layer.kernel, buffer, fed, place, dilation)
+            activated, sound = _layer(run, weights, taps, sound, condition, beside)
+            if array.concatenated:
+                return (buffer, sound, total), activated
+            return (buffer, sound, total + activated), None
+
+        along = (own, starts, np.array(run.dilations, np.int32))
+        (buffer, sound, total), each = jax.lax.scan(step, (buffer, sound, total), along)
+        if array.concatenated:
+            side_by_side.append(each.reshape(-1, frames))
+    given = jnp.concatenate(side_by_side, 0) if array.concatenated else total
+    past = past_of(state.head, array.head_inputs)
+    taps = gather(past, given, array.head_kernel, array.head_dilation)
     head = _affine(weights.head, jnp.concatenate(taps, 0))
     after = ArrayState(
-        jnp.concatenate(pieces, 1) if pieces else (),
-        jnp.concatenate(remember(head_past, given), 1) if array.head_past else (),
+        jnp.concatenate([buffer[:, frames:], buffer[:, :frames]], 1),
+        jnp.concatenate(remember(past, given), 1) if array.head_past else (),
     )
     return after, sound, head
 
 
+def _starts(run: Run, start: int) -> tuple[np.ndarray[Any, np.dtype[np.int32]], int]:
+    """Return where the stretches of a run begin in the buffer, and where the next run's do."""
+    starts = []
+    for dilation in run.dilations:
+        starts.append(start)
+        start += (run.layer.kernel - 1) * dilation + PIECE_FRAMES
+    return np.array(starts, np.int32), start
+
+
+def _taps(
+    kernel: int, buffer: jax.Array, fed: jax.Array, place: jax.Array, dilation: jax.Array
+) -> tuple[jax.Array, list[jax.Array]]:
+    """Return the buffer with the block behind its past, and the taps, the oldest first."""
+    if kernel == 1:
+        return buffer, [fed]
+    row = np.int32(0)
+    buffer = jax.lax.dynamic_update_slice(buffer, fed, (row, place + (kernel - 1) * dilation))
+    old = [
+        jax.lax.dynamic_slice(buffer, (row, place + tap * dilation), fed.shape)
+        for tap in range(kernel - 1)
+    ]
+    return buffer, [*old, fed]
+
+
 def _layer(
-    layer: WaveNetLayer,
+    run: Run,
     weights: Any,
-    past: jax.Array,
+    taps: list[jax.Array],
     sound: jax.Array,
     condition: jax.Array,
     beside: jax.Array,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return what the convolution was fed, what goes to the head, and to the next layer."""
-    films = {film.site: own for film, own in zip(layer.films, weights.films, strict=True)}
-    fed = _film(films.get("conv_pre"), sound, condition)
-    taps = gather(past, fed, layer.kernel, layer.dilation)
+) -> tuple[jax.Array, jax.Array]:
+    """Return what goes to the head and what goes to the next layer."""
+    films = _films(run, weights)
     if weights.mixin is None:
         z = weights.conv @ jnp.concatenate([*taps, beside], 0)
     else:
@@ -112,16 +156,20 @@ def _layer(
         mixed = weights.mixin @ _film(films.get("input_mixin_pre"), condition, condition)
         z = z + _film(films.get("input_mixin_post"), mixed, condition)
     z = _film(films.get("activation_pre"), z, condition)
-    a = _film(films.get("activation_post"), _gate(layer, z), condition)
+    a = _film(films.get("activation_post"), _gate(run.layer, z), condition)
     following = sound
     if weights.residual is not None:
         added = _affine(weights.residual, a)
-        if layer.gate == "blended":
+        if run.layer.gate == "blended":
             added = _film(films.get("layer1x1_post"), added, condition)
         following = sound + added
     if weights.head is not None:
         a = _film(films.get("head1x1_post"), _affine(weights.head, a), condition)
-    return fed, a, following
+    return a, following
+
+
+def _films(run: Run, weights: Any) -> dict[str, Any]:
+    return {film.site: own for film, own in zip(run.layer.films, weights.films, strict=True)}
 
 
 def _gate(layer: WaveNetLayer, z: jax.Array) -> jax.Array:
