@@ -210,13 +210,13 @@ def describe(model: Model) -> dict[str, Any]:
 def main(argv: list[str]) -> int:
     """Run the foundry: orders in, rigs out, until the other end closes. `argv[1]`: the socket."""
     setproctitle.setproctitle("nemod foundry")
-    link = socket.socket(fileno=int(argv[1]))
-    while True:
-        try:
-            order = receive_frame(link)
-            send_frame(link, answer(order))
-        except (EOFError, ConnectionError):
-            return 0
+    with socket.socket(fileno=int(argv[1])) as link:
+        while True:
+            try:
+                order = receive_frame(link)
+                send_frame(link, answer(order))
+            except (EOFError, ConnectionError):
+                return 0
 
 
 if __name__ == "__main__":

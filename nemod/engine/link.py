@@ -218,6 +218,21 @@ class Rig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResampledRig:
+    """Foundry -> audio plane: a rig in three parts, the middle one at the model's own rate."""
+
+    parts: tuple[Rig, ...]
+    """What stands before the model, the model, and what stands after it."""
+    rate_hz: int
+    model_rate_hz: int
+    block_frames: int
+    lead_frames: int
+    """[frames] at the device's rate that lie ready at the start, so that none is ever missing."""
+    rest: float
+    """What the model gives when it hears silence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
     """Foundry -> control plane: the rig, still pickled, with what the control plane must know."""
 
@@ -228,6 +243,8 @@ class Built:
     latency_frames: int
     knob_names: tuple[str, ...]
     model_rate_hz: int
+    rate_policy: str
+    """`exact`, `delay` or `resample`."""
     info: dict[str, Any]
     """What `/nemo/model/info` answers."""
     cached: bool
@@ -244,7 +261,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Control plane -> audio plane: play this rig (a pickled `Rig`) as number `rig_id`."""
+    """Control plane -> audio plane: play this rig as number `rig_id`.
+
+    `rig` is a pickled `Rig` or `ResampledRig`: the control plane passes it on unopened.
+    """
 
     rig_id: int
     rig: bytes

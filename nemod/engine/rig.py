@@ -20,14 +20,14 @@ from nemod.formats.model import Model
 from nemod.fx.bypass import BYPASS, mute, past
 from nemod.fx.dc import dc_blocker, settled
 from nemod.fx.delay import delay
-from nemod.fx.effect import Weights, chain
+from nemod.fx.effect import Effect, Weights, chain
 from nemod.fx.eq import eq
 from nemod.fx.fuse import fused
 from nemod.fx.gain import gain
 from nemod.fx.limiter import limiter
 from nemod.fx.neural import model_weights, neural
 from nemod.fx.reverb import reverb
-from nemod.fx.smooth import rest, smooth
+from nemod.fx.smooth import rest, smooth, smoothed
 from nemod.params import param
 
 jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
@@ -58,78 +58,126 @@ class Recipe(NamedTuple):
     """(weights, targets [n], state, block) -> (state, sound)"""
     settle: Callable[[Any, Any], Any] = lambda warm, _fresh: warm
     """(state after silence, state before the first block) -> state to begin with"""
+    signals: int = 1
+    """How many signals a block holds."""
 
 
-def recipe(model: Model, rate_hz: int) -> Recipe:
-    """Return the whole rig around a model, at the device's rate.
+class Parts(NamedTuple):
+    """The three parts of a rig, each with a smoother of its own; see `recipe`."""
+
+    front: Recipe
+    """block [frames] -> what the model hears [frames]"""
+    model: Recipe
+    """what the model hears [frames] -> what it answers [frames]"""
+    back: Recipe
+    """[2, frames]: the block and the model's answer -> sound [frames + 3]"""
+
+    @property
+    def layout(self) -> tuple[str, ...]:
+        """Paths of all controls, part after part."""
+        return tuple(path for part in self for path in part.layout)
+
+    def split(self, controls: Any) -> list[Any]:
+        """Return the controls [n] of each part."""
+        return np.split(controls, np.cumsum([len(part.layout) for part in self[:-1]]).tolist())
+
+
+def parts(model: Model, rate_hz: int, model_rate_hz: int) -> Parts:
+    """Return a rig in parts: `rate_hz` is the device's, `model_rate_hz` that of the middle part.
 
     The model's first and second knob are `gain` and `level` where it has them; where it has not,
-    the drive before it and the fader after everything take their place. What stands before the
-    model is one kernel, and what stands after it another; see `nemod.fx.fuse`.
+    the drive before it and the fader after everything take their place.
     """
-    net = neural(model)
     knobs = len(model.knobs)
     drive = [gain("input"), *([gain("gain")] if knobs < 1 else [])]
     stages = [dc_blocker(rate_hz), eq(rate_hz), delay(rate_hz), reverb(rate_hz)]
     stages += [*([gain("level")] if knobs < 2 else []), gain("output")]
-    final = [mute(), limiter(rate_hz)]
-    before, after, ending = (
-        chain("before", *drive),
-        chain("after", *stages),
-        chain("ending", *final),
+    return Parts(
+        front=_part(chain("front", *drive), rate_hz, ((),) * len(drive)),
+        model=_part(neural(model), model_rate_hz, model_weights(model)),
+        back=_back(chain("back", *stages), rate_hz, ((),) * len(stages)),
     )
-    layout = (*before.controls, *net.controls, *after.controls, BYPASS, *ending.controls)
-    smooth_s = tuple(param(path).smooth_s for path in layout)
 
-    def split(controls: jax.Array) -> list[jax.Array]:
-        """Return what each stage listens to, the bypass among them."""
-        counts = [len(stage.controls) for stage in (before, net, after)]
-        return jnp.split(controls, [int(place) for place in np.cumsum([*counts, 1])])
+
+def _part(effect: Effect, rate_hz: int, weights: Weights) -> Recipe:
+    """Return an effect with its smoother."""
+    fed = smoothed(effect, rate_hz)
+    return Recipe(effect.controls, effect.latency_frames, weights, fed.init, fed.process)
+
+
+def _back(stages: Effect, rate_hz: int, weights: Weights) -> Recipe:
+    """Return what stands after the model: effects, the way past everything, mute, limiter."""
+    final = [mute(), limiter(rate_hz)]
+    ending = chain("ending", *final)
+    layout = (*stages.controls, BYPASS, *ending.controls)
+    smooth_s = tuple(param(path).smooth_s for path in layout)
+    cuts = (len(stages.controls), len(stages.controls) + 1)
 
     def init(weights: Weights, targets: jax.Array) -> Any:
-        first, knob, then, _, last = split(targets)
-        return (
-            (rest(targets), before.init(((),) * len(drive), first)),
-            net.init(weights, knob),
-            (after.init(((),) * len(stages), then), ending.init(((),) * len(final), last)),
-        )
+        then, _, last = jnp.split(targets, cuts)
+        memories = stages.init(weights, then), ending.init(((),) * len(final), last)
+        return (rest(targets), *memories)
 
-    def arrive(state: Any, targets: jax.Array, block: jax.Array) -> tuple[Any, Any]:
-        distance, memory = state
-        distance, controls = smooth(distance, targets, smooth_s, rate_hz, block.shape[0])
-        memory, driven = before.process(((),) * len(drive), split(controls)[0], memory, block)
-        return (distance, memory), (controls, driven)
-
-    def leave(
-        state: Any, controls: jax.Array, block: jax.Array, modelled: jax.Array
+    def process(
+        weights: Weights, targets: jax.Array, state: Any, heard: jax.Array
     ) -> tuple[Any, jax.Array]:
-        memory, end = state
-        _, _, then, around, last = split(controls)
-        memory, wet = after.process(((),) * len(stages), then, memory, modelled)
+        distance, memory, end = state
+        block, answer = heard[0], heard[1]
+        distance, controls = smooth(distance, targets, smooth_s, rate_hz, block.shape[0])
+        then, around, last = jnp.split(controls, cuts)
+        memory, wet = stages.process(weights, then, memory, answer)
         mixed = past(around[0], block, wet)
         end, out = ending.process(((),) * len(final), last, end, mixed)
-        return (memory, end), jnp.concatenate([out, peaks(block, mixed, out)])
+        _, audible = mute().process((), last, (), mixed)  # what the limiter hears
+        return (distance, memory, end), jnp.concatenate([out, peaks(block, audible, out)])
+
+    return Recipe(layout, stages.latency_frames, weights, init, process, signals=2)
+
+
+def recipe(model: Model, rate_hz: int) -> Recipe:
+    """Return the whole rig around a model, all of it at the device's rate, as one program."""
+    return joined(parts(model, rate_hz, rate_hz))
+
+
+def joined(made: Parts) -> Recipe:
+    """Return a rig whose parts run at one rate, as one program.
+
+    What stands before the model is one kernel, and what stands after it another; see
+    `nemod.fx.fuse`.
+    """
+    cuts = np.cumsum([len(part.layout) for part in made[:-1]]).tolist()
+
+    def init(weights: Weights, targets: jax.Array) -> Any:
+        each = zip(made, weights, jnp.split(targets, cuts), strict=True)
+        return tuple(part.init(own, wanted) for part, own, wanted in each)
 
     def process(
         weights: Weights, targets: jax.Array, state: Any, block: jax.Array
     ) -> tuple[Any, jax.Array]:
-        first, inner, then = state
-        first, (controls, driven) = fused(arrive)(first, targets, block)
-        inner, modelled = net.process(weights, split(controls)[1], inner, driven)
-        then, sound = fused(leave)(then, controls, block, modelled)
-        return (first, inner, then), sound
+        def run(
+            part: Recipe, own: Weights
+        ) -> Callable[[Any, jax.Array, jax.Array], tuple[Any, jax.Array]]:
+            return lambda memory, wanted, signal: part.process(own, wanted, memory, signal)
+
+        for_front, for_model, for_back = jnp.split(targets, cuts)
+        before, inner, after = state
+        front, back = run(made.front, weights[0]), run(made.back, weights[2])
+        before, driven = fused(front)(before, for_front, block)
+        inner, answer = made.model.process(weights[1], for_model, inner, driven)
+        after, sound = fused(back)(after, for_back, jnp.stack([block, answer]))
+        return (before, inner, after), sound
 
     def settle(warm: Any, fresh: Any) -> Any:
         # The model stays as silence left it; what it did on the way there is not to be heard again
         # from the delay and the reverb, and the blocker has nothing left to block.
-        _, inner, ((blocker, *_), _) = warm
-        first, _, ((_, *rest_of_stages), end) = fresh
-        return first, inner, ((settled(blocker), *rest_of_stages), end)
+        _, inner, (_, (blocker, *_), _) = warm
+        front, _, (distance, (_, *stages), end) = fresh
+        return front, inner, (distance, (settled(blocker), *stages), end)
 
     return Recipe(
-        layout=layout,
-        latency_frames=before.latency_frames + net.latency_frames + after.latency_frames,
-        weights=model_weights(model),
+        layout=made.layout,
+        latency_frames=sum(part.latency_frames for part in made),
+        weights=tuple(part.weights for part in made),
         init=init,
         process=process,
         settle=settle,
@@ -177,7 +225,10 @@ def first_state(made: Recipe, controls: NDArray[np.float32]) -> list[NDArray[Any
 
 
 def compile_recipe(made: Recipe, block_frames: int) -> bytes:
-    """Trace and compile a recipe for one block size; return the serialized program."""
+    """Trace and compile a recipe for one block size; return the serialized program.
+
+    Where the recipe takes several signals, `block` is [signals, frames].
+    """
     controls = np.zeros(len(made.layout), np.float32)
     weight_tree = jax.tree.structure(made.weights)
     state_tree = jax.tree.structure(jax.eval_shape(made.init, made.weights, jnp.asarray(controls)))
@@ -191,7 +242,8 @@ def compile_recipe(made: Recipe, block_frames: int) -> bytes:
         )
         return jax.tree.leaves(after), sound
 
-    block = np.zeros(block_frames, np.float32)
+    shape = (made.signals, block_frames) if made.signals > 1 else (block_frames,)
+    block = np.zeros(shape, np.float32)
     lowered = jax.jit(call, donate_argnums=2).lower(
         flat_weights(made), controls, first_state(made, controls), block
     )

@@ -71,6 +71,9 @@ class Lstm:
 
     inputs: int
     hidden: int
+    taps: tuple[float, ...] = ()
+    """Weights of the states 1, 2, ... frames ago that the recurrence sees together; none: the last
+    one alone. See `nemod.formats.rate`."""
 
     @property
     def outputs(self) -> int:
@@ -84,6 +87,9 @@ class Gru:
 
     inputs: int
     hidden: int
+    taps: tuple[float, ...] = ()
+    """Weights of the states 1, 2, ... frames ago that the recurrence sees together; none: the last
+    one alone. See `nemod.formats.rate`."""
 
     @property
     def outputs(self) -> int:

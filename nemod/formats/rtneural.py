@@ -143,17 +143,13 @@ def _layers(layers: Node, inputs: int) -> tuple[Network, object]:
             # Keras's input layer, which says the shape once more.
             continue
         if word not in _READERS:
-            allowed = ", ".join(_READERS)
-            kind.fail(
-                f"an unknown layer {word!r}, expected {allowed}{did_you_mean(word, _READERS)}"
-            )
+            near = did_you_mean(word, _READERS)
+            kind.fail(f"an unknown layer {word[:60]!r}, expected {', '.join(_READERS)}{near}")
         built += _READERS[word](node, channels)
-        channels = built[-1].network.outputs
+        channels = built[-1].network.outputs if built else channels
         stated = node.optional("shape")
-        if stated and _channels(stated, MAX_HIDDEN) != channels:
-            stated.fail(
-                f"{_channels(stated, MAX_HIDDEN)} channels, but its weights give {channels}"
-            )
+        if stated and (width := _channels(stated, MAX_HIDDEN)) != channels:
+            stated.fail(f"{width} channels, but the layer gives {channels}")
     if not built:
         layers.fail("has no layer that computes anything")
     network = Stack(tuple(layer.network for layer in built))

@@ -58,9 +58,9 @@ def kernel(network: Network) -> Kernel:
     """Return the kernel of a network; equal networks get the same one, and so one compilation."""
     match network:
         case Lstm():
-            return Kernel(lstm_init, partial(lstm_process, network))
+            return Kernel(partial(lstm_init, network), partial(lstm_process, network))
         case Gru():
-            return Kernel(gru_init, partial(gru_process, network))
+            return Kernel(partial(gru_init, network), partial(gru_process, network))
         case Dense():
             return Kernel(_no_memory, _dense)
         case Activation():

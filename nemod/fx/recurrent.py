@@ -4,7 +4,8 @@ The equations are PyTorch's `nn.LSTM` and `nn.GRU`. What does not depend on the 
 projection) is computed for the whole block before the loop.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,10 +28,40 @@ class LstmState(NamedTuple):
     """[hidden]"""
 
 
-def lstm_init(weights: LstmWeights) -> LstmState:
+Step = Callable[[Any, jax.Array], tuple[Any, jax.Array]]
+
+
+def past_states(start: Any, taps: tuple[float, ...]) -> Any:
+    """Return the memory of a recurrence that looks further back than one frame.
+
+    Without taps it is the state itself; with them every leaf gets a leading axis [taps].
+    """
+    if not taps:
+        return start
+    return jax.tree.map(lambda leaf: jnp.tile(leaf[None], (len(taps), *(1,) * leaf.ndim)), start)
+
+
+def through_taps(step: Step, taps: tuple[float, ...]) -> Step:
+    """Return the step fed with a weighted sum of its last states, the newest first."""
+    if not taps:
+        return step
+
+    def delayed(past: Any, x: jax.Array) -> tuple[Any, jax.Array]:
+        seen = jax.tree.map(
+            lambda leaf: sum(np.float32(tap) * leaf[back] for back, tap in enumerate(taps) if tap),
+            past,
+        )
+        now, out = step(seen, x)
+        past = jax.tree.map(lambda old, new: jnp.concatenate([new[None], old[:-1]]), past, now)
+        return past, out
+
+    return delayed
+
+
+def lstm_init(network: Lstm, weights: LstmWeights) -> LstmState:
     """Return the state before the first sample."""
     start = jnp.asarray(weights.start)
-    return LstmState(start[0], start[1])
+    return LstmState(*past_states((start[0], start[1]), network.taps))
 
 
 def lstm_process(
@@ -47,12 +78,15 @@ def lstm_process(
         h = o * tanh(c)
         return LstmState(h, c), h
 
-    return jax.lax.scan(step, state, inputs @ weights.w_x.T + weights.bias[None])
+    return jax.lax.scan(
+        through_taps(step, network.taps), state, inputs @ weights.w_x.T + weights.bias[None]
+    )
 
 
-def gru_init(weights: GruWeights) -> jax.Array:
+def gru_init(network: Gru, weights: GruWeights) -> jax.Array:
     """Return the state before the first sample."""
-    return jnp.asarray(weights.start)
+    state: jax.Array = past_states(jnp.asarray(weights.start), network.taps)
+    return state
 
 
 def gru_process(
@@ -72,4 +106,6 @@ def gru_process(
         h = h + taken * (n - h)
         return h, h
 
-    return jax.lax.scan(step, state, inputs @ weights.w_x.T + weights.bias[None])
+    return jax.lax.scan(
+        through_taps(step, network.taps), state, inputs @ weights.w_x.T + weights.bias[None]
+    )

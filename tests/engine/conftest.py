@@ -63,10 +63,33 @@ def tiny(unit: str = "LSTM", knobs: int = 0, *, probe: Probe | None = None, seed
     )
 
 
-@pytest.fixture(scope="session")
-def tiny_model() -> MakeModel:
-    """Return `tiny_model(unit="LSTM", knobs=0, probe=None)`."""
-    return tiny
+def sigmoid(x: Any) -> Any:
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+def alone64(
+    model: Model, sound: NDArray[np.float32], knobs: tuple[float, ...] = ()
+) -> NDArray[np.float64]:
+    """Return what PyTorch's equations give for a model of one layer, in float64."""
+    layer, head = model.weights
+    numbers = {name: getattr(layer, name).astype(np.float64) for name in layer._fields}
+    hidden = np.zeros(numbers["w_h"].shape[1])
+    cell = np.zeros_like(hidden)
+    out = []
+    for sample in sound.astype(np.float64):
+        given = numbers["w_x"] @ np.array([sample, *knobs]) + numbers["bias"]
+        recurrent = numbers["w_h"] @ hidden
+        if "bias_n" in numbers:
+            (x_r, x_z, x_n), (h_r, h_z, h_n) = np.split(given, 3), np.split(recurrent, 3)
+            reset, update = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
+            new = np.tanh(x_n + reset * (h_n + numbers["bias_n"]))
+            hidden = (1.0 - update) * new + update * hidden
+        else:
+            i, f, g, o = np.split(given + recurrent, 4)
+            cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
+            hidden = sigmoid(o) * np.tanh(cell)
+        out.append(head.w.astype(np.float64) @ hidden + head.bias + sample)
+    return np.concatenate(out)
 
 
 @pytest.fixture

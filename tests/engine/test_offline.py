@@ -11,7 +11,7 @@ import nemod
 from nemod.engine.foundry import build
 from nemod.formats.model import Knob, Model
 from nemod.settings import Settings
-from tests.engine.conftest import RATE_HZ, MakeModel, tiny
+from tests.engine.conftest import RATE_HZ, MakeModel, alone64, tiny
 
 Sound = NDArray[np.float32]
 
@@ -30,33 +30,6 @@ EFFECTS = {
 def at_defaults(guitar: Sound) -> Sound:
     """What the rig makes of the guitar when no knob has been moved."""
     return nemod.render(tiny(), guitar, RATE_HZ)
-
-
-def sigmoid(x: Any) -> Any:
-    return 1.0 / (1.0 + np.exp(-x))
-
-
-def alone64(model: Model, sound: Sound, knobs: tuple[float, ...] = ()) -> NDArray[np.float64]:
-    """Return what PyTorch's equations give for a model of one layer, in float64."""
-    layer, head = model.weights
-    numbers = {name: getattr(layer, name).astype(np.float64) for name in layer._fields}
-    hidden = np.zeros(numbers["w_h"].shape[1])
-    cell = np.zeros_like(hidden)
-    out = []
-    for sample in sound.astype(np.float64):
-        given = numbers["w_x"] @ np.array([sample, *knobs]) + numbers["bias"]
-        recurrent = numbers["w_h"] @ hidden
-        if "bias_n" in numbers:
-            (x_r, x_z, x_n), (h_r, h_z, h_n) = np.split(given, 3), np.split(recurrent, 3)
-            reset, update = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
-            new = np.tanh(x_n + reset * (h_n + numbers["bias_n"]))
-            hidden = (1.0 - update) * new + update * hidden
-        else:
-            i, f, g, o = np.split(given + recurrent, 4)
-            cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
-            hidden = sigmoid(o) * np.tanh(cell)
-        out.append(head.w.astype(np.float64) @ hidden + head.bias + sample)
-    return np.concatenate(out)
 
 
 @pytest.mark.parametrize("unit", ["LSTM", "GRU"])

@@ -27,7 +27,7 @@ CONTENT = [
     (b"[]", "a list of 0, expected an object"),
     (b"3", "3, expected an object"),
     (b"{}", "no known kind of model: it has nothing"),
-    (b'{"weight": [], "bias": []}', "no known kind of model: it has 'weight', 'bias'"),
+    (b'{"weight": [], "bias": []}', "bare PyTorch tensors without their sizes, expected"),
 ]
 
 

@@ -119,11 +119,14 @@ def test_output_does_not_depend_on_block_cuts(kind, cuts, moving: bool, seed: in
     block = rng.uniform(-1.0, 1.0, total).astype(np.float32)
     positions = rng.uniform(0.0, 1.0, (2, total if moving else 1)).astype(np.float32)
     controls = np.broadcast_to(positions, (2, total))
-    model = _MODELS[kind]
-    effect, weights = neural(model), model_weights(model)
+    whole = _in_blocks(kind, controls, block, [1] * total)
+    np.testing.assert_allclose(_in_blocks(kind, controls, block, cuts), whole, atol=2e-6)
+
+
+def _in_blocks(kind: str, controls: np.ndarray, block: np.ndarray, cuts: list[int]) -> np.ndarray:
+    effect, weights = neural(_MODELS[kind]), model_weights(_MODELS[kind])
     state, pieces = effect.init(weights, controls[:, 0]), []
     for low, high in itertools.pairwise([0, *itertools.accumulate(cuts)]):
         state, out = _PROGRAMS[kind](weights, controls[:, low:high], state, block[low:high])
         pieces.append(np.asarray(out))
-    whole = _play(model, controls, block)
-    np.testing.assert_allclose(np.concatenate(pieces), whole, atol=2e-6)
+    return np.concatenate(pieces)

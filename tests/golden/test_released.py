@@ -54,7 +54,9 @@ def test_nam_models_equal_nams_player(nam_case: Any, render: Any, block: int) ->
     warm = model.prewarm_frames if nam_case.name.endswith("_prewarm") else 0
     inputs = np.concatenate([np.zeros(warm, np.float32), nam_case.inputs])
     out = render(model, np.zeros((0, len(inputs)), np.float32), inputs, block)[warm:]
-    _check(out, nam_case)
+    # The reference is float32 too: its own measured distance from float64 comes on top.
+    own = nam_case.facts["check"]["max_abs_diff_vs_numpy_float64"]
+    _check(out, nam_case, TOLERANCE + own)
 
 
 def _with_fast_tanh(network: WaveNet) -> WaveNet:

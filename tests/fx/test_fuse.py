@@ -1,0 +1,106 @@
+"""One kernel out of many: the same values, and compiled as it is meant to be.
+
+The second half reads what XLA made of it. Should a new version no longer compile a loop that runs
+once as one kernel, sound stays right and gets slow; these tests then say why.
+"""
+
+import re
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nemod.engine.rig import recipe
+from nemod.fx.fuse import fused
+from tests.engine.conftest import tiny
+
+RATE_HZ, BLOCK = 48_000, 64
+SMALL_CALL = 'xla_cpu_small_call="true"'
+
+
+def step(state: Any, x: jax.Array, factor: jax.Array) -> tuple[Any, Any]:
+    """A counter, a follower and a delay line, as effects have them."""
+    count, envelope, line = state
+    line = jax.lax.dynamic_update_slice(line, x * factor, (count % 4 * x.shape[0],))
+
+    def follow(last: jax.Array, level: jax.Array) -> tuple[jax.Array, jax.Array]:
+        last = jnp.maximum(level, 0.9 * last)
+        return last, last
+
+    envelope, levels = jax.lax.scan(follow, envelope, jnp.abs(x))
+    echo = jax.lax.dynamic_slice(line, ((count + 1) % 4 * x.shape[0],), x.shape)
+    return (count + 1, envelope, line), {"wet": jnp.tanh(x + echo), "levels": levels}
+
+
+def start(frames: int) -> Any:
+    return jnp.int32(0), jnp.float32(0.0), jnp.zeros(4 * frames, jnp.float32)
+
+
+def test_a_fused_step_gives_the_values_of_the_plain_one() -> None:
+    """State and outputs, over ten blocks; several inputs and a tree of outputs."""
+    plain, one = jax.jit(step), jax.jit(fused(step))
+    rng = np.random.default_rng(4)
+    ours, theirs = start(16), start(16)
+    for _ in range(10):
+        x = rng.normal(size=16).astype(np.float32)
+        ours, actual = one(ours, x, np.float32(0.7))
+        theirs, expected = plain(theirs, x, np.float32(0.7))
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), actual, expected)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), ours, theirs)
+    assert int(ours[0]) == 10
+
+
+def test_a_step_with_a_matrix_product_gives_its_values_too() -> None:
+    """It is just not one kernel."""
+    w = np.random.default_rng(5).normal(size=(6, 6)).astype(np.float32)
+
+    def product(state: Any, x: jax.Array) -> tuple[Any, jax.Array]:
+        state = jnp.tanh(w @ state + x)
+        return state, 2.0 * state
+
+    x = np.ones(6, np.float32)
+    state, out = jax.jit(fused(product))(jnp.zeros(6, jnp.float32), x)
+    np.testing.assert_allclose(state, np.tanh(x), atol=1e-6)
+    np.testing.assert_allclose(out, 2.0 * np.tanh(x), atol=1e-6)
+
+
+def entry(function: Any, *arguments: Any, **options: Any) -> list[str]:
+    """Return the instructions of what a function is compiled to, without those inside kernels."""
+    text = jax.jit(function, **options).lower(*arguments).compile().as_text()
+    body = text[text.index("\nENTRY ") :].split("\n}", 1)[0]
+    return [line.strip() for line in body.splitlines() if " = " in line]
+
+
+def kinds(lines: list[str]) -> list[str]:
+    """Return each instruction's kind, as `fusion` or `call`."""
+    found = [re.search(r" ([a-z][a-z0-9-]*)\(", line.split(" = ", 1)[1]) for line in lines]
+    return [match[1] for match in found if match]
+
+
+def test_a_fused_step_is_compiled_as_one_kernel() -> None:
+    """A call marked as small, no loop that is dealt out, and next to nothing beside it."""
+    lines = entry(fused(step), start(16), np.ones(16, np.float32), np.float32(0.7))
+    assert len([line for line in lines if SMALL_CALL in line]) == 1
+    found = kinds(lines)
+    assert "while" not in found
+    assert found.count("call") == 1
+    assert found.count("fusion") <= 6
+
+
+@pytest.mark.parametrize("unit", ["LSTM", "GRU"])
+def test_a_whole_rig_is_a_few_kernels(unit: str) -> None:
+    """Before the model, the model, after it: no loop is left over, and no line is copied."""
+    made = recipe(tiny(unit), RATE_HZ)
+    targets = np.zeros(len(made.layout), np.float32)
+    state = made.init(made.weights, jnp.asarray(targets))
+    block = np.zeros(BLOCK, np.float32)
+    lines = entry(made.process, made.weights, targets, state, block, donate_argnums=2)
+    found = kinds(lines)
+    assert "while" not in found
+    assert len([line for line in lines if SMALL_CALL in line]) >= 3
+    assert found.count("fusion") + found.count("call") + found.count("dot") <= 40
+    # The delay's and the reverb's memory is written in place: a copy would cost more than all else.
+    copied = [line for line in lines if re.search(r" = f32\[(\d{4,}|\d{4,},\d+)\]\S* copy\(", line)]
+    assert copied == []
