@@ -289,12 +289,6 @@ class Daemon:
         self._current = rig
         self.commit()
         log.info("model", name=rig.name, cached=built.cached, rate_policy=self._rate_policy())
-        if self._rate_policy() == "mismatch":
-            log.warning(
-                "the model was made for another sample rate; its tone is off",
-                model_rate_hz=built.model_rate_hz,
-                device_rate_hz=self.device.rate_hz,
-            )
         return rig.name
 
     def _end_pending(self, reason: str) -> None:
@@ -302,10 +296,7 @@ class Daemon:
             self._pending_ends.set_result(reason)
 
     def _rate_policy(self) -> str:
-        if self._current is None or self.device is None:
-            return "exact"
-        same = self._current.built.model_rate_hz == self.device.rate_hz
-        return "exact" if same else "mismatch"
+        return self._current.built.rate_policy if self._current else "exact"
 
     # --- what OSC may ask: see nemod.osc.host.Host ------------------------------------------------
 

@@ -78,11 +78,8 @@ def measure(model: Model, block_frames: int, *, model_only: bool) -> Cost:
     ready = build(model, RATE_HZ, block_frames, settings, model_only=model_only)
     rng = np.random.default_rng(1)
     block = rng.uniform(-0.3, 0.3, block_frames).astype(np.float32)
-    import jax.numpy as jnp
-
-    weights = [jnp.array(leaf) for leaf in ready.weights]
-    state = [jnp.array(leaf) for leaf in ready.state]
-    call, controls = ready.program.call, ready.controls
+    weights, state = ready.loaded.weights, ready.loaded.fresh()
+    call, controls = ready.loaded.call, ready.loaded.controls
     rounds = []
     calls = 20
     for _ in range(ROUNDS + 1):

@@ -8,7 +8,8 @@ import math
 import pickle
 import socket
 import sys
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,34 @@ import setproctitle
 from numpy.typing import NDArray
 
 from nemod.engine import programs
-from nemod.engine.link import Built, Order, Refused, Rig, receive_frame, send_frame
+from nemod.engine.link import (
+    Built,
+    Order,
+    Refused,
+    ResampledRig,
+    Rig,
+    receive_frame,
+    send_frame,
+)
+from nemod.engine.loading import load_part, load_rig
+from nemod.engine.resampled import MODEL_BLOCK_FRAMES, lead_and_latency
 from nemod.engine.rig import (
-    Program,
+    Loaded,
     Recipe,
     compile_recipe,
     first_state,
     flat_weights,
-    load_program,
+    host_leaves,
     model_recipe,
+    offset_blocked,
+    parts,
     recipe,
 )
 from nemod.errors import ModelError, NemodError
 from nemod.formats import load_model
 from nemod.formats.model import Model
+from nemod.formats.network import Network
+from nemod.formats.rate import is_memoryless, is_recurrent, with_state_delay
 from nemod.formats.summary import parameters, summary
 from nemod.fx.network import kernel
 from nemod.settings import Settings
@@ -48,15 +63,28 @@ PROBE_ERROR = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """A rig that can be played here and now."""
+    """A rig that can be played here and now, and shipped."""
 
-    recipe: Recipe
-    program: Program
-    executable: bytes
-    weights: list[NDArray[np.float32]]
-    state: list[NDArray[Any]]
-    controls: NDArray[np.float32]
+    layout: tuple[str, ...]
+    """Paths of the controls."""
+    latency_frames: int
+    policy: str
+    """How the model meets the device's rate: `exact`, `delay` or `resample`."""
+    shipped: Rig | ResampledRig
+    loaded: Loaded
     cached: bool
+    """Whether every program came from the disk."""
+
+
+def rate_policy(network: Network, model_rate_hz: int, rate_hz: int) -> str:
+    """Return how a network is played at a device's rate.
+
+    A recurrent network runs at a higher rate with its state delayed by the ratio of the two. Below
+    its own rate that would need states from the future: it is resampled, as all others are.
+    """
+    if model_rate_hz == rate_hz or is_memoryless(network):
+        return "exact"
+    return "delay" if rate_hz > model_rate_hz and is_recurrent(network) else "resample"
 
 
 def compiled(made: Recipe, block_frames: int, *what: object) -> tuple[bytes, bool]:
@@ -82,39 +110,108 @@ def build(
 
     `model_only` leaves out everything around the model, and the warm-up too.
     """
-    made = model_recipe(model) if model_only else recipe(model, rate_hz)
-    what = ("model", model.network) if model_only else ("rig", model.network, rate_hz)
-    executable, cached = compiled(made, block_frames, *what, len(model.knobs))
-    weights = flat_weights(made)
+    if model_only:
+        made = model_recipe(model)
+        part, cached = forge(made, block_frames, settings, "model", model.network)
+        return _ready(made, part, "exact", block_frames, cached=cached)
+    policy = rate_policy(model.network, model.sample_rate, rate_hz)
+    if policy == "resample":
+        return _build_resampled(model, rate_hz, block_frames, settings)
+    if policy == "delay":
+        delayed = with_state_delay(model.network, rate_hz / model.sample_rate)
+        model = replace(model, network=delayed)
+    made = recipe(model, rate_hz)
+    part, cached = forge(made, block_frames, settings, "rig", model.network, rate_hz)
+    part = replace(part, state=warm_up(made, part, block_frames, rate_hz))
+    return _ready(made, part, policy, block_frames, cached=cached)
+
+
+def forge(made: Recipe, block_frames: int, settings: Settings, *what: object) -> tuple[Rig, bool]:
+    """Return a recipe compiled, with its first state, and whether the program was on the disk."""
+    executable, cached = compiled(made, block_frames, *what)
     controls = settings.vector(made.layout)
-    state = first_state(made, controls)
-    program = load_program(executable, len(weights), len(state), block_frames)
-    if not model_only:
-        state = warm_up(made, program, weights, controls, rate_hz)
-    return Ready(
-        recipe=made,
-        program=program,
+    rig = Rig(
         executable=executable,
-        weights=weights,
-        state=state,
+        weights=flat_weights(made),
+        state=first_state(made, controls),
         controls=controls,
+    )
+    return rig, cached
+
+
+def _ready(made: Recipe, part: Rig, policy: str, block_frames: int, *, cached: bool) -> Ready:
+    return Ready(
+        layout=made.layout,
+        latency_frames=made.latency_frames,
+        policy=policy,
+        shipped=part,
+        loaded=load_rig(part, block_frames),
         cached=cached,
     )
 
 
-def warm_up(
-    made: Recipe,
-    program: Program,
-    weights: list[NDArray[np.float32]],
-    controls: NDArray[np.float32],
-    rate_hz: int,
-) -> list[NDArray[Any]]:
+def _build_resampled(model: Model, rate_hz: int, block_frames: int, settings: Settings) -> Ready:
+    """Return a rig whose model runs at its own rate, warmed up."""
+    made = parts(model, rate_hz, model.sample_rate)
+    front, front_cached = forge(made.front, block_frames, settings, "front", rate_hz)
+    middle, middle_cached = forge(
+        made.model, MODEL_BLOCK_FRAMES, settings, "middle", model.network, model.sample_rate
+    )
+    back, back_cached = forge(made.back, block_frames, settings, "back", rate_hz)
+    state, rest = warm_up_alone(middle, model.sample_rate)
+    fresh = made.back.init(made.back.weights, jax.numpy.asarray(back.controls))
+    lead, latency = lead_and_latency(rate_hz, model.sample_rate, block_frames)
+    rig = ResampledRig(
+        parts=(
+            front,
+            replace(middle, state=state),
+            replace(back, state=host_leaves(offset_blocked(fresh, rest))),
+        ),
+        rate_hz=rate_hz,
+        model_rate_hz=model.sample_rate,
+        block_frames=block_frames,
+        lead_frames=lead,
+        rest=rest,
+    )
+    return Ready(
+        layout=made.layout,
+        latency_frames=latency + sum(part.latency_frames for part in made),
+        policy="resample",
+        shipped=rig,
+        loaded=load_rig(rig, block_frames),
+        cached=front_cached and middle_cached and back_cached,
+    )
+
+
+def warm_up_alone(part: Rig, rate_hz: int) -> tuple[list[NDArray[Any]], float]:
+    """Play silence to a model until it rests, or the cap is reached.
+
+    Returns: the state, and what the model gives then (many rest at an offset).
+    """
+    program = load_part(part, MODEL_BLOCK_FRAMES)
+    silence = np.zeros(MODEL_BLOCK_FRAMES, np.float32)
+    steady = math.ceil(REST_STEADY_S * rate_hz / MODEL_BLOCK_FRAMES)
+    recent: deque[float] = deque(maxlen=steady)
+    now: list[Any] = [leaf.copy() for leaf in part.state]
+    rest = 0.0
+    for _ in range(math.ceil(WARM_UP_CAP_S * rate_hz / MODEL_BLOCK_FRAMES)):
+        now, out = program.call(part.weights, part.controls, now, silence)
+        rest = float(np.asarray(out)[-1])
+        recent.append(rest)
+        if len(recent) == steady and max(recent) - min(recent) < REST_PEAK:
+            break
+    return [np.array(leaf) for leaf in now], rest
+
+
+def warm_up(made: Recipe, rig: Rig, block_frames: int, rate_hz: int) -> list[NDArray[Any]]:
     """Play silence until the model rests, or the cap is reached; return the state to begin with.
 
     Most recurrent models start far from where silence leaves them; heard, that is a thump. The
     model's knobs stand where `controls` [n] say; all else is flat and open meanwhile, for neither
     an echo nor a closed fader tells whether the model rests.
     """
+    program = load_part(rig, block_frames)
+    controls = rig.controls
     flat = Settings().vector(made.layout)
     is_knob = np.array([path.startswith("knob/") for path in made.layout])
     waiting = np.where(is_knob, controls, flat)
@@ -123,14 +220,14 @@ def warm_up(
     resting = 0
     now: list[Any] = first_state(made, waiting)
     for _ in range(math.ceil(WARM_UP_CAP_S * rate_hz / program.block_frames)):
-        now, sound = program.call(weights, waiting, now, silence)
+        now, sound = program.call(rig.weights, waiting, now, silence)
         peak = float(np.abs(np.asarray(sound)[:-3]).max())
         resting = resting + 1 if peak < REST_PEAK else 0
         if resting >= blocks_needed:
             break
     fresh = made.init(made.weights, jax.numpy.asarray(controls))
     warm = jax.tree.unflatten(jax.tree.structure(fresh), [np.array(leaf) for leaf in now])
-    return [np.array(leaf) for leaf in jax.tree.leaves(made.settle(warm, fresh))]
+    return host_leaves(made.settle(warm, fresh))
 
 
 def prove(model: Model) -> float | None:
@@ -173,20 +270,15 @@ def answer(order: Order) -> Built | Refused:
     except Exception as error:
         reason = f"{order.path}: {type(error).__name__}: {error}"
         return Refused(order_id=order.order_id, reason=reason)
-    rig = Rig(
-        executable=ready.executable,
-        weights=ready.weights,
-        state=ready.state,
-        controls=ready.controls,
-    )
     info = describe(model) | {"probe_error": probe_error}
     return Built(
         order_id=order.order_id,
-        rig=pickle.dumps(rig, protocol=pickle.HIGHEST_PROTOCOL),
-        layout=ready.recipe.layout,
-        latency_frames=ready.recipe.latency_frames,
+        rig=pickle.dumps(ready.shipped, protocol=pickle.HIGHEST_PROTOCOL),
+        layout=ready.layout,
+        latency_frames=ready.latency_frames,
         knob_names=tuple(knob.name for knob in model.knobs),
         model_rate_hz=model.sample_rate,
+        rate_policy=ready.policy,
         info=info,
         cached=ready.cached,
     )

@@ -94,16 +94,20 @@ def stream(
 
     What a non-finite sample would have come out as is silence, as in the daemon.
     """
-    ready = build(model, rate, block, settings, model_only=model_only)
-    state = [leaf.copy() for leaf in ready.state]
+    rig = (ready := build(model, rate, block, settings, model_only=model_only)).loaded
+    state = rig.fresh()
+    # What a resampler holds back at the start is taken from the end: the length stays.
+    late = ready.latency_frames
+    sound = np.concatenate([sound, np.zeros(late, np.float32)]) if late else sound
     for start in range(0, sound.size, block):
         piece = sound[start : start + block]
         # The last block is filled up with silence; causal effects cannot tell.
         padded = piece if piece.size == block else np.pad(piece, (0, block - piece.size))
-        state, answer = ready.program.call(ready.weights, ready.controls, state, padded)
+        state, answer = rig.call(rig.weights, rig.controls, state, padded)
         heard = np.asarray(answer)
         if not np.isfinite(heard[-1]):
-            state = [leaf.copy() for leaf in ready.state]
-            yield np.zeros(piece.size, np.float32)
-            continue
-        yield heard[: piece.size]
+            state = rig.fresh()
+            heard = np.zeros_like(heard)
+        skipped = min(late, piece.size)
+        late -= skipped
+        yield heard[skipped : piece.size]

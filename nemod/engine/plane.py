@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import setproctitle
@@ -35,7 +34,8 @@ from nemod.engine.link import (
     receive_frame,
     send_frame,
 )
-from nemod.engine.rig import Program, load_program, on_device, wake_up
+from nemod.engine.loading import load_part, load_rig
+from nemod.engine.rig import Loaded, Program, wake_up
 from nemod.errors import AudioError
 
 POLL_S = 0.02
@@ -82,8 +82,8 @@ class Helper:
 
     engine: Engine
     link: socket.socket
-    pristine: dict[int, list[NDArray[Any]]] = field(default_factory=dict)
-    """Warmed states by rig, from which spares are made."""
+    loaded: dict[int, Loaded] = field(default_factory=dict)
+    """Rigs by number, from which spare states are made."""
     programs: dict[bytes, Program] = field(default_factory=dict)
     """Loaded programs by the hash of their code. They are kept as long as the process lives: to
     unload one holds the interpreter for some 10 ms, which is a dropout; one takes under 1 MB."""
@@ -91,41 +91,35 @@ class Helper:
     def load(self, order: Play) -> None:
         """Load a rig, play one block of proof, and lay it before the engine."""
         try:
-            rig: Rig = pickle.loads(order.rig)
             frames = self.engine.block_frames
-            program = self._program(rig, frames)
-            weights = on_device(rig.weights)
-            states = [on_device(rig.state) for _ in range(3)]
+            rig = load_rig(pickle.loads(order.rig), frames, self._program)
             silence = np.zeros(frames, np.float32)
-            _, sound = program.call(weights, rig.controls, states[2], silence)
+            _, sound = rig.call(rig.weights, rig.controls, rig.fresh(), silence)
             proof = np.asarray(sound)
             if proof.shape != (frames + 3,) or not np.isfinite(proof).all():
                 raise ValueError(f"the proof block came out as {proof.shape}, or not finite")  # noqa: TRY301
+            states = rig.fresh(), rig.fresh()
         except Exception as error:
             send_frame(self.link, RigFailed(order.rig_id, f"{type(error).__name__}: {error}"))
             return
-        self.pristine[order.rig_id] = rig.state
-        self.engine.slot = Playing(
-            order.rig_id, program.call, weights, (states[0], states[1]), rig.controls
-        )
+        self.loaded[order.rig_id] = rig
+        self.engine.slot = Playing(order.rig_id, rig.call, rig.weights, states, rig.controls)
 
     def _program(self, rig: Rig, frames: int) -> Program:
         digest = hashlib.sha256(rig.executable).digest()
         if digest not in self.programs:
-            self.programs[digest] = load_program(
-                rig.executable, len(rig.weights), len(rig.state), frames
-            )
+            self.programs[digest] = load_part(rig, frames)
         return self.programs[digest]
 
     def look_after(self) -> None:
         """Free what the engine gave back; lay out a spare state where one was used."""
         while self.engine.tray:
             gone = self.engine.tray.popleft()
-            self.pristine.pop(gone.rig_id, None)
+            self.loaded.pop(gone.rig_id, None)
             del gone
         for rig in self.engine.playing:
-            if rig.spare is None and rig.rig_id in self.pristine:
-                rig.spare = on_device(self.pristine[rig.rig_id])
+            if rig.spare is None and rig.rig_id in self.loaded:
+                rig.spare = self.loaded[rig.rig_id].fresh()
 
 
 def _fade_out(engine: Engine, device: Device) -> None:

@@ -7,8 +7,7 @@ J. O. Smith, "Digital Audio Resampling"): about 1 ms each way, where soxr's stre
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -16,8 +15,8 @@ import numpy as np
 import samplerate
 from numpy.typing import NDArray
 
-from nemod.engine.link import ResampledRig, Rig
-from nemod.engine.rig import Program, on_device
+from nemod.engine.link import ResampledRig
+from nemod.engine.rig import Loaded, Program, on_device
 
 Frames = NDArray[np.float32]
 
@@ -51,6 +50,17 @@ class Crossing:
     def arrive(self, driven: Frames) -> None:
         """Take a block [frames] at the device's rate."""
         self.waiting = np.concatenate([self.waiting, self._up.process(driven, self._up_ratio)])
+
+    def take(self) -> Frames:
+        """Return the next frames [MODEL_BLOCK_FRAMES] for the model."""
+        piece = np.ascontiguousarray(self.waiting[:MODEL_BLOCK_FRAMES])
+        self.waiting = self.waiting[MODEL_BLOCK_FRAMES:]
+        return piece
+
+    def give(self, frames: int) -> Frames:
+        """Return the next frames [frames] at the device's rate."""
+        answer, self.ready = self.ready[:frames], self.ready[frames:]
+        return answer
 
     def answered(self, pieces: Sequence[Frames]) -> None:
         """Take what the model made of it."""
@@ -87,64 +97,38 @@ def lead_and_latency(rate_hz: int, model_rate_hz: int, block_frames: int) -> tup
         crossing.arrive(block)
         pieces = []
         while crossing.waiting.size >= MODEL_BLOCK_FRAMES:
-            pieces.append(crossing.waiting[:MODEL_BLOCK_FRAMES])
-            crossing.waiting = crossing.waiting[MODEL_BLOCK_FRAMES:]
+            pieces.append(crossing.take())
         crossing.answered(pieces)
         taken += block_frames
         lowest = min(lowest, crossing.ready.size - taken)
     return -lowest, held - lowest
 
 
-@dataclass(frozen=True, slots=True)
-class Resampled:
-    """A loaded rig of three programs; called as one program is."""
-
-    rig: ResampledRig
-    programs: tuple[Program, Program, Program]
-
-    @property
-    def weights(self) -> list[Any]:
-        """The weights of the three programs, as `call` takes them."""
-        return [on_device(part.weights) for part in self.rig.parts]
-
-    @property
-    def controls(self) -> Frames:
-        """[n] The controls that the rig was warmed up with."""
-        return np.concatenate([part.controls for part in self.rig.parts])
-
-    def fresh(self) -> list[Any]:
-        """Return a state to begin with. Thread: any but the audio thread."""
-        return [*(on_device(part.state) for part in self.rig.parts), Crossing(self.rig)]
+def load_resampled(rig: ResampledRig, programs: tuple[Program, Program, Program]) -> Loaded:
+    """Return the rig ready to be played; `programs` are those of its parts."""
+    front, model, back = programs
+    first = rig.parts[0].controls.size
+    second = first + rig.parts[1].controls.size
 
     def call(
-        self, weights: list[Any], controls: Frames, state: list[Any], block: Frames
+        weights: list[Any], controls: Frames, state: list[Any], block: Frames
     ) -> tuple[list[Any], Any]:
-        """Play one block, as `nemod.engine.rig.Call`. Thread: audio."""
-        front, model, back = self.programs
         before, inner, after, crossing = state
-        first = self.rig.parts[0].controls.size
-        second = first + self.rig.parts[1].controls.size
         before, driven = front.call(weights[0], controls[:first], before, block)
         crossing.arrive(np.asarray(driven))
         pieces = []
         while crossing.waiting.size >= MODEL_BLOCK_FRAMES:
-            piece = np.ascontiguousarray(crossing.waiting[:MODEL_BLOCK_FRAMES])
-            crossing.waiting = crossing.waiting[MODEL_BLOCK_FRAMES:]
+            piece = crossing.take()
             inner, out = model.call(weights[1], controls[first:second], inner, piece)
             pieces.append(np.asarray(out))
         crossing.answered(pieces)
-        answer, crossing.ready = crossing.ready[: block.size], crossing.ready[block.size :]
-        both = np.stack([block, answer])
+        both = np.stack([block, crossing.give(block.size)])
         after, sound = back.call(weights[2], controls[second:], after, both)
         return [before, inner, after, crossing], sound
 
-
-def load_resampled(rig: ResampledRig, load: Callable[[Rig, int], Program]) -> Resampled:
-    """Return the rig loaded; `load` gives the program of a part for a number of frames."""
-    front, model, back = rig.parts
-    programs = (
-        load(front, rig.block_frames),
-        load(model, MODEL_BLOCK_FRAMES),
-        load(back, rig.block_frames),
+    return Loaded(
+        call=call,
+        weights=[on_device(part.weights) for part in rig.parts],
+        controls=np.concatenate([part.controls for part in rig.parts]),
+        fresh=lambda: [*(on_device(part.state) for part in rig.parts), Crossing(rig)],
     )
-    return Resampled(rig, programs)

@@ -220,8 +220,18 @@ def flat_weights(made: Recipe) -> list[NDArray[np.float32]]:
 
 def first_state(made: Recipe, controls: NDArray[np.float32]) -> list[NDArray[Any]]:
     """Return the state before the first block, for these controls [n], as a program takes it."""
-    state = made.init(made.weights, jnp.asarray(controls))
-    return [np.array(leaf) for leaf in jax.tree.leaves(state)]
+    return host_leaves(made.init(made.weights, jnp.asarray(controls)))
+
+
+def host_leaves(tree: Any) -> list[NDArray[Any]]:
+    """Return the arrays of a pytree as a program takes them, copied to numpy."""
+    return [np.array(leaf) for leaf in jax.tree.leaves(tree)]
+
+
+def offset_blocked(back: Any, offset: float) -> Any:
+    """Return the state of a rig's last part in which the model's resting offset is old news."""
+    distance, (_, *stages), end = back
+    return distance, (jnp.array([offset, 0.0], jnp.float32), *stages), end
 
 
 def compile_recipe(made: Recipe, block_frames: int) -> bytes:
@@ -259,6 +269,18 @@ class Program:
 
     call: Call
     block_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A rig that can be called: `call(weights, controls, fresh(), block)`."""
+
+    call: Call
+    weights: Leaves
+    controls: NDArray[np.float32]
+    """[n] The controls that it was warmed up with."""
+    fresh: Callable[[], Leaves]
+    """Returns the warmed state, in buffers of its own. Thread: any but the audio thread."""
 
 
 def load_program(executable: bytes, weights: int, state: int, block_frames: int) -> Program:

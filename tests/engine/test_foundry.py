@@ -43,19 +43,19 @@ def probed(model: Model, sound: NDArray[np.float32], *knobs: float) -> Model:
 def test_without_knobs_the_drive_and_the_fader_take_their_place() -> None:
     """Gain and level are controls of the rig."""
     ready = build(tiny(), RATE_HZ, BLOCK, Settings({"gain": 1.0}))
-    assert {"gain", "level"} <= set(ready.recipe.layout)
-    assert not [path for path in ready.recipe.layout if path.startswith("knob/")]
-    assert ready.controls[ready.recipe.layout.index("gain")] == pytest.approx(10.0**1.2)
+    assert {"gain", "level"} <= set(ready.layout)
+    assert not [path for path in ready.layout if path.startswith("knob/")]
+    assert ready.loaded.controls[ready.layout.index("gain")] == pytest.approx(10.0**1.2)
 
 
 def test_a_models_knobs_are_controls_of_the_rig() -> None:
     """They stand in for gain and level."""
     ready = build(tiny("GRU", 2), RATE_HZ, BLOCK, Settings({"gain": 0.8, "level": 0.1}))
-    layout = ready.recipe.layout
+    layout = ready.layout
     assert {"knob/1", "knob/2"} <= set(layout)
     assert not {"gain", "level"} & set(layout)
-    assert ready.controls[layout.index("knob/1")] == np.float32(0.8)
-    assert ready.controls[layout.index("knob/2")] == np.float32(0.1)
+    assert ready.loaded.controls[layout.index("knob/1")] == np.float32(0.8)
+    assert ready.loaded.controls[layout.index("knob/2")] == np.float32(0.1)
 
 
 def test_every_rig_has_every_other_row_once() -> None:
@@ -73,7 +73,7 @@ def test_a_rig_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [first.cached, second.cached, other.cached] == [False, True, False]
     block = np.linspace(-0.5, 0.5, BLOCK, dtype=np.float32)
     sounds = [
-        np.asarray(r.program.call(r.weights, r.controls, [s.copy() for s in r.state], block)[1])
+        np.asarray(r.loaded.call(r.loaded.weights, r.loaded.controls, r.loaded.fresh(), block)[1])
         for r in (first, second)
     ]
     np.testing.assert_array_equal(*sounds)
@@ -85,7 +85,7 @@ def test_two_models_of_one_size_share_a_program(tmp_path: Path, monkeypatch: Any
     one = build(tiny(seed=1), RATE_HZ, BLOCK, Settings(), model_only=True)
     other = build(tiny(seed=2), RATE_HZ, BLOCK, Settings(), model_only=True)
     assert (one.cached, other.cached) == (False, True)
-    assert one.executable == other.executable
+    assert one.shipped.executable == other.shipped.executable
 
 
 def test_a_damaged_cache_is_compiled_over(tmp_path: Path, monkeypatch: Any) -> None:
