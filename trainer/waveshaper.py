@@ -86,8 +86,10 @@ RECIPES = {
 
 def pluck(rng: np.random.Generator, frames: int) -> Signal:
     """Return one plucked string [frames]: a lossy delay loop (Karplus and Strong)."""
-    period = RATE_HZ / rng.choice([82.4, 110.0, 146.8, 196.0, 246.9, 329.6]) / 2.0 ** (
-        rng.integers(0, 13) / 12.0
+    period = (
+        RATE_HZ
+        / rng.choice([82.4, 110.0, 146.8, 196.0, 246.9, 329.6])
+        / 2.0 ** (rng.integers(0, 13) / 12.0)
     )
     delay = int(period)
     burst = lfilter([1.0], [1.0, -rng.uniform(0.2, 0.8)], rng.standard_normal(delay))

@@ -12,12 +12,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nemod.cli.options import add_library, configuration, parser
+from nemod.engine.foundry import rate_policy
 from nemod.engine.offline import DEFAULT_BLOCK_FRAMES, render
 from nemod.errors import AudioError, ConfigError
 from nemod.formats import load_model
 from nemod.library import Library
 from nemod.params import param
 from nemod.recorder import sound_format
+
+HOW_RATES_MEET = {
+    "exact": "it is the same at every rate",
+    "delay": "its memory is stretched to match",
+    "resample": "it is resampled on the way in and out",
+}
 
 
 def setting(text: str) -> tuple[str, float]:
@@ -94,10 +101,9 @@ def main(argv: Sequence[str]) -> int:
             soft_wrap=True,
         )
     if model.sample_rate != rate and not arguments.model_only:
+        how = HOW_RATES_MEET[rate_policy(model.network, model.sample_rate, rate)]
         errors.print(
-            f"nemod: {path.name} was made for {model.sample_rate} Hz and plays at {rate} Hz: "
-            "its tone is off",
-            markup=False,
+            f"nemod: {path.name} was made for {model.sample_rate} Hz and plays at {rate} Hz: {how}",
             soft_wrap=True,
         )
     with Progress(

@@ -171,6 +171,7 @@ def _build_resampled(model: Model, rate_hz: int, block_frames: int, settings: Se
         model_rate_hz=model.sample_rate,
         block_frames=block_frames,
         lead_frames=lead,
+        latency_frames=latency,
         rest=rest,
     )
     return Ready(

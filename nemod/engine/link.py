@@ -228,6 +228,8 @@ class ResampledRig:
     block_frames: int
     lead_frames: int
     """[frames] at the device's rate that lie ready at the start, so that none is ever missing."""
+    latency_frames: int
+    """By how many frames the answer is late; what goes past the model is held back as long."""
     rest: float
     """What the model gives when it hears silence."""
 

@@ -44,12 +44,19 @@ class Crossing:
         """What the model has not heard yet, at its rate."""
         rest = np.full(settle_frames(rig.rate_hz, rig.model_rate_hz), rig.rest, np.float32)
         self._down.process(rest, self._down_ratio)
+        self._past: Frames = np.zeros(rig.latency_frames, np.float32)
         self.ready: Frames = np.full(rig.lead_frames, rig.rest, np.float32)
         """What the model has answered and nobody has heard yet, at the device's rate."""
 
     def arrive(self, driven: Frames) -> None:
         """Take a block [frames] at the device's rate."""
         self.waiting = np.concatenate([self.waiting, self._up.process(driven, self._up_ratio)])
+
+    def held_back(self, block: Frames) -> Frames:
+        """Return what goes past the model [frames], as late as what comes out of it."""
+        queue = np.concatenate([self._past, block])
+        held, self._past = queue[: block.size], queue[block.size :]
+        return held
 
     def take(self) -> Frames:
         """Return the next frames [MODEL_BLOCK_FRAMES] for the model."""
@@ -83,7 +90,7 @@ def lead_and_latency(rate_hz: int, model_rate_hz: int, block_frames: int) -> tup
     """
     silent = ResampledRig(
         parts=(), rate_hz=rate_hz, model_rate_hz=model_rate_hz, block_frames=block_frames,
-        lead_frames=0, rest=0.0,
+        lead_frames=0, latency_frames=0, rest=0.0,
     )  # fmt: skip
     settled = settle_frames(rate_hz, model_rate_hz)
     probe = samplerate.Resampler(QUALITY, channels=1)
@@ -122,7 +129,7 @@ def load_resampled(rig: ResampledRig, programs: tuple[Program, Program, Program]
             inner, out = model.call(weights[1], controls[first:second], inner, piece)
             pieces.append(np.asarray(out))
         crossing.answered(pieces)
-        both = np.stack([block, crossing.give(block.size)])
+        both = np.stack([crossing.held_back(block), crossing.give(block.size)])
         after, sound = back.call(weights[2], controls[second:], after, both)
         return [before, inner, after, crossing], sound
 

@@ -140,8 +140,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
         for client in daemon.clients:
             client.close()
         if daemon.process.poll() is None:
+            daemon.process.terminate()
+        try:
+            daemon.process.wait(5.0)
+        except subprocess.TimeoutExpired:
             daemon.process.kill()
-        daemon.process.wait()
+            daemon.process.wait()
         if daemon.reader is not None:
             daemon.reader.join(10.0)
         if daemon.process.stdout is not None:

@@ -60,7 +60,7 @@ def test_a_models_knobs_are_controls_of_the_rig() -> None:
 
 def test_every_rig_has_every_other_row_once() -> None:
     """The order is the rig's own, the set is the table's."""
-    layout = build(tiny(), RATE_HZ, BLOCK, Settings()).recipe.layout
+    layout = build(tiny(), RATE_HZ, BLOCK, Settings()).layout
     assert sorted(layout) == sorted(Settings().positions())
 
 
@@ -85,6 +85,8 @@ def test_two_models_of_one_size_share_a_program(tmp_path: Path, monkeypatch: Any
     one = build(tiny(seed=1), RATE_HZ, BLOCK, Settings(), model_only=True)
     other = build(tiny(seed=2), RATE_HZ, BLOCK, Settings(), model_only=True)
     assert (one.cached, other.cached) == (False, True)
+    assert isinstance(one.shipped, Rig)
+    assert isinstance(other.shipped, Rig)
     assert one.shipped.executable == other.shipped.executable
 
 
@@ -101,12 +103,11 @@ def test_a_damaged_cache_is_compiled_over(tmp_path: Path, monkeypatch: Any) -> N
 def test_the_model_rests_when_the_rig_is_built() -> None:
     """One more block of silence leaves the model where it is."""
     ready = build(tiny(), RATE_HZ, BLOCK, Settings())
-    state = [leaf.copy() for leaf in ready.state]
-    after, sound = ready.program.call(
-        ready.weights, ready.controls, state, np.zeros(BLOCK, np.float32)
-    )
+    rig = ready.loaded
+    after, sound = rig.call(rig.weights, rig.controls, rig.fresh(), np.zeros(BLOCK, np.float32))
     assert np.abs(np.asarray(sound)[:BLOCK]).max() < 1e-6
-    for before, now in zip(ready.state, after, strict=True):
+    assert isinstance(ready.shipped, Rig)
+    for before, now in zip(ready.shipped.state, after, strict=True):
         if before.dtype == np.float32:
             np.testing.assert_allclose(np.asarray(now), before, atol=1e-5)
 
@@ -115,7 +116,7 @@ def test_warming_up_a_model_that_never_rests_ends(monkeypatch: pytest.MonkeyPatc
     """After two seconds of its time."""
     monkeypatch.setattr(foundry, "REST_PEAK", -1.0)
     calls = []
-    load = foundry.load_program
+    load = foundry.load_part
 
     def counting(*what: Any) -> Any:
         program = load(*what)
@@ -126,7 +127,7 @@ def test_warming_up_a_model_that_never_rests_ends(monkeypatch: pytest.MonkeyPatc
 
         return replace(program, call=call)
 
-    monkeypatch.setattr(foundry, "load_program", counting)
+    monkeypatch.setattr(foundry, "load_part", counting)
     build(tiny(), RATE_HZ, BLOCK, Settings())
     assert len(calls) * BLOCK == pytest.approx(WARM_UP_CAP_S * RATE_HZ, abs=BLOCK)
 

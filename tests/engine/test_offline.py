@@ -179,7 +179,7 @@ def test_the_rig_is_at_rest_behind_a_closed_fader() -> None:
         shut = build(tiny(), RATE_HZ, 64, Settings(closed))
         differ = [
             not np.array_equal(one, other)
-            for one, other in zip(open_rig.state, shut.state, strict=True)
+            for one, other in zip(open_rig.loaded.fresh(), shut.loaded.fresh(), strict=True)
         ]
         # The smoother alone knows: its targets are others.
         assert sum(differ) == 1
