@@ -15,11 +15,12 @@ from typing import Any
 
 import structlog
 
-from nemod.config import Config
+from nemod.config import MODEL_RATE, Config
 from nemod.engine.link import (
     Built,
     DeviceFailed,
     DeviceRequest,
+    Level,
     Notice,
     Opened,
     Order,
@@ -28,7 +29,8 @@ from nemod.engine.link import (
     RigFailed,
 )
 from nemod.engine.workers import AudioPlane, Foundry
-from nemod.errors import AudioError, NemodError, NotFoundError, OscError
+from nemod.errors import AudioError, ModelError, NemodError, NotFoundError, OscError
+from nemod.formats import load_model
 from nemod.library import Library
 from nemod.osc.host import Answer
 from nemod.osc.server import OscServer
@@ -126,7 +128,7 @@ class Daemon:
         await self._osc.start()
         await self._foundry.start()
         self._opened = loop.create_future()
-        tasks.append(asyncio.create_task(self._run_plane(), name="plane"))
+        tasks.append(asyncio.create_task(self._run_plane(path), name="plane"))
         tasks.append(asyncio.create_task(self._run_loads(), name="loads"))
         self.device = await self._or_stop(self._opened)
         if self.device is None:
@@ -174,13 +176,20 @@ class Daemon:
 
     # --- the audio plane -----------------------------------------------------------------------
 
-    async def _run_plane(self) -> None:
+    async def _run_plane(self, first: Path) -> None:
         audio = self.config.audio
+        rate_hz = audio.rate if isinstance(audio.rate, int) else None
+        if audio.rate == MODEL_RATE:
+            # An unreadable file is told by the foundry, with the others.
+            with suppress(ModelError):
+                model = await asyncio.get_running_loop().run_in_executor(None, load_model, first)
+                rate_hz = None if model.rate_follows_device else model.sample_rate
         request = DeviceRequest(
             name=audio.device,
             input_channel=audio.input,
             output_channels=audio.output,
-            rate_hz=audio.rate,
+            rate_hz=rate_hz,
+            rate_is_wish=audio.rate == MODEL_RATE,
             block_frames=audio.block,
         )
         await self._plane.start(request, tape=self._recorder is not None)
@@ -267,6 +276,11 @@ class Daemon:
                 rate_hz=self.device.rate_hz,
                 block_frames=self.device.block_frames,
                 positions=self.settings.positions(),
+                level=Level(
+                    normalize=self.config.level.normalize,
+                    input_dbu=self.config.level.input_dbu,
+                ),
+                size=self.config.size,
             )
         )
         if isinstance(built, Refused):

@@ -20,6 +20,7 @@ from nemod.errors import ConfigError, did_you_mean
 MIN_BLOCK_FRAMES, MAX_BLOCK_FRAMES = 32, 1024
 MIN_RATE_HZ, MAX_RATE_HZ = 44_100, 96_000
 LOG_LEVELS = ("debug", "info", "warning", "error")
+MODEL_RATE = "model"
 MAX_FILE_BYTES = 1 << 20
 MAX_BITS = 64
 """[bits] Largest whole number in a file; Python could not even show some larger ones."""
@@ -47,6 +48,29 @@ def _whole(low: int, high: int, unit: str = "") -> Check:
         return value
 
     return check
+
+
+def _number(low: float, high: float, unit: str = "") -> Check:
+    def check(value: Any) -> float:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not low <= value <= high
+        ):
+            raise ValueError(f"a number from {low:g} to {high:g}{unit} is expected")
+        return float(value)
+
+    return check
+
+
+def _rate(value: Any) -> int | str:
+    if value == MODEL_RATE:
+        return MODEL_RATE
+    try:
+        rate: int = _whole(MIN_RATE_HZ, MAX_RATE_HZ, " Hz")(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or '{MODEL_RATE}' for the first model's") from None
+    return rate
 
 
 def _channels(value: Any) -> tuple[int, ...]:
@@ -103,10 +127,20 @@ class AudioConfig:
     """Channel, counted from 1."""
     output: tuple[int, ...] = _setting((), _channels)
     """Channels, counted from 1; none stated: the first two."""
-    rate: int | None = _setting(None, _whole(MIN_RATE_HZ, MAX_RATE_HZ, " Hz"))
-    """[Hz] None is the device's own."""
+    rate: int | str | None = _setting(None, _rate)
+    """[Hz] None is the device's own; `model` asks the device for the first model's rate."""
     block: int = _setting(64, _whole(MIN_BLOCK_FRAMES, MAX_BLOCK_FRAMES, " frames"))
     """[frames]"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelConfig:
+    """How loud models are made; see `nemod.engine.level`."""
+
+    normalize: bool = _setting(False, _switch)
+    """Bring every model to the same loudness, -18 dB."""
+    input_dbu: float | None = _setting(None, _number(-60.0, 60.0, " dBu"))
+    """[dBu] Level at the interface's input that is full scale; None leaves the input alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +170,9 @@ class Config:
     audio: AudioConfig = field(default_factory=AudioConfig)
     osc: OscConfig = field(default_factory=OscConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    level: LevelConfig = field(default_factory=LevelConfig)
+    size: float | None = _setting(None, _number(0.0, 1.0))
+    """Which size of a model that has several; None is the full one."""
     model: str = _setting("", _text)
     """Name in the library, or a file, of the first model; empty: the first of the library."""
     library: tuple[Path, ...] = _setting((), _folders)
@@ -248,8 +285,13 @@ def _walk(kind: type, tree: Any, at: str, problems: list[str]) -> dict[str, Any]
 
 
 def _section(kind: type, name: str) -> type:
-    section: type = {"audio": AudioConfig, "osc": OscConfig, "log": LogConfig}[name]
-    return section
+    sections: dict[str, type] = {
+        "audio": AudioConfig,
+        "osc": OscConfig,
+        "log": LogConfig,
+        "level": LevelConfig,
+    }
+    return sections[name]
 
 
 def _nest(overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -140,7 +140,10 @@ def test_all_problems_are_told_at_once(write: Write) -> None:
         "allowed here: device, input, output, rate, block"
     )
     assert block == "audio.block: 16: a whole number from 32 to 1024 frames is expected"
-    assert rate == "audio.rate: 'fast': a whole number from 44100 to 96000 Hz is expected"
+    assert rate == (
+        "audio.rate: 'fast': a whole number from 44100 to 96000 Hz is expected, "
+        "or 'model' for the first model's"
+    )
     assert channel == "audio.input: True: a whole number from 1 to 256 is expected"
     assert port == "osc.port: 70000: a whole number from 0 to 65535 is expected"
     assert local == "osc.local: 1: true or false is expected"
@@ -171,7 +174,10 @@ def test_problems_of_the_command_line_alone_are_its_own(write: Write) -> None:
     ("text", "problem"),
     [
         ("audio: 64", "audio: keys (device, input, output, rate, block) are expected, not int"),
-        ("- audio", "the file: keys (audio, osc, log, model, library) are expected, not list"),
+        (
+            "- audio",
+            "the file: keys (audio, osc, log, level, size, model, library) are expected, not list",
+        ),
         ("audio: {output: [1, 2, 3]}", "audio.output: [1, 2, 3]: one channel or two"),
         ("audio: {output: []}", "audio.output: []: one channel or two"),
         ("audio: {output: [0]}", "audio.output: [0]: a whole number from 1 to 256 is expected"),

@@ -1,5 +1,6 @@
 """`nemod devices` and `nemod check`."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from nemod.cli.options import parser
+from nemod.config import MAX_BLOCK_FRAMES, MIN_BLOCK_FRAMES
 from nemod.config import load as load_config
-from nemod.engine.devices import DEMO, NULL
+from nemod.engine.devices import CLOCK_RATE_HZ, DEMO, NULL
 from nemod.engine.portaudio import list_ports
 from nemod.errors import AudioError, ConfigError, ModelError
 from nemod.formats import load_model
@@ -52,29 +54,44 @@ def check(argv: Sequence[str]) -> int:
     """Say what files hold, or what is wrong with them; 1 when any is refused."""
     made = parser("nemod check", "Say what a model or a configuration holds, or what is wrong.")
     made.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    made.add_argument("--block", type=_frames, default=64, metavar="N", help="for the load [64]")
+    made.add_argument("--size", type=float, metavar="0..1", help="of a model that has several [1]")
+    arguments = made.parse_args(argv)
     refused = 0
-    for path in made.parse_args(argv).files:
+    for path in arguments.files:
         try:
-            _check_one(path)
+            _check_one(path, arguments)
         except (ModelError, ConfigError) as error:
             refused += 1
             print(f"refused: {error}", file=sys.stderr)  # noqa: T201
     return 1 if refused else 0
 
 
-def _check_one(path: Path) -> None:
+def _frames(text: str) -> int:
+    if not text.isdecimal() or not MIN_BLOCK_FRAMES <= int(text) <= MAX_BLOCK_FRAMES:
+        allowed = f"{MIN_BLOCK_FRAMES} to {MAX_BLOCK_FRAMES} frames"
+        raise argparse.ArgumentTypeError(f"{text!r}: {allowed} are expected")
+    return int(text)
+
+
+def _check_one(path: Path, arguments: argparse.Namespace) -> None:
     console = Console()
     if path.suffix.lower() in (".yaml", ".yml"):
         load_config(path, {})
         console.print(f"{path}: a configuration without a fault", markup=False)
         return
     # The foundry is asked, so what is said here is what will be played.
+    from nemod.cli.bench import measure
     from nemod.engine.foundry import describe, prove
 
-    model = load_model(path)
+    model = load_model(path, size=arguments.size)
     error = prove(model)
+    cost = measure(model, arguments.block, model_only=False)
+    share = cost.median_us * 1e-6 / (arguments.block / CLOCK_RATE_HZ)
     facts = describe(model) | {
-        "probe": "none in the file" if error is None else f"passed, largest error {error:.1e}"
+        "probe": "none in the file" if error is None else f"passed, largest error {error:.1e}",
+        "expected_load": f"{share:.1%} of the time of {arguments.block} frames at "
+        f"{CLOCK_RATE_HZ} Hz (the whole rig, on this machine, just now)",
     }
     console.print(f"{path}:", markup=False)
     for key, value in facts.items():

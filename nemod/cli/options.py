@@ -62,6 +62,14 @@ def whole_or_text(text: str) -> Any:
         return text
 
 
+def number_or_text(text: str) -> Any:
+    """Return a number where it is one; the configuration's checks judge either."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def channels(text: str) -> Any:
     """Return `1` or `1,2` as the configuration takes it."""
     return [whole_or_text(part.strip()) for part in text.split(",")]

@@ -15,6 +15,7 @@ from nemod.cli.options import (
     add_library,
     channels,
     configuration,
+    number_or_text,
     parser,
     seconds,
     whole_or_text,
@@ -47,6 +48,7 @@ _PATHS = {
     "port": "osc.port",
     "local": "osc.local",
     "allow": "osc.allow",
+    "size": "size",
     "log_level": "log.level",
     "log_json": "log.json",
 }
@@ -66,12 +68,20 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     made.add_argument(
         "--output", type=channels, metavar="N|N,M", help="output channels [the first two]"
     )
-    made.add_argument("--rate", type=whole_or_text, metavar="HZ", help="sample rate [the device's]")
+    made.add_argument(
+        "--rate",
+        type=whole_or_text,
+        metavar="HZ|model",
+        help="sample rate; 'model': the first model's, where the device has it [the device's]",
+    )
     made.add_argument(
         "--block", type=whole_or_text, metavar="FRAMES", help="frames a block, 32 to 1024 [64]"
     )
     made.add_argument(
         "--model", metavar="NAME|FILE", help="the first model [the first of the library]"
+    )
+    made.add_argument(
+        "--size", type=number_or_text, metavar="0..1", help="size of a model that has several [1]"
     )
     add_library(made)
     made.add_argument("--port", type=whole_or_text, metavar="PORT", help="OSC port, UDP [9000]")

@@ -11,8 +11,10 @@ import soundfile
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nemod.cli.options import add_library, configuration, parser
+from nemod.cli.options import add_library, configuration, number_or_text, parser
 from nemod.engine.foundry import rate_policy
+from nemod.engine.level import levelled
+from nemod.engine.link import Level
 from nemod.engine.offline import DEFAULT_BLOCK_FRAMES, render
 from nemod.errors import AudioError, ConfigError
 from nemod.formats import load_model
@@ -75,13 +77,19 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument(
         "--block", type=int, default=DEFAULT_BLOCK_FRAMES, metavar="N", help="1 to 65536 [64]"
     )
+    made.add_argument(
+        "--size", type=number_or_text, metavar="0..1", help="size of a model that has several [1]"
+    )
     add_library(made)
     arguments = made.parse_args(argv)
+    config = configuration(arguments, {"size": "size"})
     path = Path(arguments.model)
     if not path.is_file():
-        config = configuration(arguments, {})
         _, path = Library(config.library).find(arguments.model)
-    model = load_model(path)
+    model = load_model(path, size=config.size)
+    if not arguments.model_only:
+        wanted = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)
+        model = levelled(model, wanted).model
     kind = sound_format(arguments.output)
     if not arguments.output.parent.is_dir():
         raise AudioError(f"{arguments.output}: there is no folder {arguments.output.parent}")

@@ -19,6 +19,7 @@ import setproctitle
 from numpy.typing import NDArray
 
 from nemod.engine import programs
+from nemod.engine.level import levelled, play_alone
 from nemod.engine.link import (
     Built,
     Order,
@@ -45,11 +46,11 @@ from nemod.engine.rig import (
 from nemod.errors import ModelError, NemodError
 from nemod.formats import load_model
 from nemod.formats.model import Model
-from nemod.formats.network import Network
+from nemod.formats.network import Network, memory_frames
 from nemod.formats.rate import is_memoryless, is_recurrent, with_state_delay
 from nemod.formats.summary import parameters, summary
-from nemod.fx.network import kernel
 from nemod.settings import Settings
+from nemod.units import amplitude_to_db
 
 REST_PEAK = 1e-4
 """Largest sample at which a rig that hears silence counts as resting (-80 dBFS)."""
@@ -57,6 +58,11 @@ REST_STEADY_S = 0.05
 """[s] How long it has to stay there."""
 WARM_UP_CAP_S = 2.0
 """[s] Some models oscillate by themselves and never rest."""
+KNOWN = (
+    "author", "modeled_by", "licence", "license", "esr", "loudness", "gain", "input_level_dbu",
+    "output_level_dbu", "gear_make", "gear_model", "gear_type", "tone_type", "description", "date",
+)  # fmt: skip
+"""What a file's own metadata may say that is worth passing on."""
 PROBE_ERROR = 1e-3
 """Largest difference from a file's own probe output, relative to its peak (at least 1)."""
 
@@ -114,6 +120,9 @@ def build(
         made = model_recipe(model)
         part, cached = forge(made, block_frames, settings, "model", model.network)
         return _ready(made, part, "exact", block_frames, cached=cached)
+    if model.rate_follows_device:
+        model = replace(model, sample_rate=rate_hz)
+    memory = memory_frames(model.network) or 0
     policy = rate_policy(model.network, model.sample_rate, rate_hz)
     if policy == "resample":
         return _build_resampled(model, rate_hz, block_frames, settings)
@@ -122,7 +131,7 @@ def build(
         model = replace(model, network=delayed)
     made = recipe(model, rate_hz)
     part, cached = forge(made, block_frames, settings, "rig", model.network, rate_hz)
-    part = replace(part, state=warm_up(made, part, block_frames, rate_hz))
+    part = replace(part, state=warm_up(made, part, block_frames, rate_hz, memory))
     return _ready(made, part, policy, block_frames, cached=cached)
 
 
@@ -158,7 +167,7 @@ def _build_resampled(model: Model, rate_hz: int, block_frames: int, settings: Se
         made.model, MODEL_BLOCK_FRAMES, settings, "middle", model.network, model.sample_rate
     )
     back, back_cached = forge(made.back, block_frames, settings, "back", rate_hz)
-    state, rest = warm_up_alone(middle, model.sample_rate)
+    state, rest = warm_up_alone(middle, model.sample_rate, memory_frames(model.network) or 0)
     fresh = made.back.init(made.back.weights, jax.numpy.asarray(back.controls))
     lead, latency = lead_and_latency(rate_hz, model.sample_rate, block_frames)
     rig = ResampledRig(
@@ -184,14 +193,14 @@ def _build_resampled(model: Model, rate_hz: int, block_frames: int, settings: Se
     )
 
 
-def warm_up_alone(part: Rig, rate_hz: int) -> tuple[list[NDArray[Any]], float]:
+def warm_up_alone(part: Rig, rate_hz: int, memory: int) -> tuple[list[NDArray[Any]], float]:
     """Play silence to a model until it rests, or the cap is reached.
 
     Returns: the state, and what the model gives then (many rest at an offset).
     """
     program = load_part(part, MODEL_BLOCK_FRAMES)
     silence = np.zeros(MODEL_BLOCK_FRAMES, np.float32)
-    steady = math.ceil(REST_STEADY_S * rate_hz / MODEL_BLOCK_FRAMES)
+    steady = math.ceil(max(REST_STEADY_S * rate_hz, memory) / MODEL_BLOCK_FRAMES)
     recent: deque[float] = deque(maxlen=steady)
     now: list[Any] = [leaf.copy() for leaf in part.state]
     rest = 0.0
@@ -204,8 +213,12 @@ def warm_up_alone(part: Rig, rate_hz: int) -> tuple[list[NDArray[Any]], float]:
     return [np.array(leaf) for leaf in now], rest
 
 
-def warm_up(made: Recipe, rig: Rig, block_frames: int, rate_hz: int) -> list[NDArray[Any]]:
+def warm_up(
+    made: Recipe, rig: Rig, block_frames: int, rate_hz: int, memory: int
+) -> list[NDArray[Any]]:
     """Play silence until the model rests, or the cap is reached; return the state to begin with.
+
+    `memory` [frames] is how far back a convolutional model hears: silence has to fill it.
 
     Most recurrent models start far from where silence leaves them; heard, that is a thump. The
     model's knobs stand where `controls` [n] say; all else is flat and open meanwhile, for neither
@@ -217,7 +230,7 @@ def warm_up(made: Recipe, rig: Rig, block_frames: int, rate_hz: int) -> list[NDA
     is_knob = np.array([path.startswith("knob/") for path in made.layout])
     waiting = np.where(is_knob, controls, flat)
     silence = np.zeros(program.block_frames, np.float32)
-    blocks_needed = math.ceil(REST_STEADY_S * rate_hz / program.block_frames)
+    blocks_needed = math.ceil(max(REST_STEADY_S * rate_hz, memory) / program.block_frames)
     resting = 0
     now: list[Any] = first_state(made, waiting)
     for _ in range(math.ceil(WARM_UP_CAP_S * rate_hz / program.block_frames)):
@@ -250,28 +263,19 @@ def prove(model: Model) -> float | None:
     return error
 
 
-def play_alone(
-    model: Model, sound: NDArray[np.float32], knobs: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Return the network's answer [frames] to sound [frames] and knob values [frames, knobs]."""
-    net = kernel(model.network)
-    inputs = np.concatenate([sound[:, None], knobs], axis=1)
-    _, out = jax.jit(net.process)(model.weights, net.init(model.weights), inputs)
-    return np.asarray(out)[:, 0]
-
-
 def answer(order: Order) -> Built | Refused:
     """Carry out an order; whatever is wrong with the file becomes a sentence."""
     try:
-        model = load_model(Path(order.path))
+        model = load_model(Path(order.path), size=order.size)
         probe_error = prove(model)
-        ready = build(model, order.rate_hz, order.block_frames, Settings(order.positions))
+        made = levelled(model, order.level)
+        ready = build(made.model, order.rate_hz, order.block_frames, Settings(order.positions))
     except NemodError as error:
         return Refused(order_id=order.order_id, reason=str(error))
     except Exception as error:
         reason = f"{order.path}: {type(error).__name__}: {error}"
         return Refused(order_id=order.order_id, reason=reason)
-    info = describe(model) | {"probe_error": probe_error}
+    info = describe(model) | dict(made.facts) | {"probe_error": probe_error}
     return Built(
         order_id=order.order_id,
         rig=pickle.dumps(ready.shipped, protocol=pickle.HIGHEST_PROTOCOL),
@@ -287,17 +291,22 @@ def answer(order: Order) -> Built | Refused:
 
 def describe(model: Model) -> dict[str, Any]:
     """Return what there is to know of a model, as JSON types."""
-    known = ("author", "licence", "esr", "name", "gear", "description", "date")
-    return {
+    memory = memory_frames(model.network)
+    source = "the file" if model.rate_stated else f"assumed, as {model.dialect} files are played"
+    facts = {
         "name": model.name,
         "dialect": model.dialect,
         "architecture": summary(model.network),
         "parameters": parameters(model.weights),
+        "receptive_field": "recurrent" if memory is None else f"{memory + 1} frames",
         "knobs": [knob.name for knob in model.knobs],
-        "sample_rate": model.sample_rate,
+        "sample_rate": "the device's" if model.rate_follows_device else model.sample_rate,
         "sample_rate_stated": model.rate_stated,
-        **{key: model.metadata[key] for key in known if key in model.metadata and key != "name"},
+        "sample_rate_source": source,
+        "in_gain_db": round(amplitude_to_db(model.in_gain), 2),
+        "out_gain_db": round(amplitude_to_db(model.out_gain), 2),
     }
+    return facts | {key: model.metadata[key] for key in KNOWN if key in model.metadata}
 
 
 def main(argv: list[str]) -> int:

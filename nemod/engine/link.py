@@ -164,6 +164,8 @@ class DeviceRequest:
     """Counted from 1; empty means the first two, or the only one."""
     rate_hz: int | None = None
     """[Hz] None is the device's own."""
+    rate_is_wish: bool = False
+    """Where the device refuses this rate, its own will do."""
     block_frames: int = 64
 
 
@@ -193,6 +195,15 @@ class PlaneArguments:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """How loud models are made; see `nemod.engine.level`."""
+
+    normalize: bool = False
+    input_dbu: float | None = None
+    """[dBu] Level of a sine at the interface's input that reaches full scale."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """Control plane -> foundry: make a rig."""
 
@@ -203,6 +214,9 @@ class Order:
     block_frames: int
     positions: dict[str, float]
     """Where the knobs stand, so that the rig is warmed up as it will be played."""
+    level: Level = Level()
+    size: float | None = None
+    """0..1: which size of a model that has several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import setproctitle
@@ -186,6 +186,22 @@ def _start(
     return engine, refused[0]
 
 
+def _open(arguments: PlaneArguments) -> tuple[Device, Engine, str]:
+    """Open the device and start the engine; a rate that is only a wish may be refused.
+
+    Raises: AudioError.
+    """
+    request = arguments.request
+    device, player = open_device(request)
+    try:
+        return device, *_start(arguments, device, player)
+    except AudioError:
+        if not request.rate_is_wish or request.rate_hz is None:
+            raise
+    device, player = open_device(replace(request, rate_hz=None))
+    return device, *_start(arguments, device, player)
+
+
 def main(argv: list[str]) -> int:
     """Run the audio plane. `argv`: one argument, the JSON of `PlaneArguments`."""
     setproctitle.setproctitle("nemod audio")
@@ -196,13 +212,12 @@ def main(argv: list[str]) -> int:
             os.set_blocking(fd, False)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     memory = lock_memory()
+    wake_up()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
     try:
-        device, player = open_device(arguments.request)
-        wake_up()
-        gc.collect()
-        gc.freeze()
-        gc.disable()
-        engine, priority = _start(arguments, device, player)
+        device, engine, priority = _open(arguments)
     except AudioError as error:
         send_frame(link, DeviceFailed(str(error)))
         return 1
