@@ -99,10 +99,9 @@ def choose(name: str, ports: Sequence[Port]) -> tuple[Port, Port]:
             f"no device with an input and an output matches {name!r}"
             f"{did_you_mean(name, {port.name for port in ports})}; {listing(ports)}"
         )
-    for sources, sinks in matches:
-        if len(sources) == len(sinks) == 1:
-            return sources[0], sinks[0]
     sources, sinks = matches[0]
+    if len(sources) == len(sinks) == 1:
+        return sources[0], sinks[0]
     several = sorted({port.name for port in (*sources, *sinks)})
     raise AudioError(f"{name!r} matches several devices: {', '.join(several)}; {listing(ports)}")
 

@@ -164,3 +164,10 @@ def test_without_portaudio_the_error_names_the_package(monkeypatch: pytest.Monke
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(AudioError, match=r"apt install libportaudio2.*'demo' and 'null'"):
         open_stream(DeviceRequest(name="Scarlett"))
+
+
+def test_two_under_the_preferred_api_are_not_one_under_another() -> None:
+    """JACK lists two of them: which is meant must be said, although ALSA lists one."""
+    both = ports(("USB A", JACK, 2, 2), ("USB B", JACK, 2, 2), ("USB A", ALSA, 2, 2))
+    with pytest.raises(AudioError, match="'usb' matches several devices: USB A, USB B"):
+        choose("usb", both)

@@ -5,6 +5,8 @@
 Needs the shared data (`NEMOD_SHARED`, or the folder `shared` beside the repository).
 """
 
+# ruff: noqa: T201 - a script talks to its terminal
+
 import argparse
 import json
 import os
