@@ -7,7 +7,7 @@ import asyncio
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,8 +98,6 @@ class Daemon:
         self._opened: asyncio.Future[Opened] | None = None
         # Last, because it asks this object what there is.
         self._osc = OscServer(self, config.osc.port, local=config.osc.local, allow=config.osc.allow)
-        self.on_heard: Callable[[], None] = lambda: None
-        """Called once, when the first rig is heard."""
 
     # --- running -------------------------------------------------------------------------------
 
@@ -138,7 +136,6 @@ class Daemon:
         result = await self._or_stop(heard)
         if result is None:
             return
-        self.on_heard()
         log.info("playing", model=name, device=self.device.device, osc=self.osc_port)
         if seconds is not None and self._recorder is None:
             loop.call_later(seconds, self.stop)
@@ -173,6 +170,8 @@ class Daemon:
         await self._foundry.stop()
         if self._recorder is not None:
             self._recorder.close()
+            if self._report is not None and self._report.tape_lost:
+                log.warning("the recording has gaps", lost_frames=self._report.tape_lost)
 
     # --- the audio plane -----------------------------------------------------------------------
 
@@ -208,7 +207,12 @@ class Daemon:
                 for notice in event.notices:
                     log.warning("audio", notice=notice)
                 if self._recorder is not None:
-                    self._recorder.start(self._plane.tape_fd, event.rate_hz, self._recorded)
+                    loop = asyncio.get_running_loop()
+
+                    def full() -> None:
+                        loop.call_soon_threadsafe(self.stop)
+
+                    self._recorder.start(self._plane.tape_fd, event.rate_hz, full)
                 if self._opened is not None and not self._opened.done():
                     self._opened.set_result(event)
             case DeviceFailed(reason):
@@ -219,15 +223,6 @@ class Daemon:
                     self._end_pending(reason)
             case Notice(text):
                 log.debug("audio", notice=text)
-
-    def _recorded(self) -> None:
-        loop = self._wake_loop
-        loop.call_soon_threadsafe(self.stop)
-
-    @property
-    def _wake_loop(self) -> asyncio.AbstractEventLoop:
-        assert self._opened is not None
-        return self._opened.get_loop()
 
     def _on_report(self, report: Report) -> None:
         self._report = report
@@ -264,6 +259,10 @@ class Daemon:
             except OscError as error:
                 log.warning("model not loaded", model=wanted.name, reason=error.text)
                 wanted.answer(error)
+            except Exception as error:
+                # Whatever it is, the next request must still be heard.
+                log.exception("model not loaded", model=wanted.name)
+                wanted.answer(OscError("io", LOAD, f"{wanted.name}: {error}"))
 
     async def _load(self, wanted: _Wanted) -> str:
         """Return the name when the model is heard. Raises: OscError."""

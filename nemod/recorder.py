@@ -69,6 +69,8 @@ class Recorder:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        elif self.frames == 0 and self.path.exists() and self.path.stat().st_size == 0:
+            self.path.unlink()  # made when it was tried; there was nothing to write
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
