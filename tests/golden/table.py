@@ -189,7 +189,12 @@ def files_table() -> tuple[list[str], list[str]]:
     ours: Counter[tuple[str, bool]] = Counter()
     peers: Counter[tuple[str, str]] = Counter()
     refusals = []
-    for name, facts in sorted(manifest.items()):
+    files = sorted(path for path in (DATA / "models").rglob("*") if path.is_file())
+    for file in files:
+        name = str(file.relative_to(DATA))
+        if file.name == "manifest.json":
+            continue
+        facts = manifest.get(name, {})
         kind = facts.get("format") or Path(name).parts[1]
         try:
             load_model(DATA / name)
@@ -200,17 +205,17 @@ def files_table() -> tuple[list[str], list[str]]:
         else:
             ours[kind, True] += 1
         check = str(facts.get("peer_check") or "")
-        peers[kind, "none" if not check else "loads" if "loads" in check else "refused"] += 1
+        peers[kind, check.rpartition(": ")[2]] += 1
     lines = [
-        "| family | files | read here | refused here | read by the peer | refused by it | no peer |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        "| family | files | read here | refused here | read by the peer | no word of the peer |",
+        "|---|--:|--:|--:|--:|--:|",
     ]
     for kind in dict.fromkeys([*FORMATS, *(kind for kind, _ in ours)]):
         count = ours[kind, True] + ours[kind, False]
         if count:
             lines.append(
                 f"| {FORMATS.get(kind, kind)} | {count} | {ours[kind, True]} | {ours[kind, False]} "
-                f"| {peers[kind, 'loads']} | {peers[kind, 'refused']} | {peers[kind, 'none']} |"
+                f"| {peers[kind, 'loads']} | {count - peers[kind, 'loads']} |"
             )
     return lines, refusals
 

@@ -1,0 +1,277 @@
+# ruff: noqa: T201 - a script talks to its terminal
+"""Models at another sample rate than their own: the error, latency and cost of each policy.
+
+    python tests/benchmarks/rates.py [--out docs]
+
+Uses the shared data (`NEMOD_SHARED`, or the folder `shared` beside the repository) where it is
+there, and otherwise noise through the models that ship.
+"""
+
+import argparse
+import math
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import soundfile
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.signal import firwin, resample_poly
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from nemod import xla  # noqa: E402
+
+xla.prepare()
+
+from nemod.engine import foundry  # noqa: E402
+from nemod.engine.link import ResampledRig  # noqa: E402
+from nemod.engine.resampled import MODEL_BLOCK_FRAMES, Crossing, lead_and_latency  # noqa: E402
+from nemod.formats import Model, load_model  # noqa: E402
+from nemod.formats.rate import is_recurrent, with_state_delay  # noqa: E402
+from nemod.fx.neural import model_weights, neural  # noqa: E402
+from nemod.settings import Settings  # noqa: E402
+
+Sound = NDArray[np.float32]
+DATA = Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data"
+CASES = ((44_100, 48_000), (48_000, 44_100), (48_000, 96_000))
+"""(model's rate, device's rate) [Hz]"""
+BLOCK = 64
+SOUND_S = 3.0
+WARM_S = 0.5
+ROUNDS = 9
+POLICIES = ("plain", "delay", "resample")
+MODELS = {
+    "LSTM 20 (TS9)": "aga/GuitarML__NeuralPi/models_TS9.json",
+    "LSTM 40 (HT40)": "aga/GuitarML__ToneLibrary/Proteus_BlackstarHT40_AmpHighGain.json",
+    "LSTM 32 (Chameleon)": "aga/GuitarML__Chameleon/models_gold.json",
+    "GRU 8 (TS9)": "aga/GuitarML__NeuralSeed/models_gru8_ts9_pytorch.json",
+    "GRU 20 (Blues Jr)": "aga/GuitarML__NeuralPi/hist_aab061b_models_BluesJr.json",
+    "A1 standard": "nam/mikeoliphant__NeuralAudio/Utils_Models_BossWN-standard.nam",
+    "A1 feather": "nam/mikeoliphant__NeuralAudio/Utils_Models_BossWN-feather.nam",
+    "A2 lite": "nam/fabiohl__NeuralAmpModeler-rs/tests_fixtures_models_wavenet_a2_lite.nam",
+    "ConvNet": "nam/fabiohl__NeuralAmpModeler-rs/tests_fixtures_models_convnet_test.nam",
+}
+
+
+class Row(NamedTuple):
+    """One model in one case."""
+
+    model: str
+    case: tuple[int, int]
+    errors_db: dict[str, float]
+
+
+def offline(sound: Sound, old_hz: int, new_hz: int) -> Sound:
+    """Return sound at another rate, by a linear-phase filter of 64 zero crossings a side."""
+    common = math.gcd(old_hz, new_hz)
+    up, down = new_hz // common, old_hz // common
+    widest = max(up, down)
+    taps = firwin(2 * 64 * widest + 1, 0.95 / widest, window=("kaiser", 12.0))
+    return np.asarray(resample_poly(sound.astype(np.float64), up, down, window=taps), np.float32)
+
+
+def alone(model: Model, sound: Sound) -> Sound:
+    """Return a model's answer [frames], knobs in the middle, from its start state."""
+    effect = neural(model)
+    count = -(-sound.size // BLOCK)
+    blocks = np.pad(sound, (0, count * BLOCK - sound.size)).reshape(count, BLOCK)
+    knobs = np.full((len(effect.controls), BLOCK), 0.5, np.float32)
+
+    def run(weights: Any, blocks: Any) -> Any:
+        state = effect.init(weights, jnp.asarray(knobs[:, 0]))
+        step = lambda state, block: effect.process(weights, jnp.asarray(knobs), state, block)  # noqa: E731
+        return jax.lax.scan(step, state, blocks)[1].reshape(-1)
+
+    return np.asarray(jax.jit(run)(model_weights(model), blocks))[: sound.size]
+
+
+def through_resamplers(model: Model, sound: Sound, device_hz: int) -> tuple[Sound, int]:
+    """Return a model's answer between the rig's streaming resamplers, and its lag [frames]."""
+    lead, latency = lead_and_latency(device_hz, model.sample_rate, BLOCK)
+    rig = ResampledRig(
+        parts=(), rate_hz=device_hz, model_rate_hz=model.sample_rate, block_frames=BLOCK,
+        lead_frames=lead, latency_frames=latency, rest=0.0,
+    )  # fmt: skip
+    crossing, taken = Crossing(rig), []
+    blocks = sound[: sound.size // BLOCK * BLOCK].reshape(-1, BLOCK)
+    for block in blocks:
+        crossing.arrive(block)
+        taken.append([])
+        while crossing.waiting.size >= MODEL_BLOCK_FRAMES:
+            taken[-1].append(crossing.take())
+    answer = alone(model, np.concatenate([piece for pieces in taken for piece in pieces]))
+    answers = iter(answer.reshape(-1, MODEL_BLOCK_FRAMES))
+    out = []
+    for pieces in taken:
+        crossing.answered([next(answers) for _ in pieces])
+        out.append(crossing.give(BLOCK))
+    return np.concatenate(out), latency
+
+
+def delayed(model: Model, device_hz: int) -> Model:
+    """Return a recurrent model with its state delayed for a device's rate."""
+    return replace(model, network=with_state_delay(model.network, device_hz / model.sample_rate))
+
+
+def errors_db(model: Model, guitar: Sound, device_hz: int) -> dict[str, float]:
+    """Return the error-to-signal ratio [dB] of each policy that a model can be played by."""
+    silence = np.zeros(round(WARM_S * device_hz), np.float32)
+    sound = np.concatenate([silence, guitar])
+    exact = alone(model, offline(sound, device_hz, model.sample_rate))
+    wanted = offline(exact, model.sample_rate, device_hz)
+    found = {"plain": (alone(model, sound), 0)}
+    if is_recurrent(model.network):
+        found["delay"] = (alone(delayed(model, device_hz), sound), 0)
+    found["resample"] = through_resamplers(model, sound, device_hz)
+    ratios = {}
+    for policy, (out, lag) in found.items():
+        end = min(wanted.size, out.size - lag) - 1000
+        begin = silence.size
+        reference = wanted[begin:end].astype(np.float64)
+        error = out[begin + lag : end + lag] - reference
+        ratios[policy] = 10.0 * math.log10(np.sum(error**2) / np.sum(reference**2) + 1e-20)
+    return ratios
+
+
+def costs_us(model: Model, device_hz: int) -> dict[str, float]:
+    """Return what a block of the whole rig takes [us] by each policy, at best of the rounds."""
+    settings = Settings()
+    native = replace(model, sample_rate=device_hz)
+    ready = {"plain": foundry.build(native, device_hz, BLOCK, settings)}
+    if is_recurrent(model.network):
+        slowed = replace(delayed(model, device_hz), sample_rate=device_hz)
+        ready["delay"] = foundry.build(slowed, device_hz, BLOCK, settings)
+    ready["resample"] = foundry._build_resampled(model, device_hz, BLOCK, settings)
+    block = np.random.default_rng(1).uniform(-0.3, 0.3, BLOCK).astype(np.float32)
+    costs = {}
+    for policy, made in ready.items():
+        rig, best = made.loaded, math.inf
+        state = rig.fresh()
+        for _ in range(ROUNDS):
+            begin = time.perf_counter()
+            for _ in range(150):
+                state, sound = rig.call(rig.weights, rig.controls, state, block)
+                np.asarray(sound)
+            best = min(best, (time.perf_counter() - begin) / 150)
+        costs[policy] = 1e6 * best
+    return costs
+
+
+def models() -> tuple[dict[str, Model], Sound]:
+    """Return the models by name, and three seconds of guitar at 48 kHz."""
+    shipped = {path.stem: load_model(path) for path in sorted((ROOT / "models").glob("*.json"))}
+    if not DATA.is_dir():
+        print(f"{DATA}: the shared data is absent; noise through the models that ship instead")
+        noise = np.random.default_rng(0).normal(0.0, 0.1, round(SOUND_S * 48_000))
+        return shipped, noise.astype(np.float32)
+    sound, _ = soundfile.read(DATA / "di" / "t3k_Mayer-Guitar.wav", dtype="float32")
+    real = {name: load_model(DATA / "models" / path) for name, path in MODELS.items()}
+    return real | shipped, np.ascontiguousarray(sound[: round(SOUND_S * 48_000)])
+
+
+def label(case: tuple[int, int]) -> str:
+    """Return a case as people write it."""
+    return f"{case[0] / 1000:g} to {case[1] / 1000:g} kHz"
+
+
+def picture(rows: list[Row], path: Path) -> None:
+    """Draw the errors, a panel for each case."""
+    figure = Figure(figsize=(11.0, 4.6), layout="constrained")
+    panels = figure.subplots(1, len(CASES), sharey=True)
+    for panel, case in zip(panels, CASES, strict=True):
+        shown = [row for row in rows if row.case == case]
+        for policy, mark in zip(POLICIES, "xos", strict=True):
+            points = [(row.errors_db[policy], n) for n, row in enumerate(shown) if policy in row[2]]
+            panel.plot(*zip(*points, strict=True), mark, label=policy)
+        panel.set_yticks(range(len(shown)), [row.model for row in shown])
+        panel.set_title(f"model to device: {label(case)}", fontsize=10)
+        panel.set_xlabel("error to signal [dB]")
+        panel.grid(alpha=0.3)
+    panels[0].invert_yaxis()
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.savefig(path, dpi=110)
+
+
+def page(rows: list[Row], costs: dict[str, dict[str, float]]) -> str:
+    """Return the page."""
+    errors = ["| model | model to device | plain | delay | resample |", "|---|---|--:|--:|--:|"]
+    for row in rows:
+        cells = [f"{row.errors_db[p]:.1f}" if p in row.errors_db else "" for p in POLICIES]
+        errors.append(f"| {row.model} | {label(row.case)} | {' | '.join(cells)} |")
+    latencies = ["| model to device | plain, delay | resample |", "|---|--:|--:|"]
+    for case in CASES:
+        frames = lead_and_latency(case[1], case[0], BLOCK)[1]
+        latencies.append(f"| {label(case)} | 0 ms | {1e3 * frames / case[1]:.2f} ms |")
+    prices = ["| model | plain | delay | resample |", "|---|--:|--:|--:|"]
+    for name, cost in costs.items():
+        cells = [f"{cost[p]:.0f}" if p in cost else "" for p in POLICIES]
+        prices.append(f"| {name} | {' | '.join(cells)} |")
+    newline = "\n"
+    return f"""# Models at another sample rate
+
+Made by `python tests/benchmarks/rates.py`; `--out` names another folder.
+
+![Error of each policy](rates.png)
+
+Three ways to play a model whose rate is not the device's: `plain` plays it as if the rates were
+equal; `delay` delays a recurrent model's state by the ratio of the rates (`nemod/formats/rate.py`);
+`resample` runs it at its own rate between streaming resamplers (`nemod/engine/resampled.py`).
+
+## Error
+
+Error-to-signal ratio [dB] against the model at its own rate, resampled offline before and after, on
+{SOUND_S:g} s of guitar, knobs in the middle, the latency taken out. The model alone.
+
+{newline.join(errors)}
+
+## Latency
+
+{newline.join(latencies)}
+
+## Cost
+
+Microseconds for a block of {BLOCK} frames of the whole rig, {label(CASES[0])}: the best of {ROUNDS}
+rounds, on one machine at one time. A block lasts 1333.
+
+{newline.join(prices)}
+
+## What is chosen
+
+Above the model's rate a recurrent model is played by `delay`: it adds no latency, and its error is
+far below that of `plain`. Below the model's rate the delay is shorter than a frame, so the state
+would have to be extrapolated from past ones; the table has what that costs. There, and for all
+convolutional models, `resample` is chosen: the smallest error everywhere, for its latency and cost.
+"""
+
+
+def main() -> int:
+    """Measure, and write the page and the picture."""
+    made = argparse.ArgumentParser(description=__doc__)
+    made.add_argument("--out", type=Path, default=ROOT / "docs")
+    folder = made.parse_args().out
+    known, guitar = models()
+    rows, costs = [], {}
+    for name, model in known.items():
+        for case in CASES:
+            played = replace(model, sample_rate=case[0])
+            sound = offline(guitar, 48_000, case[1]) if case[1] != 48_000 else guitar
+            rows.append(Row(name, case, errors_db(played, sound, case[1])))
+            print(rows[-1], flush=True)
+        costs[name] = costs_us(replace(model, sample_rate=CASES[0][0]), CASES[0][1])
+        print(name, costs[name], flush=True)
+    rows.sort(key=lambda row: CASES.index(row.case))
+    (folder / "rates.md").write_text(page(rows, costs))
+    picture(rows, folder / "rates.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
