@@ -107,7 +107,7 @@ class Daemon:
         Raises: NemodError when it cannot begin, or cannot go on.
         """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.stop)
         name, path = self._library.find(first_model)
         tasks: list[asyncio.Task[None]] = []
@@ -198,7 +198,9 @@ class Daemon:
         except EOFError:
             if not self._stop.is_set():
                 self._state = "error"
-                self._fail(AudioError("the audio plane ended unexpectedly; the log says more"))
+                self._fail(
+                    AudioError(f"the process that plays has ended: {await self._plane.end()}")
+                )
 
     def _on_event(self, event: object) -> None:
         match event:

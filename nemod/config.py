@@ -78,7 +78,10 @@ def _channels(value: Any) -> tuple[int, ...]:
     whole = _whole(1, 256)
     if not 1 <= len(numbers) <= 2:
         raise ValueError("one channel or two, counted from 1, are expected, as 1 or [1, 2]")
-    return tuple(whole(number) for number in numbers)
+    channels = tuple(whole(number) for number in numbers)
+    if len(set(channels)) < len(channels):
+        raise ValueError("two different channels are expected")
+    return channels
 
 
 def _level(value: Any) -> str:

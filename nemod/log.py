@@ -7,6 +7,18 @@ import structlog
 from nemod.config import LogConfig, log_level
 
 
+class _StandardError:
+    """Standard error as it is when something is written: the meters put themselves before it."""
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush what was written."""
+        sys.stderr.flush()
+
+
 def configure(config: LogConfig) -> None:
     """Set up logging for the whole process."""
     renderer: structlog.typing.Processor
@@ -22,6 +34,6 @@ def configure(config: LogConfig) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(log_level(config.level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_StandardError()),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )

@@ -93,6 +93,6 @@ def _check_one(path: Path, arguments: argparse.Namespace) -> None:
         "expected_load": f"{share:.1%} of the time of {arguments.block} frames at "
         f"{CLOCK_RATE_HZ} Hz (the whole rig, on this machine, just now)",
     }
-    console.print(f"{path}:", markup=False)
+    console.print(f"{path}:", markup=False, soft_wrap=True)
     for key, value in facts.items():
         console.print(f"  {key.replace('_', ' ')}: {value}", markup=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import setproctitle
+import structlog
 
 from nemod.app import Daemon, first_model
 from nemod.cli.meters import show_meters
@@ -115,6 +116,9 @@ def main(argv: Sequence[str]) -> int:
     configure(config.log)
     files = [Path(config.model)] if config.model and Path(config.model).is_file() else []
     library = Library(config.library, files=files)
+    for folder in config.library:
+        if not folder.is_dir():
+            structlog.get_logger("nemod").warning("no such folder of models", folder=str(folder))
     recorder = Recorder(arguments.record, arguments.seconds) if arguments.record else None
     asyncio.run(_play(config, library, recorder, arguments.seconds))
     if recorder is not None:

@@ -21,6 +21,7 @@ from nemod.formats import load_model
 from nemod.library import Library
 from nemod.params import param
 from nemod.recorder import sound_format
+from nemod.units import amplitude_to_db
 
 HOW_RATES_MEET = {
     "exact": "it is the same at every rate",
@@ -91,6 +92,9 @@ def main(argv: Sequence[str]) -> int:
         wanted = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)
         model = levelled(model, wanted).model
     kind = sound_format(arguments.output)
+
+    if arguments.output.resolve() == arguments.input.resolve():
+        raise AudioError(f"{arguments.output}: is the recording itself; name another file")
     if not arguments.output.parent.is_dir():
         raise AudioError(f"{arguments.output}: there is no folder {arguments.output.parent}")
     try:
@@ -139,4 +143,7 @@ def main(argv: Sequence[str]) -> int:
         soundfile.write(arguments.output, out, rate, subtype=kind)
     except (OSError, soundfile.SoundFileError) as error:
         raise AudioError(f"{arguments.output}: cannot be written: {error}") from None
+    if sys.stderr.isatty():
+        peak = amplitude_to_db(float(np.abs(out).max(initial=0.0)))
+        errors.print(f"{arguments.output}: {out.size} frames, peak {peak:+.1f} dBFS")
     return 0

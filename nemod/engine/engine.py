@@ -121,6 +121,11 @@ class Engine:
         return tuple(rig for rig in (self._current, self._old) if rig is not None)
 
     @property
+    def quiet_s(self) -> float:
+        """[s] Since the device last asked for a block. Thread: any."""
+        return time.perf_counter() - self._last_start
+
+    @property
     def silent(self) -> bool:
         """Whether the engine has left. Thread: any."""
         return self.leaving and self._left >= self._fade_frames

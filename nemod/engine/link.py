@@ -94,10 +94,10 @@ REPORT_BYTES = _REPORT.size
 
 
 def write_whole(fd: int, record: bytes) -> bool:
-    """Write a record to a non-blocking pipe; False when the pipe is full. Thread: any."""
+    """Write a record to a non-blocking pipe; False when it is full or nobody reads. Thread: any."""
     try:
         os.write(fd, record)
-    except BlockingIOError:
+    except (BlockingIOError, BrokenPipeError):
         return False
     return True
 

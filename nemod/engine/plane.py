@@ -44,6 +44,8 @@ POLL_S = 0.02
 """[s] How often the helper thread looks after the engine."""
 ORPHAN_S = 3.0
 """[s] How long the sound goes on when the control plane is gone."""
+GONE_S = 2.0
+"""[s] Without a block from the device, it counts as gone."""
 SWITCH_INTERVAL_S = 0.0005
 """[s] The interpreter hands over to the audio thread at least this often."""
 FIFO_PRIORITY = 70
@@ -160,9 +162,14 @@ def _serve(helper: Helper, device: Device) -> int:
                 break
             helper.load(order)
         helper.look_after()
-        if device.failure:
-            send_frame(link, DeviceFailed(device.failure))
-            return 1
+        failure = device.failure
+        if not failure and engine.quiet_s > GONE_S:
+            # PortAudio does not tell when JACK's server has died; it only calls no more.
+            failure = f"the device {device.name!r} has gone: no block for {GONE_S:g} s"
+        if failure:
+            send_frame(link, DeviceFailed(failure))
+            # A dead server may never answer a goodbye.
+            os._exit(1)
         if orphaned_at and time.monotonic() - orphaned_at > ORPHAN_S:
             break
     _fade_out(engine, device)

@@ -196,6 +196,13 @@ class AudioPlane(_Child):
         for report in decode_reports(data[:whole]):
             self._on_report(report)
 
+    async def end(self) -> str:
+        """Return how the process ended, in words, once it has."""
+        if self.process is None:
+            return "it was stopped"
+        status = await self.process.wait()
+        return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+
     async def stop(self, patience_s: float = 1.5) -> int | None:
         """Fade out and end the process; return its exit status."""
         with suppress(ConnectionError, OSError):

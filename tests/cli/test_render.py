@@ -187,3 +187,12 @@ def test_an_empty_recording_gives_an_empty_file(
     soundfile.write(empty, np.zeros(0, np.float32), 48_000, subtype="FLOAT")
     assert nemod("render", empty, target, "--model", amp, "--model-only").status == 0
     assert soundfile.info(target).frames == 0
+
+
+def test_a_recording_is_never_written_over_itself(nemod: Nemod, amp: Path, riff: Path) -> None:
+    """The input stays as it was."""
+    before = riff.read_bytes()
+    outcome = nemod("render", riff, riff, "--model", amp)
+    assert outcome.status == 1
+    assert "is the recording itself" in outcome.err
+    assert riff.read_bytes() == before
