@@ -17,7 +17,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")  # type: ignore[no-unty
 jax.config.update("jax_numpy_rank_promotion", "raise")  # type: ignore[no-untyped-call]
 
 ROOT = Path(__file__).resolve().parent.parent
-SHARED = Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data"
+SHARED = (Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data").resolve()
 
 PARTS: dict[str, tuple[Callable[[], object], str]] = {
     "jack": (
