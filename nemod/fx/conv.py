@@ -36,6 +36,20 @@ def gather(past: jax.Array, block: jax.Array, kernel: int, dilation: int) -> lis
     return taps
 
 
+def windows(
+    signal: jax.Array, start: jax.Array | int, kernel: int, dilation: jax.Array | int, frames: int
+) -> jax.Array:
+    """Return the taps of `signal` [channels, ...] from `start` on, [kernel * channels, frames].
+
+    The oldest tap first, as `gather` and a concatenation give them, but as one operation: where a
+    kernel is long, its taps as so many small ones would be dealt out to XLA's pool of threads.
+    """
+    tap = np.arange(kernel, dtype=np.int32)[:, None] * jnp.int32(dilation)
+    at = jnp.int32(start) + tap + np.arange(frames, dtype=np.int32)[None]
+    taken = signal.at[:, at].get(mode="promise_in_bounds")
+    return taken.transpose(1, 0, 2).reshape(kernel * signal.shape[0], frames)
+
+
 def remember(past: jax.Array, block: jax.Array) -> list[jax.Array]:
     """Return the new past, as pieces in order that are to be concatenated along the frames."""
     frames = block.shape[1]

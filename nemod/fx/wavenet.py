@@ -19,11 +19,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from nemod.formats.network import Run, WaveNet, WaveNetArray, WaveNetLayer
-from nemod.fx.conv import gather, past_of, remember, silence
+from nemod.fx.conv import gather, past_of, remember, silence, windows
 from nemod.fx.curves import apply
 
 PIECE_FRAMES = 64
 """Longest block that is computed at once; longer ones go piece by piece."""
+
+
+LONG_KERNEL = 8
+"""Taps from which on a kernel's window is taken as one operation."""
 
 
 class ArrayState(NamedTuple):
@@ -105,8 +109,13 @@ def _array(
             side_by_side.append(each.reshape(-1, frames))
     given = jnp.concatenate(side_by_side, 0) if array.concatenated else total
     past = past_of(state.head, array.head_inputs)
-    taps = gather(past, given, array.head_kernel, array.head_dilation)
-    head = _affine(weights.head, jnp.concatenate(taps, 0))
+    if array.head_kernel >= LONG_KERNEL:
+        joined = jnp.concatenate([past, given], 1)
+        seen = windows(joined, 0, array.head_kernel, array.head_dilation, frames)
+    else:
+        taps = gather(past, given, array.head_kernel, array.head_dilation)
+        seen = jnp.concatenate(taps, 0)
+    head = _affine(weights.head, seen)
     after = ArrayState(
         jnp.concatenate([buffer[:, frames:], buffer[:, :frames]], 1),
         jnp.concatenate(remember(past, given), 1) if array.head_past else (),
@@ -131,6 +140,8 @@ def _taps(
         return buffer, [fed]
     row = np.int32(0)
     buffer = jax.lax.dynamic_update_slice(buffer, fed, (row, place + (kernel - 1) * dilation))
+    if kernel >= LONG_KERNEL:
+        return buffer, [windows(buffer, place, kernel, dilation, fed.shape[1])]
     old = [
         jax.lax.dynamic_slice(buffer, (row, place + tap * dilation), fed.shape)
         for tap in range(kernel - 1)
