@@ -21,7 +21,6 @@ from nemod.engine.link import (
     DeviceFailed,
     DeviceRequest,
     Level,
-    Notice,
     Opened,
     Order,
     Refused,
@@ -223,8 +222,6 @@ class Daemon:
             case RigFailed(rig_id, reason):
                 if self._pending is not None and self._pending.rig_id == rig_id:
                     self._end_pending(reason)
-            case Notice(text):
-                log.debug("audio", notice=text)
 
     def _on_report(self, report: Report) -> None:
         self._report = report

@@ -1,7 +1,6 @@
 """Options that several commands share."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +83,3 @@ def seconds(text: str) -> float:
     if not 0.0 < value < 1e7:
         raise argparse.ArgumentTypeError(f"{text!r}: seconds, a number above 0, are expected")
     return value
-
-
-def existing(paths: Sequence[str]) -> list[Path]:
-    """Return paths as they were given."""
-    return [Path(path) for path in paths]

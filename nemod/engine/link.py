@@ -304,13 +304,6 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """Audio plane -> control plane: something worth a line in the log."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class DeviceFailed:
     """Audio plane -> control plane: no device, and why."""
 

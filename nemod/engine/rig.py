@@ -35,9 +35,6 @@ jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-unt
 MIN_BLOCK_FRAMES = 1
 MAX_BLOCK_FRAMES = 65_536
 
-PEAK_IN, PEAK_OUT, SUM = -3, -2, -1
-"""Places in `sound` of what follows the block."""
-
 Leaves = list[Any]
 Call = Callable[[Leaves, Any, Leaves, Any], tuple[Leaves, Any]]
 """(weights, controls [n], state, block [frames]) -> (state, sound [frames + 3]).

@@ -149,7 +149,7 @@ class AudioPlane(_Child):
         asyncio.get_running_loop().add_reader(self._report_fd, self._read_reports)
 
     async def next_event(self) -> Any:
-        """Return the next of `Opened`, `Notice`, `DeviceFailed`, `RigFailed`.
+        """Return the next of `Opened`, `DeviceFailed`, `RigFailed`.
 
         Raises: EOFError when the process is gone.
         """
