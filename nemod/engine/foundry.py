@@ -111,14 +111,18 @@ def build(
     settings: Settings,
     *,
     model_only: bool = False,
+    prewarm: bool = True,
 ) -> Ready:
     """Return the rig of a model at a device's rate, warmed up with these settings.
 
-    `model_only` leaves out everything around the model, and the warm-up too.
+    `model_only` leaves out everything around the model, and the warm-up too, but for the silence
+    that the model's own reference engine plays first (NAM's), unless `prewarm` is off.
     """
     if model_only:
         made = model_recipe(model)
         part, cached = forge(made, block_frames, settings, "model", model.network)
+        if model.prewarm_frames and prewarm:
+            part = replace(part, state=prewarmed(made, part.controls, model.prewarm_frames))
         return _ready(made, part, "exact", block_frames, cached=cached)
     if model.rate_follows_device:
         model = replace(model, sample_rate=rate_hz)
@@ -133,6 +137,15 @@ def build(
     part, cached = forge(made, block_frames, settings, "rig", model.network, rate_hz)
     part = replace(part, state=warm_up(made, part, block_frames, rate_hz, memory))
     return _ready(made, part, policy, block_frames, cached=cached)
+
+
+def prewarmed(made: Recipe, controls: NDArray[np.float32], frames: int) -> list[NDArray[Any]]:
+    """Return the state after as many frames of silence, as a program takes it."""
+    targets = jax.numpy.asarray(controls)
+    silence = np.zeros(frames, np.float32)
+    first = made.init(made.weights, targets)
+    state, _ = jax.jit(made.process)(made.weights, targets, first, silence)
+    return host_leaves(state)
 
 
 def forge(made: Recipe, block_frames: int, settings: Settings, *what: object) -> tuple[Rig, bool]:

@@ -24,6 +24,7 @@ def render(
     settings: Mapping[str, float] | None = None,
     block: int = DEFAULT_BLOCK_FRAMES,
     model_only: bool = False,
+    prewarm: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
     """Return what the rig makes of a recording.
@@ -32,7 +33,8 @@ def render(
     knobs by path (`gain`, `delay/mix`, `knob/3`); the rest stand at their defaults, and nothing
     glides at the start. `block` [frames] is 1 to 65,536. With `model_only` nothing but the model
     touches the samples, which count as being at its own rate, and it starts as its reference
-    engine does. `progress` is called with the number of frames done.
+    engine does: zeros, or for NAM's its stored state after NAM's own silence, which `prewarm` False
+    leaves out. `progress` is called with the number of frames done.
 
     Returns: float32 [frames], as long as `samples`. Raises: ValueError for samples that are not
     mono or not finite, for a block or a rate out of range and for a setting that does not exist.
@@ -52,7 +54,7 @@ def render(
         set_knob(knobs, model, path, position)
     out = np.empty_like(sound)
     done = 0
-    for piece in stream(model, sound, rate, knobs, block, model_only=model_only):
+    for piece in stream(model, sound, rate, knobs, block, model_only=model_only, prewarm=prewarm):
         out[done : done + piece.size] = piece
         done += piece.size
         if progress is not None:
@@ -89,12 +91,14 @@ def stream(
     block: int,
     *,
     model_only: bool = False,
+    prewarm: bool = True,
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the output of `sound` [frames] block by block; together as long as `sound`.
 
     What a non-finite sample would have come out as is silence, as in the daemon.
     """
-    rig = (ready := build(model, rate, block, settings, model_only=model_only)).loaded
+    ready = build(model, rate, block, settings, model_only=model_only, prewarm=prewarm)
+    rig = ready.loaded
     state = rig.fresh()
     # What a resampler holds back at the start is taken from the end: the length stays.
     late = ready.latency_frames
