@@ -22,6 +22,15 @@ MIN_RATE_HZ, MAX_RATE_HZ = 44_100, 96_000
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MODEL_RATE = "model"
 MAX_FILE_BYTES = 1 << 20
+"""[bytes] Of any YAML that is read."""
+MAX_CONFIG_BYTES = 1 << 16
+"""[bytes] Of a configuration; reading as much takes about a second at the worst."""
+MAX_PROBLEMS = 20
+"""Told at once; what is wrong so often is not a configuration."""
+MAX_TOLD = 200
+"""[characters] What a problem repeats of a file."""
+MAX_DIGITS = 400
+"""[characters] Longest number in a file; the time for some kinds grows with the square."""
 MAX_BITS = 64
 """[bits] Largest whole number in a file; Python could not even show some larger ones."""
 
@@ -86,7 +95,7 @@ def _channels(value: Any) -> tuple[int, ...]:
 
 def _level(value: Any) -> str:
     if not isinstance(value, str) or value.lower() not in LOG_LEVELS:
-        near = did_you_mean(str(value), LOG_LEVELS)
+        near = did_you_mean(str(value)[:MAX_TOLD], LOG_LEVELS)
         raise ValueError(f"one of {', '.join(LOG_LEVELS)} is expected{near}")
     return value.lower()
 
@@ -101,6 +110,17 @@ def _folders(value: Any) -> tuple[Path, ...]:
         raise ValueError("'~' stands for the home of a user, and there is no such user") from None
 
 
+def _state(value: Any) -> bool | Path:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a file's name, true or false is expected")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError("'~' stands for the home of a user, and there is no such user") from None
+
+
 def _networks(value: Any) -> tuple[str, ...]:
     values = value if isinstance(value, list) else [value]
     networks = []
@@ -111,7 +131,7 @@ def _networks(value: Any) -> tuple[str, ...]:
             networks.append(str(ipaddress.ip_network(entry, strict=False)))
         except (ValueError, TypeError):
             raise ValueError(
-                f"{entry!r} is no network; as 10.8.0.0/24, 192.168.7.4 or fd00::/8"
+                f"{_cut(repr(entry))} is no network; as 10.8.0.0/24, 192.168.7.4 or fd00::/8"
             ) from None
     return tuple(networks)
 
@@ -134,6 +154,8 @@ class AudioConfig:
     """[Hz] None is the device's own; `model` asks the device for the first model's rate."""
     block: int = _setting(64, _whole(MIN_BLOCK_FRAMES, MAX_BLOCK_FRAMES, " frames"))
     """[frames]"""
+    wait: bool = _setting(False, _switch)
+    """Wait for a device that is not there at the start, instead of ending with an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +202,12 @@ class Config:
     """Name in the library, or a file, of the first model; empty: the first of the library."""
     library: tuple[Path, ...] = _setting((), _folders)
     """Folders with models, beside the models that ship."""
+    state: bool | Path = _setting(True, _state)  # noqa: RUF009 - a value, as all others
+    """Where the last model and all knobs are kept for the next start: true is the default place,
+    false is nowhere."""
+    spare: bool | None = _setting(None, _switch)
+    """Keep a second audio process ready, so that sound is back at once when the first one dies. It
+    takes some 100 MB; None has one where the machine has 2 GB of memory."""
 
 
 def default_path() -> Path:
@@ -199,11 +227,13 @@ def load(path: Path | None, overrides: Mapping[str, Any]) -> Config:
     source = path if path is not None else default_path()
     tree: Any = {}
     if path is not None or source.exists():
-        tree = _read(source)
+        tree = read_yaml(source, MAX_CONFIG_BYTES)
     problems: list[str] = []
     values = _walk(Config, tree, "", problems)
     wrong: list[str] = []
     given = _walk(Config, _nest(overrides), "", wrong)
+    if len(problems) > MAX_PROBLEMS:
+        problems[MAX_PROBLEMS:] = [f"and {len(problems) - MAX_PROBLEMS} more"]
     if problems or wrong:
         raise ConfigError(
             str(source) if problems else "command line",
@@ -213,10 +243,14 @@ def load(path: Path | None, overrides: Mapping[str, Any]) -> Config:
     return made
 
 
-def _read(source: Path) -> Any:
+def read_yaml(source: Path, limit: int = MAX_FILE_BYTES) -> Any:
+    """Return what a YAML file holds; an empty file is an empty mapping.
+
+    Raises: ConfigError that names the line, for what cannot be read, is too large or no plain YAML.
+    """
     try:
-        if source.stat().st_size > MAX_FILE_BYTES:
-            raise ConfigError(str(source), [f"larger than {MAX_FILE_BYTES} bytes"])
+        if source.stat().st_size > limit:
+            raise ConfigError(str(source), [f"larger than {limit} bytes"])
         loader = _PlainLoader(source.read_text(encoding="utf-8"))
         try:
             tree = loader.get_single_data()
@@ -232,7 +266,7 @@ def _read(source: Path) -> Any:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         what = getattr(error, "problem", None) or str(error)
-        raise ConfigError(str(source), [f"{where}no YAML: {what}"]) from None
+        raise ConfigError(str(source), [f"{where}no YAML: {_cut(what)}"]) from None
     except (ValueError, OverflowError) as error:  # "\UFFFFFFFF": the library lets these through
         raise ConfigError(str(source), [f"no YAML: {error}"]) from None
     return {} if tree is None else tree
@@ -250,9 +284,12 @@ class _PlainLoader(yaml.SafeLoader):
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         """Return what a node stands for; the library's own functions stumble over odd scalars."""
         try:
+            is_number = node.tag.endswith((":int", ":float"))
+            if is_number and len(node.value) > MAX_DIGITS:
+                raise ValueError  # noqa: TRY301 - as the library does for other numbers
             value = super().construct_object(node, deep)
             if isinstance(value, int) and value.bit_length() > MAX_BITS:
-                raise ValueError  # noqa: TRY301 - as the library does for other numbers
+                raise ValueError  # noqa: TRY301
             if isinstance(value, str):
                 value.encode()
                 if "\0" in value:
@@ -273,18 +310,22 @@ def _walk(kind: type, tree: Any, at: str, problems: list[str]) -> dict[str, Any]
         return {}
     values: dict[str, Any] = {}
     for key, value in tree.items():
-        path = f"{at}.{key}" if at else str(key)
+        path = _cut(f"{at}.{key}" if at else str(key))
         if key not in fields:
-            near = did_you_mean(str(key), fields)
+            near = did_you_mean(str(key)[:MAX_TOLD], fields)
             problems.append(f"{path}: unknown key{near}; allowed here: {', '.join(fields)}")
         elif "check" in fields[key].metadata:
             try:
                 values[key] = fields[key].metadata["check"](value)
             except ValueError as error:
-                problems.append(f"{path}: {value!r}: {error}")
+                problems.append(f"{path}: {_cut(repr(value))}: {error}")
         else:
             values[key] = _walk(_section(kind, key), value, path, problems)
     return values
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TOLD else text[: MAX_TOLD - 3] + "..."
 
 
 def _section(kind: type, name: str) -> type:

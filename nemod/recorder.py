@@ -24,6 +24,8 @@ class Recorder:
         self.path = path
         self.frames = 0
         """Frames written so far."""
+        self.is_deaf = False
+        """Whether what comes is no longer written: it does not go with what has been."""
         self._seconds = seconds
         self._thread: threading.Thread | None = None
         self._fd = -1
@@ -53,6 +55,8 @@ class Recorder:
                 data = os.read(self._fd, _READ_BYTES)
                 if not data:
                     break
+                if self.is_deaf:
+                    continue
                 data = left + data
                 whole = len(data) - len(data) % 4
                 left = data[whole:]

@@ -28,6 +28,7 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: ctypes.util.find_library("portaudio"),
         "PortAudio is missing (Debian: libportaudio2)",
     ),
+    "ngspice": (lambda: shutil.which("ngspice"), "ngspice is missing (Debian: ngspice)"),
     "liblo": (lambda: shutil.which("oscsend"), "oscsend is missing (Debian: liblo-tools)"),
 }
 

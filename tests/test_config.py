@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nemod.config import (
     LOG_LEVELS,
-    MAX_FILE_BYTES,
+    MAX_CONFIG_BYTES,
     AudioConfig,
     Config,
     LogConfig,
@@ -137,7 +137,7 @@ def test_all_problems_are_told_at_once(write: Write) -> None:
     blok, block, rate, channel, port, local, allow, level, modle = problems(path)
     assert blok == (
         "audio.blok: unknown key, did you mean 'block'?; "
-        "allowed here: device, input, output, rate, block"
+        "allowed here: device, input, output, rate, block, wait"
     )
     assert block == "audio.block: 16: a whole number from 32 to 1024 frames is expected"
     assert rate == (
@@ -173,10 +173,14 @@ def test_problems_of_the_command_line_alone_are_its_own(write: Write) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("audio: 64", "audio: keys (device, input, output, rate, block) are expected, not int"),
+        (
+            "audio: 64",
+            "audio: keys (device, input, output, rate, block, wait) are expected, not int",
+        ),
         (
             "- audio",
-            "the file: keys (audio, osc, log, level, size, model, library) are expected, not list",
+            "the file: keys (audio, osc, log, level, size, model, library, state, spare) are expected, "
+            "not list",
         ),
         ("audio: {output: [1, 2, 3]}", "audio.output: [1, 2, 3]: one channel or two"),
         ("audio: {output: []}", "audio.output: []: one channel or two"),
@@ -233,8 +237,8 @@ def test_what_is_not_utf_8_is_refused(write: Write) -> None:
 
 def test_a_file_that_is_too_large_is_not_even_read(write: Write) -> None:
     """A configuration has a few lines."""
-    path = write("#" * (MAX_FILE_BYTES + 1))
-    assert problems(path) == (f"larger than {MAX_FILE_BYTES} bytes",)
+    path = write("#" * (MAX_CONFIG_BYTES + 1))
+    assert problems(path) == (f"larger than {MAX_CONFIG_BYTES} bytes",)
 
 
 def test_deep_nesting_is_refused(write: Write) -> None:

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from nemod.errors import ConfigError, NemodError, did_you_mean
 
-COMMANDS = ("devices", "models", "check", "bench", "render")
+COMMANDS = ("devices", "models", "check", "bench", "render", "latency", "service")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,10 +44,18 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         from nemod.cli import render
 
         return render.main
+    if name == "latency":
+        from nemod.cli import latency
+
+        return latency.main
     if name == "models":
         from nemod.cli import models
 
         return models.main
+    if name == "service":
+        from nemod.cli import service
+
+        return service.main
     from nemod.cli import listing
 
     return {"devices": listing.devices, "check": listing.check}[name]

@@ -64,7 +64,7 @@ async def show_meters(daemon: "Daemon", host: str) -> None:
         told = False
         while True:
             await asyncio.sleep(PLAIN_REFRESH_S if told else REFRESH_S)
-            if daemon.model_name:
+            if daemon.model_name or daemon.status()["state"] == "no_device":
                 if not told:
                     print(f"OSC udp://{host}:{daemon.osc_port}", flush=True)  # noqa: T201
                     told = True

@@ -10,7 +10,8 @@ from pathlib import Path
 import setproctitle
 import structlog
 
-from nemod.app import Daemon, first_model
+from nemod.app import Daemon
+from nemod.begin import beginning
 from nemod.cli.meters import show_meters
 from nemod.cli.options import (
     add_library,
@@ -23,7 +24,6 @@ from nemod.cli.options import (
 )
 from nemod.config import LOG_LEVELS, Config, default_path
 from nemod.errors import AudioError
-from nemod.library import Library
 from nemod.log import configure
 from nemod.recorder import Recorder
 
@@ -34,12 +34,14 @@ commands:
   nemod check FILE...        what a model or configuration file holds, or what is wrong with it
   nemod render IN.wav OUT.wav --model FILE    the same rig over a recording
   nemod bench                what a block costs on this machine
+  nemod latency              the round trip of your interface, through a cable
+  nemod service              install, uninstall, status: the daemon as a service of systemd
   (nemod COMMAND --help tells more)
 
 Without arguments the demo device plays a guitar phrase of its own through the first model.
 """
 
-_PATHS = {
+PATHS = {
     "device": "audio.device",
     "input": "audio.input",
     "output": "audio.output",
@@ -50,12 +52,16 @@ _PATHS = {
     "local": "osc.local",
     "allow": "osc.allow",
     "size": "size",
+    "wait_for_device": "audio.wait",
+    "spare": "spare",
+    "state": "state",
     "log_level": "log.level",
     "log_json": "log.json",
 }
 
 
-def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """Return what the daemon's command line says. Raises: ConfigError."""
     made = parser(
         "nemod",
         "A neural guitar rig without a screen: plays models of amps and pedals, steered over OSC.",
@@ -94,6 +100,28 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         help="serve this network too, as 10.8.0.0/24; may be given several times",
     )
     made.add_argument(
+        "--wait-for-device",
+        action="store_true",
+        default=None,
+        help="wait for a device that is not there yet [an error at the start]",
+    )
+    made.add_argument(
+        "--spare",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="keep a second audio process ready, 100 MB, for the case that the first one dies "
+        "[where the machine has 2 GB]",
+    )
+    kept = made.add_mutually_exclusive_group()
+    kept.add_argument("--state", metavar="FILE", help="where the last model and all knobs are kept")
+    kept.add_argument(
+        "--no-state",
+        dest="state",
+        action="store_const",
+        const=False,
+        help="neither restore nor keep them",
+    )
+    made.add_argument(
         "--record", type=Path, metavar="FILE", help="write what is heard to a WAV file"
     )
     made.add_argument(
@@ -109,30 +137,26 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 def main(argv: Sequence[str]) -> int:
     """Run the daemon until it is told to stop. Raises: NemodError when it cannot begin."""
-    arguments = _arguments(argv)
-    config = configuration(arguments, _PATHS)
+    arguments = read_arguments(argv)
+    config = configuration(arguments, PATHS)
     _only_linux()
     setproctitle.setproctitle("nemod")
     configure(config.log)
-    files = [Path(config.model)] if config.model and Path(config.model).is_file() else []
-    library = Library(config.library, files=files)
+    library, begin = beginning(config)
     for folder in config.library:
         if not folder.is_dir():
             structlog.get_logger("nemod").warning("no such folder of models", folder=str(folder))
     recorder = Recorder(arguments.record, arguments.seconds) if arguments.record else None
-    asyncio.run(_play(config, library, recorder, arguments.seconds))
+    asyncio.run(_play(Daemon(config, library, begin, recorder=recorder), arguments.seconds))
     if recorder is not None:
         print(f"{recorder.path}: {recorder.frames} frames", file=sys.stderr)  # noqa: T201
     return 0
 
 
-async def _play(
-    config: Config, library: Library, recorder: Recorder | None, length_s: float | None
-) -> None:
-    daemon = Daemon(config, library, recorder=recorder)
-    meters = asyncio.create_task(show_meters(daemon, _addresses(config)))
+async def _play(daemon: Daemon, length_s: float | None) -> None:
+    meters = asyncio.create_task(show_meters(daemon, _addresses(daemon.config)))
     try:
-        await daemon.run(first_model(config, library), seconds=length_s)
+        await daemon.run(seconds=length_s)
     finally:
         meters.cancel()
         await asyncio.gather(meters, return_exceptions=True)

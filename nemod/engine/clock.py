@@ -15,6 +15,8 @@ class ClockedDevice:
     """Calls the engine with blocks of a source. Never fails and never vanishes."""
 
     failure = ""
+    may_vanish = False
+    lock_name = ""
 
     def __init__(
         self,

@@ -27,6 +27,10 @@ class Device(Protocol):
     name: str
     rate_hz: int
     block_frames: int
+    may_vanish: bool
+    """Whether it is something that can be pulled out or switched off."""
+    lock_name: str
+    """What only one daemon may have at a time; nothing where any number may. See `lock`."""
 
     def start(self, process: Process) -> None:
         """Begin to call `process` once a block, on a thread of the device's own.

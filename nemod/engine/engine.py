@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nemod.engine.histogram import BlockTimes
 from nemod.engine.link import (
     REPORT_S,
     SETTINGS_BYTES,
@@ -74,13 +75,15 @@ class Engine:
         settings_fd: int = -1,
         report_fd: int = -1,
         tape_fd: int = -1,
+        times: BlockTimes | None = None,
     ) -> None:
-        """The descriptors are non-blocking pipe ends; -1 leaves one out."""
+        """The descriptors are non-blocking pipe ends; -1 leaves one out. `times` counts blocks."""
         self.rate_hz = rate_hz
         self.block_frames = block_frames
         self._settings_fd = settings_fd
         self._report_fd = report_fd
         self._tape_fd = tape_fd
+        self._times = times
 
         self.slot: Playing | None = None
         """Helper thread -> engine: the next rig. The engine takes it when no fade is under way."""
@@ -108,6 +111,7 @@ class Engine:
 
         self._period_s = block_frames / rate_hz
         self._last_start = 0.0
+        self._is_busy = False
         self._next_report = 0.0
         self._blocks = self._clips = self._late = self._xruns = self._faults = 0
         self._tape_lost = 0
@@ -122,8 +126,11 @@ class Engine:
 
     @property
     def quiet_s(self) -> float:
-        """[s] Since the device last asked for a block. Thread: any."""
-        return time.perf_counter() - self._last_start
+        """[s] Since the device last asked for a block. Thread: any.
+
+        0 while a block is being made: how long that takes is not the device's doing.
+        """
+        return 0.0 if self._is_busy else time.perf_counter() - self._last_start
 
     @property
     def silent(self) -> bool:
@@ -133,6 +140,7 @@ class Engine:
     def process(self, block: Block, out: Block, *, xrun: bool = False) -> None:
         """Play one block: `block` [frames] in, `out` [frames] filled whole."""
         started = time.perf_counter()
+        self._is_busy = True
         self._count_start(started, xrun)
         try:
             self._drain_settings()
@@ -145,6 +153,7 @@ class Engine:
             self._faults += 1
         self._record(out)
         self._report(started)
+        self._is_busy = False
 
     # --- the steps, in order -------------------------------------------------------------------
 
@@ -239,6 +248,8 @@ class Engine:
         busy = ended - started
         self._busy_s += busy
         self._busy_peak_s = max(self._busy_peak_s, busy)
+        if self._times is not None:
+            self._times.count(busy, late=self._late, xruns=self._xruns, faults=self._faults)
         if ended < self._next_report or self._report_fd < 0:
             return
         self._next_report = ended + REPORT_S

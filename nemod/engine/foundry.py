@@ -6,6 +6,7 @@ ships is ready to be played: nothing is left to be done on the audio plane but t
 
 import math
 import pickle
+import signal
 import socket
 import sys
 from collections import deque
@@ -46,7 +47,7 @@ from nemod.engine.rig import (
 from nemod.errors import ModelError, NemodError
 from nemod.formats import load_model
 from nemod.formats.model import Model
-from nemod.formats.network import Network, memory_frames
+from nemod.formats.network import Dense, DenseWeights, Network, memory_frames
 from nemod.formats.rate import is_memoryless, is_recurrent, with_state_delay
 from nemod.formats.summary import parameters, summary
 from nemod.settings import Settings
@@ -279,7 +280,7 @@ def prove(model: Model) -> float | None:
 def answer(order: Order) -> Built | Refused:
     """Carry out an order; whatever is wrong with the file becomes a sentence."""
     try:
-        model = load_model(Path(order.path), size=order.size)
+        model = load_model(Path(order.path), size=order.size) if order.path else clean()
         probe_error = prove(model)
         made = levelled(model, order.level)
         ready = build(made.model, order.rate_hz, order.block_frames, Settings(order.positions))
@@ -299,6 +300,18 @@ def answer(order: Order) -> Built | Refused:
         rate_policy=ready.policy,
         info=info,
         cached=ready.cached,
+    )
+
+
+def clean() -> Model:
+    """Return the model that changes nothing: the rest of the rig is heard alone."""
+    one, zero = np.ones((1, 1), np.float32), np.zeros(1, np.float32)
+    return Model(
+        name="clean",
+        dialect="nemod",
+        network=Dense(1, 1),
+        weights=DenseWeights(one, zero),
+        rate_follows_device=True,
     )
 
 
@@ -335,4 +348,6 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # A service manager ends all processes at once; the control plane stops its children in order.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(main(sys.argv))

@@ -11,7 +11,7 @@ import pickle
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -168,12 +168,21 @@ class DeviceRequest:
     """Where the device refuses this rate, its own will do."""
     block_frames: int = 64
 
+    def to_json(self) -> str:
+        """Return the text that `from_json` reads."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "DeviceRequest":
+        """Return the request of a command line."""
+        values = json.loads(text)
+        return cls(**{**values, "output_channels": tuple(values["output_channels"])})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaneArguments:
-    """What the control plane hands over on the command line, as JSON."""
+    """The descriptors that an audio plane is born with; on its command line, as JSON."""
 
-    request: DeviceRequest
     link_fd: int
     settings_fd: int
     report_fd: int
@@ -181,17 +190,12 @@ class PlaneArguments:
 
     def to_json(self) -> str:
         """Return the text that `from_json` reads."""
-        values = {name: getattr(self, name) for name in self.__slots__ if name != "request"}
-        request = {name: getattr(self.request, name) for name in self.request.__slots__}
-        return json.dumps({**values, "request": request})
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "PlaneArguments":
         """Return the arguments of a command line."""
-        values = json.loads(text)
-        request = values.pop("request")
-        request["output_channels"] = tuple(request["output_channels"])
-        return cls(request=DeviceRequest(**request), **values)
+        return cls(**json.loads(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +213,7 @@ class Order:
 
     order_id: int
     path: str
-    """The model's file."""
+    """The model's file; empty for a clean rig, without a model."""
     rate_hz: int
     block_frames: int
     positions: dict[str, float]
@@ -275,20 +279,40 @@ class Refused:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
     """Control plane -> audio plane: play this rig as number `rig_id`.
 
-    `rig` is a pickled `Rig` or `ResampledRig`: the control plane passes it on unopened.
+    `rig` is a pickled `Rig` or `ResampledRig`: the control plane passes it on unopened. An audio
+    plane that has no device yet loads and proves it and keeps it ready.
     """
 
     rig_id: int
     rig: bytes
+    rate_hz: int
+    """What it was made for."""
+    block_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """Control plane -> audio plane: open the device and play."""
+
+    request: DeviceRequest
+    rig_id: int = 0
+    """The rig to begin with, sent before; 0 is silence, and so is one made for another rate."""
+    controls: NDArray[np.float32] | None = None
+    """[n] Where its knobs stand now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Control plane -> audio plane: fade out and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Audio plane -> control plane: warm, without a device; the next is `Take`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,55 +1,69 @@
 """The audio plane's process: a device, the engine, and a helper thread that loads rigs.
 
+It begins as a spare: it wakes jax, loads what it may have to play, and waits. Told to take a
+device it opens it and plays at once.
+
 Threads: the device's own runs `Engine.process`; the main thread is the helper: it loads and proves
 new rigs, frees old ones, lays out spare states, and talks to the control plane.
 """
 
 import ctypes
 import gc
-import hashlib
 import os
-import pickle
 import resource
 import select
+import signal
 import socket
 import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import setproctitle
 from numpy.typing import NDArray
 
+from nemod.engine import histogram
 from nemod.engine.devices import Device, PhrasePlayer, Process, open_device
-from nemod.engine.engine import Engine, Playing
+from nemod.engine.engine import Engine
 from nemod.engine.link import (
     DeviceFailed,
     Opened,
     PlaneArguments,
     Play,
-    Rig,
+    Ready,
     RigFailed,
     Stop,
+    Take,
     receive_frame,
     send_frame,
 )
-from nemod.engine.loading import load_part, load_rig
-from nemod.engine.rig import Loaded, Program, wake_up
+from nemod.engine.lock import DeviceLock, users_of_cards
+from nemod.engine.rig import wake_up
+from nemod.engine.shelf import Shelf
 from nemod.errors import AudioError
 
 POLL_S = 0.02
 """[s] How often the helper thread looks after the engine."""
 ORPHAN_S = 3.0
 """[s] How long the sound goes on when the control plane is gone."""
-GONE_S = 2.0
-"""[s] Without a block from the device, it counts as gone."""
-SWITCH_INTERVAL_S = 0.0005
-"""[s] The interpreter hands over to the audio thread at least this often."""
+GONE_S = 0.8
+"""[s] Without a block from a device that can vanish, it counts as gone. Less than the time after
+which the control plane takes this process for hung."""
+LOCK_PATIENCE_S = ORPHAN_S + 1.5
+"""[s] How long the audio plane of a daemon that died is waited for."""
+SWITCH_INTERVAL_S = 5e-6
+"""[s] How long the audio thread asks for the interpreter before another thread must give it up.
+
+A block asks for it several times, after each system call and each program, so this counts
+several times over: at 0.5 ms every third switch of models made a block late."""
 FIFO_PRIORITY = 70
 """Above everything but the kernel's own threads and JACK's server."""
+HELPER_PRIORITY = 10
+"""Of all other threads of the process. They hold the interpreter at times, and the audio thread
+waits until they let go: a program without priority must not take the processor from them then."""
 
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 _LIMITS = (
@@ -80,17 +94,17 @@ def take_realtime_priority() -> str:
     return ""
 
 
-def raise_pool() -> None:
-    """Give XLA's pool the audio thread's priority, just below it, where the system allows.
+def raise_others() -> None:
+    """Schedule all threads that run so far, the calling one too, as SCHED_FIFO if that is allowed.
 
-    The largest convolutional models still hand it a kernel now and then, and the audio thread
-    waits for that one.
+    XLA's pool runs just below the audio thread: the largest convolutional models still hand it a
+    kernel now and then, and the audio thread waits for that one. The rest only ever hold a lock.
     """
     for task in Path("/proc/self/task").iterdir():
         with suppress(OSError):
-            if (task / "comm").read_text(encoding="utf-8").startswith("tf_XLAEigen"):
-                parameters = os.sched_param(FIFO_PRIORITY - 1)
-                os.sched_setscheduler(int(task.name), os.SCHED_FIFO, parameters)
+            pool = (task / "comm").read_text(encoding="utf-8").startswith("tf_XLAEigen")
+            parameters = os.sched_param(FIFO_PRIORITY - 1 if pool else HELPER_PRIORITY)
+            os.sched_setscheduler(int(task.name), os.SCHED_FIFO, parameters)
 
 
 @dataclass(slots=True)
@@ -99,44 +113,28 @@ class Helper:
 
     engine: Engine
     link: socket.socket
-    loaded: dict[int, Loaded] = field(default_factory=dict)
-    """Rigs by number, from which spare states are made."""
-    programs: dict[bytes, Program] = field(default_factory=dict)
-    """Loaded programs by the hash of their code. They are kept as long as the process lives: to
-    unload one holds the interpreter for some 10 ms, which is a dropout; one takes under 1 MB."""
+    shelf: Shelf
 
     def load(self, order: Play) -> None:
         """Load a rig, play one block of proof, and lay it before the engine."""
+        engine = self.engine
         try:
-            frames = self.engine.block_frames
-            rig = load_rig(pickle.loads(order.rig), frames, self._program)
-            silence = np.zeros(frames, np.float32)
-            _, sound = rig.call(rig.weights, rig.controls, rig.fresh(), silence)
-            proof = np.asarray(sound)
-            if proof.shape != (frames + 3,) or not np.isfinite(proof).all():
-                raise ValueError(f"the proof block came out as {proof.shape}, or not finite")  # noqa: TRY301
-            states = rig.fresh(), rig.fresh()
+            if (order.rate_hz, order.block_frames) != (engine.rate_hz, engine.block_frames):
+                made_for = f"{order.rate_hz} Hz, {order.block_frames} frames"
+                raise ValueError(f"made for {made_for}, not for this device")  # noqa: TRY301
+            self.shelf.load(order)
+            engine.slot = self.shelf.playing(order.rig_id)
         except Exception as error:
             send_frame(self.link, RigFailed(order.rig_id, f"{type(error).__name__}: {error}"))
-            return
-        self.loaded[order.rig_id] = rig
-        self.engine.slot = Playing(order.rig_id, rig.call, rig.weights, states, rig.controls)
-
-    def _program(self, rig: Rig, frames: int) -> Program:
-        digest = hashlib.sha256(rig.executable).digest()
-        if digest not in self.programs:
-            self.programs[digest] = load_part(rig, frames)
-        return self.programs[digest]
 
     def look_after(self) -> None:
         """Free what the engine gave back; lay out a spare state where one was used."""
         while self.engine.tray:
             gone = self.engine.tray.popleft()
-            self.loaded.pop(gone.rig_id, None)
+            self.shelf.forget(gone.rig_id)
             del gone
         for rig in self.engine.playing:
-            if rig.spare is None and rig.rig_id in self.loaded:
-                rig.spare = self.loaded[rig.rig_id].fresh()
+            self.shelf.spare_state(rig)
 
 
 def _fade_out(engine: Engine, device: Device) -> None:
@@ -163,7 +161,7 @@ def _serve(helper: Helper, device: Device) -> int:
             helper.load(order)
         helper.look_after()
         failure = device.failure
-        if not failure and engine.quiet_s > GONE_S:
+        if not failure and device.may_vanish and engine.quiet_s > GONE_S:
             # PortAudio does not tell when JACK's server has died; it only calls no more.
             failure = f"the device {device.name!r} has gone: no block for {GONE_S:g} s"
         if failure:
@@ -176,19 +174,40 @@ def _serve(helper: Helper, device: Device) -> int:
     return 0
 
 
+def _wait(link: socket.socket, shelf: Shelf) -> Take | None:
+    """Keep the newest rig ready until a device is to be taken; None when none ever is."""
+    while True:
+        try:
+            order = receive_frame(link)
+            if isinstance(order, Play):
+                try:
+                    shelf.load(order)
+                    shelf.keep_only(order.rig_id)
+                except Exception as error:
+                    reason = f"{type(error).__name__}: {error}"
+                    send_frame(link, RigFailed(order.rig_id, reason))
+                continue
+        except (EOFError, OSError):
+            return None
+        return order if isinstance(order, Take) else None
+
+
 def _start(
-    arguments: PlaneArguments, device: Device, player: PhrasePlayer | None
+    arguments: PlaneArguments, take: Take, shelf: Shelf, device: Device, player: PhrasePlayer | None
 ) -> tuple[Engine, str]:
-    """Start the engine on the device, in silence; return it and what priority was refused."""
+    """Start the engine on the device; return it and what priority was refused."""
     engine = Engine(
         device.rate_hz,
         device.block_frames,
         settings_fd=arguments.settings_fd,
         report_fd=arguments.report_fd,
         tape_fd=arguments.tape_fd,
+        times=histogram.from_environment(),
     )
     if player is not None:
         player.frames_played = lambda: engine.frames_played
+    if shelf.fits(take.rig_id, device.rate_hz, device.block_frames):
+        engine.slot = shelf.settled(take.rig_id, take.controls)
     refused: list[str] = []
     began = threading.Event()
 
@@ -208,25 +227,28 @@ def _start(
     return engine, refused[0]
 
 
-def _open(arguments: PlaneArguments) -> tuple[Device, Engine, str]:
+def _open(
+    arguments: PlaneArguments, take: Take, shelf: Shelf
+) -> tuple[Device, Engine, str, DeviceLock]:
     """Open the device and start the engine; a rate that is only a wish may be refused.
 
     Raises: AudioError.
     """
-    request = arguments.request
+    request = take.request
     device, player = open_device(request)
+    lock = DeviceLock(device.lock_name, device.name, patience_s=LOCK_PATIENCE_S)
     try:
-        return device, *_start(arguments, device, player)
+        return device, *_start(arguments, take, shelf, device, player), lock
     except AudioError:
         if not request.rate_is_wish or request.rate_hz is None:
             raise
     device, player = open_device(replace(request, rate_hz=None))
-    return device, *_start(arguments, device, player)
+    return device, *_start(arguments, take, shelf, device, player), lock
 
 
 def main(argv: list[str]) -> int:
     """Run the audio plane. `argv`: one argument, the JSON of `PlaneArguments`."""
-    setproctitle.setproctitle("nemod audio")
+    setproctitle.setproctitle("nemod spare")
     arguments = PlaneArguments.from_json(argv[1])
     link = socket.socket(fileno=arguments.link_fd)
     for fd in (arguments.settings_fd, arguments.report_fd, arguments.tape_fd):
@@ -235,14 +257,24 @@ def main(argv: list[str]) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     memory = lock_memory()
     wake_up()
-    raise_pool()
+    raise_others()
     gc.collect()
     gc.freeze()
     gc.disable()
+    shelf = Shelf()
     try:
-        device, engine, priority = _open(arguments)
+        send_frame(link, Ready())
+    except OSError:
+        return 0
+    take = _wait(link, shelf)
+    if take is None:
+        return 0
+    setproctitle.setproctitle("nemod audio")
+    try:
+        device, engine, priority, lock = _open(arguments, take, shelf)
     except AudioError as error:
-        send_frame(link, DeviceFailed(str(error)))
+        users = users_of_cards()
+        send_frame(link, DeviceFailed(f"{error} ({users})" if users else str(error)))
         return 1
     send_frame(
         link,
@@ -255,13 +287,16 @@ def main(argv: list[str]) -> int:
         ),
     )
     try:
-        return _serve(Helper(engine, link), device)
+        return _serve(Helper(engine, link, shelf), device)
     except (BrokenPipeError, ConnectionError):
         _fade_out(engine, device)
         return 0
     finally:
         device.close()
+        lock.release()
 
 
 if __name__ == "__main__":
+    # A service manager ends all processes at once; the control plane stops its children in order.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(main(sys.argv))

@@ -1,5 +1,7 @@
 """Sound cards and JACK through PortAudio: the only place that knows sounddevice."""
 
+import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +15,11 @@ from nemod.errors import AudioError, did_you_mean
 REMEDY = (
     "install it (Debian, Raspberry Pi OS: apt install libportaudio2; Fedora: dnf install portaudio)"
 )
-HOST_APIS = ("JACK Audio Connection Kit", "ALSA")
+JACK = "JACK Audio Connection Kit"
+HOST_APIS = (JACK, "ALSA")
 """Preferred in this order: JACK owns the card where it runs, ALSA is nearest to it elsewhere."""
+FIRST_BLOCK_S = 1.0
+"""[s] In which JACK makes its first call, and so tells its period."""
 NO_CARD = "the devices that need no sound card are 'demo' and 'null'"
 
 
@@ -131,6 +136,13 @@ class Stream:
         self.block_frames = request.block_frames
         self.source: Callable[[NDArray[np.float32]], None] | None = None
         self.failure = ""
+        self.may_vanish = True
+        self.lock_name = ""
+        if source is not None:
+            server = os.environ.get("JACK_DEFAULT_SERVER", "") if "JACK" in source.host_api else ""
+            # Two daemons may share what mixes; the same input twice is a mistake everywhere.
+            parts = (source.host_api, server, source.name, str(request.input_channel))
+            self.lock_name = "/".join(parts)
         self._ports = source, sink
         outputs = request.output_channels or ((1, 2) if sink.outputs > 1 else (1,))
         _check_channel("output", max(outputs), sink.outputs, sink.name)
@@ -140,6 +152,9 @@ class Stream:
         self._outputs = [channel - 1 for channel in outputs]
         self._stream: Any = None
         self._closing = False
+        self._told = threading.Event()
+        self._uneven = 0
+        """Frames that JACK's period has beyond whole blocks."""
 
     @property
     def latency_s(self) -> float:
@@ -151,25 +166,55 @@ class Stream:
 
     def start(self, process: Callable[..., None]) -> None:
         """Open the stream and begin to call `process`."""
+        _, sink = self._ports
+        if sink.host_api != JACK:
+            self._open(process, self.block_frames)
+            return
+        # Asked for a size of its own, PortAudio puts a block between itself and JACK's period,
+        # even where the two are equal. JACK's own period costs nothing.
+        self._open(process, 0)
+        self._told.wait(FIRST_BLOCK_S)
+        if self._uneven:
+            self._closing = True
+            self._stream.close(ignore_errors=True)
+            self._closing, self.failure = False, ""
+            self._open(process, self.block_frames)
+
+    def _open(self, process: Callable[..., None], asked_frames: int) -> None:
+        """Open and start; `asked_frames` 0 leaves the size of a call to the device."""
         sd = _sounddevice()
-        block = np.zeros(self.block_frames, np.float32)
-        out = np.zeros(self.block_frames, np.float32)
+        size = self.block_frames
+        block = np.zeros(size, np.float32)
+        out = np.zeros(size, np.float32)
         channel, outputs = self._input, self._outputs
 
+        def fits(frames: int) -> bool:
+            self._uneven = frames % size if not self._told.is_set() else self._uneven
+            self._told.set()
+            if frames % size and not self._uneven:
+                self.failure = f"the period of {self.name!r} became {frames} frames"
+            return frames % size == 0
+
         def duplex(indata: Any, outdata: Any, frames: int, when: Any, status: Any) -> None:
-            block[:] = indata[:, channel]
-            process(block, out, xrun=bool(status))
             outdata.fill(0.0)
-            for index in outputs:
-                outdata[:, index] = out
+            if not fits(frames):
+                return
+            for start in range(0, frames, size):
+                block[:] = indata[start : start + size, channel]
+                process(block, out, xrun=bool(status) and not start)
+                for index in outputs:
+                    outdata[start : start + size, index] = out
 
         def output(outdata: Any, frames: int, when: Any, status: Any) -> None:
-            if self.source is not None:
-                self.source(block)
-            process(block, out, xrun=bool(status))
             outdata.fill(0.0)
-            for index in outputs:
-                outdata[:, index] = out
+            if not fits(frames):
+                return
+            for start in range(0, frames, size):
+                if self.source is not None:
+                    self.source(block)
+                process(block, out, xrun=bool(status) and not start)
+                for index in outputs:
+                    outdata[start : start + size, index] = out
 
         def finished() -> None:
             if not self._closing:
@@ -178,7 +223,7 @@ class Stream:
         source, sink = self._ports
         common = {
             "samplerate": self.rate_hz,
-            "blocksize": self.block_frames,
+            "blocksize": asked_frames,
             "dtype": "float32",
             "latency": "low",
             "finished_callback": finished,

@@ -5,8 +5,8 @@ tracker), and both end by themselves when the control plane is gone: they see th
 """
 
 import asyncio
-import fcntl
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable
@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from nemod import xla
@@ -22,22 +23,25 @@ from nemod.engine.link import (
     MAX_FRAME_BYTES,
     REPORT_BYTES,
     Built,
-    DeviceRequest,
     Order,
     PlaneArguments,
     Play,
     Refused,
     Report,
     Stop,
+    Take,
     decode_reports,
     encode_frame,
     encode_settings,
     frame_length,
     write_whole,
 )
+from nemod.engine.patience import Patience
 
-TAPE_PIPE_BYTES = 1 << 20
-"""[bytes] Room for seconds of sound, so that a slow disk costs no sample."""
+log = structlog.get_logger("nemod")
+
+LOOK_S = 0.5
+"""[s] How often the foundry is looked at while it works."""
 
 
 class _Child:
@@ -53,20 +57,26 @@ class _Child:
     ) -> None:
         ours, link = socket.socketpair()
         passed = (link.fileno(), *theirs)
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            module,
-            argument(link.fileno()),
-            pass_fds=passed,
-            stdin=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **xla.ENVIRONMENT},
-            # A Ctrl-C at the terminal is for the control plane, which stops its children in order.
-            start_new_session=True,
-        )
-        link.close()
-        for fd in theirs:
-            os.close(fd)
+        try:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                module,
+                argument(link.fileno()),
+                pass_fds=passed,
+                stdin=asyncio.subprocess.DEVNULL,
+                env={**os.environ, **xla.ENVIRONMENT},
+                # A Ctrl-C at the terminal is for the control plane, which stops its children in
+                # order.
+                start_new_session=True,
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            link.close()
+            for fd in theirs:
+                os.close(fd)
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
 
     async def _send(self, value: object) -> None:
@@ -89,6 +99,13 @@ class _Child:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise EOFError from error
 
+    def kill(self) -> None:
+        """End the process at once, even one that was stopped; what follows is up to `_end`."""
+        if self.process is not None and self.process.returncode is None:
+            # Not `process.kill`, which may fetch the exit status from under asyncio.
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGKILL)
+
     async def _end(self, patience_s: float) -> int | None:
         """Wait for the process to end, else kill it; return its exit status."""
         if self._writer is not None:
@@ -101,8 +118,7 @@ class _Child:
         try:
             await asyncio.wait_for(self.process.wait(), patience_s)
         except TimeoutError:
-            with suppress(ProcessLookupError):
-                self.process.kill()
+            self.kill()
             await self.process.wait()
         status = self.process.returncode
         self.process = None
@@ -110,34 +126,33 @@ class _Child:
 
 
 class AudioPlane(_Child):
-    """The audio plane as the control plane sees it."""
+    """An audio plane as the control plane sees it: warm and waiting, then playing, then gone."""
 
     def __init__(self, on_report: Callable[[Report], None]) -> None:
         """`on_report` is called for every report, on the control thread."""
         super().__init__()
         self._on_report = on_report
         self._settings_fd = self._report_fd = -1
-        self.tape_fd = -1
-        """Read end of the tape: float32 frames from the first that a rig played; -1 without."""
-        self._waiting: dict[int, bytes] = {}
         self._partial = b""
+        self._waiting: dict[int, bytes] = {}
+        self._events: asyncio.Queue[Any] = asyncio.Queue()
+        self._pump: asyncio.Task[None] | None = None
+        self.rig_id = 0
+        """The rig that was handed down last."""
 
-    async def start(self, request: DeviceRequest, *, tape: bool = False) -> None:
-        """Start the process; `events` then tells whether the device opened."""
+    async def start(self, tape_fd: int = -1) -> None:
+        """Start the process. `tape_fd`: where it is to write what is heard, -1 for nowhere.
+
+        Raises: OSError when the system has no more processes or descriptors.
+        """
         settings_r, self._settings_fd = os.pipe()
         self._report_fd, report_w = os.pipe()
-        tape_w = -1
-        if tape:
-            self.tape_fd, tape_w = os.pipe()
-            # The largest that an unprivileged process may have; a smaller one works too.
-            with suppress(OSError):
-                fcntl.fcntl(self.tape_fd, fcntl.F_SETPIPE_SZ, TAPE_PIPE_BYTES)
+        tape_w = os.dup(tape_fd) if tape_fd >= 0 else -1
         for fd in (self._settings_fd, self._report_fd):
             os.set_blocking(fd, False)
 
         def argument(link_fd: int) -> str:
             return PlaneArguments(
-                request=request,
                 link_fd=link_fd,
                 settings_fd=settings_r,
                 report_fd=report_w,
@@ -146,18 +161,38 @@ class AudioPlane(_Child):
 
         theirs = [fd for fd in (settings_r, report_w, tape_w) if fd >= 0]
         await self._start("nemod.engine.plane", argument, theirs)
-        asyncio.get_running_loop().add_reader(self._report_fd, self._read_reports)
+        asyncio.get_running_loop().add_reader(self._report_fd, self.read_reports)
+        self._pump = asyncio.create_task(self._gather(), name="events of the audio plane")
 
     async def next_event(self) -> Any:
-        """Return the next of `Opened`, `DeviceFailed`, `RigFailed`.
+        """Return the next of `Ready`, `Opened`, `DeviceFailed`, `RigFailed`.
 
         Raises: EOFError when the process is gone.
         """
-        return await self._receive()
+        event = await self._events.get()
+        if event is None:
+            self._events.put_nowait(None)
+            raise EOFError("the audio process has ended")
+        return event
 
-    async def play(self, rig_id: int, rig: bytes) -> None:
-        """Hand a rig down; the reports tell when it is heard."""
-        await self._send(Play(rig_id, rig))
+    async def _gather(self) -> None:
+        """Queue the events, so that whoever waits for one may be cancelled."""
+        with suppress(EOFError):
+            while True:
+                self._events.put_nowait(await self._receive())
+        self._events.put_nowait(None)
+
+    async def play(self, order: Play) -> None:
+        """Hand a rig down; the reports tell when it is heard. A spare only keeps it ready.
+
+        Raises: ConnectionError.
+        """
+        self.rig_id = order.rig_id
+        await self._send(order)
+
+    async def take(self, take: Take) -> None:
+        """Have it open the device. Raises: ConnectionError."""
+        await self._send(take)
 
     def send_settings(self, rig_id: int, controls: NDArray[np.float32]) -> None:
         """Send a whole snapshot; where the pipe is full the newest one waits here."""
@@ -183,7 +218,10 @@ class AudioPlane(_Child):
             self._waiting.clear()
         asyncio.get_running_loop().remove_writer(self._settings_fd)
 
-    def _read_reports(self) -> None:
+    def read_reports(self) -> None:
+        """Pass on the reports that have come."""
+        if self._report_fd < 0:
+            return
         try:
             data = self._partial + os.read(self._report_fd, 1 << 16)
         except BlockingIOError:
@@ -196,23 +234,25 @@ class AudioPlane(_Child):
         for report in decode_reports(data[:whole]):
             self._on_report(report)
 
-    async def end(self) -> str:
-        """Return how the process ended, in words, once it has."""
-        if self.process is None:
-            return "it was stopped"
-        status = await self.process.wait()
-        return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
-
-    async def stop(self, patience_s: float = 1.5) -> int | None:
-        """Fade out and end the process; return its exit status."""
-        with suppress(ConnectionError, OSError):
-            await self._send(Stop())
-        status = None
+    async def stop(self, patience_s: float = 1.2) -> None:
+        """Fade out and end the process; one that does not is killed after `patience_s`."""
+        with suppress(ConnectionError, OSError, TimeoutError):
+            await asyncio.wait_for(self._send(Stop()), patience_s)
         if self.process is not None:
             # The socket stays open until the fade is over: its end would mean an orphan's 3 s.
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.process.wait(), patience_s)
-            status = await self._end(0.1)
+        await self.discard()
+
+    async def discard(self, patience_s: float = 0.0) -> int:
+        """Kill the process if it still runs, and free everything; return its exit status."""
+        if patience_s and self.process is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.process.wait(), patience_s)
+        self.kill()
+        if self._pump is not None:
+            self._pump.cancel()
+        status = await self._end(0.5)
         loop = asyncio.get_running_loop()
         if self._settings_fd >= 0:
             loop.remove_writer(self._settings_fd)
@@ -221,7 +261,7 @@ class AudioPlane(_Child):
             loop.remove_reader(self._report_fd)
             os.close(self._report_fd)
         self._settings_fd = self._report_fd = -1
-        return status
+        return status or 0
 
 
 class Foundry(_Child):
@@ -232,21 +272,44 @@ class Foundry(_Child):
         await self._start("nemod.engine.foundry", str)
 
     async def build(self, order: Order) -> Built | Refused:
-        """Have a rig made. A foundry that died is started again, once, for this order."""
+        """Have a rig made. A foundry that died or hangs is started again, once, for this order."""
         for _ in range(2):
-            if self.process is None or self.process.returncode is not None:
-                await self._end(0.0)
-                await self.start()
             try:
-                await self._send(order)
-                while True:
-                    answer: Built | Refused = await self._receive()
-                    if answer.order_id == order.order_id:
-                        return answer
-            except (EOFError, ConnectionError):
+                if self.process is None or self.process.returncode is not None:
+                    await self._end(0.0)
+                    await self.start()
+                return await self._answer(order)
+            except (EOFError, OSError) as error:
+                log.warning("the foundry is started again", reason=str(error) or "it died")
+                self.kill()
                 await self._end(1.0)
-        reason = f"{order.path}: the foundry died twice over it"
+        reason = f"{order.path}: the foundry died or hung twice over it"
         return Refused(order_id=order.order_id, reason=reason)
+
+    async def _answer(self, order: Order) -> Built | Refused:
+        """Return the answer to an order.
+
+        Raises: EOFError when the process is gone or makes no headway, OSError.
+        """
+        assert self.process is not None
+        patience = Patience(self.process.pid)
+        talk = asyncio.create_task(self._talk(order))
+        try:
+            while not talk.done():
+                await asyncio.wait({talk}, timeout=LOOK_S)
+                reason = "" if talk.done() else patience.lost()
+                if reason:
+                    raise EOFError(reason)
+            return talk.result()
+        finally:
+            talk.cancel()
+
+    async def _talk(self, order: Order) -> Built | Refused:
+        await self._send(order)
+        while True:
+            answer: Built | Refused = await self._receive()
+            if answer.order_id == order.order_id:
+                return answer
 
     async def stop(self) -> None:
         """End the process."""

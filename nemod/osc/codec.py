@@ -24,6 +24,7 @@ IMMEDIATELY = 1
 """Time tag of a bundle that is to be performed on arrival."""
 
 _BUNDLE = b"#bundle\0"
+_PADDING = tuple(map(bytes, range(5)))
 _INT = struct.Struct(">i")
 _LONG = struct.Struct(">q")
 _TIME = struct.Struct(">Q")
@@ -135,7 +136,9 @@ class _Decoder:
         values: list[Value] = []
         outer: list[list[Value]] = []
         for tag in tags:
-            if tag == "[":
+            if tag in _WITHOUT_DATA:  # first, because a packet can hold most of these
+                values.append(_WITHOUT_DATA[tag])
+            elif tag == "[":
                 outer.append(values)
                 values = []
                 if len(outer) > MAX_NESTING:
@@ -154,11 +157,10 @@ class _Decoder:
         return tuple(values), at
 
     def _value(self, tag: str, at: int, end: int) -> tuple[Value, int]:
-        if tag in _WITHOUT_DATA:
-            return _WITHOUT_DATA[tag], at
         if tag in _FIXED:
             layout = _FIXED[tag]
-            self._need(layout.size, at, end)
+            if end - at < layout.size:
+                raise DecodeError(f"argument of {layout.size} bytes where {end - at} are left")
             value: Value = layout.unpack_from(self._data, at)[0]
             return value, at + layout.size
         if tag in "sS":
@@ -199,7 +201,7 @@ class _Decoder:
         return self._data[at:stop], after
 
     def _check_padding(self, stop: int, after: int, end: int) -> None:
-        if after > end or any(self._data[stop:after]):
+        if after > end or self._data[stop:after] != _PADDING[after - stop]:
             raise DecodeError("padding is short or not zero")
 
     def _need(self, size: int, at: int, end: int) -> None:

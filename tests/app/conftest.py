@@ -110,6 +110,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     running: list[Running] = []
 
     def begin(*arguments: str, env: dict[str, str] | None = None) -> Running:
+        if "--spare" not in arguments:
+            # Two seconds of a processor for something that most tests never use.
+            arguments = ("--no-spare", *arguments)
         process = subprocess.Popen(
             [sys.executable, "-m", "nemod", "--port", "0", "--local", *arguments],
             stdout=subprocess.PIPE,

@@ -169,18 +169,3 @@ def test_a_second_daemon_on_the_port_says_who_holds_it(start: Any, tmp_path: Pat
     assert str(daemon.port) in ended.stderr
     assert "nemod" in ended.stderr
     assert "Traceback" not in ended.stderr
-
-
-def test_an_audio_process_that_is_killed_is_told(start: Any) -> None:
-    """Not silence with a good face: the daemon ends with 1 and names the signal."""
-    daemon = start("--device", "null")
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(daemon.process.pid)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    (audio,) = [int(line.split()[0]) for line in listed.splitlines() if "nemod audio" in line]
-    os.kill(audio, signal.SIGKILL)
-    assert daemon.process.wait(10.0) == 1
-    assert "killed by signal 9" in daemon.text

@@ -1,7 +1,6 @@
 """The daemon as a client of a real JACK server, fed and heard by another client."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from scipy.signal import correlate
 
 import nemod
-from tests.app.conftest import BLOCK, RATE, Player, Sound, jack_server
+from tests.app.conftest import BLOCK, RATE, Player, Sound
 
 pytestmark = [pytest.mark.jack, pytest.mark.portaudio]
 
@@ -131,12 +130,3 @@ def test_a_switch_among_all_models_never_clicks(
         print(f"{names[-2]} -> {names[-1]}: {jump:.4f}, alone {allowed:.4f}")  # noqa: T201
         # A crossfade of equal power may sum two alike signals to at most sqrt(2).
         assert jump <= np.sqrt(2.0) * allowed
-
-
-def test_a_server_that_dies_is_told(start: Callable[..., Any]) -> None:
-    """The daemon does not sit there as if it played: it ends with 1 and says what is gone."""
-    with jack_server():
-        daemon = start("--device", "system", "--block", str(BLOCK))
-        assert daemon.client().query("/nemo/status/state") == "running"
-    assert daemon.process.wait(10.0) == 1
-    assert "the device 'system' has gone" in daemon.text

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -482,3 +483,21 @@ def test_a_full_tape_loses_blocks_and_counts_their_frames(pipe: Pipe) -> None:
     assert kept % BLOCK == 0
     assert lost > 0
     assert kept + lost == (blocks + FADE_BLOCKS + 1) * BLOCK
+
+
+def test_a_long_block_is_not_the_devices_silence() -> None:
+    """While a block is being made the device has asked; between two it may have gone."""
+    told: list[float] = []
+
+    class Slow(Amp):
+        def __call__(self, *given: Any) -> tuple[list[Any], Block]:
+            time.sleep(0.002)
+            told.append(engine.quiet_s)
+            return super().__call__(*given)
+
+    engine = Engine(RATE_HZ, BLOCK)
+    engine.slot = rig(1, 1.0, Slow())
+    play(engine, 1)
+    assert told == [0.0]
+    time.sleep(0.002)
+    assert engine.quiet_s >= 0.002

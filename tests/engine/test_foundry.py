@@ -197,6 +197,21 @@ def test_an_order_is_answered_with_a_rig_that_plays(
     assert json.loads(json.dumps(built.info)) == built.info
 
 
+def test_the_clean_rig_changes_nothing() -> None:
+    """An order without a file: with all knobs at their defaults the block comes out as it was.
+
+    But for the DC blocker, whose corner is below 10 Hz.
+    """
+    built = answer(replace(order(Path("none")), path=""))
+    assert isinstance(built, Built)
+    rig = pickle.loads(built.rig)
+    assert (built.knob_names, built.rate_policy) == ((), "exact")
+    program = load_program(rig.executable, len(rig.weights), len(rig.state), BLOCK)
+    block = 0.1 * np.sin(2 * np.pi * 1000.0 * np.arange(BLOCK) / RATE_HZ).astype(np.float32)
+    _, sound = program.call(rig.weights, rig.controls, [leaf.copy() for leaf in rig.state], block)
+    assert np.asarray(sound)[:-3] == pytest.approx(block, abs=2e-3)
+
+
 def test_what_is_known_of_a_model_is_counted() -> None:
     """Parameters: 4 LSTM gates of 4 units with one input, and a head of 4 weights and a bias."""
     told = describe(tiny())

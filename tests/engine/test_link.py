@@ -136,7 +136,8 @@ def test_values_cross_a_socket(pair: tuple[socket.socket, socket.socket]) -> Non
     order = Order(
         order_id=3, path="a.json", rate_hz=48_000, block_frames=64, positions={"gain": 0.5}
     )
-    values = [order, Play(1, b"x" * 3_000_000), None]
+    play = Play(rig_id=1, rig=b"x" * 3_000_000, rate_hz=48_000, block_frames=64)
+    values = [order, play, None]
     sender = threading.Thread(target=lambda: [send_frame(ours, value) for value in values])
     sender.start()
     received = [receive_frame(theirs) for _ in values]
@@ -194,5 +195,6 @@ def test_arguments_survive_the_command_line() -> None:
             block_frames=32,
         ),
     ):
-        arguments = PlaneArguments(request=request, link_fd=5, settings_fd=6, report_fd=7)
-        assert PlaneArguments.from_json(arguments.to_json()) == arguments
+        assert DeviceRequest.from_json(request.to_json()) == request
+    arguments = PlaneArguments(link_fd=5, settings_fd=6, report_fd=7)
+    assert PlaneArguments.from_json(arguments.to_json()) == arguments

@@ -1,0 +1,87 @@
+"""`nemod latency`: how long a sound takes through the user's own interface and back."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from nemod.cli.options import channels, configuration, parser, whole_or_text
+from nemod.config import MODEL_RATE
+from nemod.engine.link import DeviceRequest
+from nemod.engine.roundtrip import TAKES, RoundTrip, measure
+from nemod.units import amplitude_to_db
+
+_PATHS = {
+    "device": "audio.device",
+    "input": "audio.input",
+    "output": "audio.output",
+    "rate": "audio.rate",
+    "block": "audio.block",
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and say. Raises: NemodError."""
+    made = parser(
+        "nemod latency",
+        "Measure the round trip of an interface: connect its output with its input by a cable, "
+        "turn loudspeakers down (noise of -12 dBFS is played), and wait a few seconds.",
+    )
+    made.add_argument("--device", metavar="NAME", help="a device's name or part of it")
+    made.add_argument("--input", type=whole_or_text, metavar="N", help="input channel [1]")
+    made.add_argument(
+        "--output", type=channels, metavar="N|N,M", help="output channels [the first two]"
+    )
+    made.add_argument("--rate", type=whole_or_text, metavar="HZ", help="sample rate [the device's]")
+    made.add_argument(
+        "--block", type=whole_or_text, metavar="FRAMES", help="frames a block, 32 to 1024 [64]"
+    )
+    made.add_argument("--config", type=Path, metavar="FILE", help="configuration (YAML)")
+    made.set_defaults(library=None)
+    audio = configuration(made.parse_args(argv), _PATHS).audio
+    request = DeviceRequest(
+        name=audio.device,
+        input_channel=audio.input,
+        output_channels=audio.output,
+        rate_hz=None if audio.rate in (None, MODEL_RATE) else int(audio.rate),
+        block_frames=audio.block,
+    )
+    progress = Progress(console=Console(stderr=True), disable=not sys.stderr.isatty())
+    with progress:
+        task = progress.add_task("listening", total=TAKES)
+        found = measure(request, lambda: progress.advance(task))
+    print("\n".join(lines(found)))  # noqa: T201
+    return 0
+
+
+def lines(found: RoundTrip) -> list[str]:
+    """Return what is said about a measurement."""
+    agree = "the same to the frame" if not found.spread_frames else "the same to one frame"
+    polarity = "inverted" if found.gain < 0.0 else "as played"
+    rest = "converters, bus, and what the driver does not tell"
+    if found.rest_frames < 0:
+        rest = "the driver states more than there is"
+    told = [
+        f"{found.device}, {found.rate_hz} Hz, blocks of {found.block_frames} frames",
+        _line("round trip", found, found.frames, f"{found.takes} takes, {agree}"),
+    ]
+    if found.buffer_frames is None:
+        told.append("  buffers   the driver does not tell")
+    else:
+        blocks = found.buffer_frames / found.block_frames
+        why = f"{blocks:g} blocks, says the driver"
+        told.append(_line("  buffers", found, found.buffer_frames, why))
+        told.append(_line("  the rest", found, found.rest_frames, rest))
+    told += [
+        f"level       {amplitude_to_db(abs(found.gain)):+.1f} dB",
+        f"polarity    {polarity}",
+    ]
+    if found.xruns:
+        told.append(f"{found.xruns} blocks were lost meanwhile; their takes were repeated")
+    return told
+
+
+def _line(name: str, found: RoundTrip, frames: int, why: str) -> str:
+    return f"{name:<11} {frames:>5} frames {found.ms(frames):>7.2f} ms   {why}"

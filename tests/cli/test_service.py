@@ -1,0 +1,195 @@
+"""`nemod service`: what is written, what is said, and what happens without systemd."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nemod.cli import play, service
+from nemod.service import systemctl
+from nemod.service.disk import ServiceError, check_readable
+from nemod.service.unit import NAME, Kind
+from tests.cli.conftest import Nemod
+
+USER_UNIT = Path("systemd/user") / NAME
+
+
+@pytest.fixture
+def unit(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the user's unit lies; systemd is not asked."""
+    monkeypatch.setattr(systemctl, "reason_absent", lambda kind: "systemd does not run here")
+    return Path(os.environ["XDG_CONFIG_HOME"]) / USER_UNIT
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A systemctl that writes down what it is asked, and answers as for a service that runs."""
+    log = tmp_path / "asked"
+    tool = tmp_path / "bin" / "systemctl"
+    tool.parent.mkdir()
+    tool.write_text(
+        f'#!/bin/sh\necho "$*" >> {log}\n'
+        'case "$*" in *show*) printf "LoadState=loaded\\nUnitFileState=enabled\\n'
+        'ActiveState=active\\nSubState=running\\nStatusText=Amp Clean = loud\\n";; esac\n'
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(systemctl, "reason_absent", lambda kind: "")
+    return log
+
+
+def test_a_dry_run_prints_the_unit_and_writes_nothing(nemod: Nemod, unit: Path) -> None:
+    """With the options given, and the wait for the device."""
+    outcome = nemod("service", "install", "--dry-run", "--device", "UMC 202HD")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert '-m nemod --device "UMC 202HD" --wait-for-device\n' in outcome.out
+    assert not unit.exists()
+
+
+def test_the_daemon_takes_the_option_that_the_unit_gives() -> None:
+    """`--wait-for-device` is an option of the daemon."""
+    play.read_arguments([service.WAIT])
+
+
+def test_without_systemd_a_usable_file_is_left(nemod: Nemod, unit: Path) -> None:
+    """The error says why, and what to call where systemd runs; the second time nothing changes."""
+    first = nemod("service", "install", "--device", "null")
+    assert first.status == 1
+    assert f"{unit}: written" in first.out
+    assert "systemd does not run here; the unit is written" in first.err
+    assert "systemctl --user enable nemod.service" in first.err
+    written = unit.read_text()
+    assert f"{unit}: is as it should be" in nemod("service", "install", "--device", "null").out
+    assert unit.read_text() == written
+    assert [path.name for path in unit.parent.iterdir()] == [NAME]
+
+
+def test_a_change_is_shown(nemod: Nemod, tmp_path: Path) -> None:
+    """Line by line, when the unit is installed anew with other options."""
+    nemod("service", "install", "--folder", tmp_path, "--device", "null")
+    outcome = nemod("service", "install", "--folder", tmp_path, "--device", "demo")
+    assert outcome.status == 0
+    assert "nemod.service: changed" in outcome.out
+    assert [line[:11] for line in outcome.out.splitlines() if "ExecStart" in line] == [
+        "-ExecStart=",
+        "+ExecStart=",
+    ]
+
+
+def test_systemd_is_asked_in_order(nemod: Nemod, asked: Path) -> None:
+    """Install loads, enables and starts; a changed unit restarts; uninstall stops and removes."""
+    assert nemod("service", "install", "--device", "null").status == 0
+    nemod("service", "install", "--device", "demo")
+    status = nemod("service", "status", "--user")
+    assert nemod("service", "uninstall").status == 0
+    told = [line.split("--no-ask-password ")[1] for line in asked.read_text().splitlines()]
+    start = ["daemon-reload", "enable nemod.service"]
+    assert [words for words in told if not words.startswith("show")] == [
+        *start,
+        "start nemod.service",
+        *start,
+        "restart nemod.service",
+        "disable --now nemod.service",
+        "daemon-reload",
+    ]
+    assert status.status == 0
+    assert "up to date" in status.out
+    assert "enabled, active (running)" in status.out
+    assert "Amp Clean = loud" in status.out
+
+
+def test_status_tells_an_edited_unit(nemod: Nemod, unit: Path) -> None:
+    """And what is not installed; 1, because nothing runs."""
+    assert "not installed" in nemod("service", "status").out
+    nemod("service", "install", "--device", "null")
+    assert "up to date" in nemod("service", "status").out
+    unit.write_text(unit.read_text().replace("WatchdogSec=20", "WatchdogSec=99"))
+    outcome = nemod("service", "status")
+    assert outcome.status == 1
+    assert "differs from what would be written now" in outcome.out
+    assert "systemd does not run here" in outcome.out
+
+
+def test_uninstall_without_a_unit_is_no_error(nemod: Nemod, unit: Path) -> None:
+    """It says so; with one it removes it."""
+    assert nemod("service", "uninstall") == (0, f"{unit}: is not there\n", "")
+    nemod("service", "install", "--device", "null")
+    assert nemod("service", "uninstall") == (0, f"{unit}: removed\n", "")
+    assert not unit.exists()
+
+
+@pytest.mark.parametrize("what", ["file", "link"])
+def test_a_unit_of_somebody_else_stays(nemod: Nemod, unit: Path, tmp_path: Path, what: str) -> None:
+    """Neither overwritten nor removed, be it a file or a link (as of a masked unit)."""
+    unit.parent.mkdir(parents=True)
+    theirs = unit if what == "file" else tmp_path / "theirs"
+    theirs.write_text("[Service]\nExecStart=/bin/true\n")
+    if what == "link":
+        unit.symlink_to(theirs)
+    for verb in (["install", "--device", "null"], ["uninstall"]):
+        outcome = nemod("service", *verb)
+        assert outcome.status == 1
+        assert "first" in outcome.err
+    assert theirs.read_text() == "[Service]\nExecStart=/bin/true\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["instal"], "did you mean 'install'?"),
+        (["install", "--devise", "x"], "did you mean '--device'?"),
+        (["install", "--block", "7"], "32 to 1024 frames"),
+        (["install", "--record", "x.wav"], "--record is for one run"),
+        (["install", "--seconds", "3"], "--seconds is for one run"),
+        (["install", "--config", "/nowhere.yaml"], "/nowhere.yaml: No such file"),
+        (["install", "--system", "--user"], "not allowed with"),
+        (["uninstall", "--device", "x"], "unrecognized arguments: --device x"),
+        ([], "required: verb"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_written(
+    nemod: Nemod, unit: Path, arguments: list[str], said: str
+) -> None:
+    """They would else only be found when the service starts, at night."""
+    outcome = nemod("service", *arguments)
+    assert outcome.status == 2
+    assert said in outcome.err
+    assert not unit.exists()
+
+
+def test_paths_become_full(
+    nemod: Nemod, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, amp: Path
+) -> None:
+    """A service runs in another folder; a model that is a name stays a name."""
+    monkeypatch.chdir(tmp_path)
+    Path("my config.yaml").write_text("size: 1.0\n")
+    options = ["--config", "my config.yaml", "--library=amps", "--model", "fuzz"]
+    out = nemod("service", "install", "--dry-run", *options).out
+    expected = f'--config "{tmp_path}/my config.yaml" --library={tmp_path}/amps --model fuzz '
+    assert expected in out.replace('"--library', "--library")
+    assert f"--model {amp} " in nemod("service", "install", "--dry-run", "--model", amp).out
+
+
+def test_a_service_of_the_machine_lets_allowed_networks_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`osc.allow` of the machine's configuration stands in the kernel's list too."""
+    config = tmp_path / "config.yaml"
+    config.write_text("osc: {allow: [100.64.0.0/10]}\n")
+    monkeypatch.setattr("nemod.service.disk.check_readable", lambda path: None)
+    monkeypatch.setattr(service, "_MACHINE_CONFIG", config)
+    wanted = service.wanted(Kind.SYSTEM, ["--device", "null"])
+    assert wanted.networks == ("100.64.0.0/10",)
+    assert config in wanted.needed
+
+
+def test_what_the_service_s_user_cannot_read_is_told(tmp_path: Path) -> None:
+    """The path and its mode; folders above a hidden one do not matter, because it is bound."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o750)
+    with pytest.raises(ServiceError, match=f"{closed}: mode 750 keeps .* let others read it"):
+        check_readable(closed)
+    closed.chmod(0o755)
+    check_readable(closed)
+    with pytest.raises(ServiceError, match="No such file"):
+        check_readable(closed / "nothing")

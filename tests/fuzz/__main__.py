@@ -1,0 +1,89 @@
+"""`python -m tests.fuzz [COUNT]`: everything of this folder in full, and what it cost."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tests.fuzz.files import read_files
+from tests.fuzz.network import Phone, against_daemon, decode_and_perform
+
+FULL = 1_000_000
+
+
+def main(argv: list[str]) -> int:
+    """Run `COUNT` packets against the decoder, a tenth against the daemon, a hundredth of files."""
+    count = int(argv[0]) if argv else FULL
+    table = Table("what", "count", "refused", "p50", "p99", "p99.9", "worst", "memory")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with (
+        Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        _packets(count, progress, table)
+        _daemon(count // 10, Path(folder), progress, table)
+        for kind in ("config", "state"):
+            task = progress.add_task(f"{kind} files", total=count // 100)
+            files = read_files(
+                kind, count // 100, Path(folder), progress=partial(progress.advance, task)
+            )
+            refused = files.count - files.valid
+            times = ("", "", "", f"{1e3 * files.slowest_s:.0f} ms")
+            _row(table, f"{kind} files", files.count, refused, *times, f"+{files.grown_kb} kB")
+    Console(width=120).print(table)
+    return 0
+
+
+def _row(table: Table, *cells: object) -> None:
+    table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in cells))
+
+
+def _packets(count: int, progress: Progress, table: Table) -> None:
+    task = progress.add_task("decoder", total=count)
+    done = decode_and_perform(count, progress=partial(progress.advance, task))
+    for name, costs, refused in (
+        ("decoder", done.decoder, done.refused),
+        ("tree of addresses", done.tree, ""),
+    ):
+        times = [f"{value:.0f} us" for value in costs.microseconds()]
+        _row(table, name, len(costs.seconds), refused, *times, "")
+        progress.console.print(f"{name}: worst {costs.worst[:60]!r} ({len(costs.worst)} bytes)")
+
+
+def _daemon(count: int, folder: Path, progress: Progress, table: Table) -> None:
+    task = progress.add_task("daemon", total=count)
+    with subprocess.Popen(
+        [sys.executable, "-m", "nemod", "--device", "null", "--port", "0", "--local"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **{f"XDG_{name}_HOME": str(folder) for name in ("CONFIG", "STATE")}},
+    ) as process:
+        try:
+            assert process.stdout is not None
+            found = None
+            while found is None:
+                found = re.match(r"OSC udp://\S+:(\d+)", process.stdout.readline())
+            phone = Phone(socket.AF_INET, ("127.0.0.1", int(found[1])))
+            live = against_daemon(
+                phone, process.pid, count, progress=partial(progress.advance, task)
+            )
+            phone.close()
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+    memory = f"{live.memory_before} to {live.memory_after} kB"
+    _row(table, "daemon, malformed", live.refused, live.counted, "", "", "", "", memory)
+    _row(table, "daemon, well-formed", live.sent, "", "", "", "", "", "")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

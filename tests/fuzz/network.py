@@ -1,0 +1,203 @@
+"""Mutated packets against the decoder, the tree of addresses and the daemon, and what it cost."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from nemod.osc.codec import DecodeError, decode
+from tests.fuzz.packets import KNOBS, MAX_UDP, Mutator
+from tests.osc.conftest import Client, Desk, MemoryHost
+
+Progress = Callable[[int], object]
+"""Is told how many packets were done since it was told last."""
+STEP = 500
+ANSWER_S, PATIENCE_S = 0.1, 30.0
+"""[s] How long one question waits for its answer, and how long all of them together."""
+
+
+@dataclass
+class Costs:
+    """CPU time of the thread [s] by packet; what costs most is measured again, best of three.
+
+    Threads are interrupted: only what stays slow is slow.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    worst: bytes = b""
+    worst_s: float = 0.0
+
+    def measure(self, packet: bytes, work: Callable[[], object]) -> None:
+        """Do the work and add what it cost."""
+        spent = _timed(work)
+        self.seconds.append(spent)
+        if spent > self.worst_s:
+            spent = min(spent, *(_timed(work) for _ in range(3)))
+            if spent > self.worst_s:
+                self.worst, self.worst_s = packet, spent
+
+    def microseconds(self) -> tuple[float, float, float, float]:
+        """Return p50, p99, p99.9 and the worst, [us]."""
+        middle, high, higher = np.percentile(self.seconds, [50, 99, 99.9])
+        return 1e6 * middle, 1e6 * high, 1e6 * higher, 1e6 * self.worst_s
+
+
+def _timed(work: Callable[[], object]) -> float:
+    begin = time.thread_time()
+    work()
+    return time.thread_time() - begin
+
+
+@dataclass
+class Decoded:
+    """What became of the packets that the decoder and the tree were given."""
+
+    count: int = 0
+    refused: int = 0
+    decoder: Costs = field(default_factory=Costs)
+    tree: Costs = field(default_factory=Costs)
+    answered: int = 0
+    longest_answer: int = 0
+
+
+def _try_decode(packet: bytes) -> bool:
+    try:
+        decode(packet)
+    except DecodeError:
+        return False
+    return True
+
+
+def decode_and_perform(count: int, seed: str = "nemod", progress: Progress = id) -> Decoded:
+    """Decode `count` packets and perform those that are well-formed; any other error gets out.
+
+    Raises: AssertionError where a setting leaves its range, or a refused packet changed something.
+    """
+    host = MemoryHost()
+    host.knob_names = KNOBS
+    desks = Desk(host), Desk(host, is_trusted=False)
+    result = Decoded()
+    for packet in Mutator(seed).packets(count):
+        result.count += 1
+        result.decoder.measure(packet, partial(_try_decode, packet))
+        try:
+            decoded = decode(packet)
+        except DecodeError:
+            result.refused += 1
+        else:
+            desk = desks[result.count % 2]
+            desk.now_s += 0.01
+            desk.sent.clear()
+            begin = time.thread_time()
+            desk.dispatcher.perform(decoded, desk.sender)
+            result.tree.seconds.append(time.thread_time() - begin)
+            if result.tree.seconds[-1] > result.tree.worst_s:
+                result.tree.worst, result.tree.worst_s = packet, result.tree.seconds[-1]
+            result.answered += len(desk.sent)
+            result.longest_answer = max(result.longest_answer, *map(len, desk.sent), 0)
+            _check(host)
+        if result.count % STEP == 0:
+            progress(STEP)
+    return result
+
+
+def _check(host: MemoryHost) -> None:
+    host.commits.clear()
+    # One comparison that NaN fails too.
+    assert all(0.0 <= position <= 1.0 for position in host.settings.positions().values())
+
+
+# --- the daemon --------------------------------------------------------------------------------
+
+_MOVING = ("/nemo/status/", "/nemo/meter/", "/nemo/sync")
+
+
+@dataclass
+class Live:
+    """What became of the packets that a running daemon was sent."""
+
+    refused: int = 0
+    counted: int = 0
+    sent: int = 0
+    """Well-formed ones; some come too fast for the daemon's limits and are dropped."""
+    memory_before: int = 0
+    memory_after: int = 0
+    """[kB] Resident, of the control plane."""
+
+
+class Phone(Client):
+    """A client that knows the daemon's answers."""
+
+    def state(self) -> Mapping[str, object]:
+        """Return every value that stands still by itself."""
+        said = self.ask("/nemo")
+        return {address: values for address, values in said if not address.startswith(_MOVING)}
+
+    def count(self, name: str) -> int:
+        """Return a number of the status."""
+        value = self.value(f"/nemo/status/{name}")
+        assert isinstance(value, int)
+        return value
+
+    def flood(self, packets: Iterator[bytes], progress: Progress) -> int:
+        """Send everything, never more than the daemon's queue holds; return how many."""
+        sent = 0
+        for packet in packets:
+            self.send_bytes(packet[:MAX_UDP])
+            sent += 1
+            if sent % 20 == 0:
+                self.settle(sent)
+            if sent % STEP == 0:
+                progress(STEP)
+        self.settle(sent)
+        return sent
+
+    def settle(self, number: int) -> None:
+        """Wait until the daemon has taken everything; a question that comes too fast is lost."""
+        self.socket.settimeout(ANSWER_S)
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            with suppress(TimeoutError):
+                self.until_synced(number)
+                break
+        else:
+            raise AssertionError(f"the daemon has not answered for {PATIENCE_S} s")
+        self.socket.settimeout(PATIENCE_S)
+
+
+def memory(process: int) -> int:
+    """Return the resident memory of a process, [kB]."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise AssertionError(f"process {process} has no memory")
+
+
+def against_daemon(
+    phone: Phone, process: int, count: int, seed: str = "nemod", progress: Progress = id
+) -> Live:
+    """Send the malformed of `count` packets, compare the state, then send the others.
+
+    Raises: AssertionError where a malformed packet changed something or was not counted.
+    """
+    result = Live()
+    packets = list(Mutator(seed).packets(count))
+    malformed = [packet for packet in packets if not _try_decode(packet)]
+    # What a daemon remembers for good is remembered after a tenth.
+    tenth = len(malformed) // 10
+    phone.flood(iter(malformed[:tenth]), progress)
+    result.memory_before = memory(process)
+    before, bad = phone.state(), phone.count("bad_packets")
+    result.refused = phone.flood(iter(malformed[tenth:]), progress)
+    result.counted = phone.count("bad_packets") - bad
+    assert phone.state() == before
+    assert result.counted == result.refused
+    well_formed = [packet for packet in packets if _try_decode(packet)]
+    result.sent = phone.flood(iter(well_formed), progress)
+    assert phone.count("uptime") >= 0
+    result.memory_after = memory(process)
+    return result

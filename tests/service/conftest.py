@@ -1,0 +1,72 @@
+"""systemd's own parser of unit files, as `systemd-analyze verify` shows what it has read."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nemod.service.unit import NAME, Kind
+from tests.conftest import lacks
+
+
+def analyze(kind: Kind, folder: Path, *arguments: str, debug: bool = False) -> str:
+    """Return what `systemd-analyze` says; fail when it finds fault."""
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    user = ["--user"] if kind is Kind.USER else []
+    level = {"SYSTEMD_LOG_LEVEL": "debug"} if debug else {}
+    done = subprocess.run(
+        ["systemd-analyze", *user, "--no-pager", *arguments],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(runtime), **level},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    return said
+
+
+Read = Callable[[Kind, str], list[str]]
+
+
+@pytest.fixture
+def needs_systemd() -> None:
+    """Skip where systemd's tools are not there."""
+    if shutil.which("systemd-analyze") is None:
+        lacks("systemd-analyze is missing (Debian: systemd)")
+
+
+@pytest.fixture
+def read_command(needs_systemd: None, tmp_path: Path) -> Read:
+    """Return a function that gives the words that systemd reads from a unit's ExecStart."""
+
+    def read(kind: Kind, text: str) -> list[str]:
+        path = tmp_path / NAME
+        path.write_text(text, encoding="utf-8")
+        said = analyze(kind, tmp_path, "verify", "--man=no", str(path), debug=True)
+        (line,) = set(re.findall(r"^\s*Command Line: (.*)$", said, re.MULTILINE))
+        return [_bare(found) for found in re.findall(r'"(?:\\.|[^"\\])*"|\S+', line)]
+
+    return read
+
+
+def _bare(shown: str) -> str:
+    """Return a word that systemd shows as a shell would take it."""
+    if not shown.startswith('"'):
+        return shown
+    names = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+
+    def sign(found: "re.Match[str]") -> str:
+        escaped = found[1]
+        if escaped[0] == "x":
+            return chr(int(escaped[1:], 16))
+        if len(escaped) == 3:
+            return chr(int(escaped, 8))
+        return names.get(escaped, escaped)
+
+    return re.sub(r"\\(x[0-9a-f]{2}|[0-7]{3}|.)", sign, shown[1:-1])
