@@ -1,0 +1,192 @@
+"""What keeps the daemon busy, each in a process of its own.
+
+    python tests/benchmarks/loads.py flood PORT --rate 2000 --seed 1
+    python tests/benchmarks/loads.py scan FOLDER --seed 1
+    python tests/benchmarks/loads.py rubbish PORT --rate 100 --seed 1
+
+Says `ready`, works until its standard input ends, then writes what it did as JSON.
+"""
+
+import argparse
+import json
+import os
+import random
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.benchmarks.harness import DATA, datagram  # noqa: E402
+
+KNOBS = (
+    "gain", "level", "input", "output", "bass", "mid", "treble", "delay/mix", "delay/time",
+    "delay/feedback", "reverb/mix", "reverb/size", "reverb/damping", "reverb/predelay", "knob/1",
+)  # fmt: skip
+SCAN_FILES = 1000
+_PREPARED = 8192
+_BROKEN_SHARE = 0.05
+
+
+def finished() -> bool:
+    """Say whether standard input has ended."""
+    readable, _, _ = select.select([sys.stdin], [], [], 0.0)
+    return bool(readable) and not sys.stdin.read(1)
+
+
+def knob_messages(seed: int, *, still: bool = False) -> list[bytes]:
+    """Return prepared messages: knobs, the bypass, patterns, queries.
+
+    `still` leaves alone what is heard while the rig is bypassed.
+    """
+    rng = random.Random(seed)
+    made = []
+    for _ in range(_PREPARED):
+        knob = rng.choice(KNOBS)
+        kind = rng.random()
+        if kind < 0.9:
+            made.append(datagram(f"/nemo/{knob}", rng.random()))
+        elif kind < 0.93 and not still:
+            made.append(datagram("/nemo/bypass", rng.random() < 0.5))
+        elif kind < 0.96:
+            made.append(datagram("/nemo/{bass,mid,treble}", rng.random()))
+        else:
+            made.append(datagram(f"/nemo/{knob}"))
+    return made
+
+
+def rubbish(seed: int) -> list[bytes]:
+    """Return malformed datagrams: cut, with wrong bytes, noise, bundles of negative size."""
+    rng = random.Random(seed)
+    good = knob_messages(seed)[:512]
+    made = []
+    for message in good:
+        kind = rng.randrange(4)
+        if kind == 0:
+            made.append(message[: rng.randrange(1, len(message))])
+        elif kind == 1:
+            at = rng.randrange(len(message))
+            made.append(message[:at] + bytes([rng.randrange(128, 256)]) + message[at + 1 :])
+        elif kind == 2:
+            made.append(rng.randbytes(rng.randrange(1, 600)))
+        else:
+            made.append(b"#bundle\0" + bytes(7) + b"\1" + (-4).to_bytes(4, "big", signed=True))
+    return made
+
+
+def send_paced(port: int, rate: float, messages: list[bytes]) -> dict[str, float]:
+    """Send at an even rate [1/s] and read what comes back; return how many of both."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.1", 0))
+        phone.setblocking(False)
+        print("ready", flush=True)  # noqa: T201 - what the parent waits for
+        sent = answers = 0
+        began = time.perf_counter()
+        while True:
+            ahead = began + sent / rate - time.perf_counter()
+            if ahead > 0.0:
+                time.sleep(ahead)
+            try:
+                phone.sendto(messages[sent % len(messages)], ("127.0.0.1", port))
+            except OSError:
+                break
+            sent += 1
+            if sent % 16 == 0:
+                answers += _drained(phone)
+                if finished():
+                    break
+        return {"sent": sent, "answers": answers, "seconds": time.perf_counter() - began}
+
+
+def _drained(phone: socket.socket) -> int:
+    count = 0
+    while True:
+        try:
+            phone.recv(65_536)
+        except (BlockingIOError, ConnectionRefusedError):
+            return count
+        count += 1
+
+
+def fill_library(folder: Path, seed: int, count: int = SCAN_FILES) -> None:
+    """Fill a folder with copies of real models, each of its own content, and some broken ones."""
+    rng = random.Random(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    root = DATA / "models" if DATA.is_dir() else ROOT / "models"
+    sources = [
+        path
+        for path in sorted(root.rglob("*"))
+        if path.suffix in (".json", ".aidax", ".nam")
+        and path.name != "manifest.json"
+        and path.stat().st_size < 60_000
+    ]
+    texts = [(path, path.read_bytes()) for path in sources]
+    for number in range(count):
+        path, data = texts[number % len(texts)]
+        if rng.random() < _BROKEN_SHARE:
+            data = data[: rng.randrange(len(data))]
+        else:
+            data += b" " * number  # another content, the same model
+        (folder / f"scan-{number:04}{path.suffix}").write_bytes(data)
+
+
+def scan_again_and_again(folder: Path) -> dict[str, float]:
+    """Let `nemod models scan` read all files of a folder, over and over."""
+    scans = files = 0
+    process: subprocess.Popen[bytes] | None = None
+    with tempfile.TemporaryDirectory(prefix="nemod-scan-") as home:
+        environment = {f"XDG_{kind}_HOME": home for kind in ("CONFIG", "STATE", "DATA", "CACHE")}
+        command = [sys.executable, "-m", "nemod", "models", "scan", "--force", str(folder)]
+        print("ready", flush=True)  # noqa: T201 - what the parent waits for
+        began = time.perf_counter()
+        while not finished():
+            if process is None or process.poll() is not None:
+                scans += process is not None
+                process = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env={**os.environ, **environment},
+                )
+            time.sleep(0.05)
+        if process is not None:
+            process.terminate()
+            process.wait()
+        files = sum(1 for _ in folder.iterdir())
+        return {"scans": scans, "files": files, "seconds": time.perf_counter() - began}
+
+
+def main() -> int:
+    """Do one of the works until the input ends."""
+    made = argparse.ArgumentParser(description=__doc__)
+    made.add_argument("work", choices=("flood", "rubbish", "scan"))
+    made.add_argument("target", help="port or folder")
+    made.add_argument("--rate", type=float, default=2000.0)
+    made.add_argument("--seed", type=int, default=1)
+    made.add_argument("--still", action="store_true", help="no message that moves the bypass")
+    arguments = made.parse_args()
+    works: dict[str, Callable[[], dict[str, float]]] = {
+        "flood": lambda: send_paced(
+            int(arguments.target),
+            arguments.rate,
+            knob_messages(arguments.seed, still=arguments.still),
+        ),
+        "rubbish": lambda: send_paced(
+            int(arguments.target), arguments.rate, rubbish(arguments.seed)
+        ),
+        "scan": lambda: scan_again_and_again(Path(arguments.target)),
+    }
+    print(json.dumps(works[arguments.work]()))  # noqa: T201 - what the parent reads
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
