@@ -79,18 +79,24 @@ def test_pedalnet_models_equal_wavenetva(wnva_case: Any, render: Any, block: int
     _check(out, wnva_case)
 
 
-def test_vectors_inside_aida_files_are_reproduced(embedded_case: Any, render: Any) -> None:
+@pytest.mark.parametrize("block", BLOCKS)
+def test_vectors_inside_aida_files_are_reproduced(
+    embedded_case: Any, render: Any, block: int
+) -> None:
     """The bare network gives what the trainer stored, the whole model its probe."""
     model = load_model(embedded_case.model_path)
     bare = without_gains(model)
-    out = render(bare, embedded_case.controls(bare), embedded_case.inputs, 64)
+    out = render(bare, embedded_case.controls(bare), embedded_case.inputs, block)
     assert np.abs(out - embedded_case.output[: len(out)]).max() <= 2e-5
     assert model.probe is not None
-    out = render(model, model.probe.inputs[:, 1:].T, model.probe.inputs[:, 0], 64)
+    out = render(model, model.probe.inputs[:, 1:].T, model.probe.inputs[:, 0], block)
     assert np.abs(out - model.probe.output[: len(out)]).max() <= 2e-5
 
 
-def test_rtneurals_own_vectors_are_reproduced(rtneural_vectors_case: Any, render: Any) -> None:
+@pytest.mark.parametrize("block", [64, 7])
+def test_rtneurals_own_vectors_are_reproduced(
+    rtneural_vectors_case: Any, render: Any, block: int
+) -> None:
     """Computed by TensorFlow; what is not audio is refused by name."""
     name = rtneural_vectors_case.name.removeprefix("rtneural_vectors/")
     if name not in AUDIO_VECTORS:
@@ -103,16 +109,17 @@ def test_rtneurals_own_vectors_are_reproduced(rtneural_vectors_case: Any, render
         return
     model = load_model(rtneural_vectors_case.model_path)
     inputs = rtneural_vectors_case.inputs
-    out = render(model, np.zeros((0, len(inputs)), np.float32), inputs, 7)
+    out = render(model, np.zeros((0, len(inputs)), np.float32), inputs, block)
     allowed = rtneural_vectors_case.facts["rtneural_test_threshold"]
     assert np.abs(out - rtneural_vectors_case.output[: len(out)]).max() <= allowed
 
 
-def test_published_recordings_are_reproduced(thirdparty_case: Any, render: Any) -> None:
+@pytest.mark.parametrize("block", BLOCKS)
+def test_published_recordings_are_reproduced(thirdparty_case: Any, render: Any, block: int) -> None:
     """What papers' authors published of their own models' output, in PyTorch."""
     facts = thirdparty_case.facts
     model = load_model(thirdparty_case.model_path)
-    out = render(model, thirdparty_case.controls(model), thirdparty_case.inputs, 65)
+    out = render(model, thirdparty_case.controls(model), thirdparty_case.inputs, block)
     scale = 0.5 if "0.5 * model" in facts["semantics"] else 1.0
     error = np.abs(scale * out - thirdparty_case.output[: len(out)])
     assert error[facts["compare_from"] :].max() <= facts["compare_tolerance"]
