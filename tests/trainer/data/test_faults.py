@@ -1,0 +1,308 @@
+"""Each fault, made on purpose, gets its sentence; a clean recording gets none."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from tests.trainer.data.conftest import RATE, Lay, Sound, pedal, plucked
+from trainer.data.check import check_data
+from trainer.data.examine import examine
+from trainer.data.faults import FAULTS, DataError, Severity, find, gathered
+from trainer.data.load import load_dataset
+from trainer.data.plan import Plan, Source
+from trainer.data.takes import Take
+
+Pair = tuple[Sound, Sound]
+TIME = np.arange(20 * RATE) / RATE
+
+
+def codes(dry: Sound, wet: Sound) -> list[str]:
+    """Return what is found in a pair, in the order of the table."""
+    take = Take("pair", None, dry.astype(np.float32), wet.astype(np.float32), RATE)
+    plan = Plan("set", (Source("pair", Path("dry"), Path("wet")),))
+    found = {finding.fault.code for finding in examine([take], plan)}
+    return [code for code in FAULTS if code in found]
+
+
+def late(wet: Sound, frames: int) -> Sound:
+    return np.concatenate([np.zeros(frames), wet])[: wet.size]
+
+
+def test_a_clean_pair_gets_no_sentence(clean: Pair) -> None:
+    """Nothing is said of recordings that are as they should be."""
+    assert codes(*clean) == []
+
+
+@pytest.mark.parametrize("drive", [1.0, 40.0, 300.0])
+def test_no_amount_of_distortion_is_a_fault(drive: float) -> None:
+    """A clean boost and a wild fuzz are devices, not faults."""
+    dry = plucked(3)
+    assert codes(dry, pedal(dry, drive)) == []
+
+
+def chorus(dry: Sound, wet: Sound) -> Pair:
+    """A second voice whose delay swings by 4 ms at 0.8 Hz."""
+    place = np.arange(wet.size) - RATE * (0.008 + 0.004 * np.sin(2 * np.pi * 0.8 * TIME))
+    return dry, 0.7 * wet + 0.7 * np.interp(place, np.arange(wet.size), wet)
+
+
+def reverb(dry: Sound, wet: Sound) -> Pair:
+    """A second of decaying noise."""
+    room = np.random.default_rng(2).standard_normal(RATE) * np.exp(-6.9 * TIME[:RATE] / 1.0)
+    tail = signal.fftconvolve(wet, room / np.sqrt(np.sum(room**2)))[: wet.size]
+    return dry, wet + 0.5 * tail
+
+
+def clock(dry: Sound, wet: Sound) -> Pair:
+    """The second interface runs 80 parts in a million slow."""
+    return dry, np.interp(np.arange(wet.size) * (1 - 80e-6), np.arange(wet.size), wet)
+
+
+def drop(dry: Sound, wet: Sound) -> Pair:
+    """The cable is loose for 0.6 s."""
+    return dry, np.where((TIME > 3.0) & (TIME < 3.6), 0.0, wet)
+
+
+def hum(dry: Sound, wet: Sound) -> Pair:
+    """A ground loop at 50 Hz with two harmonics."""
+    waves = [np.sin(2 * np.pi * 50 * n * TIME) / n for n in (1, 2, 3)]
+    return dry, wet + 0.004 * np.sum(waves, axis=0)
+
+
+def hushed(dry: Sound, wet: Sound) -> Pair:
+    """Twelve seconds of nothing."""
+    gate = (TIME < 4.0) | (TIME > 16.0)
+    return dry * gate, wet * gate
+
+
+def noisy(dry: Sound, wet: Sound) -> Pair:
+    """White noise 30 dB below the sound."""
+    level = np.sqrt(np.mean(wet**2)) * 10 ** (-30 / 20)
+    return dry, wet + level * np.random.default_rng(4).standard_normal(wet.size)
+
+
+MADE: dict[str, Callable[[Sound, Sound], Pair]] = {
+    "dry-clipped": lambda dry, wet: (np.clip(4 * dry, -1, 1), wet),
+    "wet-clipped": lambda dry, wet: (dry, np.clip(2.2 * wet / np.max(np.abs(wet)), -1, 1)),
+    "dry-silent": lambda dry, wet: (0 * dry, wet),
+    "wet-silent": lambda dry, wet: (dry, 1e-5 * wet),
+    "mostly-silent": hushed,
+    "dropout": drop,
+    "dc": lambda dry, wet: (dry, wet + 0.05),
+    "noise": noisy,
+    "hum": hum,
+    "latency": lambda dry, wet: (dry, late(wet, 700)),
+    "early": lambda dry, wet: (late(dry, 700), wet),
+    "drift": clock,
+    "polarity": lambda dry, wet: (dry, -wet),
+    "swapped": lambda dry, wet: (wet, dry),
+    "unrelated": lambda dry, wet: (dry, pedal(plucked(seed=9))),
+    "identical": lambda dry, wet: (dry, 0.7 * dry),
+    "time-variant": chorus,
+}
+
+
+@pytest.mark.parametrize("code", MADE)
+def test_a_fault_made_on_purpose_is_found_and_no_other(clean: Pair, code: str) -> None:
+    """The fault's sentence is said, and it alone."""
+    assert codes(*MADE[code](*clean)) == [code]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [lambda dry, wet: (dry, wet + 0.3 * late(wet, round(0.35 * RATE))), reverb],
+    ids=["echo", "reverb"],
+)
+def test_what_is_longer_than_a_memory_is_found(
+    clean: Pair, made: Callable[[Sound, Sound], Pair]
+) -> None:
+    """An echo is found anywhere, a reverb where the playing stops."""
+    assert codes(*made(*clean)) == ["tail"]
+
+
+@pytest.mark.parametrize("frames", [37, 700, 9_000])
+def test_latency_is_measured_and_corrected(clean: Pair, lay: Lay, frames: int) -> None:
+    """After loading, wet is where it would be without latency, to two frames."""
+    dry, wet = clean
+    data = load_dataset(lay(dry, late(wet, frames)), say=lambda finding: None)
+    learnt = data.train[0]
+    ends = {lag: np.max(np.abs(learnt.wet[99:9_999] - wet[99 - lag : 9_999 - lag])) for lag in
+            range(-2, 3)}  # fmt: skip
+    assert min(ends.values()) < 1e-6
+
+
+def test_a_stated_latency_is_not_measured(clean: Pair, lay: Lay) -> None:
+    """`lag` in the manifest is taken at its word."""
+    place = lay(*clean)
+    (place / "manifest.yaml").write_text(
+        "pairs: [{dry: input.wav, wet: output.wav, lag: 100}]", encoding="utf-8"
+    )
+    data = load_dataset(place, say=lambda finding: None)
+    assert np.array_equal(data.train[0].wet[:500], clean[1][100:600].astype(np.float32))
+
+
+def test_pairs_of_one_interface_are_shifted_alike(clean: Pair, lay: Lay) -> None:
+    """A silent setting, whose latency cannot be measured, gets that of the others."""
+    dry, wet = clean
+    for name, level in (("loud", 1.0), ("off", 0.0)):
+        place = lay(dry, level * late(wet, 500), name=name)
+    (place / "manifest.yaml").write_text(
+        "pairs:\n"
+        "- {dry: loud-input.wav, wet: loud-output.wav, knobs: {volume: 1}}\n"
+        "- {dry: off-input.wav, wet: off-output.wav, knobs: {volume: 0}}\n",
+        encoding="utf-8",
+    )
+    report = check_data(place)
+    assert {row.shift for row in report.rows} == {report.rows[0].shift}
+    assert abs(report.rows[0].shift - 500) <= 2
+    assert [finding.fault.code for finding in report.findings] == ["knob-silent", "latency"]
+
+
+def test_polarity_is_turned_only_when_asked(clean: Pair, lay: Lay) -> None:
+    """`invert` turns wet; without it the model learns what was recorded."""
+    place = lay(clean[0], -clean[1])
+    as_is = load_dataset(place, say=lambda finding: None).train[0].wet
+    turned = load_dataset(place, invert=True, say=lambda finding: None).train[0].wet
+    assert np.array_equal(as_is, -turned)
+
+
+def test_what_is_fatal_refuses_the_loading_in_the_same_words(clean: Pair, lay: Lay) -> None:
+    """The error is the sentence that `check` prints."""
+    place = lay(clean[1], clean[0])
+    report = check_data(place)
+    with pytest.raises(DataError) as caught:
+        load_dataset(place)
+    errors = [said for severity, said in gathered(report.findings) if severity is Severity.ERROR]
+    assert str(caught.value) == "\n".join(errors)
+
+
+def test_force_goes_on_where_only_the_sound_seems_wrong(clean: Pair, lay: Lay) -> None:
+    """What is judged by ear may be overruled."""
+    said: list[str] = []
+    load_dataset(
+        lay(clean[1], clean[0]), force=True, say=lambda finding: said.append(finding.fault.code)
+    )
+    assert "swapped" in said
+
+
+def test_a_value_that_is_no_number_is_located(clean: Pair, lay: Lay) -> None:
+    """NaN refuses the set, and the sentence says where it is."""
+    wet = clean[1].copy()
+    wet[RATE] = math.nan
+    with pytest.raises(DataError, match=r"wet has 1 values that are no numbers .* at 1\.000 s"):
+        load_dataset(lay(clean[0], wet))
+
+
+def test_lengths_that_differ_are_said_and_trimmed(clean: Pair, lay: Lay) -> None:
+    """What has no counterpart is left out."""
+    report = check_data(lay(clean[0], clean[1][:-RATE]))
+    assert [finding.found for finding in report.findings] == [
+        "dry is 20.000 s long and wet 19.000 s."
+    ]
+    assert report.rows[0].seconds == 19.0
+
+
+def test_rates_that_differ_are_refused_unless_one_is_asked_for(clean: Pair, lay: Lay) -> None:
+    """A pair at two rates is an error; with `rate` both are resampled, and it is said."""
+    dry, wet = clean
+    double = signal.resample_poly(wet, 2, 1)
+    place = lay(dry, double, wet_rate=2 * RATE)
+    assert [finding.fault.code for finding in check_data(place).findings] == ["rates-differ"]
+    report = check_data(place, rate=RATE)
+    assert [finding.fault.code for finding in report.findings] == ["resampled"]
+    assert (report.rows[0].seconds, report.rows[0].lag) == (
+        20.0,
+        check_data(lay(*clean)).rows[0].lag,
+    )
+
+
+def test_pairs_at_different_rates_are_refused(clean: Pair, lay: Lay) -> None:
+    """A set is at one rate."""
+    lay(*clean, name="a")
+    place = lay(*clean, rate=2 * RATE, name="b")
+    found = check_data(place).findings
+    assert [finding.found for finding in found] == [
+        "the pairs are at different rates: 1 at 22050 Hz, 1 at 44100 Hz."
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(1, "too-short"), (8, "short")])
+def test_too_little_is_said(clean: Pair, lay: Lay, seconds: int, code: str) -> None:
+    """A second is refused, some seconds are warned of."""
+    dry, wet = (part[: seconds * RATE] for part in clean)
+    assert code in {finding.fault.code for finding in check_data(lay(dry, wet)).findings}
+
+
+def test_the_same_audio_in_train_and_test_is_found_at_any_offset(clean: Pair, lay: Lay) -> None:
+    """A test that was trained on is refused, wherever its copy begins."""
+    dry, wet = clean
+    lay(dry, wet, name="train")
+    place = lay(dry[12_345:150_000], wet[12_345:150_000], name="test")
+    assert [finding.fault.code for finding in check_data(place).findings] == ["overlap"]
+
+
+def test_other_strings_in_train_and_test_are_no_overlap(clean: Pair, lay: Lay) -> None:
+    """Another take of the same instrument is what a test should be."""
+    lay(*clean, name="train")
+    other = plucked(seed=5, seconds=6)
+    assert check_data(lay(other, pedal(other), name="test")).findings == ()
+
+
+def manifest(place: Path, *positions: str) -> None:
+    pairs = [f"- {{dry: input.wav, wet: output.wav, knobs: {knobs}}}" for knobs in positions]
+    text = "\n".join(["knobs: [tone, drive]", "split: {}", "pairs:", *pairs])
+    (place / "manifest.yaml").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("knobs", "found"),
+    [
+        ("{tone: 0.5, drive: 7}", "knob drive is 7."),
+        ("{tone: 0.5}", "no position of knob drive is stated; other pairs have it."),
+        ("{tone: 0.5, driev: 1}", "driev is no knob of this set, did you mean 'drive'?."),
+    ],
+)
+def test_knobs_that_are_wrong_are_named(clean: Pair, lay: Lay, knobs: str, found: str) -> None:
+    """Out of range, missing and misspelt."""
+    place = lay(*clean)
+    manifest(place, "{tone: 0.1, drive: 0.2}", knobs)
+    errors = [f.found for f in check_data(place).findings if f.severity is Severity.ERROR]
+    assert errors == [found]
+
+
+def test_a_knob_that_never_moves_is_said(clean: Pair, lay: Lay) -> None:
+    """A model cannot learn what it has not heard."""
+    place = lay(*clean)
+    manifest(place, "{tone: 0.5, drive: 0.2}", "{tone: 0.5, drive: 0.7}")
+    found = [f.found for f in check_data(place).findings]
+    assert "knob tone stands at 0.5 in all pairs to train on." in found
+
+
+def test_a_missing_part_is_said(clean: Pair, lay: Lay) -> None:
+    """Without validation training is refused; without a test it is warned of."""
+    place = lay(*clean)
+    manifest(place, "{tone: 0.1, drive: 0.2}", "{tone: 0.2, drive: 0.3}")
+    codes_found = [f.fault.code for f in check_data(place).findings]
+    assert codes_found == ["no-validation", "no-test"]
+
+
+def test_the_second_channel_is_taken_when_asked(clean: Pair, lay: Lay) -> None:
+    """Of a stereo file one channel is taken, and it is said which."""
+    dry, wet = clean
+    place = lay(dry, np.stack([0 * wet, wet], axis=1))
+    report = check_data(place, channel=1)
+    assert [f.fault.code for f in report.findings] == ["channels", "wet-silent"]
+    mono = lay(np.stack([dry, dry], axis=1), np.stack([0 * wet, wet], axis=1), folder="both")
+    assert [f.fault.code for f in check_data(mono, channel=2).findings] == ["channels"] * 2
+
+
+def test_many_findings_of_one_kind_are_one_sentence() -> None:
+    """A set of a hundred files has one cause, and is told once."""
+    findings = [find("missing-file", f"pair {n}", file=f"{n}.wav") for n in range(9)]
+    (said,) = gathered(findings)
+    assert said[1].startswith("pair 0: there is no file 0.wav.")
+    assert "(The same of 8 more: pair 1, pair 2, ...)" in said[1]

@@ -1,0 +1,231 @@
+"""Folders, manifests and GuitarML's configurations become one plan."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from trainer.data.faults import DataError
+from trainer.data.layouts import read_plan
+from trainer.data.load import load_dataset
+from trainer.data.plan import Part
+
+RATE = 8_000
+
+
+def touch(place: Path, *names: str) -> Path:
+    for name in names:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).touch()
+    return place
+
+
+def write(place: Path, text: str, name: str = "manifest.yaml") -> Path:
+    (place / name).parent.mkdir(parents=True, exist_ok=True)
+    (place / name).write_text(text, encoding="utf-8")
+    return place / name
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["input.wav", "output.wav"], [("set", None, "input.wav", "output.wav")]),
+        (["dry.wav", "wet.wav", "lfo.wav"], [("set", None, "dry.wav", "wet.wav")]),
+        (["a_dry.wav", "a_wet.wav"], [("a", None, "a_dry.wav", "a_wet.wav")]),
+        (
+            ["val-input.wav", "val-target.wav"],
+            [("val", "validation", "val-input.wav", "val-target.wav")],
+        ),
+        (
+            ["Amp_Training_Clean.wav", "Amp_Training_Dirty.wav"],
+            [
+                (
+                    "Amp_Training",
+                    "train",
+                    "Amp_Training_Clean.wav",
+                    "Amp_Training_Dirty.wav",
+                )
+            ],
+        ),
+        (
+            ["test/x-input.flac", "test/x-target.flac"],
+            [("test/x", "test", "test/x-input.flac", "test/x-target.flac")],
+        ),
+        (
+            ["input.wav", "low-output.wav", "high-output.wav"],
+            [
+                ("high", None, "input.wav", "high-output.wav"),
+                ("low", None, "input.wav", "low-output.wav"),
+            ],
+        ),
+    ],
+)
+def test_a_folder_is_read_by_its_names(
+    tmp_path: Path, names: list[str], expected: list[tuple[str, str | None, str, str]]
+) -> None:
+    """Each layout gives its pairs with name, split and files."""
+    place = touch(tmp_path / "set", *names)
+    found = [
+        (s.name, s.split, str(s.dry.relative_to(place)), str(s.wet.relative_to(place)))
+        for s in read_plan(place).sources
+    ]
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ([], "no dry and wet recordings are found"),
+        (["a-input.wav"], "a-input.wav has no counterpart"),
+        (["a-input.wav", "b-output.wav"], "b-output.wav has no counterpart"),
+        (["output.wav"], "output.wav has no counterpart"),
+    ],
+)
+def test_a_folder_without_pairs_says_what_it_lacks(
+    tmp_path: Path, names: list[str], text: str
+) -> None:
+    """The file that stands alone is named."""
+    tmp_path.joinpath("set").mkdir()
+    with pytest.raises(DataError, match=text):
+        read_plan(touch(tmp_path / "set", *names))
+
+
+def test_every_key_of_a_manifest_is_read(tmp_path: Path) -> None:
+    """What is stated arrives in the plan."""
+    path = write(
+        tmp_path,
+        "name: Fuzz\nknobs: [drive, tone]\nrate: 48000\nchannel: 2\ninvert: true\nalign: false\n"
+        "lag: 7\nsplit: {validation: 8 s, test: 0.25}\n"
+        "pairs: [{dry: a.wav, wet: b.wav, split: val, knobs: {tone: 1, drive: 0.5}, lag: 3}]\n",
+    )
+    plan = read_plan(path)
+    (source,) = plan.sources
+    assert (plan.name, plan.knobs, plan.rate, plan.channel) == ("Fuzz", ("drive", "tone"), 48000, 2)
+    assert (plan.invert, plan.align) == (True, False)
+    assert plan.cut == {"validation": Part(8.0, seconds=True), "test": Part(0.25)}
+    assert (source.dry, source.wet) == (tmp_path / "a.wav", tmp_path / "b.wav")
+    assert (source.split, source.lag, source.knobs) == (
+        "validation",
+        3,
+        {"tone": 1.0, "drive": 0.5},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("pairs: 3", "a list `pairs` is expected"),
+        ("pairs: []", "`pairs` is empty"),
+        ("parts: []\npairs: [{}]", "parts: unknown key, did you mean 'pairs'"),
+        ("pairs: [{dry: a.wav}]", r"pairs\[0\]: one file under `wet`"),
+        ("pairs: [{dry: a, wet: b, split: trian}]", "'trian'.*did you mean 'train'"),
+        ("pairs: [{dry: a, wet: b, wett: c}]", r"pairs\[0\].wett: unknown key"),
+        ("pairs: [{dry: a, wet: b, knobs: {tone: high}}]", "knob tone: 'high'"),
+        ("rate: 3\npairs: [{dry: a, wet: b}]", "rate: 3: a whole number from 8000"),
+        ("split: {test: 2}\npairs: [{dry: a, wet: b}]", "split.test: 2"),
+        ("pairs: [", "line 1, column"),
+    ],
+)
+def test_a_manifest_that_is_wrong_names_the_key(tmp_path: Path, text: str, said: str) -> None:
+    """The key, what stands there and what is allowed."""
+    with pytest.raises(DataError, match=said):
+        read_plan(write(tmp_path, text))
+
+
+def test_guitarmls_configuration_finds_its_recordings(tmp_path: Path) -> None:
+    """`file_name` below `Data`, one folder up from `Configs`."""
+    names = [f"Data/{s}/ts9-{r}.wav" for s in ("train", "test") for r in ("input", "target")]
+    touch(tmp_path, *names)
+    path = write(tmp_path, json.dumps({"unit_type": "LSTM", "file_name": "ts9"}), "Configs/a.json")
+    assert [(s.name, s.split) for s in read_plan(path).sources] == [
+        ("train/ts9", "train"),
+        ("test/ts9", "test"),
+    ]
+
+
+def test_guitarmls_parameterised_configuration_is_read(tmp_path: Path) -> None:
+    """Each data set gives a training and a test pair at its knob positions."""
+    entry = {
+        "Parameters": [0.0, 0.25],
+        "TrainingClean": "./R/a.wav",
+        "TrainingTarget": "./R/b.wav",
+        "TestClean": "./R/c.wav",
+        "TestTarget": "./R/d.wav",
+    }
+    touch(tmp_path, "R/a.wav", "R/b.wav", "R/c.wav", "R/d.wav")
+    tree = {"Number of Parameters": 2, "Data Sets": [entry]}
+    plan = read_plan(write(tmp_path, json.dumps(tree), "Configs/p.json"))
+    assert plan.knobs == ("knob1", "knob2")
+    assert [(s.split, s.dry.name, dict(s.knobs)) for s in plan.sources] == [
+        ("train", "a.wav", {"knob1": 0.0, "knob2": 0.25}),
+        ("test", "c.wav", {"knob1": 0.0, "knob2": 0.25}),
+    ]
+    assert plan.cut == {"validation": Part(0.2)}
+
+
+def test_guitarmls_knob_channels_are_read(tmp_path: Path) -> None:
+    """A conditioned file is cut where its knobs step."""
+    random = np.random.default_rng(0)
+    dry = 0.1 * random.standard_normal(40 * RATE)
+    knob = np.where(np.arange(dry.size) < 30 * RATE, 0.25, 0.75)
+    for split in ("train", "val", "test"):
+        (tmp_path / split).mkdir()
+        noise = 0.1 * random.standard_normal(dry.size)
+        both = np.stack([noise, knob], axis=1)
+        soundfile.write(tmp_path / split / "a-input.wav", both, RATE, subtype="FLOAT")
+        wet = np.tanh(4 * noise)
+        soundfile.write(tmp_path / split / "a-target.wav", wet, RATE, subtype="FLOAT")
+    data = load_dataset(tmp_path, say=lambda finding: None)
+    assert data.knobs == ("knob1",)
+    assert [(pair.knobs, pair.dry.size // RATE) for pair in data.train] == [
+        ((0.25,), 30),
+        ((0.75,), 10),
+    ]
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_integer_and_float_files_are_read(tmp_path: Path, subtype: str) -> None:
+    """Samples arrive at +-1 full scale."""
+    random = np.random.default_rng(1)
+    dry = 0.1 * random.standard_normal(20 * RATE)
+    soundfile.write(tmp_path / "dry.wav", dry, RATE, subtype=subtype)
+    soundfile.write(tmp_path / "wet.wav", np.tanh(4 * dry), RATE, subtype=subtype)
+    data = load_dataset(tmp_path, say=lambda finding: None)
+    step = 2**-15 if subtype == "PCM_16" else 2**-23
+    assert np.max(np.abs(data.train[0].dry - dry[: 16 * RATE])) <= step
+    sizes = [sum(p.dry.size for p in part) for part in (data.train, data.validation, data.test)]
+    assert sizes == [16 * RATE, 2 * RATE, 2 * RATE]
+
+
+def test_the_digest_depends_on_sound_and_knobs_only(tmp_path: Path) -> None:
+    """A copy under other names is the same data; another knob position is not."""
+    dry = 0.1 * np.random.default_rng(1).standard_normal(20 * RATE)
+    digests = []
+    for name, position in (("a", 0.5), ("b", 0.5), ("c", 0.6)):
+        place = tmp_path / name
+        text = f"pairs: [{{dry: {name}1.wav, wet: {name}2.wav, knobs: {{tone: {position}}}}}]"
+        write(place, text)
+        soundfile.write(place / f"{name}1.wav", dry, RATE, subtype="FLOAT")
+        soundfile.write(place / f"{name}2.wav", np.tanh(4 * dry), RATE, subtype="FLOAT")
+        digests.append(load_dataset(place, say=lambda finding: None).digest)
+    assert digests[0] == digests[1]
+    assert digests[0] != digests[2]
+
+
+def test_knobs_can_be_put_into_another_order(tmp_path: Path) -> None:
+    """The order of the model's inputs is the caller's, and positions follow."""
+    dry = 0.1 * np.random.default_rng(1).standard_normal(20 * RATE)
+    soundfile.write(tmp_path / "dry.wav", dry, RATE, subtype="FLOAT")
+    soundfile.write(tmp_path / "wet.wav", np.tanh(4 * dry), RATE, subtype="FLOAT")
+    write(tmp_path, "pairs: [{dry: dry.wav, wet: wet.wav, volume: 0.2, tone: 0.3, sustain: 0.4}]")
+    data = load_dataset(tmp_path, knobs=("sustain", "volume", "tone"), say=lambda finding: None)
+    assert (data.knobs, data.test[0].knobs) == (("sustain", "volume", "tone"), (0.4, 0.2, 0.3))
+
+
+def test_configurations_without_recordings_are_refused_in_words(shared_data: Path) -> None:
+    """Released configurations name recordings that are not there; none crashes."""
+    for path in sorted((shared_data / "models" / "train_config").rglob("*.json")):
+        with pytest.raises(DataError):
+            load_dataset(path)

@@ -1,0 +1,155 @@
+"""Runs: what they learn, leave behind and go on with."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import soundfile
+
+from nemod.cli.render import main as render
+from nemod.errors import ConfigError
+from nemod.formats import load_model
+from tests.trainer.learn.conftest import RATE_HZ, dataset
+from trainer.data.dataset import Dataset
+from trainer.learn.fit import Epoch, fit
+from trainer.learn.judge import play
+from trainer.learn.recipe import Recipe
+
+
+def numbers(folder: Path) -> list[bytes]:
+    """Return the learnt numbers and the optimiser's of a run's checkpoint."""
+    with np.load(folder / "checkpoint.npz") as stored:
+        return [stored[name].tobytes() for name in stored.files if name != "state"]
+
+
+def test_a_run_learns_and_says_how_well(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
+    """The error falls to a fraction; the folder holds config, history, model and result."""
+    told: list[Epoch] = []
+    result = fit(small, replace(quick, epochs=12), tmp_path, told.append, name="clipper")
+    first, last = told[0].validation_esr, told[-1].best_esr
+    assert first is not None
+    assert last is not None
+    assert last < 0.3 * first
+    lines = (tmp_path / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == list(range(1, 13))
+    stated = json.loads((tmp_path / "result.json").read_text())
+    (output,) = play(result.model.network, result.model.weights, small.test)
+    wet = small.test[0].wet.astype(np.float64)
+    assert stated["test"]["esr"] == pytest.approx(
+        float(np.sum((wet - output) ** 2) / np.sum(wet**2)), rel=1e-4
+    )
+    assert json.loads((tmp_path / "config.json").read_text())["data"]["digest"] == small.digest
+
+
+def test_the_exported_file_plays_as_the_trainer(
+    tmp_path: Path, small: Dataset, quick: Recipe
+) -> None:
+    """`nemod render --model-only` gives the trainer's own output of the test set to 1e-5."""
+    result = fit(small, quick, tmp_path, name="clipper")
+    (expected,) = play(result.model.network, result.model.weights, small.test)
+    soundfile.write(tmp_path / "in.wav", small.test[0].dry, RATE_HZ, subtype="FLOAT")
+    files = [str(tmp_path / "in.wav"), str(tmp_path / "out.wav")]
+    assert render([*files, "--model", str(result.path), "--model-only"]) == 0
+    actual, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    assert rate == RATE_HZ
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+    model = load_model(result.path)
+    assert model.sample_rate == RATE_HZ
+    assert model.probe is not None
+    assert model.metadata["data_sha256"] == small.digest
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_a_cnn_is_read_back_as_it_was(tmp_path: Path, quick: Recipe, skip: bool) -> None:
+    """RTNeural JSON holds the same network and numbers, for one with a knob."""
+    recipe = replace(quick, arch="cnn", channels=3, kernel=3, dilations=(1, 4), skip=skip, epochs=1)
+    result = fit(dataset(knobs=True), recipe, tmp_path)
+    model = load_model(result.path)
+    assert model.network == result.model.network
+    assert len(model.knobs) == 1
+    jax.tree.map(np.testing.assert_array_equal, model.weights, result.model.weights)
+
+
+def test_a_cnns_test_vector_is_of_the_whole_model(
+    tmp_path: Path, small: Dataset, quick: Recipe
+) -> None:
+    """It is stored without the skip, and comes back with it."""
+    recipe = replace(quick, arch="cnn", channels=2, kernel=2, dilations=(1,), epochs=1)
+    result = fit(small, recipe, tmp_path)
+    model = load_model(result.path)
+    assert model.probe is not None
+    assert result.model.probe is not None
+    np.testing.assert_allclose(model.probe.output, result.model.probe.output, atol=1e-6)
+
+
+def test_a_run_that_was_broken_off_ends_as_an_unbroken_one(
+    tmp_path: Path, small: Dataset, quick: Recipe
+) -> None:
+    """The same numbers to the last bit, and the same history but for the time."""
+    fit(small, quick, tmp_path / "whole")
+    fit(small, quick, tmp_path / "parts", lambda epoch: epoch.epoch == 1)
+    fit(small, quick, tmp_path / "parts", resume=True)
+    assert numbers(tmp_path / "parts") == numbers(tmp_path / "whole")
+    histories = []
+    for folder in ("whole", "parts"):
+        lines = (tmp_path / folder / "history.jsonl").read_text().splitlines()
+        histories.append([json.loads(line) | {"seconds": None} for line in lines])
+    assert histories[0] == histories[1]
+
+
+def test_ctrl_c_leaves_the_best_model(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
+    """The run ends in order and is judged."""
+
+    def interrupt(epoch: Epoch) -> None:
+        raise KeyboardInterrupt
+
+    result = fit(small, quick, tmp_path, interrupt)
+    assert result.stopped == "interrupted"
+    assert load_model(result.path).metadata["epochs"] == 1
+
+
+def test_what_the_callback_raises_goes_through(
+    tmp_path: Path, small: Dataset, quick: Recipe
+) -> None:
+    """A search prunes a run by it; the checkpoint is already written."""
+
+    def prune(epoch: Epoch) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        fit(small, quick, tmp_path, prune)
+    assert (tmp_path / "checkpoint.npz").exists()
+
+
+def test_a_folder_with_a_run_is_not_overwritten(
+    tmp_path: Path, small: Dataset, quick: Recipe
+) -> None:
+    """Neither by a new run nor by one with another recipe that would go on with it."""
+    fit(small, replace(quick, epochs=1), tmp_path)
+    with pytest.raises(ConfigError, match="holds a run already"):
+        fit(small, quick, tmp_path)
+    with pytest.raises(ConfigError, match="its recipe differs"):
+        fit(small, replace(quick, epochs=1, learning_rate=0.1), tmp_path, resume=True)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
+    """Instead of a run that begins anew in silence."""
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(ConfigError, match="no checkpoint can be read"):
+        fit(small, quick, tmp_path, resume=True)
+
+
+def test_silent_targets_are_learnt_from(tmp_path: Path, quick: Recipe) -> None:
+    """A pedal with its volume at zero: every number stays finite, and the silence is learnt."""
+    loud = dataset(knobs=True)
+    quiet = replace(
+        loud,
+        train=(replace(loud.train[0], wet=np.zeros_like(loud.train[0].wet)), *loud.train[1:]),
+        test=(replace(loud.test[0], wet=np.zeros_like(loud.test[0].wet)),),
+    )
+    result = fit(quiet, replace(quick, epochs=1), tmp_path)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result.model.weights))
+    assert result.settings[0]["esr"] is None

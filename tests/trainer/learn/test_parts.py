@@ -1,0 +1,96 @@
+"""Recipes, segments and the learning rate."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nemod.errors import ConfigError
+from tests.trainer.learn.conftest import dataset
+from trainer.learn.batch import arrange
+from trainer.learn.recipe import Recipe, from_json, to_json
+from trainer.learn.schedule import done, learning_rate
+from trainer.learn.segments import Segments
+
+
+def test_a_recipe_survives_json() -> None:
+    """With numbers as text too, as the command line gives them."""
+    recipe = Recipe(arch="cnn", dilations=(1, 3), learning_rate=1e-3, skip=False)
+    assert from_json(to_json(recipe)) == recipe
+    given = {"dilations": "1,3", "skip": "no", "arch": "cnn", "learning_rate": "1e-3"}
+    assert from_json(given) == recipe
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"hiden": 4}, "did you mean 'hidden'"),
+        ({"arch": "gru2"}, "expected gru, lstm, cnn, did you mean 'gru'"),
+        ({"hidden": "many"}, "hidden 'many', expected a whole number"),
+        ({"batch": 0}, "batch 0, expected 1 to 65536"),
+        ({"segment_frames": 100}, "segment_frames 100, expected at least"),
+        ({"skip": "perhaps"}, "skip 'perhaps', expected true or false"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_explained(given: dict[str, object], sentence: str) -> None:
+    """The field, what was given and what is allowed."""
+    with pytest.raises(ConfigError, match=sentence):
+        from_json(given)
+
+
+def test_an_epoch_deals_out_each_place_once(quick: Recipe) -> None:
+    """Segments do not overlap, wet stays beside dry, knobs come along."""
+    segments = Segments(dataset(knobs=True).train, replace(quick, batch=13))
+    (batch, *_) = list(segments.epoch(0))
+    dry = batch.inputs[:, :, 0].transpose(1, 2, 0).reshape(13, segments.frames)
+    starts = {
+        (pair.name, int(np.flatnonzero(np.isin(pair.dry, one[0]))[0]))
+        for one in dry
+        for pair in dataset(knobs=True).train
+        if np.isin(one[0], pair.dry)
+    }
+    assert len(starts) == 13
+    for name in {name for name, _ in starts}:
+        places = sorted(at for other, at in starts if other == name)
+        assert all(np.diff(places) >= segments.frames)
+
+
+def test_epochs_differ_and_repeat(quick: Recipe) -> None:
+    """The seed and the number decide."""
+    first, second, again = (
+        next(Segments(dataset().train, quick).epoch(number)).inputs for number in (0, 1, 0)
+    )
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(first, again)
+
+
+def test_recordings_shorter_than_a_segment_are_told(quick: Recipe) -> None:
+    """With what to do about it."""
+    with pytest.raises(ConfigError, match="longest of the training recordings has 500"):
+        Segments(dataset(frames=500).train, quick)
+
+
+def test_a_batch_is_laid_out_in_groups_of_lanes() -> None:
+    """Signal b, frame t, channel c is at [t, b // 16, c, b % 16]."""
+    signals = np.arange(32 * 3 * 2, dtype=np.float32).reshape(32, 3, 2)
+    assert arrange(signals)[2, 1, 0, 5] == signals[21, 2, 0]
+
+
+def test_the_rate_falls_along_a_cosine() -> None:
+    """From the full rate to the least; halfway between in the middle."""
+    recipe = Recipe(learning_rate=0.01, final_rate=0.0, ramp=0.0)
+    rates = [learning_rate(recipe, share, 0) for share in (0.0, 0.5, 1.0)]
+    assert rates == pytest.approx([0.01, 0.005, 0.0])
+
+
+def test_the_rate_is_halved_on_plateaus() -> None:
+    """And never falls below the least."""
+    recipe = Recipe(schedule="plateau", learning_rate=0.01, final_rate=0.2, ramp=0.0)
+    rates = [learning_rate(recipe, 0.5, halvings) for halvings in (0, 1, 9)]
+    assert rates == pytest.approx([0.01, 0.005, 0.002])
+
+
+def test_a_time_limit_hastens_the_schedule() -> None:
+    """The larger share counts."""
+    recipe = Recipe(epochs=100, minutes=1.0)
+    assert (done(recipe, 50, 15.0), done(recipe, 10, 30.0)) == (0.5, 0.5)

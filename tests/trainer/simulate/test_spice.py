@@ -1,0 +1,172 @@
+"""What ngspice answers, against circuit theory in float64."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.signal import chirp
+
+from trainer.simulate import spice
+from trainer.simulate.circuit import Circuit, CircuitError, find, parse
+
+RATE = 48_000
+THERMAL_V = 1.380649e-23 * (273.15 + 27.0) / 1.602176634e-19
+"""[V] kT/q at SPICE's 27 degrees."""
+
+needs_ngspice = pytest.mark.ngspice
+
+
+def part(netlist: str, *names: str) -> list[str]:
+    """Return the lines of these parts."""
+    return [line for line in netlist.splitlines() if line.split()[:1] in [[n] for n in names]]
+
+
+def value(text: str) -> float:
+    """Return a SPICE number."""
+    found = re.fullmatch(r"([\d.]+)(meg|[kunp]?)", text)
+    assert found is not None
+    return (
+        float(found[1])
+        * {"": 1.0, "k": 1e3, "meg": 1e6, "u": 1e-6, "n": 1e-9, "p": 1e-12}[found[2]]
+    )
+
+
+def tone_stack(tone: float) -> Circuit:
+    """Return the tone control of the muff's netlist, alone, with a load of 100 kOhm."""
+    lines = part(find("muff").netlist, "r17", "c10", "c11", "r18", "rta", "rtb")
+    assert len(lines) == 6
+    text = "\n".join(lines).replace(" c3 ", " in ").replace(" tw ", " out ")
+    return parse("tone", f"*nemod knob tone {tone}\n{text}\nrload out 0 100k\nrin in 0 1k\n")
+
+
+def tone_stack_response(tone: float, hertz: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Return its transfer function by nodal analysis: unknown are low-pass, high-pass and wiper."""
+    values = {
+        line.split()[0]: value(line.split()[3])
+        for line in part(find("muff").netlist, "r17", "c10", "c11", "r18")
+    }
+    pot_low, pot_high = 99_998.0 * tone + 1.0, 99_998.0 * (1.0 - tone) + 1.0
+    answer = np.empty(hertz.size, np.complex128)
+    for index, omega in enumerate(2.0 * np.pi * hertz):
+        series, shunt = 1.0 / values["r17"], 1j * omega * values["c10"]
+        series_c, shunt_r = 1j * omega * values["c11"], 1.0 / values["r18"]
+        a, b, load = 1.0 / pot_low, 1.0 / pot_high, 1.0 / 100e3
+        matrix = np.array(
+            [
+                [series + shunt + a, 0.0, -a],
+                [0.0, series_c + shunt_r + b, -b],
+                [-a, -b, a + b + load],
+            ]
+        )
+        answer[index] = np.linalg.solve(matrix, np.array([series, series_c, 0.0]))[2]
+    return answer
+
+
+@needs_ngspice
+@pytest.mark.parametrize("tone", [0.0, 0.5, 1.0])
+def test_the_tone_control_answers_as_nodal_analysis_says(tone: float) -> None:
+    """Within 0.1 dB and 1 degree from 60 Hz to 10 kHz, heard by a sweep."""
+    sweep = np.zeros(4096)
+    sweep[100:3100] = chirp(np.arange(3000) / RATE, 20.0, 3000 / RATE, 20_000.0, "logarithmic")
+    answer = spice.simulate(tone_stack(tone), {"tone": tone}, sweep, RATE)
+    hertz = np.fft.rfftfreq(4096, 1.0 / RATE)
+    heard = (hertz >= 60.0) & (hertz <= 10_000.0)
+    expected = tone_stack_response(tone, hertz[heard])
+    ratio = (np.fft.rfft(answer) / np.fft.rfft(sweep))[heard] / expected
+    assert np.abs(20.0 * np.log10(np.abs(ratio))).max() < 0.1
+    assert np.abs(np.angle(ratio, deg=True)).max() < 1.0
+
+
+@needs_ngspice
+def test_the_overdrive_clips_at_the_drop_of_its_diodes() -> None:
+    """The feedback voltage stays at Shockley's drop for the current through the gain resistor."""
+    circuit = find("screamer")
+    load = "".join(f"{line}\n" for line in part(circuit.netlist, "c9", "r15", "rload"))
+    assert load.count(" out ") == 3
+    probe = circuit.netlist.replace(load, load.replace(" out ", " heard "))
+    probe += "eprobe out 0 o1 p1 1\n"
+    assert probe.count(" out ") == circuit.netlist.count(" out ") - 2
+    amplitude, hertz = 0.35, 1000.0
+    sine = amplitude * np.sin(2.0 * np.pi * hertz * np.arange(2400) / RATE)
+    setting = {"drive": 1.0, "tone": 0.5, "level": 0.5}
+    across = spice.simulate(parse("probe", probe), setting, sine, RATE)[960:]
+    branch = abs(4_700.0 + 1.0 / (2j * np.pi * hertz * 47e-9))
+    resistance = 51e3 + 500e3
+    drop = 0.4
+    for _ in range(50):  # the current that is left for the diode
+        current = amplitude / branch - drop / resistance
+        drop = 1.752 * THERMAL_V * np.log1p(current / 2.52e-9)
+    assert float(np.abs(across).max()) == pytest.approx(drop, rel=0.01)
+
+
+@needs_ngspice
+def test_the_fuzz_is_biased_as_its_resistors_say() -> None:
+    """The recovery stage, whose base divider is stiff: its collector stands at Ohm's law."""
+    netlist = find("muff").netlist
+    points = spice.operating_point(find("muff"), find("muff").setting({}), ["b4", "e4", "c4"])
+    emitter = value(part(netlist, "r22")[0].split()[3])
+    collector = value(part(netlist, "r21")[0].split()[3])
+    current = points["e4"] / emitter
+    assert points["b4"] - points["e4"] == pytest.approx(
+        THERMAL_V * np.log(current / 5.9e-15), abs=0.01
+    )
+    assert points["c4"] == pytest.approx(9.0 - collector * current, abs=0.02)
+
+
+@needs_ngspice
+def test_the_volume_goes_from_silence_to_all() -> None:
+    """Volume 0 is 80 dB below volume 1, which is twice volume 0.5."""
+    circuit = find("muff")
+    sine = 0.2 * np.sin(2.0 * np.pi * 440.0 * np.arange(1200) / RATE)
+    levels = [
+        float(np.abs(spice.simulate(circuit, circuit.setting({"volume": v}), sine, RATE)).max())
+        for v in (0.0, 0.5, 1.0)
+    ]
+    assert levels[0] < 1e-4 * levels[2]
+    assert levels[2] / levels[1] == pytest.approx(2.0, rel=0.1)
+
+
+@needs_ngspice
+def test_what_is_above_half_the_rate_does_not_fold_back() -> None:
+    """A circuit that squares 15 kHz makes 30 kHz, which at 48 kHz would fold back to 18 kHz."""
+    square = parse("square", "rin in 0 1k\nb1 out 0 v = v(in)*v(in)\nrl out 0 1k\n")
+    sine = np.sin(2.0 * np.pi * 15_000.0 * np.arange(4800) / RATE) * np.hanning(4800)
+    spectrum = np.abs(np.fft.rfft(spice.simulate(square, {}, sine, RATE)))
+    folded = spectrum[round(18_000 * 4800 / RATE)]
+    # Its other half is a hump at 0 Hz of the same size.
+    assert 20.0 * np.log10(folded / spectrum[0]) < -60.0
+
+
+@needs_ngspice
+def test_a_failure_to_converge_is_named_with_its_second() -> None:
+    """The logarithm of 0.2 V minus the input has no value from 20 ms on."""
+    bad = parse("bad", "r1 in 0 1k\nb1 out 0 v = ln(0.2-v(in))\nr2 out 0 1k\n")
+    with pytest.raises(spice.ConvergenceError, match="does not converge") as raised:
+        spice.simulate(bad, {}, np.linspace(0.0, 0.5, 2400), RATE)
+    assert raised.value.at_s == pytest.approx(0.02, abs=1e-4)
+
+
+@needs_ngspice
+def test_a_netlist_that_ngspice_refuses_is_told_with_its_words() -> None:
+    """The message holds the line of the netlist."""
+    bad = parse("bad", "r1 in 0 1k\nr2 out 0 1k\nxu in out nosuch\n")
+    with pytest.raises(CircuitError, match=r"bad: ngspice refuses the netlist: .*nosuch"):
+        spice.simulate(bad, {}, np.zeros(48), RATE)
+
+
+@pytest.fixture
+def forgotten_version() -> Iterator[None]:
+    """Whether ngspice is there is looked up anew, in this test and after it."""
+    spice.version.cache_clear()
+    yield
+    spice.version.cache_clear()
+
+
+@pytest.mark.usefixtures("forgotten_version")
+def test_without_ngspice_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to install."""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(CircuitError, match=r"ngspice is not installed.*apt install ngspice"):
+        spice.version()

@@ -1,0 +1,191 @@
+"""The page: everything is inside it, and it says what the runs came to."""
+
+import base64
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import pytest
+
+from nemod.errors import ConfigError
+from tests.trainer.study.conftest import MakeRun
+from trainer.data.dataset import Dataset, Pair
+from trainer.learn.export import as_model, write
+from trainer.learn.networks import first_weights, network_of
+from trainer.learn.recipe import Recipe
+from trainer.study.listening import Heard, Setting, settings, windows
+from trainer.study.pictures import knob_map
+from trainer.study.report import write_report
+from trainer.study.runs import find_runs
+from trainer.study.tables import all_runs, table_1
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class _Page(HTMLParser):
+    """Sources of pictures and scripts, and cells of tables."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.tags: set[str] = set()
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def _no_data(path: Path, knobs: tuple[str, ...]) -> NoReturn:
+    raise AssertionError((path, knobs))
+
+
+def test_table_1_has_the_best_of_each_architecture(make_run: MakeRun, tmp_path: Path) -> None:
+    """With its hyperparameters, beside the paper's, in the paper's order."""
+    make_run("a", [0.5, 0.2], arch="gru", hidden=16, batch=8, learning_rate=1e-3)
+    make_run("b", [0.4, 0.1, 0.3], arch="gru", hidden=24, batch=16, learning_rate=2e-3, layers=2)
+    make_run("c", [0.6], arch="cnn", channels=12, dilations=(1, 2, 4))
+    rows = table_1(find_runs([tmp_path])).rows
+    assert [row[:7] for row in rows] == [
+        ("CNN", "0.6", "0.7", "5.00e-03", "32", "12", "3"),
+        ("GRU", "0.1", "0.03", "2.00e-03", "16", "24", "2"),
+    ]
+
+
+def test_runs_are_listed_by_their_loss(make_run: MakeRun, tmp_path: Path) -> None:
+    """Those without one last; one that was ended early says why."""
+    make_run("worse", [0.5])
+    make_run("pruned", [0.9], state="pruned")
+    make_run("new", [])
+    make_run("better", [0.1])
+    rows = all_runs(find_runs([tmp_path])).rows
+    assert [row[0] for row in rows] == ["better", "worse", "pruned", "new"]
+    assert rows[2][-1] == "pruned: worse than the median"
+
+
+def test_a_torn_last_line_is_left_out(make_run: MakeRun) -> None:
+    """What a killed run leaves."""
+    folder = make_run("a", [0.5, 0.2])
+    with (folder / "history.jsonl").open("a") as file:
+        file.write('{"epoch": 3, "train_l')
+    (run,) = find_runs([folder])
+    assert (len(run.history), run.loss) == (2, 0.2)
+
+
+def test_what_is_no_run_is_told(tmp_path: Path) -> None:
+    """All of it at once."""
+    with pytest.raises(ConfigError) as caught:
+        find_runs([tmp_path, tmp_path / "nowhere"])
+    assert len(caught.value.problems) == 2
+
+
+def test_the_page_holds_its_pictures_and_fetches_nothing(make_run: MakeRun, tmp_path: Path) -> None:
+    """Three pictures of the sweep, the very PNG files beside the page."""
+    for number, arch in enumerate(("gru", "lstm", "cnn", "gru", "gru")):
+        make_run(f"{arch}-{number}", [0.5, 0.1 * (number + 1)], arch=arch, base=tmp_path / "runs")
+    report = write_report(find_runs([tmp_path / "runs"]), tmp_path / "out", _no_data)
+    page = _Page(report.page.read_text(encoding="utf-8"))
+    head = "data:image/png;base64,"
+    assert all(source.startswith(head) for source in page.sources)
+    inside = [base64.b64decode(source.removeprefix(head)) for source in page.sources]
+    assert inside == [path.read_bytes() for path in report.pictures]
+    assert [path.name for path in report.pictures] == ["loss.png", "figure-4.png", "figure-5.png"]
+    assert all(picture.startswith(PNG) for picture in inside)
+    assert not page.tags & {"script", "link", "iframe"}
+
+
+def test_names_are_escaped(make_run: MakeRun, tmp_path: Path) -> None:
+    """A folder may be called anything."""
+    folder = make_run("a<script>b", [0.5])
+    report = write_report(find_runs([folder]), tmp_path / "out", _no_data)
+    page = _Page(report.page.read_text(encoding="utf-8"))
+    assert "script" not in page.tags
+    assert "a<script>b" in page.text
+
+
+@pytest.fixture
+def knobbed(make_run: MakeRun) -> tuple[Path, Dataset]:
+    """A run with a model, and data of two knobs with a setting that is silent."""
+    places = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
+    rng = np.random.default_rng(1)
+
+    def pair(knobs: tuple[float, ...]) -> Pair:
+        dry = rng.uniform(-0.5, 0.5, 6000).astype(np.float32)
+        return Pair(f"at {knobs}", dry, (knobs[0] * dry).astype(np.float32), knobs)
+
+    train, test = tuple(pair(at) for at in places), (pair((0.5, 0.5)),)
+    data = Dataset("bend", 8_000, ("level", "tone"), train, (), test, "d" * 64)
+    recipe = Recipe(arch="gru", hidden=2)
+    folder = make_run("knobbed", [0.5], arch="gru", hidden=2, knobs=data.knobs)
+    network = network_of(recipe, 2)
+    model = as_model("knobbed", network, first_weights(network, 1), data, {})
+    write(model, folder / "knobbed.json")
+    return folder, data
+
+
+def test_a_model_is_drawn_beside_its_target(knobbed: tuple[Path, Dataset], tmp_path: Path) -> None:
+    """Waveform, spectrogram, transfer curve and the map of its knobs."""
+    folder, data = knobbed
+    runs = find_runs([folder])
+    report = write_report(runs, tmp_path / "out", lambda *_: data, data=tmp_path)
+    names = ["waveform", "spectrogram", "transfer", "knobs"]
+    drawn = ["loss.png", *(f"knobbed-{name}.png" for name in names)]
+    assert [path.name for path in report.pictures] == drawn
+    assert report.notes == ()
+
+
+def test_without_the_data_a_note_says_what_is_missing(
+    knobbed: tuple[Path, Dataset], tmp_path: Path
+) -> None:
+    """The rest is drawn all the same."""
+    report = write_report(find_runs([knobbed[0]]), tmp_path / "out", _no_data)
+    assert "--data" in report.notes[0]
+    assert [path.name for path in report.pictures] == ["loss.png"]
+
+
+def test_the_error_at_a_setting_is_that_of_its_recording(knobbed: tuple[Path, Dataset]) -> None:
+    """Against a GRU of two units computed here in float64; a silent target has no ratio."""
+    folder, data = knobbed
+    (run,) = find_runs([folder])
+    found = {one.knobs: one for one in settings(run, data)}
+    assert np.isnan(found[0.0, 1.0].esr)
+    pair, weights = data.test[0], first_weights(network_of(run.recipe, 2), 1)
+    gru, dense = ([np.asarray(x, np.float64) for x in part] for part in weights)
+    w_x, w_h, bias, bias_n, h = gru
+    error = 0.0
+    for x, wet in zip(pair.dry.astype(np.float64), pair.wet.astype(np.float64), strict=True):
+        outer, inner = w_x @ [x, *pair.knobs] + bias, w_h @ h
+        r, z = 1.0 / (1.0 + np.exp(-(outer[:4] + inner[:4]).reshape(2, 2)))
+        h = z * h + (1.0 - z) * np.tanh(outer[4:] + r * (inner[4:] + bias_n))
+        error += float(dense[0][0] @ h + dense[1][0] + x - wet) ** 2
+    expected = error / float(np.sum(pair.wet.astype(np.float64) ** 2))
+    assert (found[0.5, 0.5].split, found[0.5, 0.5].esr) == (
+        "test",
+        pytest.approx(expected, rel=1e-4),
+    )
+
+
+def test_the_zoom_shows_the_loudest_and_the_worst() -> None:
+    """A burst in the target, and an error elsewhere."""
+    wet, output = np.zeros(1000, np.float32), np.zeros(1000, np.float32)
+    wet[200:220] = output[200:220] = 1.0
+    output[700:720] = 0.5
+    heard = Heard(Pair("x", wet, wet), output, 1000, held_out=True)
+    loudest, worst = windows(heard, 0.02)
+    assert (loudest, worst) == (slice(200, 220), slice(700, 720))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_map_has_a_panel_for_each_setting_of_the_knobs_before_the_last_two(count: int) -> None:
+    """One for one or two knobs, and as many as the first of three has positions."""
+    places = [tuple(at) for at in np.ndindex(*[2] * count)]
+    found = [Setting(tuple(map(float, at)), 0.1 + sum(at), "train") for at in places]
+    figure = knob_map(["a", "b", "c"][:count], found)
+    titled = [axes for axes in figure.axes if axes.get_xlabel()]
+    assert len(titled) == (2 if count == 3 else 1)

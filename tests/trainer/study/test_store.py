@@ -1,0 +1,79 @@
+"""Where trials are kept: what becomes of those whose process is gone, and of one too many."""
+
+import subprocess
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from nemod.errors import ConfigError
+from trainer.study import store
+
+
+@pytest.fixture
+def study() -> optuna.Study:
+    """A study in memory."""
+    return optuna.create_study()
+
+
+def _gone() -> str:
+    """Return the name of a worker that has ended."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+        return store.worker(process.pid)
+
+
+def _running(study: optuna.Study, who: str, attempt: int = 1) -> optuna.Trial:
+    trial = study.ask()
+    trial.suggest_float("x", 0.0, 1.0)
+    trial.set_user_attr("worker", who)
+    trial.set_user_attr("folder", "gru-000")
+    trial.set_user_attr("attempt", attempt)
+    return trial
+
+
+def test_the_trial_of_a_dead_process_is_queued_again(study: optuna.Study) -> None:
+    """With the same parameters and the same folder, so that it goes on where it was."""
+    lost = _running(study, _gone())
+    assert store.bury([study]) == 1
+    again = study.ask()
+    states = [trial.state for trial in study.trials]
+    assert states == [TrialState.FAIL, TrialState.RUNNING]
+    assert lost.params["x"] == again.suggest_float("x", 0.0, 1.0)
+    assert (again.user_attrs["folder"], again.user_attrs["attempt"]) == ("gru-000", 2)
+
+
+def test_the_trial_of_a_living_process_is_left_alone(study: optuna.Study) -> None:
+    """That of this process, and one of another machine, of which only its heartbeat tells."""
+    _running(study, store.worker())
+    _running(study, f"elsewhere:{2**22 + 1}:0")
+    assert store.bury([study]) == 0
+
+
+def test_a_process_id_that_was_given_again_is_another_process(study: optuna.Study) -> None:
+    """The same id, started at another time."""
+    host, _, rest = store.worker().rpartition(":")[0].rpartition(":")
+    assert store.is_gone(f"{host}:{rest}:1")
+
+
+def test_a_trial_that_kills_its_process_is_given_up(study: optuna.Study) -> None:
+    """After three attempts."""
+    _running(study, _gone(), attempt=store.ATTEMPTS)
+    store.bury([study])
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL]
+
+
+def test_the_last_of_trials_begun_at_once_is_one_too_many(study: optuna.Study) -> None:
+    """Two processes saw room for one; the second number gives way. A failed one takes no room."""
+    first, failed, second, third = (study.ask() for _ in range(4))
+    study.tell(failed, state=TrialState.FAIL)
+    numbers = (first.number, second.number, third.number)
+    surplus = [store.is_surplus(study, number, 2) for number in numbers]
+    assert surplus == [False, False, True]
+
+
+def test_a_storage_that_is_none_is_told(tmp_path: Path) -> None:
+    """By its name, without its password."""
+    with pytest.raises(ConfigError, match="nosuch") as caught:
+        store.open_storage("nosuch://me:secret@there/db", tmp_path)
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,189 @@
+"""A sweep over a device that is learnt in a second."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from nemod.errors import ConfigError
+from tests.trainer.study.conftest import TINY
+from trainer.data.dataset import Dataset
+from trainer.learn.fit import Epoch
+from trainer.learn.recipe import from_json
+from trainer.study.space import Range, Space
+from trainer.study.sweep import TICKS, WARM_UP_TICKS, Best, Plan, Sweep, Told, _Watch
+
+ONE = Range(low=1, high=1)
+SPACE = Space(
+    learning_rate=(5e-3, 2e-2),
+    batch=(16,),
+    channels=Range(low=2, high=2),
+    cnn_layers=ONE,
+    hidden=ONE,
+    layers=ONE,
+)
+PLAN = Plan(
+    data="nowhere",
+    architectures=("cnn",),
+    trials=2,
+    space=SPACE,
+    recipe=from_json({**TINY, "epochs": 8}),
+)
+
+
+class Swept(NamedTuple):
+    folder: Path
+    sweep: Sweep
+    best: Best | None
+    told: list[Told]
+
+
+@pytest.fixture(scope="module")
+def swept(device: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Swept:
+    """Two trials, run."""
+    folder = tmp_path_factory.mktemp("sweep")
+    told: list[Told] = []
+    sweep = Sweep(device, PLAN, folder, told.append)
+    return Swept(folder, sweep, sweep.run(), told)
+
+
+def _trials(sweep: Sweep, arch: str = "cnn") -> list[Any]:
+    return sweep.studies[arch].get_trials(deepcopy=False)
+
+
+def test_a_sweep_ends_after_its_trials(swept: Swept) -> None:
+    """As many as were asked for, each a run folder, and the best has the least loss."""
+    losses = {trial.user_attrs["folder"]: trial.value for trial in _trials(swept.sweep)}
+    folders = {path.name for path in (swept.folder / "trials").iterdir()}
+    assert {"cnn-000", "cnn-001"} == set(losses) == folders
+    assert swept.best is not None
+    assert min(losses.values()) == swept.best.loss
+
+
+def test_a_trials_value_is_the_weighted_validation_loss_of_its_run(swept: Swept) -> None:
+    """0.75 ESR + 0.25 DC, as the run itself wrote down."""
+    for trial in _trials(swept.sweep):
+        result = json.loads(
+            (swept.folder / "trials" / trial.user_attrs["folder"] / "result.json").read_text()
+        )
+        score = result["validation"]
+        assert pytest.approx(0.75 * score["esr"] + 0.25 * score["dc"], rel=1e-5) == trial.value
+
+
+def test_progress_is_told(swept: Swept) -> None:
+    """Every epoch, and the end of every trial with the best so far."""
+    states = [told.state for told in swept.told]
+    assert states.count("complete") == 2
+    assert states.count("running") == 16
+    assert (2, swept.best) == (swept.told[-1].ended, swept.told[-1].best)
+
+
+def test_a_sweep_that_is_done_does_nothing_more(swept: Swept, device: Dataset) -> None:
+    """And still knows its best."""
+    again = Sweep(device, PLAN, swept.folder)
+    assert swept.best == again.run()
+    assert len(_trials(again)) == 2
+
+
+def test_other_data_need_another_folder(swept: Swept, device: Dataset) -> None:
+    """Losses on two data sets are not compared."""
+    with pytest.raises(ConfigError, match="data differs"):
+        Sweep(replace(device, digest="e" * 64), PLAN, swept.folder)
+
+
+def test_trials_are_shared_out_evenly() -> None:
+    """The first get what is left over."""
+    plan = replace(PLAN, architectures=("gru", "lstm", "cnn"), trials=8)
+    assert [plan.quota(arch) for arch in plan.architectures] == [3, 3, 2]
+
+
+class Watched(NamedTuple):
+    watch: _Watch
+    trial: optuna.Trial
+    sweep: Sweep
+
+
+@pytest.fixture
+def watched(device: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    """A trial that is under way, after four others that ended with a loss of 0.1."""
+    sweep = Sweep(device, PLAN, tmp_path)
+    # Beats are recorded by the sweep's own loop, which a trial by itself has not.
+    study = optuna.create_study(pruner=sweep.studies["cnn"].pruner)
+    for _ in range(4):
+        other = study.ask()
+        for tick in range(1, TICKS + 1):
+            other.report(0.1, tick)
+        study.tell(other, 0.1)
+    trial = study.ask()
+    return Watched(_Watch(sweep, trial, "cnn-004"), trial, sweep)
+
+
+def _epoch(done: float, loss: float, train: float = 0.5) -> Epoch:
+    return Epoch(
+        epoch=round(100 * done), done=done, train_loss=train, learning_rate=1e-3, seconds=1.0,
+        validation_loss=loss, best_loss=loss,
+    )  # fmt: skip
+
+
+def test_a_trial_that_is_worse_than_the_median_is_ended(watched: Watched) -> None:
+    """But not before the warm-up is over."""
+    early = (WARM_UP_TICKS - 0.5) / TICKS
+    assert not watched.watch.epoch(_epoch(early, 0.2))
+    assert watched.watch.epoch(_epoch(0.5, 0.2))
+    assert watched.watch.reason == "worse than the median"
+
+
+def test_a_trial_that_is_better_than_the_median_goes_on(watched: Watched) -> None:
+    """Every share of its way is told to Optuna, those between two epochs too."""
+    for done in (0.1, 0.35, 1.0):
+        assert not watched.watch.epoch(_epoch(done, 0.05))
+    steps = watched.trial.study.get_trials()[-1].intermediate_values
+    assert dict.fromkeys(range(1, TICKS + 1), 0.05) == steps
+
+
+def test_a_trial_that_learns_nothing_is_ended(watched: Watched) -> None:
+    """Its output is no better than silence, whose loss here is 0.75: ESR 1 and hardly any DC."""
+    assert pytest.approx(0.75, abs=0.01) == watched.sweep.silence
+    assert watched.watch.epoch(_epoch(0.5, 0.745))
+    assert watched.watch.reason == "no better than silence"
+
+
+def test_a_trial_that_diverges_is_ended_at_once(watched: Watched) -> None:
+    """Even in its warm-up."""
+    assert watched.watch.epoch(_epoch(0.01, float("nan"), train=float("nan")))
+    assert watched.watch.reason == "not a number"
+
+
+def test_an_interrupted_trial_goes_on_in_its_folder(device: Dataset, tmp_path: Path) -> None:
+    """Ctrl-C in its first epoch; the next sitting takes up the folder, and no trial is lost."""
+
+    def stop(told: Told) -> None:
+        if told.state == "running":
+            raise KeyboardInterrupt
+
+    plan = replace(PLAN, trials=1)
+    with pytest.raises(KeyboardInterrupt):
+        Sweep(device, plan, tmp_path, stop).run()
+    history = tmp_path / "trials" / "cnn-000" / "history.jsonl"
+    first = history.read_text()
+    sweep = Sweep(device, plan, tmp_path)
+    best = sweep.run()
+    assert [trial.state for trial in _trials(sweep)] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert best is not None
+    assert Path(best.folder).name == "cnn-000"
+    assert history.read_text().startswith(first)
+    assert (first.count("\n"), history.read_text().count("\n")) == (1, 8)
+
+
+def test_a_trial_that_the_sweep_has_no_time_for_is_kept(device: Dataset, tmp_path: Path) -> None:
+    """It is queued with its folder, and neither counts nor is compared."""
+    sweep = Sweep(device, replace(PLAN, trials=1, minutes=0.01), tmp_path)
+    assert sweep.run() is None
+    failed, waiting = _trials(sweep)
+    assert (failed.state, waiting.state) == (TrialState.FAIL, TrialState.WAITING)
+    assert waiting.user_attrs == {"attempt": 1, "again": 0, "folder": "cnn-000"}
+    assert (tmp_path / "trials" / "cnn-000" / "checkpoint.npz").is_file()

@@ -1,0 +1,1 @@
+"""Recording a pedal or amp through the audio interface, setting by setting."""

@@ -1,0 +1,146 @@
+"""A capture session: one take a knob setting, each in the data set as soon as it is whole."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nemod import __version__
+from nemod.engine.duplex import Duplex, Take
+from nemod.errors import AudioError
+from trainer.capture.measure import Measured, measure
+from trainer.capture.signal import Signal
+from trainer.folder import FolderError, open_folder, read_pairs, write_manifest, write_sound
+
+XRUN_TRIES = 5
+"""A take in which the driver lost blocks is repeated this many times in all."""
+Setting = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be captured."""
+
+    folder: Path
+    settings: Sequence[Setting]
+    """At least one, all of the same knobs."""
+    signal: Signal
+    source: str
+    """What is played, in words."""
+    device: str
+    command: str
+
+
+class Session:
+    """Takes of one plan, and the data set that they fill."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Look at what is in the folder.
+
+        Raises: FolderError when it holds something else.
+        """
+        self._plan = plan
+        open_folder(plan.folder)
+        self._pairs: list[dict[str, Any]] = []
+        self._takes: list[dict[str, Any]] = []
+        there = read_pairs(plan.folder)
+        if there is not None:
+            self._pairs, made = there
+            if made.get("played_sha256") != plan.signal.digest:
+                raise FolderError(
+                    f"{plan.folder}: was begun with another sound or rate ("
+                    f"`{made.get('command', 'unknown')}`); go on with the same --input, --seconds, "
+                    "--peak and --rate, or choose another folder"
+                )
+            self._takes = list(made.get("takes", []))
+            names = {knob for pair in self._pairs for knob in pair["knobs"]}
+            wanted = {knob for setting in plan.settings for knob in setting}
+            if names != wanted:
+                raise FolderError(
+                    f"{plan.folder}: was begun with knobs {_listed(names)}, and now they are "
+                    f"{_listed(wanted)}; every setting needs the same knobs"
+                )
+
+    @property
+    def done(self) -> list[Setting]:
+        """Settings whose takes are in the folder."""
+        return [take["knobs"] for take in self._takes]
+
+    @property
+    def left(self) -> list[Setting]:
+        """Settings still to be captured, in order."""
+        done = [dict(setting) for setting in self.done]
+        return [setting for setting in self._plan.settings if dict(setting) not in done]
+
+    def keep(self, setting: Setting, take: Take, found: Measured) -> None:
+        """Write a take's files, and then the manifest that names them.
+
+        Raises: FolderError; ValueError for a take without a latency.
+        """
+        plan, signal = self._plan, self._plan.signal
+        if found.latency is None:
+            raise ValueError("a take without a latency cannot be aligned")
+        number = len(self._takes)
+        for split, part in signal.parts.items():
+            dry = f"{split}-input.wav"
+            if not (plan.folder / dry).exists():
+                write_sound(plan.folder / dry, signal.played[part], signal.rate_hz)
+            words = "_".join(f"{knob}{value:g}" for knob, value in setting.items())
+            name = f"{number:03d}_{split}" + (f"_{words}" if words else "")
+            wet = f"{name}-target.wav"
+            heard = take.recorded[part.start + found.latency : part.stop + found.latency]
+            write_sound(plan.folder / wet, heard, signal.rate_hz)
+            self._pairs.append(
+                {"name": name, "split": split, "dry": dry, "wet": wet, "knobs": dict(setting)}
+            )
+        self._takes.append(
+            {
+                "knobs": dict(setting),
+                "latency_frames": found.latency,
+                "peak_dbfs": round(found.peak_dbfs, 2),
+                "noise_dbfs": round(found.noise_dbfs, 2),
+                "polarity_inverted": found.inverted,
+                "driver_latency_s": take.driver_latency_s,
+            }
+        )
+        write_manifest(
+            plan.folder,
+            name=plan.folder.resolve().name,
+            knobs=list(plan.settings[0]),
+            pairs=self._pairs,
+            made={
+                "by": f"nemod-train capture {__version__}",
+                "command": plan.command,
+                "device": plan.device,
+                "rate_hz": signal.rate_hz,
+                "source": plan.source,
+                "played_sha256": signal.digest,
+                "takes": self._takes,
+            },
+        )
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "(none)"
+
+
+def record(
+    duplex: Duplex,
+    signal: Signal,
+    latency: int | None,
+    progress: Callable[[int], None] | None,
+    told: Callable[[str], None],
+) -> tuple[Take, Measured]:
+    """Return a take without xruns and what it says; `told` hears of takes that are repeated.
+
+    Raises: AudioError when the device stops, or loses blocks in every take.
+    """
+    for number in range(1, XRUN_TRIES + 1):
+        take = duplex.play_and_record(signal.played, progress)
+        if not take.xruns:
+            return take, measure(signal, take.recorded, latency)
+        told(f"the driver lost blocks ({take.xruns} xruns): take {number} is thrown away")
+    raise AudioError(
+        f"{duplex.name!r} lost blocks in all {XRUN_TRIES} takes: choose a larger --block, and "
+        "close other programs"
+    )

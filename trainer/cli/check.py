@@ -1,0 +1,142 @@
+"""`nemod-train check`: what is wrong with training data, before any training."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from nemod.cli.options import parser
+from trainer.data.check import Report, Row, check_data
+from trainer.data.faults import Severity, gathered
+
+MANY_PAIRS = 24
+STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "ok": "green"}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Check a data set; return 1 where training would be refused."""
+    made = parser(
+        "nemod-train check",
+        "Say what is wrong with dry and wet recordings before any training. Ends with 1 where "
+        "training would be refused. docs/training-data.md has all sentences.",
+    )
+    made.add_argument("data", type=Path, metavar="DATA", help="a folder or a manifest")
+    add_data_options(made)
+    made.add_argument("--all", action="store_true", help=f"list more than {MANY_PAIRS} pairs too")
+    made.add_argument("--json", action="store_true", help="print JSON")
+    arguments = made.parse_args(argv)
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("reading", total=None)
+
+        def progress(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, description=name)
+
+        report = check_data(
+            arguments.data,
+            rate=arguments.rate,
+            channel=arguments.channel,
+            invert=arguments.invert,
+            force=arguments.force,
+            progress=progress,
+        )
+    if arguments.json:
+        print(json.dumps(report.tree(), indent=1))  # noqa: T201 - the answer
+    else:
+        _show(report, every=arguments.all)
+    return 1 if report.refused else 0
+
+
+def add_data_options(made: argparse.ArgumentParser) -> None:
+    """Add how the recordings are read: `rate`, `channel`, `invert` and `force`."""
+    made.add_argument("--rate", type=_rate, metavar="HZ", help="resample all recordings")
+    made.add_argument("--channel", type=_channel, metavar="N", help="of files with several [1]")
+    made.add_argument("--invert", action="store_true", default=None, help="turn wet upside down")
+    made.add_argument("--force", action="store_true", help="go on although dry and wet sound wrong")
+
+
+def _rate(text: str) -> int:
+    return _whole(text, 8_000, 192_000, " Hz")
+
+
+def _channel(text: str) -> int:
+    return _whole(text, 1, 256, "")
+
+
+def _whole(text: str, low: int, high: int, unit: str) -> int:
+    if not text.isdecimal() or not low <= int(text) <= high:
+        allowed = f"{low} to {high}{unit}"
+        raise argparse.ArgumentTypeError(f"{text!r}: {allowed} are expected")
+    return int(text)
+
+
+def _show(report: Report, *, every: bool) -> None:
+    console = Console(highlight=False)
+    if report.rows:
+        console.print(_table(report.rows if every else report.rows[:MANY_PAIRS]))
+        if len(report.rows) > MANY_PAIRS and not every:
+            console.print(f"... and {len(report.rows) - MANY_PAIRS} more pairs; --all lists them.")
+    if report.rate is not None:
+        parts = ", ".join(f"{seconds:.1f} s {name}" for name, seconds in report.seconds.items())
+        knobs = ", ".join(report.knobs) or "none"
+        text = (
+            f"{report.name}: {_count(len(report.rows), 'pair')} at {report.rate} Hz; {parts or '-'}"
+        )
+        console.print(Text(f"{text}; knobs: {knobs}"), soft_wrap=True)
+    for severity, sentence in gathered(report.findings):
+        line = Text(f"{severity.value}: ", style=STYLES[severity.value])
+        console.print(line.append(sentence, style="default"), soft_wrap=True)
+    errors = sum(finding.severity is Severity.ERROR for finding in report.findings)
+    warnings = sum(finding.severity is Severity.WARNING for finding in report.findings)
+    if report.refused:
+        console.print(
+            Text(f"Not fit for training: {_count(errors, 'error')}.", style=STYLES["error"])
+        )
+    elif warnings:
+        console.print(
+            Text(f"Fit for training, with {_count(warnings, 'warning')}.", style=STYLES["warning"])
+        )
+    else:
+        console.print(Text("Fit for training.", style=STYLES["ok"]))
+    sys.stdout.flush()
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table()
+    table.add_column("pair", overflow="fold")
+    for title in ("split", "s", "dry dBFS", "wet dBFS", "lag", "+/-", "follows", "verdict"):
+        table.add_column(title, justify="left" if title in ("split", "verdict") else "right")
+    for row in rows:
+        table.add_row(
+            Text(row.name),
+            row.split,
+            f"{row.seconds:.1f}",
+            f"{row.dry_peak_db:.1f}/{row.dry_rms_db:.1f}",
+            f"{row.wet_peak_db:.1f}/{row.wet_rms_db:.1f}",
+            "-" if row.lag is None else str(row.lag),
+            {1: "+", -1: "-"}.get(row.polarity or 0, "?"),
+            "-" if row.follows is None else f"{100 * row.follows:.0f} %",
+            Text(row.verdict, style=STYLES[row.verdict]),
+        )
+    table.caption = (
+        "levels: peak/RMS; lag: frames by which wet was later; follows: share of wet that a linear "
+        "filter of dry explains"
+    )
+    return table

@@ -1,0 +1,1 @@
+"""Dry and wet recordings, read, checked and split."""

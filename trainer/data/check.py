@@ -1,0 +1,144 @@
+"""What `nemod-train check` reports: the pairs with their figures, and everything found in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer.data.faults import DataError, Finding, Severity
+from trainer.data.layouts import read_plan
+from trainer.data.levels import decibels, rms
+from trainer.data.load import adjusted, survey
+from trainer.data.plan import Plan
+from trainer.data.split import split
+from trainer.data.takes import Progress, Take
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One pair's figures."""
+
+    name: str
+    split: str
+    """`cut` where it is cut in three."""
+    seconds: float
+    knobs: dict[str, float]
+    dry_peak_db: float
+    dry_rms_db: float
+    wet_peak_db: float
+    wet_rms_db: float
+    lag: int | None
+    """[frames] As measured, before the correction."""
+    shift: int
+    """[frames] By which it was corrected."""
+    polarity: int | None
+    follows: float | None
+    verdict: str
+    """`ok`, or the severest thing found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that is known of a data set."""
+
+    name: str
+    rate: int | None
+    """[Hz] None where nothing could be read."""
+    knobs: tuple[str, ...]
+    seconds: dict[str, float]
+    """Of each split."""
+    rows: tuple[Row, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def refused(self) -> bool:
+        """Whether training would be refused."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+    def tree(self) -> dict[str, Any]:
+        """Return the report for JSON."""
+        return {
+            "name": self.name,
+            "rate": self.rate,
+            "knobs": list(self.knobs),
+            "seconds": self.seconds,
+            "refused": self.refused,
+            "findings": [
+                {
+                    "code": finding.fault.code,
+                    "severity": finding.severity.value,
+                    "where": finding.where,
+                    "sentence": finding.sentence,
+                    "figures": {key: _plain(value) for key, value in finding.figures.items()},
+                }
+                for finding in self.findings
+            ],
+            "pairs": [
+                {key: getattr(row, key) for key in Row.__dataclass_fields__} for row in self.rows
+            ],
+        }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bool | int | float | str):
+        return value
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def check_data(
+    path: Path,
+    *,
+    rate: int | None = None,
+    channel: int | None = None,
+    invert: bool | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Return what is known of a data set; the arguments are those of `load_dataset`."""
+    try:
+        plan = adjusted(read_plan(path), rate=rate, channel=channel, invert=invert)
+    except DataError as error:
+        return Report(path.name, None, (), {}, (), error.findings)
+    plan, takes, findings = survey(plan, force=force, progress=progress)
+    return Report(
+        plan.name,
+        takes[0].rate if takes else None,
+        plan.knobs,
+        _seconds(plan, takes, findings),
+        tuple(_row(take, findings) for take in takes),
+        tuple(findings),
+    )
+
+
+def _seconds(plan: Plan, takes: Sequence[Take], findings: Sequence[Finding]) -> dict[str, float]:
+    unknown = {"knob-name", "knob-missing"} & {finding.fault.code for finding in findings}
+    if not takes or unknown:  # pairs cannot be made without all knobs
+        return {}
+    parts = split(plan, takes)
+    return {
+        name: sum(pair.dry.size for pair in pairs) / takes[0].rate for name, pairs in parts.items()
+    }
+
+
+def _row(take: Take, findings: Sequence[Finding]) -> Row:
+    found = {finding.severity for finding in findings if finding.where == take.name}
+    verdict = next((severity.value for severity in Severity if severity in found), "ok")
+    (dry_peak, dry_rms), (wet_peak, wet_rms) = (
+        (decibels(float(abs(part).max(initial=0.0))), decibels(rms(part)))
+        for part in (take.dry, take.wet)
+    )
+    return Row(
+        name=take.name,
+        split=take.split or "cut",
+        seconds=take.dry.size / take.rate,
+        knobs=dict(take.knobs),
+        dry_peak_db=dry_peak,
+        dry_rms_db=dry_rms,
+        wet_peak_db=wet_peak,
+        wet_rms_db=wet_rms,
+        lag=take.facts.lag,
+        shift=take.facts.shift,
+        polarity=take.facts.polarity,
+        follows=take.facts.follows,
+        verdict=verdict,
+    )

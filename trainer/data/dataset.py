@@ -1,0 +1,38 @@
+"""What the trainer learns from: dry and wet signals with their knob values, split in three."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Signal = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One recording of a device at one setting of its knobs, both signals aligned."""
+
+    name: str
+    """Where it comes from, for messages."""
+    dry: Signal
+    """[frames] What went into the device."""
+    wet: Signal
+    """[frames] What came out, aligned with `dry`."""
+    knobs: tuple[float, ...] = ()
+    """Knob positions in the order of `Dataset.knobs`, each 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Pairs of one device at one sample rate, split into what is learnt, steered by and judged."""
+
+    name: str
+    rate: int
+    """[Hz]"""
+    knobs: tuple[str, ...]
+    """Names of the device's knobs, in the order of the model's inputs."""
+    train: tuple[Pair, ...]
+    validation: tuple[Pair, ...]
+    test: tuple[Pair, ...]
+    digest: str
+    """SHA-256 of the signals and knob values, in hex: which data a model was made from."""

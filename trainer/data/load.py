@@ -1,0 +1,133 @@
+"""A data set from its files, checked, aligned and split."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from trainer.data.dataset import Dataset, Pair
+from trainer.data.examine import examine
+from trainer.data.faults import DataError, Finding, Severity, find, gathered
+from trainer.data.layouts import read_plan
+from trainer.data.plan import SPLITS, Plan
+from trainer.data.split import amounts, split
+from trainer.data.takes import Progress, Take, knob_findings, knobs_of, open_takes
+
+Say = Callable[[Finding], None]
+_log = logging.getLogger(__name__)
+
+
+def load_dataset(
+    path: Path | str,
+    *,
+    knobs: Sequence[str] | None = None,
+    rate: int | None = None,
+    channel: int | None = None,
+    invert: bool | None = None,
+    force: bool = False,
+    say: Say | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Return the data set of a folder, a manifest or a GuitarML configuration.
+
+    Wet is shifted by its latency, so that it is aligned with dry. `knobs` puts the knobs into
+    another order; `rate` [Hz] resamples; `channel` (from 1) is taken of files with several;
+    `invert` turns wet upside down; each None is what the manifest states. `force` takes data whose
+    sound seems wrong. `say` gets everything that was found or corrected (a logger's warning where
+    none is given); `progress` is called while files are read.
+
+    Raises: DataError with a sentence for everything that forbids training.
+    """
+    plan = adjusted(read_plan(Path(path)), knobs=knobs, rate=rate, channel=channel, invert=invert)
+    plan, takes, findings = survey(plan, force=force, progress=progress)
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if errors:
+        raise DataError(errors)
+    if say is None:
+        for _, sentence in gathered(findings):
+            _log.warning("%s", sentence)
+    else:
+        for finding in findings:
+            say(finding)
+    return assemble(plan, takes)
+
+
+def adjusted(
+    plan: Plan,
+    *,
+    knobs: Sequence[str] | None = None,
+    rate: int | None = None,
+    channel: int | None = None,
+    invert: bool | None = None,
+) -> Plan:
+    """Return a plan with what the caller wants otherwise.
+
+    Raises: DataError for knobs that are not those of the set.
+    """
+    if knobs is not None:
+        if sorted(knobs) != sorted(plan.knobs):
+            problem = (
+                f"knobs {', '.join(knobs)} are asked for, and the set has "
+                f"{', '.join(plan.knobs) or 'none'}"
+            )
+            raise DataError([find("manifest", plan.name, problem=problem)])
+        plan = replace(plan, knobs=tuple(knobs))
+    return replace(
+        plan,
+        rate=plan.rate if rate is None else rate,
+        channel=plan.channel if channel is None else channel,
+        invert=plan.invert if invert is None else invert,
+    )
+
+
+def survey(
+    plan: Plan, *, force: bool = False, progress: Progress | None = None
+) -> tuple[Plan, list[Take], list[Finding]]:
+    """Return the takes of a plan, aligned, and everything found in them.
+
+    The plan is returned with the knobs that only the recordings know, if any.
+    """
+    takes, findings = open_takes(plan, progress)
+    if not plan.knobs:
+        plan = replace(plan, knobs=knobs_of(takes))
+    findings += knob_findings(takes, plan.knobs)
+    if not any(finding.severity is Severity.ERROR for finding in findings):
+        findings += examine(takes, plan, progress)
+        findings += amounts(split(plan, takes), takes[0].rate)
+    if force:
+        findings = [
+            replace(finding, severity=Severity.WARNING)
+            if finding.fault.forcible and finding.severity is Severity.ERROR
+            else finding
+            for finding in findings
+        ]
+    return plan, takes, findings
+
+
+def assemble(plan: Plan, takes: Sequence[Take]) -> Dataset:
+    """Return the data set of takes that are aligned and found good."""
+    parts = split(plan, takes)
+    rate = takes[0].rate
+    return Dataset(
+        plan.name,
+        rate,
+        plan.knobs,
+        parts["train"],
+        parts["validation"],
+        parts["test"],
+        digest(rate, plan.knobs, parts),
+    )
+
+
+def digest(rate: int, knobs: Sequence[str], parts: Mapping[str, Sequence[Pair]]) -> str:
+    """Return the SHA-256 of signals and knob values, in hex; names of files are not in it."""
+    sha = hashlib.sha256(f"{rate} {' '.join(knobs)}".encode())
+    for part in SPLITS:
+        for pair in parts[part]:
+            sha.update(f"{part} {pair.knobs} {pair.dry.size}".encode())
+            sha.update(np.ascontiguousarray(pair.dry, "<f4").tobytes())
+            sha.update(np.ascontiguousarray(pair.wet, "<f4").tobytes())
+    return sha.hexdigest()

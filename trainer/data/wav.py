@@ -1,0 +1,73 @@
+"""Recordings from files: mono float32 at one rate, with what was done to them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import samplerate
+import soundfile
+
+from trainer.data.dataset import Signal
+from trainer.data.faults import DataError, find
+
+QUALITY = "sinc_best"
+MAX_RUNS_PER_FRAME = 1e-3
+"""Further channels that change less often than this are knob positions, not sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One channel of a file."""
+
+    path: Path
+    samples: Signal
+    """[frames] +-1 is full scale."""
+    rate: int
+    """[Hz]"""
+    channels: int
+    """How many the file has."""
+    knobs: Signal | None = None
+    """[frames, knobs] What further channels say, where they hold knob positions."""
+
+
+def read(path: Path, channel: int, label: str) -> Recording:
+    """Read `channel` (from 1) of a file.
+
+    GuitarML's conditioned files hold the sound in the first channel and a knob in each further
+    one; they are told by their steps.
+
+    Raises: DataError for a file that is missing or no sound, and for a channel that it lacks.
+    """
+    if not path.is_file():
+        raise DataError([find("missing-file", label, file=path)])
+    try:
+        sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (OSError, soundfile.SoundFileError) as error:
+        reason = str(error).partition(": ")[2].rstrip(".: ") or "no format that is known"
+        raise DataError([find("unreadable", str(path), reason=reason)]) from None
+    channels = sound.shape[1]
+    if channel > channels:
+        problem = f"channel {channel} is asked for, and {path} has {channels}"
+        raise DataError([find("manifest", label, problem=problem)])
+    further = sound[:, 1:] if channels > 1 and sound.shape[0] else None
+    knobs = None
+    if further is not None and _steps(further):
+        knobs, channel = further, 1
+    samples = np.ascontiguousarray(sound[:, channel - 1])
+    return Recording(path, samples, int(rate), channels, knobs)
+
+
+def _steps(further: Signal) -> bool:
+    """Return whether channels [frames, n] hold still but for a few steps, within 0..1."""
+    changes = np.count_nonzero(np.diff(further, axis=0), axis=0).max(initial=0)
+    within = bool(np.isfinite(further).all() and further.min() >= 0 and further.max() <= 1)
+    return within and changes <= MAX_RUNS_PER_FRAME * further.shape[0] and bool(further.any())
+
+
+def resample(samples: Signal, old: int, new: int) -> Signal:
+    """Return `samples` [frames] at another rate (libsamplerate's best band-limited interpolator).
+
+    Values that are not finite are taken for silence.
+    """
+    finite = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+    return np.asarray(samplerate.resample(finite, new / old, QUALITY), np.float32)
