@@ -17,6 +17,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from nemod import xla
+from nemod.cli import bench_study
 from nemod.cli.bench_models import MODELS, RATE_HZ, random_model, recurrent
 from nemod.cli.options import parser
 from nemod.engine.foundry import build, compiled
@@ -82,7 +83,7 @@ def compile_seconds(model: Model, block_frames: int) -> float:
 def main(argv: Sequence[str]) -> int:
     """Measure and print the table."""
     made = parser("nemod bench", "Measure what a block costs on this machine.")
-    made.add_argument("--units", type=_numbers, default=UNITS, metavar="N,N", help="hidden sizes")
+    made.add_argument("--units", type=_numbers, default=None, metavar="N,N", help="hidden sizes")
     made.add_argument("--blocks", type=_numbers, default=None, metavar="N,N", help="frames")
     made.add_argument(
         "--models",
@@ -95,15 +96,31 @@ def main(argv: Sequence[str]) -> int:
         metavar="NAME",
         help="with --models, this architecture alone; may be given several times",
     )
+    bench_study.add_options(made)
     arguments = made.parse_args(argv)
     xla.prepare()
     console = Console()
+    if not arguments.study:
+        bench_study.refuse_alone(arguments)
+    elif arguments.models or arguments.only:
+        raise ConfigError("command line", ["--study and --models: one of them is expected"])
+    if arguments.study:
+        bench_study.study(
+            console,
+            architectures=arguments.arch,
+            sizes=arguments.units,
+            blocks=arguments.blocks,
+            rounds=arguments.rounds,
+            out=arguments.out,
+        )
+        console.print(WARNING)
+        return 0
     if arguments.models:
         _models(console, _chosen(arguments.only), arguments.blocks or MODELS_BLOCKS)
     elif arguments.only:
         raise ConfigError("command line", ["--only: chooses among --models, which is not given"])
     else:
-        _sizes(console, arguments.units, arguments.blocks or BLOCKS)
+        _sizes(console, arguments.units or UNITS, arguments.blocks or BLOCKS)
     console.print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     )
@@ -201,6 +218,6 @@ def _numbers(text: str) -> tuple[int, ...]:
         values = tuple(int(part) for part in text.split(","))
     except ValueError:
         values = ()
-    if not values or not all(1 <= value <= 1024 for value in values):
-        raise argparse.ArgumentTypeError(f"{text!r}: whole numbers from 1 to 1024, as 20,40")
+    if not values or not all(1 <= value <= 4096 for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r}: whole numbers from 1 to 4096, as 20,40")
     return values

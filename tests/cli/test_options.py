@@ -41,7 +41,7 @@ def test_version(nemod: Nemod, command: tuple[str, ...]) -> None:
         (("render", "a", "b", "--model", "m", "--modle-only"), "did you mean '--model-only'?"),
         (("render", "a.wav"), "the following arguments are required: OUT.wav, --model"),
         (("check",), "the following arguments are required: FILE"),
-        (("bench", "--units", "0"), "argument --units: '0': whole numbers from 1 to 1024"),
+        (("bench", "--units", "0"), "argument --units: '0': whole numbers from 1 to 4096"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_a_hint(

@@ -1,6 +1,7 @@
 """The page: everything is inside it, and it says what the runs came to."""
 
 import base64
+import json
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -67,6 +68,15 @@ def test_runs_are_listed_by_their_loss(make_run: MakeRun, tmp_path: Path) -> Non
     rows = all_runs(find_runs([tmp_path])).rows
     assert [row[0] for row in rows] == ["better", "worse", "pruned", "new"]
     assert rows[2][-1] == "pruned: worse than the median"
+
+
+def test_a_run_that_was_interrupted_is_unfinished(make_run: MakeRun) -> None:
+    """Although its best model so far was judged."""
+    folder = make_run("a", [0.5])
+    result = {"stopped": "interrupted", "test": None, "settings": []}
+    (folder / "result.json").write_text(json.dumps(result))
+    (run,) = find_runs([folder])
+    assert (run.state, run.reason) == ("unfinished", "interrupted")
 
 
 def test_a_torn_last_line_is_left_out(make_run: MakeRun) -> None:

@@ -1,0 +1,63 @@
+"""`nemod-train report`: shows what runs came to, in pictures."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from nemod.cli.options import parser
+from nemod.errors import ConfigError
+from trainer import xla
+from trainer.data.dataset import Dataset
+from trainer.data.load import load_dataset
+from trainer.study.runs import find_runs
+from trainer.study.tables import table_1
+
+DESCRIPTION = """\
+Draw runs and sweeps: one page, index.html, with everything on it, and its pictures as PNG files."""
+
+SHOWN = 7
+"""Columns of Table 1 that fit a terminal; the page has them all."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return the exit status."""
+    made = parser("nemod-train report", DESCRIPTION)
+    made.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run or sweep folders")
+    made.add_argument("--out", type=Path, metavar="DIR", help="(`report` in the first RUN)")
+    made.add_argument("--data", type=Path, metavar="DATA", help="(where a sweep found them)")
+    arguments = made.parse_args(argv)
+    xla.prepare()
+    runs = find_runs(arguments.runs)
+    try:
+        # Only now: jax reads its flags when it is imported.
+        from trainer.study.report import write_report
+    except ImportError as error:
+        problem = f"a report needs {error.name} (pip install 'nemod[train]')"
+        raise ConfigError("command line", [problem]) from None
+    console = Console(stderr=True, highlight=False, markup=False)
+
+    @cache
+    def load(path: Path, knobs: tuple[str, ...]) -> Dataset:
+        return load_dataset(path, knobs=knobs or None, say=lambda _: None)
+
+    with console.status("reading") as status:
+        report = write_report(
+            runs,
+            arguments.out or arguments.runs[0] / "report",
+            load,
+            data=arguments.data,
+            step=lambda what: status.update(f"drawing {what}"),
+        )
+    grid = table_1(runs)
+    table = Table(*grid.heading[:SHOWN], title="best validation loss of each architecture")
+    for row in grid.rows:
+        table.add_row(*row[:SHOWN])
+    out = Console(highlight=False, markup=False)
+    out.print(table)
+    for note in report.notes:
+        console.print(note, soft_wrap=True)
+    out.print(f"{report.page} and {len(report.pictures)} pictures", soft_wrap=True)
+    return 0

@@ -1,0 +1,295 @@
+"""`nemod-train sweep`: searches for the hyperparameters that learn best."""
+
+import argparse
+import json
+import shlex
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from nemod.cli.options import parser
+from nemod.errors import ConfigError, did_you_mean
+from trainer import xla
+from trainer.data.load import load_dataset
+from trainer.learn.recipe import ARCHITECTURES, Recipe, from_json
+
+if TYPE_CHECKING:
+    from trainer.study.space import Range, Space
+    from trainer.study.sweep import Best, Told
+
+TRIALS = 40
+EPOCHS = 60
+DESCRIPTION = """\
+Search by tree-structured Parzen estimators (Optuna) for the learning rate, batch size, hidden size
+and layers with the least validation loss (0.75 ESR + 0.25 DC), each architecture by itself, in
+turns. Hopeless trials are ended early. The same command goes on with a sweep that was ended or
+killed; several processes, on several machines, work on one sweep if they share --storage and
+--study. `nemod-train report DIR` draws what came out."""
+EPILOG = """\
+examples:
+  nemod-train sweep DATA --trials 40 --arch gru,lstm,cnn
+  nemod-train sweep DATA --minutes 45 --minutes-per-trial 2 --out sweeps/pedal
+  nemod-train sweep DATA --storage postgresql://user@host/nemod --study pedal
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = parser(
+        "nemod-train sweep",
+        DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("data", type=Path, metavar="DATA")
+    made.add_argument("--out", type=Path, metavar="DIR", help="the sweep's folder (sweeps/NAME)")
+    made.add_argument(
+        "--trials", type=_count, default=TRIALS, metavar="N", help=f"over all ({TRIALS})"
+    )
+    made.add_argument(
+        "--arch", default=",".join(ARCHITECTURES), metavar="A,A", help="(%(default)s)"
+    )
+    made.add_argument("--minutes", type=_minutes, default=0.0, metavar="M", help="wall time in all")
+    made.add_argument("--epochs", type=_count, metavar="N", help=f"of a trial ({EPOCHS})")
+    made.add_argument(
+        "--minutes-per-trial",
+        type=_minutes,
+        metavar="M",
+        help="wall time of a trial, instead of --epochs",
+    )
+    made.add_argument("--seed", type=_seed, default=1, metavar="N", help="of the search (1)")
+    made.add_argument("--recipe", type=Path, metavar="FILE", help="JSON with parts of a recipe")
+    made.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=V",
+        help="a part of the recipe that is not searched, as pre_emphasis=none",
+    )
+    made.add_argument("--knobs", metavar="A,B,...", help="the data's knobs, in the model's order")
+    made.add_argument("--storage", metavar="URL", help="Optuna storage (SQLite in the folder)")
+    made.add_argument("--study", metavar="NAME", help="name in the storage (that of DATA)")
+    space = made.add_argument_group(
+        "search space", "LOW:HIGH or LOW:HIGH:STEP; one number fixes it"
+    )
+    space.add_argument("--learning-rate", metavar="LOW:HIGH", help="(0.0005:0.02)")
+    space.add_argument("--batch", metavar="N,N,..", help="(16,32,64)")
+    space.add_argument("--hidden", metavar="RANGE", help="units of LSTM and GRU (8:64:8)")
+    space.add_argument("--layers", metavar="RANGE", help="of LSTM and GRU (1:2)")
+    space.add_argument("--channels", metavar="RANGE", help="of the CNN (4:32:4)")
+    space.add_argument("--cnn-layers", metavar="RANGE", help="of the CNN (1:10)")
+    return made
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return the exit status."""
+    arguments = _parser().parse_args(argv)
+    xla.prepare()
+    recipe = _recipe(arguments)
+    architectures = _architectures(arguments.arch)
+    # Only now: jax reads its flags when it is imported.
+    from trainer.study.sweep import Plan, Sweep
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    knobs = [knob.strip() for knob in arguments.knobs.split(",")] if arguments.knobs else None
+    space = _space(arguments)
+    dataset = load_dataset(
+        arguments.data, knobs=knobs, say=lambda finding: console.print(finding.sentence)
+    )
+    folder = arguments.out or Path("sweeps") / dataset.name
+    plan = Plan(
+        data=str(arguments.data.resolve()),
+        architectures=architectures,
+        trials=arguments.trials,
+        space=space,
+        recipe=recipe,
+        minutes=arguments.minutes,
+        seed=arguments.seed,
+        storage=arguments.storage,
+        name=arguments.study or dataset.name,
+    )
+    signal.signal(signal.SIGTERM, _interrupt)
+    with _Show(console, plan.trials, plan.minutes) as show:
+        sweep = Sweep(dataset, plan, folder, show.told)
+        if sweep.buried:
+            console.print(f"trials of processes that are gone, queued again: {sweep.buried}")
+        try:
+            best = sweep.run()
+        except KeyboardInterrupt:
+            console.print(
+                f"interrupted; to go on: nemod-train sweep {shlex.join(argv)}", soft_wrap=True
+            )
+            return 130
+    _tell(best, folder)
+    return 0
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+class _Show:
+    """A bar on a terminal, and a line for each trial that ended."""
+
+    def __init__(self, console: Console, trials: int, minutes: float) -> None:
+        self._console, self._trials, self._minutes = console, trials, minutes
+        self._begin = time.monotonic()
+        self._bar: Progress | None = None
+        if console.is_terminal:
+            columns = (
+                TextColumn("trials {task.completed:.0f} of {task.total:.0f}"),
+                BarColumn(bar_width=20),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[left]}"),
+            )
+            self._bar = Progress(*columns, console=console)
+            self._task = self._bar.add_task("the first trial compiles", total=trials, left="")
+
+    def __enter__(self) -> "_Show":
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def told(self, told: "Told") -> None:
+        loss = "-" if told.loss is None else f"{told.loss:.4f}"
+        best = f"best {told.best.loss:.4f} ({Path(told.best.folder).name})" if told.best else ""
+        if told.state != "running":
+            minutes = (time.monotonic() - self._begin) / 60.0
+            self._console.print(
+                f"{minutes:6.1f} min  {told.ended:3d} of {self._trials}  {told.trial:10}  "
+                f"loss {loss:8} {told.state:8} {told.reason:24} {best}",
+                soft_wrap=True,
+            )
+        if self._bar:
+            self._bar.update(
+                self._task,
+                completed=told.ended,
+                description=f"{told.trial} {told.done:4.0%} loss {loss}  {best}",
+                left=self._left(),
+            )
+
+    def _left(self) -> str:
+        if not self._minutes:
+            return ""
+        left_s = max(0.0, 60.0 * self._minutes - (time.monotonic() - self._begin))
+        return f"{left_s / 60.0:.0f} min left"
+
+
+def _tell(best: "Best | None", folder: Path) -> None:
+    console = Console(highlight=False, markup=False)
+    if best is None:
+        console.print(f"{folder}: no trial was completed")
+        return
+    table = Table("best trial", "validation loss", *best.params)
+    table.add_row(
+        Path(best.folder).name, f"{best.loss:.5f}", *(_short(v) for v in best.params.values())
+    )
+    console.print(table)
+    console.print(f"{best.folder}\nto draw all of it: nemod-train report {folder}", soft_wrap=True)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _recipe(arguments: argparse.Namespace) -> Recipe:
+    base = Recipe()
+    if arguments.recipe:
+        try:
+            tree = json.loads(arguments.recipe.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(str(arguments.recipe), [f"cannot be read: {error}"]) from None
+        if not isinstance(tree, dict):
+            raise ConfigError(str(arguments.recipe), ["is no JSON object"])
+        base = from_json(tree.get("recipe", tree))
+    given: dict[str, Any] = {"epochs": EPOCHS, "minutes": 0.0}
+    if arguments.minutes_per_trial:
+        given = {"epochs": 1 << 30, "minutes": arguments.minutes_per_trial}
+    if arguments.epochs:
+        given["epochs"] = arguments.epochs
+    for item in arguments.set:
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise ConfigError("command line", [f"--set {item!r}: NAME=VALUE is expected"])
+        given[name.strip()] = value.strip()
+    return from_json(given, base)
+
+
+def _architectures(text: str) -> tuple[str, ...]:
+    chosen = [part.strip().casefold() for part in text.split(",")]
+    for name in chosen:
+        if name not in ARCHITECTURES:
+            near = did_you_mean(name, ARCHITECTURES)
+            allowed = ", ".join(ARCHITECTURES)
+            raise ConfigError("command line", [f"--arch {name!r}{near}; known are {allowed}"])
+    return tuple(dict.fromkeys(chosen))
+
+
+def _space(arguments: argparse.Namespace) -> "Space":
+    from trainer.study.space import Space
+
+    given: dict[str, Any] = {
+        name: _range(getattr(arguments, name), "--" + name.replace("_", "-"))
+        for name in ("hidden", "layers", "channels", "cnn_layers")
+        if getattr(arguments, name) is not None
+    }
+    if arguments.batch is not None:
+        given["batch"] = _numbers(arguments.batch, int, ",", "--batch", "whole numbers, as 16,32")
+    if arguments.learning_rate is not None:
+        expected = "LOW:HIGH or one number, as 0.001:0.01"
+        found = _numbers(arguments.learning_rate, float, ":", "--learning-rate", expected, 2)
+        given["learning_rate"] = (found[0], found[-1])
+    return Space(**given)
+
+
+def _range(text: str, option: str) -> "Range":
+    from trainer.study.space import Range
+
+    expected = "LOW:HIGH, LOW:HIGH:STEP or one number, as 8:64:8"
+    found = _numbers(text, int, ":", option, expected, 3)
+    high = found[1] if len(found) > 1 else found[0]
+    return Range(low=found[0], high=high, step=found[2] if len(found) > 2 else 1)
+
+
+def _numbers(
+    text: str, kind: type, between: str, option: str, expected: str, most: int = 100
+) -> tuple[Any, ...]:
+    try:
+        values = tuple(kind(part) for part in text.split(between))
+    except ValueError:
+        values = ()
+    if not 1 <= len(values) <= most:
+        raise ConfigError("command line", [f"{option} {text!r}: {expected} is expected"])
+    return values
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 is expected")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 0 is expected")
+    return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 < value <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r}: minutes, a number above 0, are expected")
+    return value

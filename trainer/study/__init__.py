@@ -1,0 +1,1 @@
+"""Studies over many runs: searching for hyperparameters, and pictures of what runs came to."""

@@ -1,0 +1,165 @@
+"""`write_report`: runs as one page and the pictures on it."""
+
+import io
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from nemod.errors import ModelError
+from trainer.data.dataset import Dataset
+from trainer.data.faults import DataError
+from trainer.study import page, pictures
+from trainer.study.listening import heard, settings, settings_of_result
+from trainer.study.runs import Run
+from trainer.study.tables import NAMES, all_runs, best_by_architecture, number, table_1
+
+MOST_HEARD = 4
+"""Models whose predictions are drawn."""
+
+Load = Callable[[Path, tuple[str, ...]], Dataset]
+"""(where the data lie, knobs in the model's order) -> the data set"""
+Step = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was written."""
+
+    page: Path
+    pictures: tuple[Path, ...]
+    notes: tuple[str, ...]
+    """What could not be drawn, and why."""
+
+
+class _Writer:
+    def __init__(self, folder: Path, step: Step) -> None:
+        self.folder, self.step = folder, step
+        self.parts: list[str] = []
+        self.files: list[Path] = []
+        self.notes: list[str] = []
+
+    def draw(self, name: str, figure: Figure, says: str) -> None:
+        self.step(says)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png")
+        path = self.folder / f"{name}.png"
+        path.write_bytes(buffer.getvalue())
+        self.files.append(path)
+        self.parts.append(page.picture(buffer.getvalue(), says))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        self.parts.append(page.note(text))
+
+
+def write_report(
+    runs: Sequence[Run],
+    folder: Path,
+    load: Load,
+    *,
+    data: Path | None = None,
+    step: Step = lambda _: None,
+) -> Report:
+    """Write `index.html` and its PNGs into `folder`.
+
+    The data set, from `data` or where a sweep found it, is needed for predictions and maps; what
+    cannot be drawn without it is left out, and a note says so. `step` is told what is drawn.
+
+    Raises: OSError from the disk.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = _Writer(folder, step)
+    best = min(
+        (run for run in runs if math.isfinite(run.loss)), key=lambda run: run.loss, default=None
+    )
+    title = f"nemod-train: {', '.join(dict.fromkeys(run.data for run in runs))}"
+    if best is None:
+        writer.note("no run has been validated yet: there is nothing to draw")
+    else:
+        _summary(writer, runs, best)
+        for run in _worth_hearing(runs):
+            _prediction(writer, run, data, load)
+    writer.parts += [page.heading("All runs"), page.table(all_runs(runs))]
+    path = folder / "index.html"
+    path.write_text(page.page(title, writer.parts), encoding="utf-8")
+    return Report(path, tuple(writer.files), tuple(writer.notes))
+
+
+def _summary(writer: _Writer, runs: Sequence[Run], best: Run) -> None:
+    pruned = sum(run.state == "pruned" for run in runs)
+    minutes = sum(run.minutes for run in runs)
+    counted = f"{len(runs)} runs" if len(runs) > 1 else "One run"
+    ended = f", {pruned} of them ended early" if pruned else ""
+    writer.parts.append(
+        page.note(
+            f"{counted}{ended}, {minutes:.0f} minutes. Loss is 0.75 ESR + 0.25 DC on the "
+            f"validation set, nothing pre-emphasised. The best is {best.name} with "
+            f"{number(best.loss)}."
+        )
+    )
+    writer.parts += [
+        page.heading("Table 1: best validation loss of each architecture"),
+        page.table(table_1(runs)),
+        page.note(
+            "Lr: learning rate, Bs: batch size, Hs: hidden size (CNN: channels), Ly: layers. The "
+            "paper's figures are of its own recordings: they give the order, not the mark."
+        ),
+        page.heading("Loss"),
+    ]
+    validated = [run for run in runs if math.isfinite(run.loss)]
+    writer.draw("loss", pictures.loss_curves(validated), "loss over wall time")
+    if len(validated) > 1:
+        writer.parts.append(page.heading("Hidden size and batch size"))
+        writer.draw("figure-4", pictures.loss_by(validated, "hidden"), "loss by hidden size")
+        writer.draw("figure-5", pictures.loss_by(validated, "batch"), "loss by batch size")
+
+
+def _worth_hearing(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs to draw one by one: all if they are few, else each architecture's best."""
+    with_model = [run for run in runs if math.isfinite(run.loss) and run.model_path]
+    if len(with_model) <= MOST_HEARD:
+        return sorted(with_model, key=lambda run: run.loss)
+    return sorted(best_by_architecture(with_model).values(), key=lambda run: run.loss)
+
+
+def _prediction(writer: _Writer, run: Run, data: Path | None, load: Load) -> None:
+    kind = f"{NAMES[run.recipe.arch]} {run.size}"
+    writer.parts.append(page.heading(f"{run.name}: {kind}, test ESR {number(run.test_esr)}"))
+    where = data or run.data_path
+    dataset = None
+    if where is None:
+        writer.note("Target and prediction need the data set: give it by --data.")
+    else:
+        try:
+            dataset = load(where, run.knobs)
+        except DataError as error:
+            writer.note(f"Target and prediction cannot be drawn: {error}")
+    if dataset is not None and dataset.digest != run.digest:
+        writer.note(f"{where} is not the data that {run.name} was made from, or has changed.")
+    try:
+        if dataset is not None:
+            _sound(writer, run, dataset)
+        if run.knobs:
+            found = settings(run, dataset) if dataset is not None else settings_of_result(run)
+            if found:
+                figure = pictures.knob_map(run.knobs, found)
+                writer.draw(f"{run.name}-knobs", figure, f"{run.name}: ESR by knob setting")
+    except ModelError as error:
+        writer.note(str(error))
+
+
+def _sound(writer: _Writer, run: Run, dataset: Dataset) -> None:
+    one = heard(run, dataset)
+    if one is None:
+        return
+    which = "held-out recording" if one.held_out else "recording"
+    writer.parts.append(page.note(f"The {which} {one.pair.name}: ESR {number(one.esr)}."))
+    for name, draw, says in (
+        ("waveform", pictures.waveforms, "target and prediction"),
+        ("spectrogram", pictures.spectrograms, "spectrograms of target, prediction and error"),
+        ("transfer", pictures.transfer, "out over in"),
+    ):
+        writer.draw(f"{run.name}-{name}", draw(one), f"{run.name}: {says}")

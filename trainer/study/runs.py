@@ -1,0 +1,178 @@
+"""Reads what runs and sweeps left in their folders."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nemod.errors import ConfigError
+from trainer.learn.recipe import Recipe, from_json
+
+CUT_SHORT = ("", "callback", "interrupted")
+"""Why a run stopped that might go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run, finished or not."""
+
+    folder: Path
+    recipe: Recipe
+    data: str
+    """Name of the data set."""
+    digest: str
+    """Of the data set."""
+    knobs: tuple[str, ...]
+    parameters: int
+    history: tuple[dict[str, Any], ...]
+    """A line an epoch, as in history.jsonl."""
+    result: dict[str, Any] | None
+    """result.json; None for a run that has not ended."""
+    state: str
+    """`complete`, `pruned` or `unfinished`."""
+    reason: str
+    """Why it ended."""
+    data_path: Path | None = None
+    """Where the data set lay, if a sweep says so."""
+    settings: tuple[dict[str, Any], ...] = field(default_factory=tuple)
+    """ESR of each recording of the test set: name, knobs, esr."""
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def size(self) -> int:
+        """Hidden units, or channels of a CNN."""
+        return self.recipe.channels if self.recipe.arch == "cnn" else self.recipe.hidden
+
+    @property
+    def layers(self) -> int:
+        """Layers before the dense one."""
+        recipe = self.recipe
+        return len(recipe.dilations) if recipe.arch == "cnn" else recipe.layers
+
+    @property
+    def loss(self) -> float:
+        """The least validation loss; NaN before the first validation."""
+        return min(_finite(line.get("best_loss") for line in self.history), default=math.nan)
+
+    @property
+    def validation_esr(self) -> float:
+        """ESR on the validation set of the model with the least loss."""
+        return next(iter(_finite([line.get("best_esr") for line in self.history[::-1]])), math.nan)
+
+    @property
+    def test_esr(self) -> float:
+        """ESR on the test set; NaN where there is none."""
+        test = (self.result or {}).get("test") or {}
+        return next(iter(_finite([test.get("esr")])), math.nan)
+
+    @property
+    def minutes(self) -> float:
+        """Wall time."""
+        return float(self.history[-1]["seconds"]) / 60.0 if self.history else 0.0
+
+    @property
+    def model_path(self) -> Path | None:
+        """The best model's file, or None where there is none yet."""
+        name = (self.result or {}).get("model", f"{self.name}.json")
+        path = self.folder / str(name)
+        return path if path.is_file() else None
+
+
+def _finite(values: Iterable[Any]) -> list[float]:
+    return [float(value) for value in values if value is not None and math.isfinite(value)]
+
+
+def find_runs(paths: Sequence[Path]) -> list[Run]:
+    """Return the runs of run folders and sweep folders, each once, in the order given.
+
+    Raises: ConfigError with everything that is no run.
+    """
+    found: dict[Path, Run] = {}
+    problems = []
+    for path in paths:
+        runs = list(_below(path))
+        if not runs:
+            what = "is no folder" if not path.is_dir() else "holds neither a run nor a sweep"
+            problems.append(f"{path} {what} (config.json or sweep.json is looked for)")
+        for run in runs:
+            found.setdefault(run.folder.resolve(), run)
+    if problems:
+        raise ConfigError("RUN", problems)
+    return list(found.values())
+
+
+def _below(path: Path) -> Iterable[Run]:
+    if (path / "config.json").is_file():
+        yield _read(path, None)
+        return
+    sweep = path / "sweep.json"
+    folder, data = path, None
+    if sweep.is_file():
+        folder, data = path / "trials", _json(sweep).get("data")
+    if folder.is_dir():
+        for each in sorted(folder.iterdir()):
+            if (each / "config.json").is_file():
+                yield _read(each, Path(data) if data else None)
+
+
+def _read(folder: Path, data_path: Path | None) -> Run:
+    config = _json(folder / "config.json")
+    ended = folder / "result.json"
+    result = _json(ended) if ended.is_file() else None
+    verdict = folder / "trial.json"
+    said = _json(verdict) if verdict.is_file() else {}
+    stopped = str((result or {}).get("stopped", ""))
+    try:
+        about = config["data"]
+        # What a later version of the trainer adds is no reason not to draw a run.
+        known = {key: value for key, value in config["recipe"].items() if key in _FIELDS}
+        return Run(
+            folder=folder,
+            recipe=from_json(known),
+            data=about["name"],
+            digest=about["digest"],
+            knobs=tuple(about["knobs"]),
+            parameters=int(config["parameters"]),
+            history=tuple(_lines(folder / "history.jsonl")),
+            result=result,
+            state=said.get("state", "unfinished" if stopped in CUT_SHORT else "complete"),
+            reason=said.get("reason", stopped),
+            data_path=data_path,
+            settings=tuple((result or {}).get("settings", ())),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(str(folder), [f"config.json is not a run's: {error!r}"]) from None
+
+
+_FIELDS = frozenset(Recipe.__dataclass_fields__)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(str(path), [f"cannot be read: {error}"]) from None
+    if not isinstance(tree, dict):
+        raise ConfigError(str(path), ["is no JSON object"])
+    return tree
+
+
+def _lines(path: Path) -> Iterable[dict[str, Any]]:
+    """Return the epochs; the last line of a run that was killed may be torn."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return
+    for line in text.splitlines():
+        try:
+            parsed = json.loads(line)
+        except ValueError:
+            return
+        if isinstance(parsed, dict) and "epoch" in parsed and "seconds" in parsed:
+            yield parsed

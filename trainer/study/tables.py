@@ -1,0 +1,88 @@
+"""Tables 1 and those beside it: the best of each architecture, and all runs."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trainer.study.runs import Run
+
+PAPER = {"cnn": 0.7, "lstm": 0.046, "gru": 0.03}
+"""Best weighted validation loss in the study that this one follows, on its own recordings."""
+NAMES = {"cnn": "CNN", "lstm": "LSTM", "gru": "GRU"}
+MOST_ROWS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table: a heading for each column, and cells."""
+
+    heading: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def best_by_architecture(runs: Sequence[Run]) -> dict[str, Run]:
+    """Return the run with the least validation loss of each architecture, in the paper's order."""
+    found: dict[str, Run] = {}
+    for run in runs:
+        arch = run.recipe.arch
+        if math.isfinite(run.loss) and (arch not in found or run.loss < found[arch].loss):
+            found[arch] = run
+    return {arch: found[arch] for arch in PAPER if arch in found}
+
+
+def table_1(runs: Sequence[Run]) -> Grid:
+    """Return the best weighted validation loss per architecture, with its hyperparameters."""
+    rows = []
+    for arch, run in best_by_architecture(runs).items():
+        recipe = run.recipe
+        rows.append(
+            (
+                NAMES[arch],
+                number(run.loss),
+                f"{PAPER[arch]:g}",
+                f"{recipe.learning_rate:.2e}",
+                str(recipe.batch),
+                str(run.size),
+                str(run.layers),
+                number(run.validation_esr),
+                number(run.test_esr),
+                run.name,
+            )
+        )
+    heading = (
+        *("model", "loss", "paper's", "Lr", "Bs", "Hs", "Ly"),
+        *("validation ESR", "test ESR", "run"),
+    )
+    return Grid(heading, tuple(rows))
+
+
+def all_runs(runs: Sequence[Run]) -> Grid:
+    """Return the runs, the best first, as many as are worth reading."""
+    ordered = sorted(runs, key=lambda run: (math.isnan(run.loss), run.loss))
+    rows = tuple(
+        (
+            run.name,
+            NAMES[run.recipe.arch],
+            str(run.size),
+            str(run.layers),
+            f"{run.recipe.learning_rate:.2e}",
+            str(run.recipe.batch),
+            f"{run.parameters:,}",
+            number(run.loss),
+            number(run.test_esr),
+            str(run.history[-1]["epoch"]) if run.history else "0",
+            f"{run.minutes:.1f}",
+            run.state if run.state == "complete" else f"{run.state}: {run.reason}".rstrip(": "),
+        )
+        for run in ordered[:MOST_ROWS]
+    )
+    heading = (
+        *("run", "model", "Hs", "Ly", "Lr", "Bs", "parameters", "loss", "test ESR"),
+        *("epochs", "minutes", "state"),
+    )
+    return Grid(heading, rows)
+
+
+def number(value: float) -> str:
+    """Return a loss or an ESR in four significant figures, or a dash."""
+    return f"{value:.4g}" if math.isfinite(value) else "-"
