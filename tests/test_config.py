@@ -179,8 +179,8 @@ def test_problems_of_the_command_line_alone_are_its_own(write: Write) -> None:
         ),
         (
             "- audio",
-            "the file: keys (audio, osc, log, level, size, model, library, state, spare) are expected, "
-            "not list",
+            "the file: keys (audio, osc, log, level, size, model, library, state, spare) are "
+            "expected, not list",
         ),
         ("audio: {output: [1, 2, 3]}", "audio.output: [1, 2, 3]: one channel or two"),
         ("audio: {output: []}", "audio.output: []: one channel or two"),
