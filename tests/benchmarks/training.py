@@ -1,0 +1,142 @@
+"""How fast recurrent networks are trained: this trainer beside PyTorch.
+
+    python tests/benchmarks/training.py [--rounds 5] [--only gru-40-32] > docs/training-speed.md
+
+Million samples a second, forwards and backwards through T = 2048 frames and a dense head, with the
+gradients of all weights. `nemod` is the trainer's own program (`trainer.learn.step`), `plain` the
+daemon's kernel (`lax.scan`) under `jax.vmap` and `jax.grad`, `torch` is `torch.nn.LSTM` and `GRU`.
+All have the same cores. Needs the extras `train` and `study`.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from trainer import xla
+
+xla.prepare()
+
+import jax  # noqa: E402 - reads its flags when it is imported
+import jax.numpy as jnp  # noqa: E402
+import torch  # noqa: E402
+
+from nemod.formats.network import Network  # noqa: E402
+from trainer.learn.batch import arrange, plain, rest  # noqa: E402
+from trainer.learn.networks import first_weights, network_of  # noqa: E402
+from trainer.learn.recipe import Recipe  # noqa: E402
+from trainer.learn.step import gradient  # noqa: E402
+
+FRAMES = 2048
+CASES = [
+    (kind, size, batch) for kind in ("lstm", "gru") for size in (20, 40) for batch in (32, 128)
+]
+
+
+def least_seconds(work: Callable[[], object], rounds: int) -> float:
+    """Return the quickest of some rounds, after one that compiles."""
+    work()
+    taken = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+def of_nemod(network: Network, weights: Any, recipe: Recipe, signals: Any) -> Callable[[], object]:
+    """Return a call of the trainer's gradient."""
+    inputs, target = (arrange(signal) for signal in signals)
+    program = gradient(network, recipe, error)
+    return lambda: wait_for(program(weights, inputs, target))
+
+
+def of_plain(network: Network, weights: Any, signals: Any) -> Callable[[], object]:
+    """Return a call of the daemon's kernel, differentiated as it is."""
+    inputs, target = (jnp.asarray(arrange(signal)) for signal in signals)
+    process = plain(network)
+
+    def objective(weights: Any, inputs: Any, target: Any) -> Any:
+        _, output = process(weights, rest(network, weights, inputs), inputs)
+        return error(target, output)
+
+    program = jax.jit(jax.grad(objective))
+    return lambda: wait_for(program(weights, inputs, target))
+
+
+def wait_for(values: Any) -> None:
+    """Return when values are computed."""
+    jax.block_until_ready(values)  # type: ignore[no-untyped-call]
+
+
+def error(target: Any, output: Any) -> Any:
+    """Return the mean squared error."""
+    return jnp.mean((target - output) ** 2)
+
+
+def of_torch(kind: str, hidden: int, signals: Any) -> Callable[[], object]:
+    """Return a call of PyTorch's layer and its gradient."""
+    layer = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[kind](1, hidden)
+    head = torch.nn.Linear(hidden, 1)
+    inputs, target = (torch.from_numpy(np.ascontiguousarray(x.transpose(1, 0, 2))) for x in signals)
+
+    def work() -> None:
+        layer.zero_grad()
+        head.zero_grad()
+        output = head(layer(inputs)[0]) + inputs
+        torch.mean((output - target) ** 2).backward()  # type: ignore[no-untyped-call]
+
+    return work
+
+
+def main() -> None:
+    """Print the table as Markdown."""
+    options = argparse.ArgumentParser(description="Training speed beside PyTorch.")
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--only", help="one case, as gru-40-32")
+    given = options.parse_args()
+    cores = len(jax.devices())
+    torch.set_num_threads(cores)
+    write = sys.stdout.write
+    write(
+        "# Training speed\n\nMillion samples a second, forwards and backwards, T = 2048; more is "
+    )
+    write(
+        f"better. {cores} cores for each, {os.cpu_count()} in the machine; jax {jax.__version__}, "
+    )
+    write(f"torch {torch.__version__}, {platform.machine()}. The quickest of {given.rounds} ")
+    write("rounds. `python tests/benchmarks/training.py` made this table.\n\n")
+    write("| network | batch | nemod | plain `lax.scan` | torch | nemod / torch |\n")
+    write("|---|---|---|---|---|---|\n")
+    rng = np.random.default_rng(0)
+    for kind, hidden, batch in CASES:
+        if given.only and given.only != f"{kind}-{hidden}-{batch}":
+            continue
+        recipe = Recipe(arch=kind, hidden=hidden, batch=batch, chunk_frames=FRAMES)
+        network = network_of(recipe, 0)
+        weights = jax.tree.map(jnp.asarray, first_weights(network, 1))
+        signals = [0.2 * rng.standard_normal((batch, FRAMES, 1), np.float32) for _ in range(2)]
+        speeds = [
+            1e-6 * batch * FRAMES / least_seconds(work, given.rounds)
+            for work in (
+                of_nemod(network, weights, recipe, signals),
+                of_plain(network, weights, signals),
+                of_torch(kind, hidden, signals),
+            )
+        ]
+        columns = " | ".join(f"{speed:.2f}" for speed in speeds)
+        row = f"| {kind.upper()}-{hidden} | {batch} | {columns} | {speeds[0] / speeds[2]:.1f} |\n"
+        write(row)
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""`nemod-train train`: learns a model."""
+
+import argparse
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from nemod.cli.options import parser
+from nemod.errors import ConfigError
+from trainer import xla
+from trainer.data.load import load_dataset
+from trainer.learn.recipe import Recipe, from_json
+
+if TYPE_CHECKING:
+    from trainer.learn.fit import Epoch, Result
+
+DESCRIPTION = """\
+Learn a model from dry and wet recordings, and write it as a file that nemod and other players read.
+DATA is a folder with a manifest, a manifest, or a GuitarML configuration. The run's folder gets the
+best model after every validation; Ctrl-C ends a run in order, and --resume goes on with one that
+was killed."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = parser("nemod-train train", DESCRIPTION)
+    made.add_argument("data", type=Path, metavar="DATA")
+    made.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (runs/NAME)")
+    made.add_argument("--name", help="name of the model and its file (data-archNN)")
+    made.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    made.add_argument("--recipe", type=Path, metavar="FILE", help="JSON with parts of a recipe")
+    made.add_argument(
+        "--knobs", metavar="A,B,...", help="the data's knobs in the order of the model's inputs"
+    )
+    made.add_argument("--licence", default=None, help="licence of the model, written into it")
+    made.add_argument("--author", default=None, help="maker of the model, written into it")
+    made.add_argument("--description", default=None, help="what it is, written into it")
+    group = made.add_argument_group("recipe", "what is not given is as the recipe's file says")
+    for part in fields(Recipe):
+        option = "--" + part.name.replace("_", "-")
+        group.add_argument(option, default=None, metavar="V", help=f"({_shown(part.default)})")
+    return made
+
+
+def _shown(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return the exit status."""
+    arguments = _parser().parse_args(argv)
+    xla.prepare()
+    recipe = _recipe(arguments)
+    console = Console(stderr=True, highlight=False)
+    knobs = [knob.strip() for knob in arguments.knobs.split(",")] if arguments.knobs else None
+    dataset = load_dataset(
+        arguments.data, knobs=knobs, say=lambda finding: console.print(finding.sentence)
+    )
+    size = recipe.channels if recipe.arch == "cnn" else recipe.hidden
+    name = arguments.name or f"{dataset.name}-{recipe.arch}{size}"
+    folder = arguments.out or Path("runs") / name
+    said = {
+        "author": arguments.author,
+        "licence": arguments.licence,
+        "description": arguments.description,
+        "made_by": shlex.join(["nemod-train", "train", *argv]),
+    }
+    metadata = {key: value for key, value in said.items() if value is not None}
+    signal.signal(signal.SIGTERM, _interrupt)
+    # Only now: jax reads its flags when it is imported.
+    from trainer.learn.fit import fit
+
+    with _Show(console) as show:
+        result = fit(
+            dataset,
+            recipe,
+            folder,
+            show.epoch,
+            name=name,
+            resume=arguments.resume,
+            metadata=metadata,
+        )
+    _tell(result)
+    return 130 if result.stopped == "interrupted" else 0
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _recipe(arguments: argparse.Namespace) -> Recipe:
+    base = Recipe()
+    if arguments.recipe:
+        try:
+            given = json.loads(arguments.recipe.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(str(arguments.recipe), [f"cannot be read: {error}"]) from None
+        if not isinstance(given, dict):
+            raise ConfigError(str(arguments.recipe), ["is no JSON object"])
+        base = from_json(given.get("recipe", given))
+    given = {part.name: getattr(arguments, part.name) for part in fields(Recipe)}
+    return from_json({key: value for key, value in given.items() if value is not None}, base)
+
+
+class _Show:
+    """A bar on a terminal, else a line an epoch."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+        if console.is_terminal:
+            columns = (
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f} %"),
+                TextColumn("{task.description}"),
+                TimeRemainingColumn(),
+            )
+            self._bar = Progress(*columns, console=console)
+            self._task = self._bar.add_task("the first epoch compiles", total=1.0)
+
+    def __enter__(self) -> "_Show":
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def epoch(self, epoch: "Epoch") -> None:
+        text = f"epoch {epoch.epoch}  loss {epoch.train_loss:.4f}"
+        if epoch.validation_esr is not None:
+            text += f"  validation ESR {epoch.validation_esr:.5f}  best {epoch.best_esr:.5f}"
+        if self._bar:
+            self._bar.update(self._task, completed=epoch.done, description=text)
+        elif epoch.validation_esr is not None:
+            done = f"{epoch.done:6.1%}  {epoch.seconds:7.1f} s  "
+            self._console.print(f"{done}{text}  rate {epoch.learning_rate:.2e}", soft_wrap=True)
+
+
+def _tell(result: "Result") -> None:
+    out = sys.stdout.write
+    out(
+        f"{result.path}: {result.epochs} epochs in {result.seconds / 60.0:.1f} minutes "
+        f"({result.stopped}), best at {result.best_epoch}\n"
+        f"validation ESR {result.validation.esr:.6f}, loss {result.validation.loss:.6f}\n"
+    )
+    if result.test is None:
+        out("no test set: the validation's ESR is of what the model was chosen by\n")
+        return
+    out(
+        f"test ESR {result.test.esr:.6f} (energy of the error over energy of the target, over "
+        "the whole test set, no pre-emphasis)\n"
+    )
+    for setting in result.settings:
+        knobs = "  ".join(f"{key} {value:g}" for key, value in setting["knobs"].items())
+        ratio = "silent" if setting["esr"] is None else f"{setting['esr']:.6f}"
+        out(f"  {ratio:>9}  {knobs or setting['name']}\n")

@@ -1,0 +1,1 @@
+"""Learning: loss, recurrence with its own gradient, the training loop, checkpoints, export."""

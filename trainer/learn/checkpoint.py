@@ -1,0 +1,73 @@
+"""A run's state in one file, replaced whole after every epoch, so that a killed run goes on."""
+
+import json
+import os
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from nemod.errors import ConfigError
+
+FORMAT = 1
+
+
+@dataclass(slots=True)
+class Standing:
+    """How far a run is, but for the numbers that are learnt."""
+
+    epoch: int = 0
+    """Epochs that are over."""
+    seconds: float = 0.0
+    """Wall time that they took, over all sittings."""
+    best: float = float("inf")
+    """Least validation loss."""
+    best_esr: float = float("nan")
+    best_epoch: int = 0
+    stale: int = 0
+    """Validations since the best."""
+    waited: int = 0
+    """Validations since the best or the last halving of the rate."""
+    halvings: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save(path: Path, identity: dict[str, Any], standing: Standing, numbers: Any) -> None:
+    """Write the state of a run; `numbers` is a pytree of arrays, `identity` what it belongs to.
+
+    Raises: OSError from the disk; the former file is then still there.
+    """
+    leaves = {f"leaf{n}": np.asarray(x) for n, x in enumerate(jax.tree.leaves(numbers))}
+    text = json.dumps({"format": FORMAT, "identity": identity, "standing": asdict(standing)})
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with draft.open("wb") as file:
+            np.savez(file, allow_pickle=False, state=np.array(text), **leaves)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def load(path: Path, identity: dict[str, Any], like: Any) -> tuple[Standing, Any]:
+    """Return the state of a run, its numbers in a pytree like `like`.
+
+    Raises: ConfigError for a file that is damaged or of another run.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            state = json.loads(str(stored["state"]))
+            leaves = [stored[f"leaf{n}"] for n in range(len(stored.files) - 1)]
+        found, standing = state["identity"], Standing(**state["standing"])
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ConfigError(str(path), [f"no checkpoint can be read from it ({error})"]) from None
+    other = [key for key in identity if found.get(key) != identity[key]]
+    shapes = [np.shape(leaf) for leaf in jax.tree.leaves(like)]
+    if other or shapes != [leaf.shape for leaf in leaves]:
+        what = ", ".join(other) or "network"
+        raise ConfigError(str(path), [f"belongs to another run: its {what} differs"])
+    return standing, jax.tree.unflatten(jax.tree.structure(like), leaves)

@@ -1,0 +1,132 @@
+"""A trained network as a file that players in the field read, with what is known of it."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nemod.errors import ModelError
+from nemod.formats import Knob, Model, Probe, save_model
+from nemod.formats.network import Activation, Conv1d, Dense, Network, Residual, Stack
+from trainer.data.dataset import Dataset, Pair
+from trainer.learn.judge import play
+from trainer.learn.segments import inputs_of
+
+PROBE_FRAMES = 2048
+
+
+def as_model(
+    name: str, network: Network, weights: Any, dataset: Dataset, metadata: dict[str, Any]
+) -> Model:
+    """Return the model with its knobs, its rate and a probe from the data set's own sound."""
+    pair = _loudest((dataset.test or dataset.validation or dataset.train)[0])
+    (output,) = play(network, weights, [pair])
+    return Model(
+        name=name,
+        dialect="guitarml",
+        network=network,
+        weights=weights,
+        knobs=tuple(Knob(knob) for knob in dataset.knobs),
+        sample_rate=dataset.rate,
+        rate_stated=True,
+        probe=Probe(inputs_of(pair), output),
+        metadata=metadata,
+    )
+
+
+def _loudest(pair: Pair) -> Pair:
+    """Return the part of a recording with the most energy, as long as a probe."""
+    count = pair.dry.size // PROBE_FRAMES
+    if count < 2:
+        return Pair(pair.name, pair.dry[:PROBE_FRAMES], pair.wet[:PROBE_FRAMES], pair.knobs)
+    energy = np.square(pair.dry[: count * PROBE_FRAMES]).reshape(count, -1).sum(1)
+    at = int(energy.argmax()) * PROBE_FRAMES
+    span = slice(at, at + PROBE_FRAMES)
+    return Pair(pair.name, pair.dry[span], pair.wet[span], pair.knobs)
+
+
+def write(model: Model, path: Path) -> None:
+    """Write a model: GuitarML JSON where the network is recurrent, else RTNeural JSON.
+
+    The file is replaced as a whole or not at all.
+
+    Raises: ModelError for a network that neither holds; OSError from the disk.
+    """
+    body = model.network.body if isinstance(model.network, Residual) else model.network
+    if not isinstance(body, Stack) or not isinstance(body.layers[0], Conv1d):
+        save_model(model, path)
+        return
+    text = json.dumps(_rtneural(model, body, str(path)), allow_nan=False)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_text(text + "\n", encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _rtneural(model: Model, body: Stack, path: str) -> dict[str, Any]:
+    """Return keras-style layers: matrices are [inputs, outputs], kernels [taps, inputs, outputs].
+
+    The skip, the rate and the test vector are written as AIDA-X files have them; a test vector is
+    of the network without the skip, and has no place for knobs.
+    """
+    document: dict[str, Any] = {
+        "in_shape": [None, None, model.network.inputs],
+        "layers": _layers(body, model.weights, path),
+        "in_skip": int(isinstance(model.network, Residual)),
+        "samplerate": model.sample_rate,
+        "metadata": {
+            "knobs": [
+                {"name": k.name, "low": k.low, "high": k.high, "default": k.default}
+                for k in model.knobs
+            ],
+            **model.metadata,
+        },
+    }
+    if model.probe and not model.knobs:
+        sound = model.probe.inputs[:, 0]
+        bare = model.probe.output - (sound if document["in_skip"] else np.float32(0.0))
+        document["input_batch"] = sound.tolist()
+        document["output_batch"] = bare.tolist()
+    return document
+
+
+def _layers(body: Stack, weights: Sequence[Any], path: str) -> list[dict[str, Any]]:
+    layers: list[dict[str, Any]] = []
+    for layer, own in zip(body.layers, weights, strict=True):
+        shape = [None, None, layer.outputs]
+        match layer:
+            case Conv1d(inputs=inputs, outputs=outputs, kernel=taps, dilation=dilation):
+                kernel = np.asarray(own.w).reshape(outputs, taps, inputs).transpose(1, 2, 0)
+                layers.append(
+                    {
+                        "type": "conv1d",
+                        "activation": "",
+                        "shape": shape,
+                        "kernel_size": [taps],
+                        "dilation": [dilation],
+                        "groups": 1,
+                        "weights": [kernel.tolist(), np.asarray(own.bias).tolist()],
+                    }
+                )
+            case Dense():
+                numbers = [np.asarray(own.w).T.tolist(), np.asarray(own.bias).tolist()]
+                layers.append(
+                    {"type": "dense", "activation": "", "shape": shape, "weights": numbers}
+                )
+            case Activation(curve=curve):
+                layers.append(
+                    {
+                        "type": "activation",
+                        "activation": curve.kind,
+                        "shape": shape,
+                        "weights": [],
+                    }
+                )
+            case _:
+                raise ModelError(path, f"{layer} has no place in RTNeural JSON")
+    return layers

@@ -1,0 +1,89 @@
+"""Cuts recordings into segments and deals them out in batches, the same for the same seed."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nemod.errors import ConfigError
+from trainer.data.dataset import Pair
+from trainer.learn.batch import arrange
+from trainer.learn.recipe import Recipe
+
+Signal = NDArray[np.float32]
+
+
+class Batch(NamedTuple):
+    """Segments side by side, as `trainer.learn.batch` lays them out."""
+
+    inputs: Signal
+    """[frames, groups, 1 + knobs, lanes]"""
+    target: Signal
+    """[frames, groups, 1, lanes]"""
+
+
+def inputs_of(pair: Pair) -> Signal:
+    """Return what the network gets [frames, 1 + knobs]: the sound, then the knobs' positions."""
+    columns = [np.full_like(pair.dry, position) for position in pair.knobs]
+    return np.stack([pair.dry, *columns], axis=1)
+
+
+class Segments:
+    """The training pairs, dealt out anew in each epoch."""
+
+    def __init__(self, pairs: tuple[Pair, ...], recipe: Recipe) -> None:
+        """Raise ConfigError where no pair holds a segment."""
+        chunks = (recipe.segment_frames - recipe.warmup_frames) // recipe.chunk_frames
+        self.frames = recipe.warmup_frames + chunks * recipe.chunk_frames
+        """Frames of a segment: the warm-up and whole chunks."""
+        self._recipe = recipe
+        self._pairs = [pair for pair in pairs if pair.dry.size >= self.frames]
+        if not self._pairs:
+            longest = max((pair.dry.size for pair in pairs), default=0)
+            raise ConfigError(
+                "recipe",
+                [
+                    f"segment_frames {recipe.segment_frames}, but the longest of the training "
+                    f"recordings has {longest}: take shorter segments"
+                ],
+            )
+        self.count = sum(pair.dry.size // self.frames for pair in self._pairs)
+        """Segments of an epoch."""
+        self.batch = recipe.batch
+        self.batches = max(1, self.count // self.batch)
+        """Batches of an epoch."""
+
+    @property
+    def learnt_frames(self) -> int:
+        """Frames that an epoch learns from, the warm-ups left out."""
+        return self.batches * self.batch * (self.frames - self._recipe.warmup_frames)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """Return the batches of an epoch; it decides, with the seed, where cuts are and the order.
+
+        What is left over after whole batches is another part in each epoch. Where there are fewer
+        segments than a batch takes, some come twice.
+        """
+        rng = np.random.default_rng([self._recipe.seed, number])
+        places = []
+        for pair in self._pairs:
+            whole, slack = divmod(pair.dry.size, self.frames)
+            first = int(rng.integers(0, slack + 1))
+            places += [(pair, first + self.frames * place) for place in range(whole)]
+        order = rng.permutation(len(places))
+        order = np.resize(order, self.batches * self.batch)
+        for row in order.reshape(self.batches, self.batch):
+            chosen = [places[place] for place in row]
+            yield self._cut(chosen)
+
+    def _cut(self, places: list[tuple[Pair, int]]) -> Batch:
+        knobs = len(places[0][0].knobs)
+        inputs = np.empty((len(places), self.frames, 1 + knobs), np.float32)
+        target = np.empty((len(places), self.frames, 1), np.float32)
+        for row, (pair, at) in enumerate(places):
+            span = slice(at, at + self.frames)
+            inputs[row, :, 0] = pair.dry[span]
+            inputs[row, :, 1:] = pair.knobs
+            target[row, :, 0] = pair.wet[span]
+        return Batch(arrange(inputs), arrange(target))

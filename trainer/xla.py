@@ -1,0 +1,28 @@
+"""How XLA compiles for training: the environment that must be set before jax starts."""
+
+import os
+
+FLAGS = (
+    # Loops of any size are compiled whole into one function where they can be.
+    "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1073741824 "
+    # A group of lanes is one vector where the processor has vectors of 512 bits.
+    "--xla_cpu_prefer_vector_width=512 "
+    # A device per core, over which batches are dealt out; matrix products stay on their core.
+    f"--xla_force_host_platform_device_count={os.cpu_count() or 1} "
+    "--xla_cpu_multi_thread_eigen=false "
+    # Cores wait for each other as long as it takes: the machine may be busy, or asleep.
+    "--xla_cpu_collective_call_terminate_timeout_seconds=1000000 "
+    "--xla_cpu_collective_call_warn_stuck_timeout_seconds=1000000"
+)
+
+ENVIRONMENT = {
+    "XLA_FLAGS": FLAGS,
+    "JAX_PLATFORMS": "cpu",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+
+
+def prepare() -> None:
+    """Set what is not set yet; has an effect only before jax compiles for the first time."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
