@@ -110,7 +110,7 @@ class _Run:
         self.dataset, self.recipe, self.folder, self.name = dataset, recipe, folder, name
         self.metadata = metadata
         self.judged_on = dataset.validation or dataset.train
-        self.segments = Segments(dataset.train, recipe)
+        self.segments = Segments(dataset.train, recipe, dataset.knobs)
         self.network: Network = network_of(recipe, len(dataset.knobs))
         weights = first_weights(self.network, recipe.seed)
         self.parameters = count(weights)

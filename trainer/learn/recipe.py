@@ -45,6 +45,9 @@ class Recipe:
     """Least energy by which an error is divided, as a share of the training targets' mean."""
 
     # Order of work
+    level_knob: str = ""
+    """A knob that is nothing but the level of the output, in proportion to its position, as a
+    linear volume control: each segment is learnt at a position drawn anew, scaled with it."""
     batch: int = 32
     """Segments that are played side by side."""
     segment_frames: int = 5_632

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.errors import ConfigError
+from nemod.errors import ConfigError, did_you_mean
 from trainer.data.dataset import Pair
 from trainer.learn.batch import arrange
 from trainer.learn.recipe import Recipe
@@ -32,8 +32,14 @@ def inputs_of(pair: Pair) -> Signal:
 class Segments:
     """The training pairs, dealt out anew in each epoch."""
 
-    def __init__(self, pairs: tuple[Pair, ...], recipe: Recipe) -> None:
-        """Raise ConfigError where no pair holds a segment."""
+    def __init__(
+        self, pairs: tuple[Pair, ...], recipe: Recipe, knobs: tuple[str, ...] = ()
+    ) -> None:
+        """Raise ConfigError where no pair holds a segment, or no knob is the recipe's level."""
+        self._level = _place_of(recipe.level_knob, knobs) if recipe.level_knob else None
+        if self._level is not None:
+            # A silent recording says nothing of what is heard at another level.
+            pairs = tuple(pair for pair in pairs if pair.knobs[self._level] > 0.0)
         chunks = (recipe.segment_frames - recipe.warmup_frames) // recipe.chunk_frames
         self.frames = recipe.warmup_frames + chunks * recipe.chunk_frames
         """Frames of a segment: the warm-up and whole chunks."""
@@ -75,9 +81,10 @@ class Segments:
         order = np.resize(order, self.batches * self.batch)
         for row in order.reshape(self.batches, self.batch):
             chosen = [places[place] for place in row]
-            yield self._cut(chosen)
+            levels = rng.random(len(chosen)) if self._level is not None else None
+            yield self._cut(chosen, levels)
 
-    def _cut(self, places: list[tuple[Pair, int]]) -> Batch:
+    def _cut(self, places: list[tuple[Pair, int]], levels: NDArray[np.float64] | None) -> Batch:
         knobs = len(places[0][0].knobs)
         inputs = np.empty((len(places), self.frames, 1 + knobs), np.float32)
         target = np.empty((len(places), self.frames, 1), np.float32)
@@ -86,4 +93,15 @@ class Segments:
             inputs[row, :, 0] = pair.dry[span]
             inputs[row, :, 1:] = pair.knobs
             target[row, :, 0] = pair.wet[span]
+            if levels is not None and self._level is not None:
+                inputs[row, :, 1 + self._level] = levels[row]
+                target[row] *= np.float32(levels[row] / pair.knobs[self._level])
         return Batch(arrange(inputs), arrange(target))
+
+
+def _place_of(name: str, knobs: tuple[str, ...]) -> int:
+    if name in knobs:
+        return knobs.index(name)
+    allowed = ", ".join(knobs) or "none: the data have no knobs"
+    problem = f"level_knob {name!r} is no knob of the data{did_you_mean(name, knobs)} ({allowed})"
+    raise ConfigError("recipe", [problem])

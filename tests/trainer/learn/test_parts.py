@@ -70,6 +70,32 @@ def test_recordings_shorter_than_a_segment_are_told(quick: Recipe) -> None:
         Segments(dataset(frames=500).train, quick)
 
 
+def test_a_level_knob_is_drawn_anew_and_wet_follows_it(quick: Recipe) -> None:
+    """Wet over position is as recorded; a recording at position 0 is left out."""
+    recipe = replace(quick, level_knob="drive")
+    data = dataset(knobs=True)
+    batches = list(Segments(data.train, recipe, data.knobs).epoch(0))
+    positions = []
+    for batch in batches:
+        dry, knob = (batch.inputs[:, :, n].transpose(1, 2, 0).reshape(4, -1) for n in (0, 1))
+        wet = batch.target[:, :, 0].transpose(1, 2, 0).reshape(4, -1)
+        for one, at, heard in zip(dry, knob[:, 0], wet, strict=True):
+            (pair,) = [pair for pair in data.train if np.isin(one, pair.dry).all()]
+            start = int(np.flatnonzero(pair.dry == one[0])[0])
+            recorded = pair.wet[start : start + one.size].astype(np.float64) / pair.knobs[0]
+            np.testing.assert_allclose(heard, at * recorded, rtol=1e-5, atol=1e-7)
+            positions.append(float(at))
+    assert len(set(positions)) == len(positions)
+    assert min(positions) < 0.2 < 0.8 < max(positions) <= 1.0
+
+
+def test_a_level_knob_that_the_data_lack_is_told(quick: Recipe) -> None:
+    """With the names that there are."""
+    data = dataset(knobs=True)
+    with pytest.raises(ConfigError, match="level_knob 'driv' is no knob of the data, did you mean"):
+        Segments(data.train, replace(quick, level_knob="driv"), data.knobs)
+
+
 def test_a_batch_is_laid_out_in_groups_of_lanes() -> None:
     """Signal b, frame t, channel c is at [t, b // 16, c, b % 16]."""
     signals = np.arange(32 * 3 * 2, dtype=np.float32).reshape(32, 3, 2)
