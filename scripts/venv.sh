@@ -1,6 +1,6 @@
-# Sourced by ./run and ./test: makes .venv in the repository's root and keeps it current.
+# Sourced by ./run, ./train and ./test: makes .venv in the repository's root and keeps it current.
 #
-#   make_venv ROOT EXTRAS    EXTRAS is "" or "[test]"
+#   make_venv ROOT EXTRAS    EXTRAS is "", "[train]" or "[test]"
 #
 # Quick when nothing has changed: a stamp holds the checksum of pyproject.toml, the Python that
 # made the environment, and the extras that are installed.

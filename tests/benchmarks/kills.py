@@ -121,7 +121,7 @@ def main() -> None:
     given = parser.parse_args()
     with (
         places() as (home, times),
-        jack_server(realtime=False),
+        jack_server(realtime=True),
         daemon("system", home, times, *given.options) as running,
     ):
         ear, phone = Ear(), Phone(running.port)
