@@ -78,6 +78,11 @@ class Daemon:
         self._stop = asyncio.Event()
         self._is_stopping = False
         self._is_ready = False
+        self._choices = list(begin.choices)
+        self._heard: asyncio.Future[None] | None = None
+        """Done when the first model is heard, or none can be."""
+        self._is_chosen = bool(config.model)
+        """Whether somebody asked for the model that plays; else what was kept stays kept."""
         # Last, because it asks this object what there is.
         self._osc = OscServer(self, config.osc.port, local=config.osc.local, allow=config.osc.allow)
 
@@ -102,8 +107,8 @@ class Daemon:
         loop = asyncio.get_running_loop()
         await self._osc.start()
         await self._loads.foundry.start()
-        heard: asyncio.Future[None] = loop.create_future()
-        self._want_first(heard)
+        heard = self._heard = loop.create_future()
+        self._want_first()
         supervision = asyncio.create_task(self._supervise(), name="supervision")
         stop = asyncio.create_task(_until(self._stop), name="stop")
         tasks += [
@@ -124,27 +129,36 @@ class Daemon:
         if supervision.done():
             supervision.result()
 
-    def _want_first(self, heard: "asyncio.Future[None]") -> None:
+    def _want_first(self) -> None:
         """Ask for the first model; one that the state named gives way when it will not play."""
-        choices = list(self._begin.choices)
+        name, path = self._choices[0]
+        self._loads.want(Wanted(name=name, path=path, answer=self._first_ends))
 
-        def ask() -> None:
-            name, path = choices.pop(0)
-            self._loads.want(Wanted(name=name, path=path, answer=answer))
+    def _first_ends(self, result: str | OscError) -> None:
+        """Hear what became of the first model."""
+        if self._heard is None or self._heard.done():
+            return
+        if not isinstance(result, OscError):
+            self._heard.set_result(None)
+        elif result.code == "busy":
+            return  # overtaken: `_choice_ends` hears what becomes of the other
+        elif len(self._choices) > 1:
+            log.warning("the model of the last time does not play", reason=result.text)
+            self._choices.pop(0)
+            self._want_first()
+        else:
+            self._heard.set_exception(NemodError(result.text))
 
-        def answer(result: str | OscError) -> None:
-            if heard.done():
-                return
-            # Overtaken: then somebody else has a model to wait for.
-            if not isinstance(result, OscError) or result.code == "busy":
-                heard.set_result(None)
-            elif choices:
-                log.warning("the model of the last time does not play", reason=result.text)
-                ask()
-            else:
-                heard.set_exception(NemodError(result.text))
-
-        ask()
+    def _choice_ends(self, result: str | OscError) -> None:
+        """Hear what became of a model that somebody asked for."""
+        if not isinstance(result, OscError):
+            self._is_chosen = True
+            self._touch()
+            if self._heard is not None and not self._heard.done():
+                self._heard.set_result(None)
+        elif result.code != "busy" and self._loads.current is None:
+            # It overtook the first model, and nothing would ever play.
+            self._want_first()
 
     async def _supervise(self) -> None:
         """Keep an audio plane playing. Raises: AudioError."""
@@ -260,9 +274,10 @@ class Daemon:
         """Return what is to be there again at the next start."""
         made = self._loads.current
         positions = self.settings.positions()
-        if made is None:
-            # Nothing has played yet: what was kept stays, but for the knobs.
-            before = self._begin.saved
+        before = self._begin.saved
+        is_makeshift = bool(before.model) and not self._is_chosen and not self._loads.set_aside
+        if made is None or is_makeshift:
+            # A model that is missing today, as one on a stick, may be there the next time.
             return Saved(
                 model=before.model, path=before.path, size=before.size, positions=positions
             )
@@ -322,7 +337,12 @@ class Daemon:
         except NotFoundError as error:
             answer(OscError("not_found", LOAD, str(error)))
             return
-        self._loads.want(Wanted(name=known, path=path, answer=answer))
+
+        def ends(result: str | OscError) -> None:
+            answer(result)
+            self._choice_ends(result)
+
+        self._loads.want(Wanted(name=known, path=path, answer=ends))
 
     def rescan(self, answer: Answer) -> None:
         """Look into the library's folders again, on a thread of its own."""

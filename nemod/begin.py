@@ -1,5 +1,6 @@
 """What the daemon begins with: from the command line, the configuration, and the last time."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,9 @@ def beginning(config: Config) -> tuple[Library, Beginning]:
     Raises: NotFoundError when a model that was asked for is not there, or there is none at all.
     """
     file = state_file(config)
+    if file is not None and not _can_be_kept(file):
+        log.warning("the state is not kept: there is something that cannot be read", file=str(file))
+        file = None
     saved = (restored(file) if file is not None else None) or Saved()
     if config.model:
         asked = Path(config.model)
@@ -65,6 +69,14 @@ def state_file(config: Config) -> Path | None:
     except StateError as error:
         log.warning("the state is not kept", reason=str(error))
         return None
+
+
+def _can_be_kept(file: Path) -> bool:
+    """Return whether a state may be written there: over nothing, or over what can be read."""
+    try:
+        return not os.path.lexists(file) or (file.is_file() and os.access(file, os.R_OK))
+    except OSError:
+        return False
 
 
 def _asked(model: str, library: Library) -> tuple[str, Path]:

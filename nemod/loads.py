@@ -96,6 +96,7 @@ class Loads:
         self._rig_ids = 0
         self._queued: Wanted | None = None
         self._wake = asyncio.Event()
+        self._is_loading = False
         self._quarantine = Quarantine()
 
     # --- asking for a model ----------------------------------------------------------------------
@@ -117,15 +118,20 @@ class Loads:
             wanted, self._queued = self._queued, None
             if wanted is None:
                 continue
+            self._is_loading = True
             try:
                 wanted.answer(await self._load(wanted))
             except OscError as error:
                 log.warning("model not loaded", model=wanted.name, reason=error.text)
                 wanted.answer(error)
+                self._mend(wanted)
             except Exception as error:
                 # Whatever it is, the next request must still be heard.
                 log.exception("model not loaded", model=wanted.name)
                 wanted.answer(OscError("io", LOAD, f"{wanted.name}: {error}"))
+                self._mend(wanted)
+            finally:
+                self._is_loading = False
 
     async def _load(self, wanted: Wanted) -> str:
         """Return the name when the model is heard, or is what will be heard. Raises: OscError."""
@@ -193,6 +199,19 @@ class Loads:
         if self.current is not None and self._queued is None:
             self.want(Wanted(name=self.current.name, path=self.current.path, answer=nobody))
 
+    def _mend(self, failed: Wanted) -> None:
+        """See that something sounds after a load that failed: what plays may not suit the device.
+
+        A model that cannot be made again, as when its file is gone, gives way to the clean rig.
+        """
+        device, made = self._supervisor.device, self.current
+        if self._queued is not None or device is None or made is None or made.suits(device):
+            return
+        if failed.answer is not nobody:
+            self._make_again()
+        elif failed.path is not None:
+            self.want(Wanted(name=CLEAN, path=None, answer=nobody))
+
     # --- what the supervisor tells ---------------------------------------------------------------
 
     def rig_to_play(self) -> tuple[Play, NDArray[np.float32]] | None:
@@ -204,6 +223,8 @@ class Loads:
 
     def opened(self, device: Opened) -> None:
         """Hear that a device runs; a rig made for another rate is made again."""
+        if self._is_loading:
+            return  # the end of that load looks after it
         if self.current is not None and not self.current.suits(device):
             self._make_again()
 

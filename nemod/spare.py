@@ -128,7 +128,7 @@ class Planes:
             await asyncio.wait_for(plane.next_event(), READY_LIMIT_S)
             order = self._rig()
             if order is not None:
-                await plane.play(order)
+                await asyncio.wait_for(plane.play(order), READY_LIMIT_S)
         except BaseException:
             await self.end(plane)
             raise

@@ -181,7 +181,7 @@ class Supervisor:
     async def _died(self, error: _LostError) -> None:
         if self.device is None:
             self._deaths_at_start += 1
-            if self._deaths_at_start >= TRIES_AT_FIRST:
+            if self._deaths_at_start >= TRIES_AT_FIRST and not self._wait:
                 raise AudioError(f"the process that plays has ended: {error.reason}")
         log.warning("the audio process is restarted", reason=error.reason)
         self._set_state("restarting", error.reason)
@@ -213,19 +213,23 @@ class Supervisor:
         began_with = 0
         killed = oom_kills()
         try:
-            if wanted is not None:
-                order, controls = wanted
-                if plane.rig_id != order.rig_id:
-                    await plane.play(order)
-                began_with = order.rig_id
-                await plane.take(Take(request=request, rig_id=began_with, controls=controls))
-            else:
-                await plane.take(Take(request=request))
-            opened = await asyncio.wait_for(self._opened(plane), OPEN_LIMIT_S)
+            # Sending may take for ever, too: to a process that was stopped.
+            async with asyncio.timeout(OPEN_LIMIT_S):
+                if wanted is not None:
+                    order, controls = wanted
+                    if plane.rig_id != order.rig_id:
+                        await plane.play(order)
+                    began_with = order.rig_id
+                    await plane.take(Take(request=request, rig_id=began_with, controls=controls))
+                else:
+                    await plane.take(Take(request=request))
+                opened = await self._opened(plane)
         except TimeoutError:
-            stopped = is_stopped(plane)
-            reason = f"the device was not open after {OPEN_LIMIT_S:g} s"
-            raise _LostError(reason, blamed=not stopped) from None
+            reason = f"the device {request.name!r} was not open after {OPEN_LIMIT_S:g} s"
+            if is_stopped(plane):
+                raise _LostError(reason, blamed=False) from None
+            # The rig is called for the first time when it is open: this waits for the driver.
+            raise _NoDeviceError(reason) from None
         except (EOFError, ConnectionError):
             raise await self._end_of(plane, killed) from None
         self._plane = plane

@@ -52,7 +52,7 @@ class DeviceLock:
         made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             made.bind(address)
-            made.listen(4)
+            made.listen(4096)  # nobody accepts: each that asks stays in the queue
         except OSError as error:
             made.close()
             # A sandbox without such sockets: no lock is better than no sound.

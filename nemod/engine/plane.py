@@ -165,7 +165,8 @@ def _serve(helper: Helper, device: Device) -> int:
             # PortAudio does not tell when JACK's server has died; it only calls no more.
             failure = f"the device {device.name!r} has gone: no block for {GONE_S:g} s"
         if failure:
-            send_frame(link, DeviceFailed(failure))
+            with suppress(OSError):
+                send_frame(link, DeviceFailed(failure))
             # A dead server may never answer a goodbye.
             os._exit(1)
         if orphaned_at and time.monotonic() - orphaned_at > ORPHAN_S:

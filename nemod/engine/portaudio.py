@@ -40,6 +40,8 @@ def _sounddevice() -> Any:
         import sounddevice
     except OSError as error:
         raise AudioError(f"PortAudio is not installed ({error}): {REMEDY}; {NO_CARD}") from None
+    except Exception as error:  # its own error, of a class that cannot be had without it
+        raise AudioError(f"PortAudio does not start ({error}): {NO_CARD}") from None
     return sounddevice
 
 
@@ -49,7 +51,11 @@ def list_ports() -> list[Port]:
     Raises: AudioError when PortAudio is not installed.
     """
     sd = _sounddevice()
-    apis = [api["name"] for api in sd.query_hostapis()]
+    try:
+        apis = [api["name"] for api in sd.query_hostapis()]
+        devices = sd.query_devices()
+    except sd.PortAudioError as error:
+        raise AudioError(f"PortAudio does not tell its devices ({error}): {NO_CARD}") from None
     return [
         Port(
             index=index,
@@ -59,7 +65,7 @@ def list_ports() -> list[Port]:
             outputs=device["max_output_channels"],
             rate_hz=round(device["default_samplerate"]),
         )
-        for index, device in enumerate(sd.query_devices())
+        for index, device in enumerate(devices)
     ]
 
 

@@ -83,6 +83,6 @@ class Shelf:
         self.loaded.pop(rig_id, None)
 
     def keep_only(self, rig_id: int) -> None:
-        """Free everything else, programs too: only for a plane that is not heard."""
+        """Free every other rig: only for a plane that is not heard."""
         for other in set(self.loaded) - {rig_id}:
             del self.loaded[other]

@@ -40,6 +40,8 @@ from nemod.engine.patience import Patience
 
 log = structlog.get_logger("nemod")
 
+KILL_S = 1.0
+"""[s] How long a killed process may take to be gone before nobody waits for it any more."""
 LOOK_S = 0.5
 """[s] How often the foundry is looked at while it works."""
 
@@ -110,8 +112,8 @@ class _Child:
         """Wait for the process to end, else kill it; return its exit status."""
         if self._writer is not None:
             self._writer.close()
-            with suppress(ConnectionError):
-                await self._writer.wait_closed()
+            with suppress(ConnectionError, TimeoutError):
+                await asyncio.wait_for(self._writer.wait_closed(), KILL_S)
             self._writer = self._reader = None
         if self.process is None:
             return None
@@ -119,7 +121,9 @@ class _Child:
             await asyncio.wait_for(self.process.wait(), patience_s)
         except TimeoutError:
             self.kill()
-            await self.process.wait()
+            # One that a driver holds in the kernel ends when that lets go of it.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.process.wait(), KILL_S)
         status = self.process.returncode
         self.process = None
         return status

@@ -19,12 +19,13 @@ from nemod.formats.common import (
     curve_layer,
     dense_layer,
     gru_layer,
+    knowledge,
     lstm_layer,
     single,
     unnamed_knobs,
 )
 from nemod.formats.document import Array, Node
-from nemod.formats.model import Model, Probe
+from nemod.formats.model import Knob, Model, Probe
 from nemod.formats.network import (
     Conv1d,
     ConvWeights,
@@ -77,21 +78,40 @@ def read(root: Node, name: str) -> Model:
     if (in_gain, out_gain) != (1.0, 1.0):
         weights = GainsWeights(single(in_gain), single(out_gain), weights)
         network = Gains(network)
+    knobs = _knobs(root, inputs - 1)
     rate = extras.find("samplerate") or extras.find("sample_rate")
     return Model(
         name=name,
         dialect="rtneural",
         network=network,
         weights=weights,
-        knobs=unnamed_knobs(inputs - 1),
+        knobs=unnamed_knobs(inputs - 1) if knobs is None else knobs,
         sample_rate=rate.integer(8_000, 384_000) if rate else SAMPLE_RATE,
         rate_stated=rate is not None,
         rate_follows_device=rate is None,
         in_gain=in_gain,
         out_gain=out_gain,
         probe=probe,
-        metadata=extras.metadata(),
+        metadata={
+            key: value
+            for key, value in extras.metadata().items()
+            if knobs is None or key != "knobs"
+        },
     )
+
+
+def _knobs(root: Node, count: int) -> tuple[Knob, ...] | None:
+    """Return the knobs that this project's export names in `metadata`; None for other files."""
+    metadata = root.optional("metadata")
+    if metadata is None or not isinstance(metadata.value, dict):
+        return None
+    found = metadata.value.get("knobs")
+    if not isinstance(found, list) or len(found) != count:
+        return None
+    if not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in found):
+        return None
+    # Nothing but the knobs: the rest of the metadata has other names in this dialect.
+    return knowledge(Node(root.file, root.key, {"metadata": {"knobs": found}}), count).knobs
 
 
 _USED = {

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.app.test_supervision import HEARD_DB, another, children, until
+from tests.app.test_supervision import HEARD_DB, MODELS, another, children, until
 
 DAY_S = 86_400
-MODELS = Path(__file__).resolve().parents[2] / "models"
 
 
 JUMPING = """

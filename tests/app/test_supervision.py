@@ -1,6 +1,7 @@
 """The daemon while its parts die, hang and vanish: the sound comes back, the settings stay."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -17,6 +18,7 @@ from tests.app.conftest import BLOCK, jack_server
 BACK_S = 20.0
 """[s] Catches what never comes back; how long it takes is measured elsewhere."""
 HEARD_DB = -50.0
+MODELS = Path(__file__).resolve().parents[2] / "models"
 
 
 def children(daemon: Any, name: str) -> list[int]:
@@ -151,6 +153,36 @@ def test_a_device_that_never_came_can_be_waited_for(start: Any) -> None:
     daemon = start("--device", "nosuchdevice", "--wait-for-device")
     phone = daemon.client()
     assert phone.query("/nemo/status/state") == "no_device"
+    phone.send("/nemo/model/load", "drive-gru20")
+    phone.send("/nemo/model/next")
+    assert phone.query("/nemo/status/state") == "no_device"
+    stop_in_time(daemon)
+
+
+@pytest.mark.jack
+@pytest.mark.portaudio
+def test_a_first_model_that_was_overtaken_by_one_that_fails_plays(
+    start: Any, tmp_path: Path
+) -> None:
+    """What somebody asked for before there was a device cannot be played: the first model is."""
+    library = tmp_path / "amps"
+    library.mkdir()
+    shutil.copy(MODELS / "drive-gru20.json", library / "gone.json")
+    with jack_server():
+        server = os.environ["JACK_DEFAULT_SERVER"]
+    daemon = start(
+        "--device", "system", "--block", str(BLOCK), "--wait-for-device",
+        "--library", str(library), "--model", "clipper-lstm16",
+        env={"JACK_DEFAULT_SERVER": server},
+    )  # fmt: skip
+    phone = daemon.client()
+    (library / "gone.json").unlink()
+    phone.send("/nemo/model/load", "gone")
+    assert phone.query("/nemo/model/current") == ""
+    with jack_server():
+        assert phone.wait("/nemo/done", "/nemo/error", seconds=60.0).address == "/nemo/error"
+        until(lambda: phone.query("/nemo/model/current") == "clipper-lstm16", "the first model")
+        assert phone.query("/nemo/status/state") == "running"
     stop_in_time(daemon)
 
 

@@ -43,6 +43,7 @@ class Session:
         open_folder(plan.folder)
         self._pairs: list[dict[str, Any]] = []
         self._takes: list[dict[str, Any]] = []
+        self._latency: int | None = None
         there = read_pairs(plan.folder)
         if there is not None:
             self._pairs, made = there
@@ -53,6 +54,8 @@ class Session:
                     "--peak and --rate, or choose another folder"
                 )
             self._takes = list(made.get("takes", []))
+            if self._takes and made.get("device") == plan.device:
+                self._latency = self._takes[-1].get("latency_frames")
             names = {knob for pair in self._pairs for knob in pair["knobs"]}
             wanted = {knob for setting in plan.settings for knob in setting}
             if names != wanted:
@@ -68,9 +71,18 @@ class Session:
 
     @property
     def left(self) -> list[Setting]:
-        """Settings still to be captured, in order."""
+        """Settings still to be captured, in order; those with a knob at 0 come last.
+
+        They may be silent, and then need the latency that the others were heard with.
+        """
         done = [dict(setting) for setting in self.done]
-        return [setting for setting in self._plan.settings if dict(setting) not in done]
+        left = [setting for setting in self._plan.settings if dict(setting) not in done]
+        return sorted(left, key=lambda setting: 0.0 in setting.values())
+
+    @property
+    def latency(self) -> int | None:
+        """[frames] That of the newest take; None before the first one with this device."""
+        return self._latency
 
     def keep(self, setting: Setting, take: Take, found: Measured) -> None:
         """Write a take's files, and then the manifest that names them.
@@ -93,6 +105,7 @@ class Session:
             self._pairs.append(
                 {"name": name, "split": split, "dry": dry, "wet": wet, "knobs": dict(setting)}
             )
+        self._latency = found.latency
         self._takes.append(
             {
                 "knobs": dict(setting),

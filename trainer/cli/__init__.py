@@ -35,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        print(f"nemod-train: {error}", file=sys.stderr)  # noqa: T201 - the last word to the user
+        return 1
 
 
 def _help() -> str:

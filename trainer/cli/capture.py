@@ -36,7 +36,8 @@ examples:
       --knobs tone=0.7,sustain=0.7
   nemod-train capture --device UMC202HD --out mypedal --settings settings.txt --input di.wav
 
-settings.txt: one setting a line, as tone=0.35,sustain=0.7; what follows a # is a comment. The same
+settings.txt: one setting a line, as tone=0.35,sustain=0.7; what follows a # is a comment. Settings
+with a knob at 0 are taken last: silence needs the latency that the others were heard with. The same
 command again goes on where the last one stopped.
 """
 
@@ -87,7 +88,7 @@ def _all(
     arguments: argparse.Namespace,
     console: Console,
 ) -> None:
-    latency: int | None = None
+    latency = session.latency
     before: Mapping[str, float] = {}
     try:
         for setting in session.left:

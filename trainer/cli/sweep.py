@@ -16,6 +16,7 @@ from rich.table import Table
 from nemod.cli.options import parser
 from nemod.errors import ConfigError, did_you_mean
 from trainer import xla
+from trainer.cli.check import add_data_options
 from trainer.data.load import load_dataset
 from trainer.learn.recipe import ARCHITECTURES, Recipe, from_json
 
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a part of the recipe that is not searched, as pre_emphasis=none",
     )
     made.add_argument("--knobs", metavar="A,B,...", help="the data's knobs, in the model's order")
+    add_data_options(made)
     made.add_argument("--storage", metavar="URL", help="Optuna storage (SQLite in the folder)")
     made.add_argument("--study", metavar="NAME", help="name in the storage (that of DATA)")
     space = made.add_argument_group(
@@ -99,7 +101,13 @@ def main(argv: Sequence[str]) -> int:
     knobs = [knob.strip() for knob in arguments.knobs.split(",")] if arguments.knobs else None
     space = _space(arguments)
     dataset = load_dataset(
-        arguments.data, knobs=knobs, say=lambda finding: console.print(finding.sentence)
+        arguments.data,
+        knobs=knobs,
+        rate=arguments.rate,
+        channel=arguments.channel,
+        invert=arguments.invert,
+        force=arguments.force,
+        say=lambda finding: console.print(finding.sentence),
     )
     folder = arguments.out or Path("sweeps") / dataset.name
     plan = Plan(

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from nemod.cli.options import parser
 from nemod.errors import ConfigError
 from trainer import xla
+from trainer.cli.check import add_data_options
 from trainer.data.load import load_dataset
 from trainer.learn.recipe import Recipe, from_json
 
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--knobs", metavar="A,B,...", help="the data's knobs in the order of the model's inputs"
     )
+    add_data_options(made)
     made.add_argument("--licence", default=None, help="licence of the model, written into it")
     made.add_argument("--author", default=None, help="maker of the model, written into it")
     made.add_argument("--description", default=None, help="what it is, written into it")
@@ -58,13 +60,21 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     xla.prepare()
     recipe = _recipe(arguments)
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False)
     knobs = [knob.strip() for knob in arguments.knobs.split(",")] if arguments.knobs else None
     dataset = load_dataset(
-        arguments.data, knobs=knobs, say=lambda finding: console.print(finding.sentence)
+        arguments.data,
+        knobs=knobs,
+        rate=arguments.rate,
+        channel=arguments.channel,
+        invert=arguments.invert,
+        force=arguments.force,
+        say=lambda finding: console.print(finding.sentence),
     )
     size = recipe.channels if recipe.arch == "cnn" else recipe.hidden
-    name = arguments.name or f"{dataset.name}-{recipe.arch}{size}"
+    name = arguments.name
+    if name is None:
+        name = f"{dataset.name}-{recipe.arch}{size}".replace("/", "-")
     folder = arguments.out or Path("runs") / name
     said = {
         "author": arguments.author,
@@ -87,8 +97,16 @@ def main(argv: Sequence[str]) -> int:
             resume=arguments.resume,
             metadata=metadata,
         )
+    interrupted = result.stopped == "interrupted"
+    if not result.best_epoch:
+        console.print(
+            f"{folder}: nothing was learnt ({result.stopped}): no validation found a model, and "
+            "none is written",
+            soft_wrap=True,
+        )
+        return 130 if interrupted else 1
     _tell(result)
-    return 130 if result.stopped == "interrupted" else 0
+    return 130 if interrupted else 0
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -131,9 +131,10 @@ def _take(
         dict(source.knobs),
         source.lag,
     )
-    if dry.knobs is None or dry.rate != rate:
+    if dry.knobs is None or not frames:
         return [whole], findings
-    return _by_steps(whole, dry.knobs[:frames]), findings
+    at = np.minimum(np.arange(frames) * dry.rate // rate, len(dry.knobs) - 1)
+    return _by_steps(whole, dry.knobs[at]), findings
 
 
 def _by_steps(whole: Take, positions: Signal) -> list[Take]:

@@ -57,12 +57,13 @@ class Result:
     folder: Path
     model: Model
     path: Path
-    """The model's file."""
+    """The model's file; there is none where `best_epoch` is 0."""
     stopped: str
     """Why: `epochs`, `minutes`, `patience`, `callback`, `interrupted` or `diverged`."""
     epochs: int
     seconds: float
     best_epoch: int
+    """From 1; 0: no validation found a model, the weights are the first ones."""
     validation: judge.Score
     test: judge.Score | None
     settings: tuple[dict[str, Any], ...] = field(default_factory=tuple)
@@ -90,9 +91,12 @@ def fit(
     model so far whenever validation found one) and result.json. With `resume` a run that was
     killed goes on as if nothing had been. An interruption (Ctrl-C) ends the run in order.
 
-    Raises: ConfigError for a recipe that does not fit the data, and for a folder that holds
-        another run; OSError from the disk.
+    Raises: ConfigError for a recipe that does not fit the data, for a name that no file can have,
+        and for a folder that holds another run; OSError from the disk.
     """
+    if not name or "/" in name or "\0" in name:
+        problem = f"the name {name!r} cannot be a file's: it is empty, or has a '/' or a NUL in it"
+        raise ConfigError("name of the model", [problem])
     run = _Run(dataset, recipe, Path(folder), name, metadata or {})
     run.open(resume)
     return run.finish(run.train(on_epoch))
@@ -232,8 +236,7 @@ class _Run:
 
     def _score(self, weights: Any, pairs: Any) -> judge.Score:
         outputs = judge.play(self.network, weights, pairs)
-        share = (self.recipe.esr_weight, self.recipe.dc_weight)
-        return judge.score(pairs, outputs, self.floor, share)
+        return judge.score(pairs, outputs, self.floor, _share(self.recipe))
 
     def _validate(self, line: dict[str, Any]) -> bool:
         standing, recipe = self.standing, self.recipe
@@ -282,7 +285,8 @@ class _Run:
         test, settings = self._test()
         more = {"test_esr": _rounded(test.esr), "esr": _rounded(test.esr)} if test else {}
         model = self._model(more)
-        write(model, self.model_path)
+        if self.standing.best_epoch:
+            write(model, self.model_path)
         result = Result(
             folder=self.folder,
             model=model,
@@ -303,7 +307,7 @@ class _Run:
                 "seconds": round(result.seconds, 3),
                 "best_epoch": result.best_epoch,
                 "parameters": self.parameters,
-                "model": self.model_path.name,
+                "model": self.model_path.name if result.best_epoch else None,
                 "validation": _plain(validation),
                 "test": _plain(test) if test else None,
                 "settings": list(settings),
@@ -316,7 +320,6 @@ class _Run:
         if not pairs:
             return None, ()
         outputs = judge.play(self.network, self.best, pairs)
-        share = (self.recipe.esr_weight, self.recipe.dc_weight)
         settings = tuple(
             {
                 "name": pair.name,
@@ -325,7 +328,14 @@ class _Run:
             }
             for pair, output in zip(pairs, outputs, strict=True)
         )
-        return judge.score(pairs, outputs, self.floor, share), settings
+        return judge.score(pairs, outputs, self.floor, _share(self.recipe)), settings
+
+
+def _share(recipe: Recipe) -> tuple[float, float]:
+    """Return the weights by which models are chosen: a loss of STFT alone has none for them."""
+    if recipe.esr_weight or recipe.dc_weight:
+        return recipe.esr_weight, recipe.dc_weight
+    return 0.75, 0.25
 
 
 def _rounded(value: float) -> float | None:

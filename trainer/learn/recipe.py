@@ -10,6 +10,8 @@ ARCHITECTURES = ("gru", "lstm", "cnn")
 SCHEDULES = ("cosine", "plateau", "constant")
 PRE_EMPHASES = ("none", "first-order", "a-weight")
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "elu")
+STFT_FRAMES = 1200
+"""Longest window of the STFT term: a shorter chunk would leave that resolution out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +131,11 @@ def _problems(recipe: Recipe) -> Any:
         yield (
             f"segment_frames {recipe.segment_frames}, expected at least warmup_frames + "
             f"chunk_frames = {recipe.warmup_frames + recipe.chunk_frames}"
+        )
+    if recipe.stft_weight > 0.0 and recipe.chunk_frames < STFT_FRAMES:
+        yield (
+            f"chunk_frames {recipe.chunk_frames}, expected at least {STFT_FRAMES} where "
+            "stft_weight is above 0: the longest window of the STFT"
         )
     if recipe.esr_weight + recipe.dc_weight + recipe.stft_weight <= 0.0:
         yield "esr_weight, dc_weight and stft_weight are all 0, expected one above"

@@ -137,6 +137,12 @@ def _prediction(writer: _Writer, run: Run, data: Path | None, load: Load) -> Non
             dataset = load(where, run.knobs)
         except DataError as error:
             writer.note(f"Target and prediction cannot be drawn: {error}")
+    if dataset is not None and dataset.knobs != run.knobs:
+        said = [", ".join(knobs) or "none" for knobs in (dataset.knobs, run.knobs)]
+        writer.note(
+            f"{where} has the knobs {said[0]}, and {run.name} has {said[1]}: it is not used."
+        )
+        dataset = None
     if dataset is not None and dataset.digest != run.digest:
         writer.note(f"{where} is not the data that {run.name} was made from, or has changed.")
     try:

@@ -162,6 +162,23 @@ def test_pairs_of_one_interface_are_shifted_alike(clean: Pair, lay: Lay) -> None
     assert [finding.fault.code for finding in report.findings] == ["knob-silent", "latency"]
 
 
+def test_a_set_that_is_silent_at_all_settings_is_refused(clean: Pair, lay: Lay) -> None:
+    """No volume at 0 explains that nothing came through at all."""
+    dry, wet = clean
+    for name in ("low", "high"):
+        place = lay(dry, 0.0 * wet, name=name)
+    (place / "manifest.yaml").write_text(
+        "pairs:\n"
+        "- {dry: low-input.wav, wet: low-output.wav, knobs: {volume: 0}}\n"
+        "- {dry: high-input.wav, wet: high-output.wav, knobs: {volume: 1}}\n",
+        encoding="utf-8",
+    )
+    report = check_data(place)
+    assert report.refused
+    assert "wet-silent" in {finding.fault.code for finding in report.findings}
+    assert "knob-silent" not in {finding.fault.code for finding in report.findings}
+
+
 def test_polarity_is_turned_only_when_asked(clean: Pair, lay: Lay) -> None:
     """`invert` turns wet; without it the model learns what was recorded."""
     place = lay(clean[0], -clean[1])

@@ -165,8 +165,9 @@ def test_guitarmls_parameterised_configuration_is_read(tmp_path: Path) -> None:
     assert plan.cut == {"validation": Part(0.2)}
 
 
-def test_guitarmls_knob_channels_are_read(tmp_path: Path) -> None:
-    """A conditioned file is cut where its knobs step."""
+@pytest.mark.parametrize("rate", [RATE, RATE // 2])
+def test_guitarmls_knob_channels_are_read(tmp_path: Path, rate: int) -> None:
+    """A conditioned file is cut where its knobs step, at another rate too."""
     random = np.random.default_rng(0)
     dry = 0.1 * random.standard_normal(40 * RATE)
     knob = np.where(np.arange(dry.size) < 30 * RATE, 0.25, 0.75)
@@ -177,9 +178,9 @@ def test_guitarmls_knob_channels_are_read(tmp_path: Path) -> None:
         soundfile.write(tmp_path / split / "a-input.wav", both, RATE, subtype="FLOAT")
         wet = np.tanh(4 * noise)
         soundfile.write(tmp_path / split / "a-target.wav", wet, RATE, subtype="FLOAT")
-    data = load_dataset(tmp_path, say=lambda finding: None)
+    data = load_dataset(tmp_path, rate=rate, say=lambda finding: None)
     assert data.knobs == ("knob1",)
-    assert [(pair.knobs, pair.dry.size // RATE) for pair in data.train] == [
+    assert [(pair.knobs, pair.dry.size // rate) for pair in data.train] == [
         ((0.25,), 30),
         ((0.75,), 10),
     ]

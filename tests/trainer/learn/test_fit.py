@@ -69,7 +69,8 @@ def test_a_cnn_is_read_back_as_it_was(tmp_path: Path, quick: Recipe, skip: bool)
     result = fit(dataset(knobs=True), recipe, tmp_path)
     model = load_model(result.path)
     assert model.network == result.model.network
-    assert len(model.knobs) == 1
+    assert [knob.name for knob in model.knobs] == ["drive"]
+    assert "knobs" not in model.metadata
     jax.tree.map(np.testing.assert_array_equal, model.weights, result.model.weights)
 
 
@@ -153,3 +154,38 @@ def test_silent_targets_are_learnt_from(tmp_path: Path, quick: Recipe) -> None:
     result = fit(quiet, replace(quick, epochs=1), tmp_path)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result.model.weights))
     assert result.settings[0]["esr"] is None
+
+
+def test_a_run_that_learnt_nothing_leaves_no_model(
+    tmp_path: Path, small: Dataset, quick: Recipe
+) -> None:
+    """Ctrl-C before the first validation: the first weights are no model."""
+
+    def interrupt(_: Epoch) -> None:
+        raise KeyboardInterrupt
+
+    result = fit(small, replace(quick, validate_every=3), tmp_path, interrupt)
+    assert (result.stopped, result.best_epoch) == ("interrupted", 0)
+    assert not result.path.exists()
+    assert json.loads((tmp_path / "result.json").read_text())["model"] is None
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a\0b"])
+def test_a_name_that_no_file_can_have_is_told(
+    tmp_path: Path, small: Dataset, quick: Recipe, name: str
+) -> None:
+    """Before anything is written."""
+    with pytest.raises(ConfigError, match=r"the name .* cannot be a file's"):
+        fit(small, quick, tmp_path / "run", name=name)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_of_stft_alone_still_chooses_a_model(
+    tmp_path: Path, small: Dataset, quick: Recipe
+) -> None:
+    """Validation then weighs ESR and DC as 0.75 to 0.25, and is not 0 from the start."""
+    recipe = replace(quick, segment_frames=1_264, chunk_frames=1_200, epochs=1)
+    recipe = replace(recipe, esr_weight=0.0, dc_weight=0.0, stft_weight=1.0)
+    score = fit(small, recipe, tmp_path).validation
+    assert score.loss == pytest.approx(0.75 * score.esr + 0.25 * score.dc)
+    assert score.loss > 0.0

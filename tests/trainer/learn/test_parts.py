@@ -29,6 +29,7 @@ def test_a_recipe_survives_json() -> None:
         ({"hidden": "many"}, "hidden 'many', expected a whole number"),
         ({"batch": 0}, "batch 0, expected 1 to 65536"),
         ({"segment_frames": 100}, "segment_frames 100, expected at least"),
+        ({"stft_weight": 1.0, "chunk_frames": 1199}, "chunk_frames 1199, expected at least 1200"),
         ({"skip": "perhaps"}, "skip 'perhaps', expected true or false"),
     ],
 )

@@ -1,6 +1,7 @@
 """`nemod-train sweep` and `report`: what is asked for, and what cannot be."""
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -19,6 +20,7 @@ from trainer.cli import main
         (("--set", "skip"), "NAME=VALUE"),
         (("--minutes", "0"), "--minutes"),
         (("--trials", "none"), "--trials"),
+        (("--channel", "0"), "--channel"),
     ],
 )
 def test_options_that_cannot_be_are_told(
@@ -45,3 +47,34 @@ def test_a_report_on_nothing_is_an_error(
     """It says what was looked for."""
     assert main(["report", str(tmp_path)]) == 2
     assert "sweep.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "sweep"])
+def test_data_options_reach_the_loader(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    """What `check` takes, training takes as well."""
+    given: dict[str, object] = {}
+
+    def load(_: Path, **options: object) -> NoReturn:
+        given.update(options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"trainer.cli.{command}.load_dataset", load)
+    options = ["--rate", "44100", "--channel", "2", "--invert", "--force"]
+    assert main([command, str(tmp_path), *options]) == 130
+    expected = {"rate": 44_100, "channel": 2, "invert": True, "force": True}
+    assert expected == {name: given[name] for name in expected}
+
+
+def test_what_the_disk_refuses_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One sentence and status 1, not a traceback."""
+
+    def load(*_: object, **__: object) -> NoReturn:
+        raise OSError(28, "No space left on device", "runs/a")
+
+    monkeypatch.setattr("trainer.cli.train.load_dataset", load)
+    assert main(["train", str(tmp_path)]) == 1
+    assert "nemod-train: [Errno 28] No space left on device: 'runs/a'" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import NoReturn
@@ -156,6 +157,16 @@ def test_without_the_data_a_note_says_what_is_missing(
     """The rest is drawn all the same."""
     report = write_report(find_runs([knobbed[0]]), tmp_path / "out", _no_data)
     assert "--data" in report.notes[0]
+    assert [path.name for path in report.pictures] == ["loss.png"]
+
+
+def test_data_with_other_knobs_are_not_used(knobbed: tuple[Path, Dataset], tmp_path: Path) -> None:
+    """A note names both, and nothing is played through a model that takes other inputs."""
+    folder, data = knobbed
+    bare = tuple(replace(pair, knobs=()) for pair in data.test)
+    other = replace(data, knobs=(), train=bare, test=bare)
+    report = write_report(find_runs([folder]), tmp_path / "out", lambda *_: other, data=tmp_path)
+    assert "has the knobs none, and knobbed has level, tone" in report.notes[0]
     assert [path.name for path in report.pictures] == ["loss.png"]
 
 
