@@ -124,6 +124,29 @@ def test_the_next_rig_is_crossfaded_with_equal_power() -> None:
     assert not old[FADE - 1 :].any()
 
 
+@pytest.mark.parametrize("factor", [1.0, 0.25])
+def test_rigs_that_are_alike_are_crossfaded_without_a_bulge(factor: float) -> None:
+    """Sine and cosine over the power that two correlated sounds have: 1 + 2 sin cos."""
+    engine = playing(factor=1.0)
+    engine.slot = rig(2, factor)
+    heard = play(engine, FADE_BLOCKS + 1) / 0.5
+    new = rise().astype(np.float64)
+    old = np.sqrt(np.maximum(1.0 - new**2, 0.0))
+    expected = (factor * new + old) / np.sqrt(1.0 + 2.0 * new * old)
+    np.testing.assert_allclose(heard, expected, atol=1e-3)
+    assert heard.max() <= 1.0 + 1e-6
+
+
+def test_rigs_that_are_opposites_are_not_amplified() -> None:
+    """Where they cancel, nothing is raised to make up for it."""
+    engine = playing(factor=1.0)
+    engine.slot = rig(2, -1.0)
+    heard = play(engine, FADE_BLOCKS + 1) / 0.5
+    new = rise().astype(np.float64)
+    old = np.sqrt(np.maximum(1.0 - new**2, 0.0))
+    np.testing.assert_allclose(heard, old - new, atol=1e-3)
+
+
 def test_both_rigs_of_a_crossfade_hear_the_guitar() -> None:
     """The old one goes on from its state, the new one begins with its own."""
     before, after = Amp(), Amp()
