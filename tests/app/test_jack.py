@@ -128,5 +128,5 @@ def test_a_switch_among_all_models_never_clicks(
         allowed = max(alone[names[-1]], alone[names[-2]])
         jump = float(np.abs(np.diff(heard)).max())
         print(f"{names[-2]} -> {names[-1]}: {jump:.4f}, alone {allowed:.4f}")  # noqa: T201
-        # A crossfade of equal power may sum two alike signals to at most sqrt(2).
+        # Where the two are not alike, a crossfade of equal power may add them up to sqrt(2).
         assert jump <= np.sqrt(2.0) * allowed

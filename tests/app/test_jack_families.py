@@ -66,7 +66,7 @@ def test_a_switch_among_all_families_never_clicks(
         allowed = max(alone[before], alone[name])
         jump = largest_jump(heard)
         print(f"{before} -> {name}: {jump:.4f}, alone {allowed:.4f}")  # noqa: T201
-        # A crossfade of equal power may sum two alike signals to at most sqrt(2).
+        # Where the two are not alike, a crossfade of equal power may add them up to sqrt(2).
         assert jump <= np.sqrt(2.0) * allowed
         assert phone.query("/nemo/model/current") == name
         before = name
