@@ -68,7 +68,7 @@ class Daemon:
             self.settings,
             size=begin.size,
             supervisor=self._supervisor,
-            changed=self._touch,
+            changed=self._model_changed,
         )
         self._keeper = (
             Keeper(begin.state_file, self._to_keep, begin.saved) if begin.state_file else None
@@ -263,6 +263,11 @@ class Daemon:
         notify.status(text)
         if state == "no_device":
             self._ready(text)
+
+    def _model_changed(self) -> None:
+        self._touch()
+        if self._is_ready:
+            notify.status(f"{self._supervisor.state} {self.model_name}".strip())
 
     # --- over a power cycle ----------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from nemod.claim import Claim
 from nemod.config import Config
 from nemod.errors import NotFoundError
 from nemod.keeper import restored
@@ -28,6 +29,8 @@ class Beginning:
     """Which size of models that have several."""
     state_file: Path | None
     """Where the state is kept; None for nowhere."""
+    claim: Claim | None
+    """Nobody else keeps it there as long as this lives."""
 
 
 def beginning(config: Config) -> tuple[Library, Beginning]:
@@ -40,6 +43,16 @@ def beginning(config: Config) -> tuple[Library, Beginning]:
         log.warning("the state is not kept: there is something that cannot be read", file=str(file))
         file = None
     saved = (restored(file) if file is not None else None) or Saved()
+    claim = Claim("state", str(file.resolve())) if file is not None else None
+    if claim is not None and not claim.take():
+        # Two that write one file would each undo what the other keeps.
+        log.warning(
+            "the state is restored but not kept: another nemod keeps it; --state FILE gives this "
+            "one its own",
+            file=str(file),
+            process=claim.holder(),
+        )
+        file = claim = None
     if config.model:
         asked = Path(config.model)
         library = Library(config.library, files=[asked] if asked.is_file() else [])
@@ -55,6 +68,7 @@ def beginning(config: Config) -> tuple[Library, Beginning]:
         saved=saved,
         size=config.size if config.size is not None or config.model else saved.size,
         state_file=file,
+        claim=claim,
     )
 
 

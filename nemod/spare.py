@@ -25,6 +25,8 @@ TRIES_AT_FIRST = 3
 """Audio planes in a row that may fail to start."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 5.0
 """[s] From one that failed to start to the next; doubled every time."""
+LONG_ENOUGH_S = 60.0
+"""[s] A spare that has lived this long has not died over the rig: the next death is the first."""
 MEMORY_BYTES = 1_800_000_000
 """[bytes] A machine with less has no spare unless it is asked for: boards that are sold with 1 GB
 have less than this, those with 2 GB have more."""
@@ -69,6 +71,7 @@ class Planes:
         self._next: asyncio.Task[AudioPlane] | None = None
         self._due = 0.0
         self._failed = 0
+        self._made_at = 0.0
         self._small_work: asyncio.Task[None] | None = None
 
     async def take(self, *, at_first: bool) -> AudioPlane:
@@ -122,6 +125,7 @@ class Planes:
         """Return a warm audio plane. Raises: EOFError, OSError, TimeoutError."""
         began = time.monotonic()
         plane = AudioPlane(lambda report: self._on_report(plane, report))
+        self._made_at = began
         self._living.add(plane)
         try:
             await plane.start(self._tape_w)
@@ -154,6 +158,8 @@ class Planes:
                 self._drop(now, plane)
             else:
                 self._due = now + RIG_S
+                if now - self._made_at > LONG_ENOUGH_S:
+                    self._failed = 0
                 self._give_rig(plane)
 
     def _drop(self, now: float, plane: AudioPlane | None = None) -> None:

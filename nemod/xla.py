@@ -1,6 +1,7 @@
 """How XLA compiles for the audio thread: the environment that must be set before jax starts."""
 
 import os
+from collections.abc import Mapping
 
 FLAGS = (
     # A matrix product stays on the thread that asks for it.
@@ -19,7 +20,7 @@ ENVIRONMENT = {
 }
 
 
-def prepare() -> None:
+def prepare(environment: Mapping[str, str] = ENVIRONMENT) -> None:
     """Set what is not set yet; has an effect only before jax compiles for the first time."""
-    for name, value in ENVIRONMENT.items():
+    for name, value in environment.items():
         os.environ.setdefault(name, value)

@@ -1,5 +1,6 @@
 """What the daemon begins with: asked for, kept, or the first there is."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -74,3 +75,16 @@ def test_the_default_place_is_the_users(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert state_file(load_config(None, {})) == tmp_path / "nemod" / "state.json"
     assert state_file(load_config(None, {"state": "/x/y.json"})) == Path("/x/y.json")
+
+
+def test_one_daemon_keeps_a_state_and_the_next_only_restores_it(kept: Path) -> None:
+    """It says who keeps it; when that one is gone the file is free again."""
+    config = load_config(None, {"state": str(kept)})
+    _, first = beginning(config)
+    with structlog.testing.capture_logs() as told:
+        _, second = beginning(config)
+    assert (first.state_file, second.state_file) == (kept, None)
+    assert second.saved == first.saved
+    assert [line["process"] for line in told] == [os.getpid()]
+    del first
+    assert beginning(config)[1].state_file == kept

@@ -1,7 +1,6 @@
 """Data sets that the program itself makes: sounds and manifest, each file whole or not at all."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from nemod.errors import NemodError
+from nemod.files import replacing
 
 MANIFEST = "manifest.json"
 STILL = "knobs_that_stand_still"
@@ -37,10 +37,9 @@ def write_sound(path: Path, sound: Sound, rate_hz: int) -> None:
 
     Raises: FolderError.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        soundfile.write(part, sound, rate_hz, subtype="FLOAT", format="WAV")
-        _finish(part, path)
+        with replacing(path) as draft:
+            soundfile.write(draft, sound, rate_hz, subtype="FLOAT", format="WAV")
     except (OSError, soundfile.LibsndfileError) as error:
         raise FolderError(f"{path}: cannot be written: {error}") from None
 
@@ -50,18 +49,12 @@ def write_json(path: Path, content: Any) -> None:
 
     Raises: FolderError.
     """
-    part = path.with_name(f".{path.name}.part")
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     try:
-        part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        _finish(part, path)
+        with replacing(path) as draft:
+            draft.write_text(text, encoding="utf-8")
     except OSError as error:
         raise FolderError(f"{path}: cannot be written: {error.strerror}") from None
-
-
-def _finish(part: Path, path: Path) -> None:
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def write_manifest(

@@ -2,6 +2,8 @@
 
 import os
 
+import nemod.xla
+
 # The cores that this process may use, where the system tells.
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -18,14 +20,7 @@ FLAGS = (
     "--xla_cpu_collective_call_warn_stuck_timeout_seconds=1000000"
 )
 
-ENVIRONMENT = {
-    "XLA_FLAGS": FLAGS,
-    "JAX_PLATFORMS": "cpu",
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-}
-
 
 def prepare() -> None:
     """Set what is not set yet; has an effect only before jax compiles for the first time."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    nemod.xla.prepare({**nemod.xla.ENVIRONMENT, "XLA_FLAGS": FLAGS})

@@ -25,8 +25,9 @@ from rich.table import Table
 
 from nemod.cli import bench_torch
 from nemod.cli.bench_models import random_model, recurrent
+from nemod.cli.options import chosen
 from nemod.engine.foundry import build
-from nemod.errors import ConfigError, NemodError, did_you_mean
+from nemod.errors import ConfigError, NemodError
 from nemod.formats.model import Model
 from nemod.formats.network import Activation, Conv1d, Curve, Dense, Network, Residual, Stack
 from nemod.settings import Settings
@@ -187,7 +188,9 @@ def study(
 
     Raises: ConfigError for an unknown architecture; StudyError.
     """
-    chosen = _architectures(architectures)
+    archs: Sequence[str] = ARCHITECTURES
+    if architectures is not None:
+        archs = chosen(architectures, ARCHITECTURES, "--arch")
     torch = bench_torch.load()
     if torch is None:
         console.print(
@@ -197,7 +200,7 @@ def study(
         )
     cases = [
         (arch, size, block)
-        for arch in chosen
+        for arch in archs
         for size in sizes or SIZES
         for block in blocks or BLOCKS
     ]
@@ -339,18 +342,6 @@ def _about(torch: Any | None, rows: Sequence[Row], rounds: int, *, pinned: bool)
         f"{len(DILATIONS)} layers of {KERNEL} taps, dilations 1 to {DILATIONS[-1]}. "
         f"{platform.machine()}, Python {platform.python_version()}."
     )
-
-
-def _architectures(text: str | None) -> list[str]:
-    if text is None:
-        return list(ARCHITECTURES)
-    chosen = [part.strip().casefold() for part in text.split(",")]
-    for name in chosen:
-        if name not in ARCHITECTURES:
-            near = did_you_mean(name, ARCHITECTURES)
-            allowed = ", ".join(ARCHITECTURES)
-            raise ConfigError("command line", [f"--arch {name!r}{near}; known are {allowed}"])
-    return list(dict.fromkeys(chosen))
 
 
 def _rounds(text: str) -> int:

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,19 @@ def number_or_text(text: str) -> Any:
 def channels(text: str) -> Any:
     """Return `1` or `1,2` as the configuration takes it."""
     return [whole_or_text(part.strip()) for part in text.split(",")]
+
+
+def chosen(text: str, allowed: Sequence[str], option: str) -> tuple[str, ...]:
+    """Return the names of `gru,lstm`, each once, in small letters.
+
+    Raises: ConfigError that names the option and what is allowed.
+    """
+    names = [part.strip().casefold() for part in text.split(",")]
+    for name in names:
+        if name not in allowed:
+            known = f"{did_you_mean(name, allowed)}; known are {', '.join(allowed)}"
+            raise ConfigError("command line", [f"{option} {name!r}{known}"])
+    return tuple(dict.fromkeys(names))
 
 
 def seconds(text: str) -> float:

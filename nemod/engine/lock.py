@@ -1,24 +1,15 @@
-"""Who has a device: one daemon at a time, and the others are told which one it is.
+"""Who has a device: one daemon at a time, and the others are told which one it is."""
 
-The lock is a listening socket in Linux's abstract namespace: the kernel takes it back with the
-process that made it, no file is left to go stale, and it is seen across users. Whoever connects
-learns the process at the other end from the kernel (SO_PEERCRED).
-"""
-
-import errno
-import hashlib
-import socket
-import struct
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from nemod.claim import Claim
 from nemod.engine.vitals import parent_of
 from nemod.errors import AudioError
 
 PROC = Path("/proc")
 _RETRY_S = 0.05
-_CREDENTIALS = struct.Struct("3i")
 
 
 class DeviceLock:
@@ -31,14 +22,10 @@ class DeviceLock:
 
         Raises: AudioError that names the daemon that has it.
         """
-        self._socket: socket.socket | None = None
-        if not name:
-            return
-        digest = hashlib.sha256(name.encode()).hexdigest()[:32]
-        address = f"\0nemod/device/{digest}".encode()
+        self._claim = Claim("device", name)
         limit = time.monotonic() + patience_s
-        while not self._bind(address):
-            pid = _listener(address)
+        while name and not self._claim.take():
+            pid = self._claim.holder()
             owner = _daemon_of(pid) if pid else 0
             if owner or time.monotonic() > limit:
                 who = f"nemod (process {owner or pid})" if pid else "another nemod"
@@ -48,33 +35,9 @@ class DeviceLock:
                 )
             time.sleep(_RETRY_S)
 
-    def _bind(self, address: bytes) -> bool:
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            made.bind(address)
-            made.listen(4096)  # nobody accepts: each that asks stays in the queue
-        except OSError as error:
-            made.close()
-            # A sandbox without such sockets: no lock is better than no sound.
-            return error.errno != errno.EADDRINUSE
-        self._socket = made
-        return True
-
     def release(self) -> None:
         """Give the lock back."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-
-
-def _listener(address: bytes) -> int:
-    """Return the process that listens at the address, 0 when it is gone or not to be known."""
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-        asking.setblocking(False)
-        asking.connect(address)
-        raw = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        return int(_CREDENTIALS.unpack(raw)[0])
-    return 0
+        self._claim.release()
 
 
 def _daemon_of(pid: int) -> int:

@@ -1,7 +1,6 @@
 """`save_model`: a recurrent model as JSON that players in the field read, with our metadata."""
 
 import json
-import os
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nemod.errors import ModelError
+from nemod.files import replacing
 from nemod.formats.model import Model
 from nemod.formats.network import Dense, Gru, GruWeights, Lstm, LstmWeights, Residual, Stack
 
@@ -22,12 +22,8 @@ def save_model(model: Model, path: str | PathLike[str]) -> None:
     """
     file = Path(path)
     text = json.dumps(_document(model, str(file)), allow_nan=False)
-    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(file) as draft:
         draft.write_text(text + "\n", encoding="utf-8")
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _document(model: Model, path: str) -> dict[str, Any]:

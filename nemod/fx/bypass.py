@@ -9,35 +9,13 @@ MUTE = "mute"
 
 
 def past(around: jax.Array, block: Block, wet: Block) -> Block:
-    """Return the mix of what goes past an effect and what comes out of it; see `bypassable`."""
-    return (1.0 - around) * wet + around * block
+    """Return the mix of what goes past effects, `block`, and what comes out of them, `wet`.
 
-
-def bypassable(effect: Effect) -> Effect:
-    """Return the effect with a way around it, taken as far as the control `bypass` says (0..1).
-
-    At 0 the output is the effect's, at 1 the input, both to the bit. In between the two weights
-    add up to one: both sides are one guitar at one moment, so their amplitudes add. The effect
-    goes on hearing the input, so its tails are where they should be when it comes back, and a
-    non-finite output of the effect shows through the bypass too. The way around has no latency.
+    At `around` 0 the output is the effects', at 1 the input, both to the bit. In between the two
+    weights add up to one: both sides are one guitar at one moment, so their amplitudes add. A
+    non-finite output of the effects shows through the bypass too.
     """
-
-    def init(weights: Weights, controls: jax.Array) -> State:
-        return effect.init(weights, controls[:-1])
-
-    def process(
-        weights: Weights, controls: Controls, state: State, block: Block
-    ) -> tuple[State, Block]:
-        state, wet = effect.process(weights, controls[:-1], state, block)
-        return state, past(controls[-1], block, wet)
-
-    return Effect(
-        name=effect.name,
-        controls=(*effect.controls, BYPASS),
-        init=init,
-        process=process,
-        latency_frames=effect.latency_frames,
-    )
+    return (1.0 - around) * wet + around * block
 
 
 def mute() -> Effect:

@@ -25,6 +25,7 @@ IMMEDIATELY = 1
 
 _BUNDLE = b"#bundle\0"
 _PADDING = tuple(map(bytes, range(5)))
+_BAD_PADDING = "padding is short or not zero"
 _INT = struct.Struct(">i")
 _LONG = struct.Struct(">q")
 _TIME = struct.Struct(">Q")
@@ -133,11 +134,19 @@ class _Decoder:
         self._arguments += len(tags)
         if self._arguments > MAX_ARGUMENTS:
             raise DecodeError(f"more than {MAX_ARGUMENTS} arguments")
+        if not tags:
+            return (), at
         values: list[Value] = []
         outer: list[list[Value]] = []
         for tag in tags:
             if tag in _WITHOUT_DATA:  # first, because a packet can hold most of these
                 values.append(_WITHOUT_DATA[tag])
+            elif tag in _FIXED:
+                layout = _FIXED[tag]
+                if end - at < layout.size:
+                    raise DecodeError(f"argument of {layout.size} bytes where {end - at} are left")
+                values.append(layout.unpack_from(self._data, at)[0])
+                at += layout.size
             elif tag == "[":
                 outer.append(values)
                 values = []
@@ -157,12 +166,6 @@ class _Decoder:
         return tuple(values), at
 
     def _value(self, tag: str, at: int, end: int) -> tuple[Value, int]:
-        if tag in _FIXED:
-            layout = _FIXED[tag]
-            if end - at < layout.size:
-                raise DecodeError(f"argument of {layout.size} bytes where {end - at} are left")
-            value: Value = layout.unpack_from(self._data, at)[0]
-            return value, at + layout.size
         if tag in "sS":
             return self._string(at, end)
         if tag == "b":
@@ -179,13 +182,16 @@ class _Decoder:
         raise DecodeError(f"unknown type tag {tag!r}")
 
     def _string(self, at: int, end: int) -> tuple[str, int]:
-        stop = self._data.find(0, at, end)
+        data = self._data
+        stop = data.find(0, at, end)
         if stop < 0:
             raise DecodeError("string without an end")
         after = (stop + 4) & ~3
-        self._check_padding(stop, after, end)
+        # Not by a call: a packet holds hundreds of strings.
+        if after > end or data[stop:after] != _PADDING[after - stop]:
+            raise DecodeError(_BAD_PADDING)
         try:
-            return self._data[at:stop].decode(), after
+            return data[at:stop].decode(), after
         except UnicodeDecodeError as error:
             raise DecodeError(f"string is not UTF-8: {error.reason}") from None
 
@@ -197,12 +203,9 @@ class _Decoder:
             raise DecodeError(f"blob of {size} bytes where {end - at} are left")
         stop = at + size
         after = (stop + 3) & ~3
-        self._check_padding(stop, after, end)
-        return self._data[at:stop], after
-
-    def _check_padding(self, stop: int, after: int, end: int) -> None:
         if after > end or self._data[stop:after] != _PADDING[after - stop]:
-            raise DecodeError("padding is short or not zero")
+            raise DecodeError(_BAD_PADDING)
+        return self._data[at:stop], after
 
     def _need(self, size: int, at: int, end: int) -> None:
         if end - at < size:

@@ -2,16 +2,9 @@
 
 import contextlib
 import os
-import queue
-import re
 import signal
-import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,74 +12,25 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from pythonosc.osc_message import OscMessage
-from pythonosc.osc_message_builder import OscMessageBuilder
 
-RATE = 48_000
-BLOCK = 64
-START_S = 60.0
-"""[s] A cold start compiles; on a busy machine that takes its time."""
+from tests.parts.daemon import Daemon, launch
+from tests.parts.jackd import BLOCK, ORDINARY, RATE, jack_server
+from tests.parts.phone import Phone
 
 Sound = NDArray[np.float32]
 
 
-class OscClient:
-    """A phone: sends messages from one UDP port and reads what comes back to it."""
-
-    def __init__(self, port: int) -> None:
-        self._to = ("127.0.0.1", port)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.settimeout(0.1)
-
-    def send(self, address: str, *arguments: Any) -> None:
-        """Send one message."""
-        builder = OscMessageBuilder(address)
-        for argument in arguments:
-            builder.add_arg(argument)
-        self._socket.sendto(builder.build().dgram, self._to)
-
-    def wait(self, *addresses: str, seconds: float = 5.0) -> OscMessage:
-        """Return the next message with one of these addresses; fail when none comes."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                message = OscMessage(self._socket.recv(65536))
-            except (TimeoutError, ConnectionRefusedError):
-                continue
-            if message.address in addresses:
-                return message
-        raise AssertionError(f"no answer on {addresses} within {seconds} s")
-
-    def query(self, address: str, seconds: float = 5.0) -> Any:
-        """Return the value of an address."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.send(address)
-            try:
-                return self.wait(address, seconds=0.5).params[0]
-            except AssertionError:
-                continue
-        raise AssertionError(f"no answer on {address} within {seconds} s")
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
-
-
-@dataclass
 class Running:
-    """A daemon in a process of its own."""
+    """A daemon in a process of its own, and its clients."""
 
-    process: "subprocess.Popen[str]"
-    lines: list[str] = field(default_factory=list)
-    clients: list[OscClient] = field(default_factory=list)
-    port: int = 0
-    reader: threading.Thread | None = None
+    def __init__(self, daemon: Daemon) -> None:
+        self.process, self.port = daemon.process, daemon.port
+        self.clients: list[Phone] = []
+        self._daemon = daemon
 
-    def client(self) -> OscClient:
+    def client(self) -> Phone:
         """Return a new OSC client of it."""
-        made = OscClient(self.port)
+        made = Phone(self.port)
         self.clients.append(made)
         return made
 
@@ -96,9 +40,20 @@ class Running:
         return self.process.wait(10.0)
 
     @property
+    def lines(self) -> list[str]:
+        """What it wrote."""
+        return self._daemon.lines
+
+    @property
     def text(self) -> str:
         """What it wrote, for messages of failed tests."""
-        return "".join(self.lines)
+        return self._daemon.text
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        for client in self.clients:
+            client.close()
+        self._daemon.end()
 
 
 Start = Callable[..., Running]
@@ -113,78 +68,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
         if "--spare" not in arguments:
             # Two seconds of a processor for something that most tests never use.
             arguments = ("--no-spare", *arguments)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "nemod", "--port", "0", "--local", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=tmp_path,
-            env={**os.environ, **(env or {})},
-        )
-        daemon = Running(process)
-        running.append(daemon)
-        told: queue.Queue[int] = queue.Queue()
-
-        def read() -> None:
-            assert process.stdout is not None
-            for line in process.stdout:
-                daemon.lines.append(line)
-                found = re.match(r"OSC udp://\S+:(\d+)", line)
-                if found:
-                    told.put(int(found[1]))
-
-        daemon.reader = threading.Thread(target=read, name="reader", daemon=True)
-        daemon.reader.start()
-        end = time.monotonic() + START_S
-        while not daemon.port:
-            try:
-                daemon.port = told.get(timeout=0.2)
-            except queue.Empty:
-                dead = process.poll() is not None
-                if dead or time.monotonic() > end:
-                    pytest.fail(f"nemod did not start:\n{daemon.text}")
-        return daemon
+        running.append(Running(launch([*arguments], tmp_path, env or {})))
+        return running[-1]
 
     yield begin
     for daemon in running:
-        for client in daemon.clients:
-            client.close()
-        if daemon.process.poll() is None:
-            daemon.process.terminate()
-        try:
-            daemon.process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            daemon.process.kill()
-            daemon.process.wait()
-        if daemon.reader is not None:
-            daemon.reader.join(10.0)
-        if daemon.process.stdout is not None:
-            daemon.process.stdout.close()
-
-
-@contextlib.contextmanager
-def jack_server(*options: str) -> Iterator[None]:
-    """Run a JACK server of its own: the dummy driver, 48 kHz, 64 frames, two channels each way."""
-    name = f"nemod-test-{os.getpid()}{''.join(options)}"
-    old = {key: os.environ.get(key) for key in ("JACK_DEFAULT_SERVER", "JACK_NO_AUDIO_RESERVATION")}
-    os.environ.update(JACK_DEFAULT_SERVER=name, JACK_NO_AUDIO_RESERVATION="1")
-    server = subprocess.Popen(
-        ["jackd", "-n", name, "-r", *options, "-d", "dummy", "-r", "48000", "-p", "64"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        waited = subprocess.run(["jack_wait", "-s", name, "-w", "-t", "10"], capture_output=True)
-        assert waited.returncode == 0, waited.stdout
-        yield
-    finally:
-        server.terminate()
-        server.wait(10.0)
-        for key, value in old.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
+        daemon.end()
 
 
 @pytest.fixture
@@ -197,7 +86,7 @@ def jack() -> Iterator[None]:
 @pytest.fixture
 def patient_jack() -> Iterator[None]:
     """A JACK server that waits for its clients, so that a busy machine costs time, not sound."""
-    with jack_server("-S"):
+    with jack_server([*ORDINARY, "-S"]):
         yield
 
 

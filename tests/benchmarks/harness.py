@@ -4,33 +4,27 @@ import ctypes
 import json
 import os
 import platform
-import queue
 import re
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pythonosc.osc_message import OscMessage
-from pythonosc.osc_message_builder import OscMessageBuilder
-
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.parts import jackd  # noqa: E402
+from tests.parts.daemon import Daemon, launch  # noqa: E402
+from tests.parts.jackd import BLOCK, RATE  # noqa: E402
+
 DATA = Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data"
-RATE = 48_000
-BLOCK = 64
 PERIOD_US = 1e6 * BLOCK / RATE
-START_S = 120.0
-"""[s] A cold start compiles; a machine under load takes its time."""
 JACK_PRIORITY = 80
 FAMILIES = {
     "lstm-8": "aga/GuitarML__NeuralSeed/models_lstm8_ts9_pytorch.json",
@@ -63,91 +57,9 @@ def copy_models(into: Path) -> list[str]:
     return list(FAMILIES)
 
 
-class Phone:
-    """An OSC client: sends from one UDP port and reads what comes back to it."""
-
-    def __init__(self, port: int) -> None:
-        self._to = ("127.0.0.1", port)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.settimeout(0.1)
-
-    def send(self, address: str, *arguments: Any) -> None:
-        """Send one message."""
-        self.send_raw(datagram(address, *arguments))
-
-    def send_raw(self, data: bytes) -> None:
-        """Send a datagram as it is."""
-        self._socket.sendto(data, self._to)
-
-    def receive(self, seconds: float) -> OscMessage | None:
-        """Return the next message, or None when none comes in this time [s]."""
-        self._socket.settimeout(max(seconds, 1e-4))
-        try:
-            data = self._socket.recv(65_536)
-        except (TimeoutError, ConnectionRefusedError):
-            return None
-        return None if data.startswith(b"#bundle") else OscMessage(data)
-
-    def wait(self, *addresses: str, seconds: float = 10.0) -> OscMessage:
-        """Return the next message with one of these addresses. Raises: TimeoutError."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            message = self.receive(0.1)
-            if message is not None and message.address in addresses:
-                return message
-        raise TimeoutError(f"no answer on {', '.join(addresses)} within {seconds:g} s")
-
-    def ask(self, address: str) -> Any:
-        """Return the value of an address. Raises: TimeoutError."""
-        for _ in range(20):
-            self.send(address)
-            try:
-                return self.wait(address, seconds=1.0).params[0]
-            except TimeoutError:
-                continue
-        raise TimeoutError(f"no answer on {address}")
-
-    def load(self, name: str, seconds: float = 60.0) -> None:
-        """Switch to a model and wait until it is heard. Raises: RuntimeError, TimeoutError."""
-        self.send("/nemo/model/load", name)
-        answer = self.wait("/nemo/done", "/nemo/error", seconds=seconds)
-        if answer.address == "/nemo/error":
-            raise RuntimeError(f"{name}: {answer.params}")
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
-
-
-def datagram(address: str, *arguments: Any) -> bytes:
-    """Return a message as bytes, by the library that nemod's own codec is not made of."""
-    builder = OscMessageBuilder(address)
-    for argument in arguments:
-        builder.add_arg(argument)
-    return builder.build().dgram
-
-
-@contextmanager
-def jack_server(*, realtime: bool) -> Iterator[None]:
-    """Run a JACK server of its own, and make it the default of this process and its children."""
-    name = f"nemod-bench-{os.getpid()}"
-    os.environ.update(JACK_DEFAULT_SERVER=name, JACK_NO_AUDIO_RESERVATION="1")
-    rights = ["-R", "-P", str(JACK_PRIORITY)] if realtime else ["-r"]
-    driver = ["-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
-    server = subprocess.Popen(
-        ["jackd", "-n", name, *rights, *driver],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        command = ["jack_wait", "-s", name, "-w", "-t", "10"]
-        subprocess.run(command, check=True, capture_output=True)
-        yield
-    finally:
-        server.terminate()
-        server.wait(10.0)
-        del os.environ["JACK_DEFAULT_SERVER"]
+def jack_server(*, realtime: bool) -> AbstractContextManager[None]:
+    """Run a JACK server of its own, with real-time priority or without."""
+    return jackd.jack_server(("-R", "-P", str(JACK_PRIORITY)) if realtime else jackd.ORDINARY)
 
 
 class XrunWatch:
@@ -170,23 +82,15 @@ class XrunWatch:
         self._client.close()
 
 
-@dataclass
-class Daemon:
-    """A daemon in a process of its own."""
-
-    process: "subprocess.Popen[str]"
-    port: int = 0
-    lines: list[str] = field(default_factory=list)
-
-    def pids(self) -> dict[str, int]:
-        """Return the daemon's processes by role; one that is not there is left out."""
-        found = {"control": self.process.pid}
-        for pid in children(self.process.pid):
-            title = command_line(pid)
-            for role in ("audio", "foundry"):
-                if title == f"nemod {role}":
-                    found[role] = pid
-        return found
+def processes(daemon: Daemon) -> dict[str, int]:
+    """Return the daemon's processes by role; one that is not there is left out."""
+    found = {"control": daemon.process.pid}
+    for pid in children(daemon.process.pid):
+        title = command_line(pid)
+        for role in ("audio", "foundry"):
+            if title == f"nemod {role}":
+                found[role] = pid
+    return found
 
 
 def children(pid: int) -> list[int]:
@@ -221,50 +125,15 @@ def daemon(
     Raises: RuntimeError with what it wrote when it does not start.
     """
     environment = {
-        **os.environ,
         **{f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CONFIG", "STATE", "DATA")},
         "NEMOD_CACHE": str(cache or home / "cache"),
         "NEMOD_BLOCK_TIMES": str(times),
     }
-    command = [sys.executable, "-m", "nemod", "--port", "0", "--local", "--device", device]
-    process = subprocess.Popen(
-        [*command, "--block", str(BLOCK), *arguments],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment,
-    )
-    made = Daemon(process)
-    told: queue.Queue[int] = queue.Queue()
-
-    def read() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            made.lines.append(line)
-            if found := re.match(r"OSC udp://\S+:(\d+)", line):
-                told.put(int(found[1]))
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
+    made = launch(["--device", device, "--block", str(BLOCK), *arguments], ROOT, environment)
     try:
-        end = time.monotonic() + START_S
-        while not made.port:
-            try:
-                made.port = told.get(timeout=0.2)
-            except queue.Empty:
-                if process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError(f"nemod did not start:\n{''.join(made.lines)}") from None
         yield made
     finally:
-        process.terminate()
-        try:
-            process.wait(10.0)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        reader.join(5.0)
+        made.end()
 
 
 @contextmanager

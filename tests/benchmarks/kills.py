@@ -18,7 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.harness import RATE, Daemon, Phone, daemon, jack_server, machine, places
+from tests.benchmarks.harness import daemon, jack_server, machine, places, processes
+from tests.parts.daemon import Daemon
+from tests.parts.jackd import RATE
+from tests.parts.phone import Phone
 
 SILENCE = 1e-4
 """Peak below which a period counts as silent (-80 dBFS)."""
@@ -90,13 +93,13 @@ class Ear:
 
 def kill_audio(running: Daemon, ear: Ear) -> float:
     """Kill the audio process; return how long [s] there was no sound."""
-    before = running.pids()["audio"]
+    before = processes(running)["audio"]
     ear.listen()
     os.kill(before, signal.SIGKILL)
     killed = time.monotonic()
     while time.monotonic() < killed + LIMIT_S:
         time.sleep(0.01)
-        is_new = running.pids().get("audio", before) != before
+        is_new = processes(running).get("audio", before) != before
         # The old process is heard for a moment still: JACK plays its last period until it knows.
         if is_new and killed < ear.since_s < time.monotonic() - STEADY_S:
             return ear.gap_s
@@ -106,7 +109,7 @@ def kill_audio(running: Daemon, ear: Ear) -> float:
 def kill_foundry(running: Daemon, ear: Ear, phone: Phone, model: str) -> float:
     """Kill the foundry and load a model; return the longest pause [s] of the sound."""
     ear.listen()
-    os.kill(running.pids()["foundry"], signal.SIGKILL)
+    os.kill(processes(running)["foundry"], signal.SIGKILL)
     phone.load(model)
     return ear.gap_s
 
@@ -148,7 +151,7 @@ def measure(given: argparse.Namespace, running: Daemon, ear: Ear, phone: Phone) 
         name = ("drive-gru20", "clipper-lstm16")[number % 2]
         pauses.append(kill_foundry(running, ear, phone, name))
     for name, position in knobs.items():
-        found = phone.ask(f"/nemo/{name}")
+        found = phone.query(f"/nemo/{name}")
         if found != position:
             raise RuntimeError(f"{name} stands at {found}, not at {position}")
     if gaps:

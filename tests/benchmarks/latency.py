@@ -28,7 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.benchmarks import harness  # noqa: E402
-from tests.benchmarks.harness import BLOCK, PERIOD_US, RATE, Phone  # noqa: E402
+from tests.benchmarks.harness import PERIOD_US  # noqa: E402
+from tests.parts.jackd import BLOCK, RATE  # noqa: E402
+from tests.parts.phone import Phone, datagram  # noqa: E402
 
 ROWS = {
     "jackd -r": (False, False),
@@ -162,7 +164,7 @@ def measure(
 
 
 def _step(steps: Steps, phone: Phone, ear: Ear, *, muted: bool) -> None:
-    message = harness.datagram("/nemo/mute", muted)
+    message = datagram("/nemo/mute", muted)
     while phone.receive(0.0):
         pass
     ear.watch()
@@ -175,7 +177,7 @@ def _step(steps: Steps, phone: Phone, ear: Ear, *, muted: bool) -> None:
         steps.lost += 1
     else:
         steps.sound_ms.append(1e-3 * (ear.changed_us - sent_us))
-    question = harness.datagram("/nemo/mute")
+    question = datagram("/nemo/mute")
     asked_us = ear.now_us()
     phone.send_raw(question)
     if phone.receive(LOST_S) is not None:

@@ -3,16 +3,19 @@
     python tests/benchmarks/loads.py flood PORT --rate 2000 --seed 1
     python tests/benchmarks/loads.py scan FOLDER --seed 1
     python tests/benchmarks/loads.py rubbish PORT --rate 100 --seed 1
+    python tests/benchmarks/loads.py beat COUNTS
 
 Says `ready`, works until its standard input ends, then writes what it did as JSON.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
 import select
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,8 +26,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.benchmarks.harness import DATA, datagram  # noqa: E402
+from nemod.engine.histogram import BlockTimes  # noqa: E402
+from tests.benchmarks.harness import DATA, PERIOD_US, take_realtime_priority  # noqa: E402
+from tests.parts.phone import datagram  # noqa: E402
 
+BEAT_US = 130.0
+"""[us] What a block of LSTM-40 with all effects takes on the machine of docs/realtime.md."""
 KNOBS = (
     "gain", "level", "input", "output", "bass", "mid", "treble", "delay/mix", "delay/time",
     "delay/feedback", "reverb/mix", "reverb/size", "reverb/damping", "reverb/predelay", "knob/1",
@@ -164,11 +171,45 @@ def scan_again_and_again(folder: Path) -> dict[str, float]:
         return {"scans": scans, "files": files, "seconds": time.perf_counter() - began}
 
 
+def beat(counts: Path) -> dict[str, float]:
+    """Do nothing but the same arithmetic once a period, with the audio thread's priority.
+
+    What varies in its time is the machine's own: no allocation, no lock, no other thread. The
+    times are counted as the daemon counts its blocks.
+    """
+    from nemod.engine.plane import FIFO_PRIORITY  # imports jax, which the other works do without
+
+    times = BlockTimes(counts)
+    data = bytes(1 << 16)
+    took = []
+    for _ in range(200):
+        began = time.perf_counter()
+        hashlib.sha256(data)
+        took.append(time.perf_counter() - began)
+    data = bytes(int(len(data) * 1e-6 * BEAT_US / statistics.median(took)))
+    take_realtime_priority(FIFO_PRIORITY)
+    print("ready", flush=True)  # noqa: T201 - what the parent waits for
+    period_s = 1e-6 * PERIOD_US
+    began = due = time.perf_counter()
+    beats = late = 0
+    while beats % 100 or not finished():
+        due += period_s
+        time.sleep(max(due - time.perf_counter(), 0.0))
+        started = time.perf_counter()
+        if started - due > period_s:
+            late += 1
+            due = started
+        hashlib.sha256(data)
+        times.count(time.perf_counter() - started, late=late, xruns=0, faults=0)
+        beats += 1
+    return {"beats": beats, "seconds": time.perf_counter() - began}
+
+
 def main() -> int:
     """Do one of the works until the input ends."""
     made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("work", choices=("flood", "rubbish", "scan"))
-    made.add_argument("target", help="port or folder")
+    made.add_argument("work", choices=("flood", "rubbish", "scan", "beat"))
+    made.add_argument("target", help="port, folder or file")
     made.add_argument("--rate", type=float, default=2000.0)
     made.add_argument("--seed", type=int, default=1)
     made.add_argument("--still", action="store_true", help="no message that moves the bypass")
@@ -183,6 +224,7 @@ def main() -> int:
             int(arguments.target), arguments.rate, rubbish(arguments.seed)
         ),
         "scan": lambda: scan_again_and_again(Path(arguments.target)),
+        "beat": lambda: beat(Path(arguments.target)),
     }
     print(json.dumps(works[arguments.work]()))  # noqa: T201 - what the parent reads
     return 0

@@ -27,8 +27,10 @@ sys.path.insert(0, str(ROOT))
 from nemod.engine import histogram  # noqa: E402
 from nemod.engine.histogram import Counts  # noqa: E402
 from tests.benchmarks import harness  # noqa: E402
-from tests.benchmarks.harness import PERIOD_US, Phone, XrunWatch  # noqa: E402
+from tests.benchmarks.harness import PERIOD_US, XrunWatch  # noqa: E402
 from tests.benchmarks.loads import fill_library  # noqa: E402
+from tests.parts.daemon import Daemon  # noqa: E402
+from tests.parts.phone import Phone  # noqa: E402
 
 CLOCKS = {
     "jack": "JACK, `jackd -r -d dummy -r 48000 -p 64`: the server without real-time priority",
@@ -42,11 +44,11 @@ ALONE_S = 3.0
 """[s] For which each model is heard alone."""
 SETTLE_S = 1.0
 AIM_SHARE = 0.30
-ALONE, IDLE, OSC, WARM, COLD, SCAN, ALL, AGAIN = (
-    "jackd alone", "idle", "2,000 messages/s", "model switches, cache warm",
+ALONE, BEAT, IDLE, OSC, WARM, COLD, SCAN, ALL, AGAIN = (
+    "jackd alone", "arithmetic alone", "idle", "2,000 messages/s", "model switches, cache warm",
     "model switches, cache cold", "library scan", "all together", "idle again",
 )  # fmt: skip
-ORDER = (ALONE, IDLE, OSC, WARM, COLD, SCAN, ALL, AGAIN)
+ORDER = (ALONE, BEAT, IDLE, OSC, WARM, COLD, SCAN, ALL, AGAIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ class Clock:
 
     def verdict(self, row: Row) -> str:
         """Return whether a row meets the aim, and where not."""
-        if row.counts is None:
+        if row.counts is None or row.name == BEAT:
             return ""
         missed = []
         if row.counts.late > self.idle_late():
@@ -162,7 +164,7 @@ class Bench:
     """A running daemon, its counts, and the loads for it."""
 
     def __init__(
-        self, running: harness.Daemon, times: Path, watch: XrunWatch | None, names: list[str],
+        self, running: Daemon, times: Path, watch: XrunWatch | None, names: list[str],
         scan: Path, seed: int,
     ) -> None:  # fmt: skip
         self.phone = Phone(running.port)
@@ -198,12 +200,12 @@ class Bench:
 
     @contextmanager
     def _flood(self, notes: list[str]) -> Iterator[None]:
-        bad = self.phone.ask("/nemo/status/bad_packets")
+        bad = self.phone.query("/nemo/status/bad_packets")
         arguments = ("--rate", str(MESSAGES_PER_S), "--seed", str(self._seed))
         with harness.load_process("flood", str(self._port), *arguments) as process:
             yield
             told = harness.stop_load(process)
-        lost = self.phone.ask("/nemo/status/bad_packets") - bad
+        lost = self.phone.query("/nemo/status/bad_packets") - bad
         rate = told["sent"] / told["seconds"]
         notes.append(f"{rate:,.0f} messages/s sent, {told['answers']:,} answers, {lost} dropped")
 
@@ -248,6 +250,7 @@ def measure(name: str, seconds: float, seed: int, say: Callable[[str, float], No
             before = watch.count
             _wait(seconds, lambda step: say(f"{name}: {ALONE}", step))
             clock.rows.append(Row(name=ALONE, counts=None, jack_xruns=watch.count - before))
+        clock.rows.append(_arithmetic(times.with_name("beat"), seconds, name, watch, say))
         device = "null" if name == "null" else "system"
         options = ["--library", str(library), "--library", str(scan), "--model", names[0]]
 
@@ -277,6 +280,19 @@ def measure(name: str, seconds: float, seed: int, say: Callable[[str, float], No
             add(begin(home / "cold"), COLD)
     clock.rows.sort(key=lambda row: ORDER.index(row.name))
     return clock
+
+
+def _arithmetic(
+    counted: Path, seconds: float, name: str, watch: XrunWatch | None,
+    say: Callable[[str, float], None],
+) -> Row:  # fmt: skip
+    """Return what this machine does to a thread with real-time priority that only calculates."""
+    with harness.load_process("beat", str(counted)) as process:
+        xruns = watch.count if watch else 0
+        _wait(seconds, lambda step: say(f"{name}: {BEAT}", step))
+        found = watch.count - xruns if watch else None
+        harness.stop_load(process)
+    return Row(name=BEAT, counts=histogram.read(counted), jack_xruns=found)
 
 
 def _wait(seconds: float, tick: Callable[[float], None]) -> None:
@@ -350,7 +366,9 @@ Times are those of `Engine.process`, every block, in microseconds and as a share
 is at the input, and all effects run. `late` are blocks that begin more than a whole period after
 their time. Xruns are told twice: as the daemon's callback is told of them, and as another client
 hears of them from JACK. "{ALONE}" is the server with no client that makes sound: what it reports
-then is its own. Loads run on the same machine as the daemon, at ordinary priority.
+then is its own. "{BEAT}" is the same arithmetic (SHA-256 of a fixed size) once a period with
+the audio thread's priority and no daemon: how its times scatter is the machine's doing. Loads run
+on the same machine as the daemon, at ordinary priority.
 
 Aim: as many late blocks as idle (the worse of the two idle rows, before and after), and p99.9 below
 {AIM_SHARE:.0%} of the period. A row with switches has two models at once for 30 ms of every

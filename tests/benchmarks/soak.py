@@ -30,9 +30,11 @@ sys.path.insert(0, str(ROOT))
 from nemod.engine import histogram  # noqa: E402
 from nemod.engine.histogram import Counts  # noqa: E402
 from tests.benchmarks import harness  # noqa: E402
-from tests.benchmarks.harness import Phone, XrunWatch  # noqa: E402
+from tests.benchmarks.harness import XrunWatch  # noqa: E402
 from tests.benchmarks.loads import fill_library  # noqa: E402
 from tests.benchmarks.realtime import CLOCKS, Rescans, Switcher  # noqa: E402
+from tests.parts.daemon import Daemon  # noqa: E402
+from tests.parts.phone import Phone  # noqa: E402
 
 ROLES = ("control", "audio", "foundry")
 IDLE_SHARE = 0.1
@@ -89,10 +91,10 @@ def pss_mb(pid: int) -> float:
     raise OSError(f"no Pss of {pid}")
 
 
-def look(running: harness.Daemon, times: Path, watch: XrunWatch | None, at_s: float) -> Sample:
+def look(running: Daemon, times: Path, watch: XrunWatch | None, at_s: float) -> Sample:
     """Return how the daemon is now."""
     memory, descriptors, threads = {}, {}, {}
-    for role, pid in running.pids().items():
+    for role, pid in harness.processes(running).items():
         with suppress(OSError):
             memory[role] = pss_mb(pid)
             descriptors[role] = len(os.listdir(f"/proc/{pid}/fd"))
@@ -146,7 +148,7 @@ class Visitors(threading.Thread):
 class Killer(threading.Thread):
     """Ends the foundry by SIGKILL now and then."""
 
-    def __init__(self, running: harness.Daemon, every_s: float) -> None:
+    def __init__(self, running: Daemon, every_s: float) -> None:
         super().__init__(daemon=True)
         self._running = running
         self._every_s = every_s
@@ -156,7 +158,7 @@ class Killer(threading.Thread):
     def run(self) -> None:
         """Kill until told to stop."""
         while not self._stop_it.wait(self._every_s):
-            pid = self._running.pids().get("foundry")
+            pid = harness.processes(self._running).get("foundry")
             if pid is not None:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -171,7 +173,7 @@ class Killer(threading.Thread):
 
 @contextmanager
 def everything(
-    running: harness.Daemon, names: list[str], scan: Path, seed: int, total_s: float
+    running: Daemon, names: list[str], scan: Path, seed: int, total_s: float
 ) -> Iterator[list[str]]:
     """Move everything; yields the list into which it is told what moved, once it is over."""
     notes: list[str] = []

@@ -146,6 +146,30 @@ def test_mute_is_silence_and_bypass_is_the_guitar(guitar: Sound) -> None:
     np.testing.assert_array_equal(bypassed, guitar)
 
 
+def test_effects_go_on_hearing_while_bypassed() -> None:
+    """An echo of what was played during the bypass is there after it, as if there had been none."""
+    settings = Settings()
+    for path, position in (("delay/mix", 1.0), ("delay/time", 0.7)):  # 204 ms: 153 blocks
+        settings.set(path, position)
+    ready = build(tiny(), RATE_HZ, 64, settings)
+    rig, around = ready.loaded, ready.layout.index("bypass")
+    blocks = np.zeros((180, 64), np.float32)
+    blocks[0, 10] = 0.5
+
+    def play(bypassed_blocks: int) -> Sound:
+        state, heard = rig.fresh(), []
+        for number, block in enumerate(blocks):
+            controls = rig.controls.copy()
+            controls[around] = float(number < bypassed_blocks)
+            state, sound = rig.call(rig.weights, controls, state, block)
+            heard.append(np.array(sound[:64]))
+        return np.concatenate(heard[140:])  # the switch has long arrived
+
+    expected = play(0)
+    assert np.abs(expected).max() > 0.1
+    np.testing.assert_allclose(play(5), expected, atol=1e-6)
+
+
 def test_the_rest_is_the_model_where_every_effect_is_flat(guitar: Sound) -> None:
     """But for the DC blocker, which lets through what is fast: a tone's level is the model's."""
     seconds = np.arange(9600) / RATE_HZ

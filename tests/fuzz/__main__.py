@@ -1,9 +1,6 @@
 """`python -m tests.fuzz [COUNT]`: everything of this folder in full, and what it cost."""
 
-import os
-import re
 import socket
-import subprocess
 import sys
 import tempfile
 from functools import partial
@@ -15,6 +12,7 @@ from rich.table import Table
 
 from tests.fuzz.files import read_files
 from tests.fuzz.network import Phone, against_daemon, decode_and_perform
+from tests.parts.daemon import launch
 
 FULL = 1_000_000
 
@@ -60,26 +58,16 @@ def _packets(count: int, progress: Progress, table: Table) -> None:
 
 def _daemon(count: int, folder: Path, progress: Progress, table: Table) -> None:
     task = progress.add_task("daemon", total=count)
-    with subprocess.Popen(
-        [sys.executable, "-m", "nemod", "--device", "null", "--port", "0", "--local"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, **{f"XDG_{name}_HOME": str(folder) for name in ("CONFIG", "STATE")}},
-    ) as process:
-        try:
-            assert process.stdout is not None
-            found = None
-            while found is None:
-                found = re.match(r"OSC udp://\S+:(\d+)", process.stdout.readline())
-            phone = Phone(socket.AF_INET, ("127.0.0.1", int(found[1])))
-            live = against_daemon(
-                phone, process.pid, count, progress=partial(progress.advance, task)
-            )
-            phone.close()
-        finally:
-            process.terminate()
-    assert process.returncode == 0
+    homes = {f"XDG_{name}_HOME": str(folder) for name in ("CONFIG", "STATE")}
+    daemon = launch(["--device", "null"], folder, homes)
+    try:
+        phone = Phone(socket.AF_INET, ("127.0.0.1", daemon.port))
+        advance = partial(progress.advance, task)
+        live = against_daemon(phone, daemon.process.pid, count, progress=advance)
+        phone.close()
+    finally:
+        daemon.end()
+    assert daemon.process.returncode == 0
     memory = f"{live.memory_before} to {live.memory_after} kB"
     _row(table, "daemon, malformed", live.refused, live.counted, "", "", "", "", memory)
     _row(table, "daemon, well-formed", live.sent, "", "", "", "", "", "")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemod.fx.bypass import bypassable, mute
+from nemod.fx.bypass import mute
 from nemod.fx.dc import dc_blocker
 from nemod.fx.delay import delay
 from nemod.fx.effect import Effect, chain
@@ -31,7 +31,7 @@ EFFECTS: dict[str, Effect] = {
     "limiter": limiter(RATE_HZ),
     "chain": chain(
         "chain",
-        bypassable(chain("inner", gain("gain"), dc_blocker(RATE_HZ), eq(RATE_HZ), delay(RATE_HZ))),
+        chain("inner", gain("gain"), dc_blocker(RATE_HZ), eq(RATE_HZ), delay(RATE_HZ)),
         reverb(RATE_HZ),
         limiter(RATE_HZ),
     ),

@@ -14,7 +14,7 @@ __all__ = ["start"]
 
 
 def test_the_service_is_ready_alive_and_ends_in_order(start: Any, tmp_path: Path) -> None:
-    """READY, WATCHDOG and STOPPING arrive; SIGTERM to every process at once is a fade and a 0."""
+    """All of READY, WATCHDOG, STATUS and STOPPING arrive; SIGTERM to all is a fade and a 0."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(60.0)
@@ -27,6 +27,9 @@ def test_the_service_is_ready_alive_and_ends_in_order(start: Any, tmp_path: Path
             heard += manager.recv(4096).decode().splitlines()
         phone = daemon.client()
         assert phone.query("/nemo/status/state") == "running"
+        phone.send("/nemo/model/load", "drive-gru20")
+        while "STATUS=running drive-gru20" not in heard:
+            heard += manager.recv(4096).decode().splitlines()
         own = daemon.process.pid
         listed = subprocess.run(
             ["ps", "-o", "pid=", "--ppid", str(own)], capture_output=True, text=True, check=True

@@ -1,9 +1,8 @@
 """`nemod-train capture`: record a pedal or amp, setting by setting."""
 
 import argparse
-import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from trainer.capture import signal as signals
 from trainer.capture.measure import Measured
 from trainer.capture.session import Plan, Session, record
 from trainer.capture.signal import Signal
+from trainer.cli.command import retold
 from trainer.cli.knobs import number, positions
 from trainer.data.wav import read, resample
 
@@ -63,7 +63,10 @@ def main(argv: Sequence[str]) -> int:
             signal=signal,
             source=source,
             device=duplex.name,
-            command=f"nemod-train capture {shlex.join(argv)}",
+            command=retold(
+                ["nemod-train", "capture", *argv],
+                (arguments.out, arguments.settings, arguments.input),
+            ),
         )
         session = Session(plan)
         length_s = signal.played.size / duplex.rate_hz
@@ -139,17 +142,17 @@ def _levels(
 ) -> int | None:
     """Play a few seconds until the levels are right; return the latency."""
     look = signals.probe(duplex.rate_hz, _peak(arguments))
-    for _ in range(PROBES):
-        _, found = record(duplex, look, latency, None, console.print)
-        if _allowed(found, setting, latency):
-            for remark in found.remarks:
-                console.print(f"  {remark}")
-            return found.latency
-        _faults(found, console)
-        if arguments.no_prompt:
-            break
-        _wait("mend it, then press Enter (Ctrl-C stops) ", arguments, console)
-    raise AudioError(f"{duplex.name!r}: {'; '.join(found.faults)}")
+    _, found = _until_right(
+        lambda: record(duplex, look, latency, None, console.print),
+        lambda found: _allowed(found, setting, latency),
+        "mend it, then press Enter (Ctrl-C stops) ",
+        duplex.name,
+        arguments,
+        console,
+    )
+    for remark in found.remarks:
+        console.print(f"  {remark}")
+    return found.latency
 
 
 def _take(
@@ -160,15 +163,38 @@ def _take(
     arguments: argparse.Namespace,
     console: Console,
 ) -> tuple[Take, Measured]:
+    return _until_right(
+        lambda: _record(duplex, signal, latency, console),
+        lambda found: _allowed(found, setting, latency),
+        "mend it, then press Enter to repeat the take ",
+        duplex.name,
+        arguments,
+        console,
+    )
+
+
+def _until_right(
+    attempt: Callable[[], tuple[Take, Measured]],
+    allowed: Callable[[Measured], bool],
+    again: str,
+    device: str,
+    arguments: argparse.Namespace,
+    console: Console,
+) -> tuple[Take, Measured]:
+    """Record until it may be kept; between two attempts somebody mends what is wrong.
+
+    Raises: AudioError when nobody does, or it does not help.
+    """
     for _ in range(PROBES):
-        take, found = _record(duplex, signal, latency, console)
-        if _allowed(found, setting, latency):
+        take, found = attempt()
+        if allowed(found):
             return take, found
-        _faults(found, console)
+        for fault in found.faults:
+            console.print(f"  {fault}")
         if arguments.no_prompt:
             break
-        _wait("mend it, then press Enter to repeat the take ", arguments, console)
-    raise AudioError(f"{duplex.name!r}: {'; '.join(found.faults)}")
+        _wait(again, arguments, console)
+    raise AudioError(f"{device!r}: {'; '.join(found.faults)}")
 
 
 def _record(
@@ -196,11 +222,6 @@ def _allowed(found: Measured, setting: Mapping[str, float], latency: int | None)
     if not found.faults:
         return True
     return found.silent and latency is not None and 0.0 in setting.values()
-
-
-def _faults(found: Measured, console: Console) -> None:
-    for fault in found.faults:
-        console.print(f"  {fault}")
 
 
 def _words(setting: Mapping[str, float]) -> str:

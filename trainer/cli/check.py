@@ -1,6 +1,5 @@
 """`nemod-train check`: what is wrong with training data, before any training."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nemod.cli.options import parser
+from trainer.cli.data_options import add_data_options, reading
 from trainer.data.check import Report, Row, check_data
 from trainer.data.faults import Severity, gathered
 
@@ -45,42 +45,12 @@ def main(argv: Sequence[str]) -> int:
         def progress(done: int, total: int, name: str) -> None:
             bar.update(task, completed=done, total=total, description=name)
 
-        report = check_data(
-            arguments.data,
-            rate=arguments.rate,
-            channel=arguments.channel,
-            invert=arguments.invert,
-            force=arguments.force,
-            progress=progress,
-        )
+        report = check_data(arguments.data, **reading(arguments), progress=progress)
     if arguments.json:
         print(json.dumps(report.tree(), indent=1))  # noqa: T201 - the answer
     else:
         _show(report, every=arguments.all)
     return 1 if report.refused else 0
-
-
-def add_data_options(made: argparse.ArgumentParser) -> None:
-    """Add how the recordings are read: `rate`, `channel`, `invert` and `force`."""
-    made.add_argument("--rate", type=_rate, metavar="HZ", help="resample all recordings")
-    made.add_argument("--channel", type=_channel, metavar="N", help="of files with several [1]")
-    made.add_argument("--invert", action="store_true", default=None, help="turn wet upside down")
-    made.add_argument("--force", action="store_true", help="go on although dry and wet sound wrong")
-
-
-def _rate(text: str) -> int:
-    return _whole(text, 8_000, 192_000, " Hz")
-
-
-def _channel(text: str) -> int:
-    return _whole(text, 1, 256, "")
-
-
-def _whole(text: str, low: int, high: int, unit: str) -> int:
-    if not text.isdecimal() or not low <= int(text) <= high:
-        allowed = f"{low} to {high}{unit}"
-        raise argparse.ArgumentTypeError(f"{text!r}: {allowed} are expected")
-    return int(text)
 
 
 def _show(report: Report, *, every: bool) -> None:

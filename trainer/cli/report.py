@@ -1,6 +1,7 @@
 """`nemod-train report`: shows what runs came to, in pictures."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -10,13 +11,15 @@ from rich.table import Table
 from nemod.cli.options import parser
 from nemod.errors import ConfigError
 from trainer import xla
-from trainer.data.dataset import Dataset
+from trainer.cli.data_options import add_data_options, reading
+from trainer.data.dataset import Dataset, Reading
 from trainer.data.load import load_dataset
 from trainer.study.runs import find_runs
 from trainer.study.tables import table_1
 
 DESCRIPTION = """\
-Draw runs and sweeps: one page, index.html, with everything on it, and its pictures as PNG files."""
+Draw runs and sweeps: one page, index.html, with everything on it, and its pictures as PNG files.
+The data are read as each run read them, but for what is given here."""
 
 SHOWN = 7
 """Columns of Table 1 that fit a terminal; the page has them all."""
@@ -27,7 +30,8 @@ def main(argv: Sequence[str]) -> int:
     made = parser("nemod-train report", DESCRIPTION)
     made.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run or sweep folders")
     made.add_argument("--out", type=Path, metavar="DIR", help="(`report` in the first RUN)")
-    made.add_argument("--data", type=Path, metavar="DATA", help="(where a sweep found them)")
+    made.add_argument("--data", type=Path, metavar="DATA", help="(where the run found them)")
+    add_data_options(made)
     arguments = made.parse_args(argv)
     xla.prepare()
     runs = find_runs(arguments.runs)
@@ -39,9 +43,13 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError("command line", [problem]) from None
     console = Console(stderr=True, highlight=False, markup=False)
 
+    given = {name: value for name, value in reading(arguments).items() if value}
+
     @cache
-    def load(path: Path, knobs: tuple[str, ...]) -> Dataset:
-        return load_dataset(path, knobs=knobs or None, say=lambda _: None)
+    def load(how: Reading, knobs: tuple[str, ...]) -> Dataset:
+        options = {**asdict(how), **given}
+        path = options.pop("path")
+        return load_dataset(path, knobs=knobs or None, say=lambda _: None, **options)
 
     with console.status("reading") as status:
         report = write_report(

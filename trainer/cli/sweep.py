@@ -1,7 +1,6 @@
 """`nemod-train sweep`: searches for the hyperparameters that learn best."""
 
 import argparse
-import json
 import shlex
 import signal
 import time
@@ -13,12 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from nemod.cli.options import parser
-from nemod.errors import ConfigError, did_you_mean
+from nemod.cli.options import chosen, parser
+from nemod.errors import ConfigError
 from trainer import xla
-from trainer.cli.check import add_data_options
-from trainer.data.load import load_dataset
-from trainer.learn.recipe import ARCHITECTURES, Recipe, from_json
+from trainer.cli.data_options import add_data_options, load
+from trainer.learn.recipe import ARCHITECTURES, Recipe, from_json, read_recipe
 
 if TYPE_CHECKING:
     from trainer.study.space import Range, Space
@@ -72,8 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=V",
         help="a part of the recipe that is not searched, as pre_emphasis=none",
     )
-    made.add_argument("--knobs", metavar="A,B,...", help="the data's knobs, in the model's order")
-    add_data_options(made)
+    add_data_options(made, knobs=True)
     made.add_argument("--storage", metavar="URL", help="Optuna storage (SQLite in the folder)")
     made.add_argument("--study", metavar="NAME", help="name in the storage (that of DATA)")
     space = made.add_argument_group(
@@ -93,22 +90,13 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     xla.prepare()
     recipe = _recipe(arguments)
-    architectures = _architectures(arguments.arch)
+    architectures = chosen(arguments.arch, ARCHITECTURES, "--arch")
     # Only now: jax reads its flags when it is imported.
     from trainer.study.sweep import Plan, Sweep
 
     console = Console(stderr=True, highlight=False, markup=False)
-    knobs = [knob.strip() for knob in arguments.knobs.split(",")] if arguments.knobs else None
     space = _space(arguments)
-    dataset = load_dataset(
-        arguments.data,
-        knobs=knobs,
-        rate=arguments.rate,
-        channel=arguments.channel,
-        invert=arguments.invert,
-        force=arguments.force,
-        say=lambda finding: console.print(finding.sentence),
-    )
+    dataset = load(arguments, console)
     folder = arguments.out or Path("sweeps") / dataset.name
     plan = Plan(
         data=str(arguments.data.resolve()),
@@ -121,7 +109,7 @@ def main(argv: Sequence[str]) -> int:
         storage=arguments.storage,
         name=arguments.study or dataset.name,
     )
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _Show(console, plan.trials, plan.minutes) as show:
         sweep = Sweep(dataset, plan, folder, show.told)
         if sweep.buried:
@@ -135,10 +123,6 @@ def main(argv: Sequence[str]) -> int:
             return 130
     _tell(best, folder)
     return 0
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 class _Show:
@@ -211,15 +195,7 @@ def _short(value: Any) -> str:
 
 
 def _recipe(arguments: argparse.Namespace) -> Recipe:
-    base = Recipe()
-    if arguments.recipe:
-        try:
-            tree = json.loads(arguments.recipe.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigError(str(arguments.recipe), [f"cannot be read: {error}"]) from None
-        if not isinstance(tree, dict):
-            raise ConfigError(str(arguments.recipe), ["is no JSON object"])
-        base = from_json(tree.get("recipe", tree))
+    base = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
     given: dict[str, Any] = {"epochs": EPOCHS, "minutes": 0.0}
     if arguments.minutes_per_trial:
         given = {"epochs": 1 << 30, "minutes": arguments.minutes_per_trial}
@@ -231,16 +207,6 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
             raise ConfigError("command line", [f"--set {item!r}: NAME=VALUE is expected"])
         given[name.strip()] = value.strip()
     return from_json(given, base)
-
-
-def _architectures(text: str) -> tuple[str, ...]:
-    chosen = [part.strip().casefold() for part in text.split(",")]
-    for name in chosen:
-        if name not in ARCHITECTURES:
-            near = did_you_mean(name, ARCHITECTURES)
-            allowed = ", ".join(ARCHITECTURES)
-            raise ConfigError("command line", [f"--arch {name!r}{near}; known are {allowed}"])
-    return tuple(dict.fromkeys(chosen))
 
 
 def _space(arguments: argparse.Namespace) -> "Space":

@@ -1,8 +1,6 @@
 """`nemod-train train`: learns a model."""
 
 import argparse
-import json
-import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -14,11 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nemod.cli.options import parser
-from nemod.errors import ConfigError
 from trainer import xla
-from trainer.cli.check import add_data_options
-from trainer.data.load import load_dataset
-from trainer.learn.recipe import Recipe, from_json
+from trainer.cli.command import retold
+from trainer.cli.data_options import add_data_options, load
+from trainer.learn.recipe import Recipe, from_json, read_recipe
 
 if TYPE_CHECKING:
     from trainer.learn.fit import Epoch, Result
@@ -35,12 +32,14 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("data", type=Path, metavar="DATA")
     made.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (runs/NAME)")
     made.add_argument("--name", help="name of the model and its file (data-archNN)")
-    made.add_argument("--resume", action="store_true", help="go on with the run in the folder")
-    made.add_argument("--recipe", type=Path, metavar="FILE", help="JSON with parts of a recipe")
     made.add_argument(
-        "--knobs", metavar="A,B,...", help="the data's knobs in the order of the model's inputs"
+        "--resume",
+        action="store_true",
+        help="go on with the run in the folder, to the last bit as if it had never stopped; with "
+        "--minutes not so exactly, because the learning rate then follows the clock",
     )
-    add_data_options(made)
+    made.add_argument("--recipe", type=Path, metavar="FILE", help="JSON with parts of a recipe")
+    add_data_options(made, knobs=True)
     made.add_argument("--licence", default=None, help="licence of the model, written into it")
     made.add_argument("--author", default=None, help="maker of the model, written into it")
     made.add_argument("--description", default=None, help="what it is, written into it")
@@ -61,29 +60,21 @@ def main(argv: Sequence[str]) -> int:
     xla.prepare()
     recipe = _recipe(arguments)
     console = Console(stderr=True, highlight=False, markup=False)
-    knobs = [knob.strip() for knob in arguments.knobs.split(",")] if arguments.knobs else None
-    dataset = load_dataset(
-        arguments.data,
-        knobs=knobs,
-        rate=arguments.rate,
-        channel=arguments.channel,
-        invert=arguments.invert,
-        force=arguments.force,
-        say=lambda finding: console.print(finding.sentence),
-    )
-    size = recipe.channels if recipe.arch == "cnn" else recipe.hidden
+    dataset = load(arguments, console)
     name = arguments.name
     if name is None:
-        name = f"{dataset.name}-{recipe.arch}{size}".replace("/", "-")
+        name = f"{dataset.name}-{recipe.arch}{recipe.size}".replace("/", "-")
     folder = arguments.out or Path("runs") / name
     said = {
         "author": arguments.author,
         "licence": arguments.licence,
         "description": arguments.description,
-        "made_by": shlex.join(["nemod-train", "train", *argv]),
+        "made_by": retold(
+            ["nemod-train", "train", *argv], (arguments.data, arguments.out, arguments.recipe)
+        ),
     }
     metadata = {key: value for key, value in said.items() if value is not None}
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Only now: jax reads its flags when it is imported.
     from trainer.learn.fit import fit
 
@@ -109,20 +100,8 @@ def main(argv: Sequence[str]) -> int:
     return 130 if interrupted else 0
 
 
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
-
-
 def _recipe(arguments: argparse.Namespace) -> Recipe:
-    base = Recipe()
-    if arguments.recipe:
-        try:
-            given = json.loads(arguments.recipe.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigError(str(arguments.recipe), [f"cannot be read: {error}"]) from None
-        if not isinstance(given, dict):
-            raise ConfigError(str(arguments.recipe), ["is no JSON object"])
-        base = from_json(given.get("recipe", given))
+    base = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
     given = {part.name: getattr(arguments, part.name) for part in fields(Recipe)}
     return from_json({key: value for key, value in given.items() if value is not None}, base)
 

@@ -1,6 +1,7 @@
 """What the trainer learns from: dry and wet signals with their knob values, split in three."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,19 @@ class Pair:
     """Knob positions in the order of `Dataset.knobs`, each 0..1."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Where a data set lies, and what was asked for as it was read; None: as its manifest says."""
+
+    path: Path
+    rate: int | None = None
+    """[Hz]"""
+    channel: int | None = None
+    """From 1."""
+    invert: bool | None = None
+    force: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """Pairs of one device at one sample rate, split into what is learnt, steered by and judged."""
@@ -36,3 +50,5 @@ class Dataset:
     test: tuple[Pair, ...]
     digest: str
     """SHA-256 of the signals and knob values, in hex: which data a model was made from."""
+    reading: Reading | None = None
+    """How to read it again; None where it came from no file."""

@@ -73,7 +73,7 @@ def examine(takes: Sequence[Take], plan: Plan, progress: Progress | None = None)
     explained = {"unrelated", "identical", "drift"} & {found.fault.code for found in findings}
     if explained:
         findings = [found for found in findings if found.fault.code != "latency-unknown"]
-    findings += overlaps(takes)
+    findings += overlaps(plan, takes)
     return findings
 
 

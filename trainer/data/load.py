@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.data.dataset import Dataset, Pair
+from trainer.data.dataset import Dataset, Pair, Reading
 from trainer.data.examine import examine
 from trainer.data.faults import DataError, Finding, Severity, find, gathered
 from trainer.data.layouts import read_plan
@@ -52,7 +52,8 @@ def load_dataset(
     else:
         for finding in findings:
             say(finding)
-    return assemble(plan, takes)
+    how = Reading(path=Path(path), rate=rate, channel=channel, invert=invert, force=force)
+    return replace(assemble(plan, takes), reading=how)
 
 
 def adjusted(

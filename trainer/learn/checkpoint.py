@@ -1,9 +1,8 @@
 """A run's state in one file, replaced whole after every epoch, so that a killed run goes on."""
 
 import json
-import os
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ import jax
 import numpy as np
 
 from nemod.errors import ConfigError
+from nemod.files import replacing
+from trainer.differences import differences
 
 FORMAT = 1
 
@@ -35,6 +36,9 @@ class Standing:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
+_STANDING = {part.name for part in fields(Standing)}
+
+
 def save(path: Path, identity: dict[str, Any], standing: Standing, numbers: Any) -> None:
     """Write the state of a run; `numbers` is a pytree of arrays, `identity` what it belongs to.
 
@@ -42,32 +46,34 @@ def save(path: Path, identity: dict[str, Any], standing: Standing, numbers: Any)
     """
     leaves = {f"leaf{n}": np.asarray(x) for n, x in enumerate(jax.tree.leaves(numbers))}
     text = json.dumps({"format": FORMAT, "identity": identity, "standing": asdict(standing)})
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with draft.open("wb") as file:
-            np.savez(file, allow_pickle=False, state=np.array(text), **leaves)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    # By a handle: given a name, savez would add its own suffix to it.
+    with replacing(path) as draft, draft.open("wb") as file:
+        np.savez(file, allow_pickle=False, state=np.array(text), **leaves)
 
 
 def load(path: Path, identity: dict[str, Any], like: Any) -> tuple[Standing, Any]:
     """Return the state of a run, its numbers in a pytree like `like`.
 
-    Raises: ConfigError for a file that is damaged or of another run.
+    Raises: ConfigError for a file that is damaged, of another version, or of another run; the
+        latter names what differs.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             state = json.loads(str(stored["state"]))
             leaves = [stored[f"leaf{n}"] for n in range(len(stored.files) - 1)]
-        found, standing = state["identity"], Standing(**state["standing"])
+        stated = (state["format"], dict(state["identity"]), dict(state["standing"]))
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ConfigError(str(path), [f"no checkpoint can be read from it ({error})"]) from None
-    other = [key for key in identity if found.get(key) != identity[key]]
+    form, found, standing = stated
+    if form != FORMAT or set(standing) != _STANDING:
+        strange = [*sorted(set(standing) - _STANDING), *sorted(_STANDING - set(standing))]
+        problem = f"is of another version of nemod-train (format {form}, and {FORMAT} is read here"
+        named = f"; its state differs in {', '.join(strange)}" if strange else ""
+        raise ConfigError(str(path), [f"{problem}{named}); begin anew in another folder"])
+    if other := differences(found, identity):
+        raise ConfigError(str(path), [f"belongs to another run: {'; '.join(other)}"])
     shapes = [np.shape(leaf) for leaf in jax.tree.leaves(like)]
-    if other or shapes != [leaf.shape for leaf in leaves]:
-        what = ", ".join(other) or "network"
-        raise ConfigError(str(path), [f"belongs to another run: its {what} differs"])
-    return standing, jax.tree.unflatten(jax.tree.structure(like), leaves)
+    if shapes != [leaf.shape for leaf in leaves]:
+        problem = "belongs to another run: its arrays have not the shapes of this network"
+        raise ConfigError(str(path), [problem])
+    return Standing(**standing), jax.tree.unflatten(jax.tree.structure(like), leaves)

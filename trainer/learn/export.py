@@ -1,7 +1,6 @@
 """A trained network as a file that players in the field read, with what is known of it."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nemod.errors import ModelError
+from nemod.files import replacing
 from nemod.formats import Knob, Model, Probe, save_model
 from nemod.formats.network import Activation, Conv1d, Dense, Network, Residual, Stack
 from trainer.data.dataset import Dataset, Pair
@@ -60,12 +60,8 @@ def write(model: Model, path: Path) -> None:
         save_model(model, path)
         return
     text = json.dumps(_rtneural(model, body, str(path)), allow_nan=False)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as draft:
         draft.write_text(text + "\n", encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _rtneural(model: Model, body: Stack, path: str) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ import numpy as np
 
 from nemod import __version__
 from nemod.errors import ConfigError
+from nemod.files import replacing
 from nemod.formats import Model
 from nemod.formats.network import Network
-from trainer.data.dataset import Dataset
+from trainer.data.dataset import Dataset, Reading
 from trainer.learn import checkpoint, judge
 from trainer.learn.checkpoint import Standing
 from trainer.learn.export import as_model, write
@@ -157,6 +157,7 @@ class _Run:
                     "digest": self.dataset.digest,
                     "rate": self.dataset.rate,
                     "knobs": list(self.dataset.knobs),
+                    "read": _read(self.dataset.reading),
                 },
                 "parameters": self.parameters,
                 "trainer": f"nemod {__version__}",
@@ -170,7 +171,8 @@ class _Run:
 
     def _write_history(self) -> None:
         lines = [json.dumps(line) + "\n" for line in self.standing.history]
-        _write_text(self.folder / "history.jsonl", "".join(lines))
+        with replacing(self.folder / "history.jsonl") as draft:
+            draft.write_text("".join(lines), encoding="utf-8")
 
     # The work
 
@@ -331,6 +333,13 @@ class _Run:
         return judge.score(pairs, outputs, self.floor, _share(self.recipe)), settings
 
 
+def _read(reading: Reading | None) -> dict[str, Any] | None:
+    """Return how the data were read, so that a report reads them so."""
+    if reading is None:
+        return None
+    return {**asdict(reading), "path": str(reading.path.absolute())}
+
+
 def _share(recipe: Recipe) -> tuple[float, float]:
     """Return the weights by which models are chosen: a loss of STFT alone has none for them."""
     if recipe.esr_weight or recipe.dc_weight:
@@ -347,13 +356,5 @@ def _plain(score: judge.Score) -> dict[str, float | None]:
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    _write_text(path, json.dumps(value, indent=1) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")

@@ -1,7 +1,9 @@
 """`Recipe`: everything that decides how a model is trained, but for the data."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from nemod.errors import ConfigError, did_you_mean
@@ -87,6 +89,11 @@ class Recipe:
         if problems:
             raise ConfigError("recipe", problems)
 
+    @property
+    def size(self) -> int:
+        """Hidden units, or channels of a CNN."""
+        return self.channels if self.arch == "cnn" else self.hidden
+
 
 def _problems(recipe: Recipe) -> Any:
     for name, allowed in (
@@ -144,6 +151,20 @@ def _problems(recipe: Recipe) -> Any:
 def to_json(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe as JSON values."""
     return {**asdict(recipe), "dilations": list(recipe.dilations)}
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Return the recipe of a JSON file, or of a run's config.json; the rest is as by default.
+
+    Raises: ConfigError for what is no recipe.
+    """
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(str(path), [f"cannot be read: {error}"]) from None
+    if not isinstance(given, dict):
+        raise ConfigError(str(path), ["is no JSON object"])
+    return from_json(given.get("recipe", given))
 
 
 def from_json(given: Mapping[str, Any], base: Recipe | None = None) -> Recipe:

@@ -60,11 +60,6 @@ class Segments:
         self.batches = max(1, self.count // self.batch)
         """Batches of an epoch."""
 
-    @property
-    def learnt_frames(self) -> int:
-        """Frames that an epoch learns from, the warm-ups left out."""
-        return self.batches * self.batch * (self.frames - self._recipe.warmup_frames)
-
     def epoch(self, number: int) -> Iterator[Batch]:
         """Return the batches of an epoch; it decides, with the seed, where cuts are and the order.
 

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -159,33 +159,6 @@ def simulate(
     return _on_grid(times, out, volts.size, rate_hz)
 
 
-def operating_point(
-    circuit: Circuit, setting: Mapping[str, float], nodes: Sequence[str]
-) -> dict[str, float]:
-    """Return voltages [V] of nodes while nothing is played.
-
-    Raises: CircuitError.
-    """
-    version()
-    with tempfile.TemporaryDirectory(prefix="nemod-spice-") as name:
-        folder = Path(name)
-        (folder / "circuit.cir").write_text(circuit.netlist, encoding="utf-8")
-        saved = " ".join(f"v({node})" for node in nodes)
-        (folder / "run.cir").write_text(
-            f"* {circuit.name}\n.include circuit.cir\n{_parameters(setting)}"
-            f"vin in 0 0\n.save {saved}\n.op\n.end\n",
-            encoding="utf-8",
-        )
-        status, said = Runs().run(folder, None)
-        _raise_if_failed(circuit, status, said)
-        columns = _read_columns(folder / "out.raw")
-    return {node: float(columns[f"v({node})"][0]) for node in nodes}
-
-
-def _parameters(setting: Mapping[str, float]) -> str:
-    return "".join(f".param {name}={value:.9g}\n" for name, value in setting.items())
-
-
 def _deck(
     circuit: Circuit,
     setting: Mapping[str, float],
@@ -194,9 +167,10 @@ def _deck(
     steps_per_sample: int,
 ) -> str:
     step = 1.0 / (steps_per_sample * rate_hz)
+    parameters = "".join(f".param {name}={value:.9g}\n" for name, value in setting.items())
     return (
         f"* {circuit.name}\n"
-        f".include circuit.cir\n{_parameters(setting)}"
+        f".include circuit.cir\n{parameters}"
         "anemod %vd([in 0]) nemod_source\n"
         '.model nemod_source filesource(file="in.txt" amploffset=[0] amplscale=[1])\n'
         f".options method=trap reltol={RELATIVE_TOLERANCE:g}\n"
@@ -234,13 +208,7 @@ def _on_grid(times: Signal, out: Signal, frames: int, rate_hz: int) -> Signal:
 
 
 def _read_raw(path: Path) -> tuple[Signal, Signal]:
-    """Return times [steps] and output [steps]."""
-    columns = _read_columns(path)
-    return columns["time"], columns["v(out)"]
-
-
-def _read_columns(path: Path) -> dict[str, Signal]:
-    """Return the vectors of a binary raw file [steps], by name.
+    """Return times [steps] and output [steps] of a binary raw file.
 
     Raises: ValueError for what is no raw file of real vectors.
     """
@@ -254,7 +222,7 @@ def _read_columns(path: Path) -> dict[str, Signal]:
     variables = int(count[1])
     values = np.frombuffer(data, "<f8", len(data) // (8 * variables) * variables)
     table = values.reshape(-1, variables)
-    return {name: table[:, index] for index, name in enumerate(names[:variables])}
+    return table[:, names.index("time")], table[:, names.index("v(out)")]
 
 
 def _raise_if_failed(circuit: Circuit, status: int, said: str) -> None:

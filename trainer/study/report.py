@@ -3,13 +3,13 @@
 import io
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from nemod.errors import ModelError
-from trainer.data.dataset import Dataset
+from trainer.data.dataset import Dataset, Reading
 from trainer.data.faults import DataError
 from trainer.study import page, pictures
 from trainer.study.listening import heard, settings, settings_of_result
@@ -19,8 +19,8 @@ from trainer.study.tables import NAMES, all_runs, best_by_architecture, number, 
 MOST_HEARD = 4
 """Models whose predictions are drawn."""
 
-Load = Callable[[Path, tuple[str, ...]], Dataset]
-"""(where the data lie, knobs in the model's order) -> the data set"""
+Load = Callable[[Reading, tuple[str, ...]], Dataset]
+"""(where the data lie and how they are read, knobs in the model's order) -> the data set"""
 Step = Callable[[str], object]
 
 
@@ -65,7 +65,7 @@ def write_report(
 ) -> Report:
     """Write `index.html` and its PNGs into `folder`.
 
-    The data set, from `data` or where a sweep found it, is needed for predictions and maps; what
+    The data set, from `data` or where the run found it, is needed for predictions and maps; what
     cannot be drawn without it is left out, and a note says so. `step` is told what is drawn.
 
     Raises: OSError from the disk.
@@ -128,15 +128,17 @@ def _worth_hearing(runs: Sequence[Run]) -> list[Run]:
 def _prediction(writer: _Writer, run: Run, data: Path | None, load: Load) -> None:
     kind = f"{NAMES[run.recipe.arch]} {run.size}"
     writer.parts.append(page.heading(f"{run.name}: {kind}, test ESR {number(run.test_esr)}"))
-    where = data or run.data_path
+    how = run.reading if data is None else _elsewhere(run.reading, data)
     dataset = None
-    if where is None:
+    if how is None:
         writer.note("Target and prediction need the data set: give it by --data.")
     else:
         try:
-            dataset = load(where, run.knobs)
+            dataset = load(how, run.knobs)
         except DataError as error:
-            writer.note(f"Target and prediction cannot be drawn: {error}")
+            remedy = "" if data else " If they are elsewhere now, give them by --data."
+            writer.note(f"Target and prediction cannot be drawn: {error}{remedy}")
+    where = how.path if how else None
     if dataset is not None and dataset.knobs != run.knobs:
         said = [", ".join(knobs) or "none" for knobs in (dataset.knobs, run.knobs)]
         writer.note(
@@ -155,6 +157,10 @@ def _prediction(writer: _Writer, run: Run, data: Path | None, load: Load) -> Non
                 writer.draw(f"{run.name}-knobs", figure, f"{run.name}: ESR by knob setting")
     except ModelError as error:
         writer.note(str(error))
+
+
+def _elsewhere(how: Reading | None, path: Path) -> Reading:
+    return replace(how, path=path) if how else Reading(path=path)
 
 
 def _sound(writer: _Writer, run: Run, dataset: Dataset) -> None:

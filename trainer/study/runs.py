@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nemod.errors import ConfigError
+from trainer.data.dataset import Reading
 from trainer.learn.recipe import Recipe, from_json
 
 CUT_SHORT = ("", "callback", "interrupted")
@@ -34,8 +35,8 @@ class Run:
     """`complete`, `pruned` or `unfinished`."""
     reason: str
     """Why it ended."""
-    data_path: Path | None = None
-    """Where the data set lay, if a sweep says so."""
+    reading: Reading | None = None
+    """Where the data set lay, and how it was read; None where nothing says so."""
     settings: tuple[dict[str, Any], ...] = field(default_factory=tuple)
     """ESR of each recording of the test set: name, knobs, esr."""
 
@@ -47,7 +48,7 @@ class Run:
     @property
     def size(self) -> int:
         """Hidden units, or channels of a CNN."""
-        return self.recipe.channels if self.recipe.arch == "cnn" else self.recipe.hidden
+        return self.recipe.size
 
     @property
     def layers(self) -> int:
@@ -143,11 +144,22 @@ def _read(folder: Path, data_path: Path | None) -> Run:
             result=result,
             state=said.get("state", "unfinished" if stopped in CUT_SHORT else "complete"),
             reason=said.get("reason", stopped),
-            data_path=data_path,
+            reading=_reading(about.get("read"), data_path),
             settings=tuple((result or {}).get("settings", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(str(folder), [f"config.json is not a run's: {error!r}"]) from None
+
+
+def _reading(read: dict[str, Any] | None, data_path: Path | None) -> Reading | None:
+    """Return how a run's data were read; of a run that does not say so, where a sweep found them.
+
+    Raises: KeyError, TypeError.
+    """
+    if read is None:
+        return Reading(path=data_path) if data_path else None
+    known = {key: value for key, value in read.items() if key in Reading.__dataclass_fields__}
+    return Reading(**{**known, "path": Path(read["path"])})
 
 
 _FIELDS = frozenset(Recipe.__dataclass_fields__)

@@ -91,16 +91,6 @@ def _whole(trial: optuna.trial.BaseTrial, name: str, span: Range) -> int:
     return int(trial.suggest_int(name, span.low, high, step=span.step))
 
 
-def size_of(recipe: Recipe) -> int:
-    """Return hidden units, or the channels of a CNN."""
-    return recipe.channels if recipe.arch == "cnn" else recipe.hidden
-
-
-def layers_of(recipe: Recipe) -> int:
-    """Return how many layers there are before the dense one."""
-    return len(recipe.dilations) if recipe.arch == "cnn" else recipe.layers
-
-
 def sampler(seed: int, startup: int) -> optuna.samplers.BaseSampler:
     """Return the tree-structured Parzen estimator, after `startup` random trials.
 

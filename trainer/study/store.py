@@ -9,7 +9,7 @@ import os
 import socket
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from nemod.errors import ConfigError
+from trainer.differences import differences
 
+FILE = "study.db"
+IDENTITY = "identity"
+"""The attribute of a study that says what it searches."""
 HEARTBEAT_S = 20
 GRACE_S = 120
 """Silence after which a worker on another machine counts as gone."""
@@ -38,7 +42,7 @@ def open_storage(url: str | None, folder: Path) -> RDBStorage:
     Raises: ConfigError for a URL that is none, a driver that is missing, a server that does not
         answer.
     """
-    full = url or f"sqlite:///{(folder / 'study.db').resolve()}"
+    full = url or f"sqlite:///{(folder / FILE).resolve()}"
     for attempt in range(OPEN_ATTEMPTS):
         try:
             return _opened(full)
@@ -75,11 +79,19 @@ def _opened(url: str) -> RDBStorage:
 
 
 def _refused(url: str, reason: str) -> ConfigError:
+    return ConfigError("--storage", [f"{_without_password(url)} {reason}"])
+
+
+def _without_password(url: str) -> str:
     try:
-        shown = make_url(url).render_as_string(hide_password=True)
+        return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
-        shown = url
-    return ConfigError("--storage", [f"{shown} {reason}"])
+        return url
+
+
+def shown(url: str | None, folder: Path) -> str:
+    """Return which storage that is, without a password."""
+    return _without_password(url) if url else f"{folder / FILE}"
 
 
 def study(storage: RDBStorage, name: str, pruner: optuna.pruners.BasePruner) -> optuna.Study:
@@ -87,6 +99,26 @@ def study(storage: RDBStorage, name: str, pruner: optuna.pruners.BasePruner) -> 
     return optuna.create_study(
         storage=storage, study_name=name, direction="minimize", pruner=pruner, load_if_exists=True
     )
+
+
+def claim(studies: Sequence[optuna.Study], identity: Mapping[str, Any], where: str) -> None:
+    """Write into studies what they search: the losses of one are of the same thing.
+
+    `where` is the storage, for the error.
+    Raises: ConfigError for studies that search something else; then nothing is written.
+    """
+    before = [(one, one.user_attrs.get(IDENTITY)) for one in studies]
+    problems = [
+        f"{one.study_name} in {where} searches something else: {'; '.join(other)}; choose another "
+        "--study, or the same data, search space and recipe"
+        for one, found in before
+        if found is not None and (other := differences(found, identity))
+    ]
+    if problems:
+        raise ConfigError("--study", problems)
+    for one, found in before:
+        if found is None:
+            one.set_user_attr(IDENTITY, dict(identity))
 
 
 def worker(pid: int | None = None) -> str:

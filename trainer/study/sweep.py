@@ -4,7 +4,6 @@ import gc
 import hashlib
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,13 +17,16 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from nemod.errors import ConfigError, NemodError
+from nemod.files import replacing
 from trainer.data.dataset import Dataset
+from trainer.differences import differences
 from trainer.learn import judge
 from trainer.learn.fit import CHECKPOINT, Epoch, Result, fit
 from trainer.learn.recipe import Recipe, to_json
 from trainer.study import store
 from trainer.study.space import Space, sampler, suggested
 
+RECORD = "sweep.json"
 TICKS = 20
 """Parts of a run after which it may be pruned: trials are compared at the same share of their way,
 which is fair whether epochs or minutes bound them."""
@@ -116,12 +118,18 @@ class Sweep:
     ) -> None:
         """Open the storage, and bury the trials of workers that are gone.
 
-        Raises: ConfigError for a folder that holds a sweep of other data or another space.
+        Raises: ConfigError for a folder, or studies in the storage, of other data or another
+            space or recipe.
         """
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.dataset, self.plan, self.folder, self.tell = dataset, plan, folder, tell
         folder.mkdir(parents=True, exist_ok=True)
-        self._record()
+        self.identity = {
+            "data": dataset.digest,
+            "space": plan.space.to_json(),
+            "recipe": to_json(plan.recipe),
+        }
+        self._compare()
         storage = store.open_storage(plan.storage, folder)
         pruner = optuna.pruners.MedianPruner(
             n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARM_UP_TICKS - 1
@@ -129,6 +137,9 @@ class Sweep:
         self.studies = {
             arch: store.study(storage, f"{plan.name}-{arch}", pruner) for arch in plan.architectures
         }
+        where = store.shown(plan.storage, folder)
+        store.claim([*self.studies.values()], self.identity, where)
+        self._record()
         self.buried = store.bury([*self.studies.values()])
         self.silence = _loss_of_silence(dataset, plan.recipe)
         self.begin = time.monotonic()
@@ -294,32 +305,35 @@ class Sweep:
             folder=str(self.folder / "trials" / trial.user_attrs["folder"]),
         )
 
+    # What is swept
+
+    def _compare(self) -> None:
+        """Raise ConfigError where the folder holds a sweep of something else."""
+        path = self.folder / RECORD
+        if not path.exists():
+            return
+        try:
+            tree = json.loads(path.read_text(encoding="utf-8"))
+            before = {key: tree[key] for key in ("space", "recipe")} | {"data": tree["digest"]}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(str(path), [f"cannot be read: {error!r}"]) from None
+        if other := differences(before, self.identity):
+            problem = f"holds a sweep of something else: {'; '.join(other)}; choose another folder"
+            raise ConfigError(str(self.folder), [problem])
+
     def _record(self) -> None:
-        """Write what is swept into the folder, or find the same there."""
-        space = self.plan.space.to_json()
-        recipe = to_json(self.plan.recipe)
-        same = {"space": space, "recipe": recipe, "digest": self.dataset.digest}
-        path = self.folder / "sweep.json"
-        if path.exists():
-            try:
-                before = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise ConfigError(str(path), [f"cannot be read: {error}"]) from None
-            other = [key for key, value in same.items() if before.get(key) != value]
-            if other:
-                words = {"space": "search space", "recipe": "recipe", "digest": "data"}
-                listed = ", ".join(words[key] for key in other)
-                problem = f"holds a sweep whose {listed} differs; choose another folder"
-                raise ConfigError(str(self.folder), [problem])
+        """Write what is swept into the folder."""
         kept = {
-            **same,
+            "space": self.identity["space"],
+            "recipe": self.identity["recipe"],
+            "digest": self.dataset.digest,
             "data": self.plan.data,
             "name": self.dataset.name,
             "architectures": list(self.plan.architectures),
             "trials": self.plan.trials,
             "seed": self.plan.seed,
         }
-        _write(path, kept)
+        _write(self.folder / RECORD, kept)
 
 
 class _Watch:
@@ -380,6 +394,5 @@ def _attributes(result: Result) -> dict[str, Any]:
 
 
 def _write(path: Path, tree: Any) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.write_text(json.dumps(tree, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(tree, indent=1) + "\n", encoding="utf-8")

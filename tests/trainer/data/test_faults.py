@@ -10,6 +10,7 @@ from scipy import signal
 
 from tests.trainer.data.conftest import RATE, Lay, Sound, pedal, plucked
 from trainer.data.check import check_data
+from trainer.data.dataset import Reading
 from trainer.data.examine import examine
 from trainer.data.faults import FAULTS, DataError, Severity, find, gathered
 from trainer.data.load import load_dataset
@@ -180,11 +181,12 @@ def test_a_set_that_is_silent_at_all_settings_is_refused(clean: Pair, lay: Lay) 
 
 
 def test_polarity_is_turned_only_when_asked(clean: Pair, lay: Lay) -> None:
-    """`invert` turns wet; without it the model learns what was recorded."""
+    """`invert` turns wet; without it the model learns what was recorded. The set knows of it."""
     place = lay(clean[0], -clean[1])
     as_is = load_dataset(place, say=lambda finding: None).train[0].wet
-    turned = load_dataset(place, invert=True, say=lambda finding: None).train[0].wet
-    assert np.array_equal(as_is, -turned)
+    turned = load_dataset(place, invert=True, say=lambda finding: None)
+    assert np.array_equal(as_is, -turned.train[0].wet)
+    assert turned.reading == Reading(path=place, invert=True)
 
 
 def test_what_is_fatal_refuses_the_loading_in_the_same_words(clean: Pair, lay: Lay) -> None:
@@ -260,6 +262,20 @@ def test_the_same_audio_in_train_and_test_is_found_at_any_offset(clean: Pair, la
     lay(dry, wet, name="train")
     place = lay(dry[12_345:150_000], wet[12_345:150_000], name="test")
     assert [finding.fault.code for finding in check_data(place).findings] == ["overlap"]
+
+
+def test_a_recording_that_is_cut_and_learnt_whole_is_an_overlap(clean: Pair, lay: Lay) -> None:
+    """The ends of one that states no split are for validation and test, and are learnt here too."""
+    place = lay(*clean)
+    (place / "manifest.yaml").write_text(
+        "pairs:\n"
+        "- {dry: input.wav, wet: output.wav, name: cut}\n"
+        "- {dry: input.wav, wet: output.wav, name: learnt, split: train}\n",
+        encoding="utf-8",
+    )
+    (finding,) = [f for f in check_data(place).findings if f.fault.code == "overlap"]
+    assert (finding.where, finding.figures["other"]) == ("cut", "learnt")
+    assert finding.figures["other_split"] == "train"
 
 
 def test_other_strings_in_train_and_test_are_no_overlap(clean: Pair, lay: Lay) -> None:

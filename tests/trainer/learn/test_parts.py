@@ -1,6 +1,7 @@
 """Recipes, segments and the learning rate."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from nemod.errors import ConfigError
 from tests.trainer.learn.conftest import dataset
 from trainer.learn.batch import arrange
-from trainer.learn.recipe import Recipe, from_json, to_json
+from trainer.learn.recipe import Recipe, from_json, read_recipe, to_json
 from trainer.learn.schedule import done, learning_rate
 from trainer.learn.segments import Segments
 
@@ -19,6 +20,17 @@ def test_a_recipe_survives_json() -> None:
     assert from_json(to_json(recipe)) == recipe
     given = {"dilations": "1,3", "skip": "no", "arch": "cnn", "learning_rate": "1e-3"}
     assert from_json(given) == recipe
+
+
+def test_a_recipe_is_read_from_a_file_or_a_runs(tmp_path: Path) -> None:
+    """A run's config.json has it beside other things."""
+    bare, config = tmp_path / "bare.json", tmp_path / "config.json"
+    bare.write_text('{"hidden": 12}')
+    config.write_text('{"recipe": {"hidden": 12}, "parameters": 7}')
+    assert read_recipe(bare) == read_recipe(config) == Recipe(hidden=12)
+    bare.write_text("[]")
+    with pytest.raises(ConfigError, match=r"bare\.json: is no JSON object"):
+        read_recipe(bare)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`nemod-train sweep` and `report`: what is asked for, and what cannot be."""
 
+import json
 from pathlib import Path
 from typing import NoReturn
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.trainer.study.conftest import MakeRun
 from trainer.cli import main
+from trainer.data.faults import DataError, find
 
 
 @pytest.mark.parametrize(
@@ -60,11 +62,41 @@ def test_data_options_reach_the_loader(
         given.update(options)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"trainer.cli.{command}.load_dataset", load)
+    monkeypatch.setattr("trainer.cli.data_options.load_dataset", load)
     options = ["--rate", "44100", "--channel", "2", "--invert", "--force"]
     assert main([command, str(tmp_path), *options]) == 130
     expected = {"rate": 44_100, "channel": 2, "invert": True, "force": True}
     assert expected == {name: given[name] for name in expected}
+
+
+@pytest.mark.parametrize(
+    ("options", "given"),
+    [
+        ([], {"rate": 44_100, "channel": 2, "invert": True, "force": True}),
+        (["--rate", "48000"], {"rate": 48_000, "channel": 2, "invert": True, "force": True}),
+        (["--data", "elsewhere", "--channel", "1"], {"path": Path("elsewhere"), "channel": 1}),
+    ],
+)
+def test_a_report_reads_the_data_as_the_run_did(
+    monkeypatch: pytest.MonkeyPatch, make_run: MakeRun, options: list[str], given: dict[str, object]
+) -> None:
+    """But for what is asked for."""
+    folder = make_run("a", [0.5], knobs=("tone",))
+    (folder / "a.json").touch()
+    config = json.loads((folder / "config.json").read_text())
+    read = {"path": "/recordings", "rate": 44_100, "channel": 2, "invert": True, "force": True}
+    config["data"]["read"] = read
+    (folder / "config.json").write_text(json.dumps(config))
+    asked: dict[str, object] = {}
+
+    def load(path: Path, **how: object) -> NoReturn:
+        asked.update(how, path=path)
+        raise DataError([find("missing-file", file=path)])
+
+    monkeypatch.setattr("trainer.cli.report.load_dataset", load)
+    assert main(["report", str(folder), *options]) == 0
+    expected = {**read, "path": Path("/recordings"), "knobs": ("tone",), **given}
+    assert expected == {name: asked[name] for name in expected}
 
 
 def test_what_the_disk_refuses_is_told(
@@ -75,6 +107,6 @@ def test_what_the_disk_refuses_is_told(
     def load(*_: object, **__: object) -> NoReturn:
         raise OSError(28, "No space left on device", "runs/a")
 
-    monkeypatch.setattr("trainer.cli.train.load_dataset", load)
+    monkeypatch.setattr("trainer.cli.data_options.load_dataset", load)
     assert main(["train", str(tmp_path)]) == 1
     assert "nemod-train: [Errno 28] No space left on device: 'runs/a'" in capsys.readouterr().err

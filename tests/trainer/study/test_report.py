@@ -13,7 +13,7 @@ import pytest
 
 from nemod.errors import ConfigError
 from tests.trainer.study.conftest import MakeRun
-from trainer.data.dataset import Dataset, Pair
+from trainer.data.dataset import Dataset, Pair, Reading
 from trainer.learn.export import as_model, write
 from trainer.learn.networks import first_weights, network_of
 from trainer.learn.recipe import Recipe
@@ -44,8 +44,8 @@ class _Page(HTMLParser):
         self.text.append(data)
 
 
-def _no_data(path: Path, knobs: tuple[str, ...]) -> NoReturn:
-    raise AssertionError((path, knobs))
+def _no_data(how: Reading, knobs: tuple[str, ...]) -> NoReturn:
+    raise AssertionError((how, knobs))
 
 
 def test_table_1_has_the_best_of_each_architecture(make_run: MakeRun, tmp_path: Path) -> None:

@@ -72,6 +72,15 @@ def test_the_last_of_trials_begun_at_once_is_one_too_many(study: optuna.Study) -
     assert surplus == [False, False, True]
 
 
+def test_a_study_of_something_else_is_not_claimed() -> None:
+    """Nor is any other of the same sweep; what differs is named by its study."""
+    first, second = (optuna.create_study(study_name=name) for name in ("a-gru", "a-lstm"))
+    store.claim([first], {"data": "x"}, "here")
+    with pytest.raises(ConfigError, match="a-gru in here searches something else: data 'x', not"):
+        store.claim([second, first], {"data": "y"}, "here")
+    assert (first.user_attrs, second.user_attrs) == ({"identity": {"data": "x"}}, {})
+
+
 def test_a_storage_that_is_none_is_told(tmp_path: Path) -> None:
     """By its name, without its password."""
     with pytest.raises(ConfigError, match="nosuch") as caught:

@@ -91,8 +91,23 @@ def test_a_sweep_that_is_done_does_nothing_more(swept: Swept, device: Dataset) -
 
 def test_other_data_need_another_folder(swept: Swept, device: Dataset) -> None:
     """Losses on two data sets are not compared."""
-    with pytest.raises(ConfigError, match="data differs"):
+    with pytest.raises(ConfigError, match=r"something else: data 'd+\.\.', not 'e+\.\.'"):
         Sweep(replace(device, digest="e" * 64), PLAN, swept.folder)
+
+
+def test_other_data_need_another_study(device: Dataset, tmp_path: Path) -> None:
+    """Two folders, one storage, one name: nothing is mixed, and the second folder stays free."""
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    plan = replace(PLAN, storage=url, name="pedal")
+    Sweep(device, plan, tmp_path / "a")
+    other = replace(plan, recipe=replace(plan.recipe, pre_emphasis="none"))
+    with pytest.raises(ConfigError) as caught:
+        Sweep(replace(device, digest="e" * 64), other, tmp_path / "b")
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"pedal-cnn in {url} searches something else: data 'dddd")
+    assert "recipe.pre_emphasis 'first-order', not 'none'" in problem
+    assert not (tmp_path / "b" / "sweep.json").exists()
+    assert Sweep(device, plan, tmp_path / "b").buried == 0
 
 
 def test_trials_are_shared_out_evenly() -> None:

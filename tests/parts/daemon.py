@@ -1,0 +1,85 @@
+"""The daemon in a process of its own."""
+
+import os
+import queue
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+START_S = 120.0
+"""[s] A cold start compiles; on a busy machine that takes its time."""
+END_S = 10.0
+
+
+@dataclass
+class Daemon:
+    """A daemon that runs."""
+
+    process: "subprocess.Popen[str]"
+    lines: list[str] = field(default_factory=list)
+    """What it wrote."""
+    port: int = 0
+    """Where it hears OSC."""
+    reader: threading.Thread | None = None
+
+    @property
+    def text(self) -> str:
+        """What it wrote, for messages of failures."""
+        return "".join(self.lines)
+
+    def end(self) -> None:
+        """Ask it to end, and kill it if it does not."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.reader is not None:
+            self.reader.join(END_S)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+def launch(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> Daemon:
+    """Start `nemod`, on a free port and for this machine alone, and wait until it plays.
+
+    `environment` adds to this process's. Raises: RuntimeError with what it wrote when it does not
+    start.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nemod", "--port", "0", "--local", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+        env={**os.environ, **environment},
+    )
+    daemon = Daemon(process)
+    told: queue.Queue[int] = queue.Queue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            daemon.lines.append(line)
+            if found := re.match(r"OSC udp://\S+:(\d+)", line):
+                told.put(int(found[1]))
+
+    daemon.reader = threading.Thread(target=read, name="reader", daemon=True)
+    daemon.reader.start()
+    end = time.monotonic() + START_S
+    while not daemon.port:
+        try:
+            daemon.port = told.get(timeout=0.2)
+        except queue.Empty:
+            if process.poll() is not None or time.monotonic() > end:
+                daemon.end()
+                raise RuntimeError(f"nemod did not start:\n{daemon.text}") from None
+    return daemon

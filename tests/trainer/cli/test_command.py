@@ -1,0 +1,57 @@
+"""The command that a model's file tells."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trainer.cli import main
+from trainer.cli.command import retold
+from trainer.data.dataset import Dataset, Pair
+
+
+def test_paths_are_told_by_their_last_component() -> None:
+    """As words of their own and after an option; what only looks like a path is left as it is."""
+    words = ["nemod-train", "train", "/home/me/muff/", "--out=runs/a", "--author", "AC/DC"]
+    told = retold(words, (Path("/home/me/muff"), Path("runs/a"), None))
+    assert told == "nemod-train train muff --out=a --author AC/DC"
+
+
+def test_a_path_without_a_name_stays_and_nothing_else_becomes_one() -> None:
+    """The folder that one is in; an option without a value is no path."""
+    assert retold(["train", ".", "--resume", "--author", ""], (Path(),)) == (
+        "train . --resume --author ''"
+    )
+
+
+def test_a_model_does_not_tell_where_its_data_lay(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither data, nor the run's folder, nor the recipe."""
+    given: dict[str, Any] = {}
+
+    def fit(*_: object, metadata: dict[str, Any], **__: object) -> None:
+        given.update(metadata)
+        raise KeyboardInterrupt
+
+    silence = np.zeros(1, np.float32)
+    data = Dataset("muff", 8_000, (), (Pair("a", silence, silence),), (), (), "d" * 64)
+    monkeypatch.setattr("trainer.cli.data_options.load_dataset", lambda *_, **__: data)
+    monkeypatch.setattr("trainer.learn.fit.fit", fit)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    recipe = tmp_path / "quick.json"
+    recipe.write_text("{}")
+    options = ["--out", str(tmp_path / "run"), "--recipe", str(recipe), "--hidden", "8"]
+    assert main(["train", str(tmp_path / "muff"), *options]) == 130
+    expected = "nemod-train train muff --out run --recipe quick.json --hidden 8"
+    assert expected == given["made_by"]
+
+
+def test_the_help_says_where_going_on_is_not_exact(capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that is bounded by time."""
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "with --minutes not so exactly, because the learning rate then follows the clock" in said
