@@ -17,6 +17,7 @@ from nemod import notify
 from nemod.background import in_background
 from nemod.begin import Beginning
 from nemod.config import MODEL_RATE, Config
+from nemod.engine.awake import suitable_us
 from nemod.engine.link import DeviceRequest, Opened, Play, Report
 from nemod.errors import ModelError, NemodError, NotFoundError, OscError
 from nemod.formats import load_model
@@ -164,6 +165,8 @@ class Daemon:
         """Keep an audio plane playing. Raises: AudioError."""
         audio = self.config.audio
         rate_hz = audio.rate if isinstance(audio.rate, int) else None
+        latency = audio.cpu_latency
+        latency_us = latency if isinstance(latency, int) or latency is None else suitable_us()
         path = self._begin.choices[0][1]
         if audio.rate == MODEL_RATE and path is not None:
             # An unreadable file is told by the foundry, with the others.
@@ -178,6 +181,7 @@ class Daemon:
                 rate_hz=rate_hz,
                 rate_is_wish=audio.rate == MODEL_RATE,
                 block_frames=audio.block,
+                cpu_latency_us=latency_us,
             )
         )
 

@@ -20,6 +20,7 @@ from nemod.errors import ConfigError, did_you_mean
 MIN_BLOCK_FRAMES, MAX_BLOCK_FRAMES = 32, 1024
 MIN_RATE_HZ, MAX_RATE_HZ = 44_100, 96_000
 LOG_LEVELS = ("debug", "info", "warning", "error")
+SUITABLE = "auto"
 MODEL_RATE = "model"
 MAX_FILE_BYTES = 1 << 20
 """[bytes] Of any YAML that is read."""
@@ -80,6 +81,18 @@ def _rate(value: Any) -> int | str:
     except ValueError as error:
         raise ValueError(f"{error}, or '{MODEL_RATE}' for the first model's") from None
     return rate
+
+
+def _cpu_latency(value: Any) -> int | str | None:
+    if value is False or value == "off":
+        return None
+    if value == SUITABLE:
+        return SUITABLE
+    try:
+        latency: int = _whole(0, 10_000, " us")(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or '{SUITABLE}', or 'off'") from None
+    return latency
 
 
 def _channels(value: Any) -> tuple[int, ...]:
@@ -154,6 +167,9 @@ class AudioConfig:
     """[Hz] None is the device's own; `model` asks the device for the first model's rate."""
     block: int = _setting(64, _whole(MIN_BLOCK_FRAMES, MAX_BLOCK_FRAMES, " frames"))
     """[frames]"""
+    cpu_latency: int | str | None = _setting(SUITABLE, _cpu_latency)
+    """[us] How long a processor may take to wake up while the sound runs, at the cost of power:
+    `auto` is what suits the machine, `off` leaves it to the system. See `nemod.engine.awake`."""
     wait: bool = _setting(False, _switch)
     """Wait for a device that is not there at the start, instead of ending with an error."""
 

@@ -37,7 +37,8 @@ SPARE_DELAY_S = 1.0
 TRIES_AT_FIRST = 3
 """Audio planes that may die before the first one has opened the device."""
 QUICK_S = 5.0
-"""[s] An audio plane that dies sooner after the device was opened has not really played."""
+"""[s] An audio plane that dies sooner after it began to open the device, or had opened it, has not
+really played."""
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.25, 5.0
 """[s] Between two looks for a device that has gone; doubled from one to the next."""
 _OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -79,9 +80,11 @@ class Owner(Protocol):
 class _LostError(Exception):
     """The audio plane is gone."""
 
-    def __init__(self, reason: str, *, blamed: bool) -> None:
+    def __init__(self, reason: str, *, blamed: bool, outside: bool = False) -> None:
+        """`outside`: somebody has ended it by a signal."""
         self.reason = reason
         self.blamed = blamed
+        self.outside = outside
         super().__init__(reason)
 
 
@@ -187,10 +190,10 @@ class Supervisor:
         self._set_state("restarting", error.reason)
         self._is_first = False
         self._owner.lost(error.reason, blamed=error.blamed)
-        is_quick = error.blamed and time.monotonic() - self._opened_at < QUICK_S
+        is_quick = not error.outside and time.monotonic() - self._opened_at < QUICK_S
         self._quick_deaths = self._quick_deaths + 1 if is_quick else 0
         if self._quick_deaths > DEATHS:
-            # Not the rig then, which has been set aside: no use to hurry.
+            # Not the rig then, which has been set aside, or never was: no use to hurry.
             self._set_state("error", error.reason)
             await asyncio.sleep(LONGEST_WAIT_S)
 
@@ -210,6 +213,9 @@ class Supervisor:
         Raises: _NoDeviceError, _LostError.
         """
         wanted = self._owner.rig_to_play()
+        # One that has proved the rig already, and dies now, dies of the device's driver.
+        is_proved = wanted is not None and plane.rig_id == wanted[0].rig_id
+        self._opened_at = time.monotonic()
         began_with = 0
         killed = oom_kills()
         try:
@@ -227,11 +233,13 @@ class Supervisor:
         except TimeoutError:
             reason = f"the device {request.name!r} was not open after {OPEN_LIMIT_S:g} s"
             if is_stopped(plane):
-                raise _LostError(reason, blamed=False) from None
+                raise _LostError(reason, blamed=False, outside=True) from None
             # The rig is called for the first time when it is open: this waits for the driver.
             raise _NoDeviceError(reason) from None
         except (EOFError, ConnectionError):
-            raise await self._end_of(plane, killed) from None
+            lost = await self._end_of(plane, killed)
+            lost.blamed = lost.blamed and not is_proved
+            raise lost from None
         self._plane = plane
         self.device = opened
         self._opened_at = self._reported_at = self._looked_at = time.monotonic()
@@ -272,7 +280,11 @@ class Supervisor:
                 if self._hangs(plane, now):
                     stopped = is_stopped(plane)
                     what = "was stopped by a signal" if stopped else "hangs"
-                    raise _LostError(f"it {what}: no report for {HUNG_S:g} s", blamed=not stopped)
+                    raise _LostError(
+                        f"it {what}: no report for {HUNG_S:g} s",
+                        blamed=not stopped,
+                        outside=stopped,
+                    )
                 if now - since > LONGEST_WAIT_S:
                     self._wait_s = SHORTEST_WAIT_S
                 if self._is_first and self._rig() is None:
@@ -318,7 +330,7 @@ class Supervisor:
         outside = -status in _OUTSIDE
         if -status == signal.SIGKILL and oom_kills() > oom_kills_before:
             return _LostError("killed for want of memory", blamed=True)
-        return _LostError(f"killed by signal {-status}", blamed=not outside)
+        return _LostError(f"killed by signal {-status}", blamed=not outside, outside=outside)
 
     # --- a device that has gone ------------------------------------------------------------------
 

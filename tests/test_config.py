@@ -108,6 +108,14 @@ def test_an_empty_file_changes_nothing(write: Write, text: str) -> None:
     assert load(write(text), {}) == Config()
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"), [("off", None), ("'off'", None), ("auto", "auto"), ("0", 0), ("20", 20)]
+)
+def test_how_long_processors_may_sleep(write: Write, text: str, expected: object) -> None:
+    """Zero is no sleep at all, and not what `off` is."""
+    assert load(write(f"audio: {{cpu_latency: {text}}}"), {}).audio.cpu_latency == expected
+
+
 def test_one_value_may_stand_for_a_list_of_one(write: Write) -> None:
     """A channel, a folder, a network."""
     config = load(write("audio: {output: 2}\nosc: {allow: 10.0.0.1}\nlibrary: /srv"), {})
@@ -137,7 +145,7 @@ def test_all_problems_are_told_at_once(write: Write) -> None:
     blok, block, rate, channel, port, local, allow, level, modle = problems(path)
     assert blok == (
         "audio.blok: unknown key, did you mean 'block'?; "
-        "allowed here: device, input, output, rate, block, wait"
+        "allowed here: device, input, output, rate, block, cpu_latency, wait"
     )
     assert block == "audio.block: 16: a whole number from 32 to 1024 frames is expected"
     assert rate == (
@@ -175,7 +183,8 @@ def test_problems_of_the_command_line_alone_are_its_own(write: Write) -> None:
     [
         (
             "audio: 64",
-            "audio: keys (device, input, output, rate, block, wait) are expected, not int",
+            "audio: keys (device, input, output, rate, block, cpu_latency, wait) are expected, "
+            "not int",
         ),
         (
             "- audio",
@@ -187,6 +196,12 @@ def test_problems_of_the_command_line_alone_are_its_own(write: Write) -> None:
         ("audio: {output: [0]}", "audio.output: [0]: a whole number from 1 to 256 is expected"),
         ("audio: {device: ' '}", "audio.device: ' ': a name (text) is expected"),
         ("audio: {block: 64.0}", "audio.block: 64.0: a whole number"),
+        (
+            "audio: {cpu_latency: -1}",
+            "audio.cpu_latency: -1: a whole number from 0 to 10000 us is expected, or 'auto', or "
+            "'off'",
+        ),
+        ("audio: {cpu_latency: on}", "audio.cpu_latency: True: a whole number from 0"),
         ("model: 3", "model: 3: a name (text) is expected"),
         ("library: [1]", "library: [1]: a folder, or a list of folders, is expected"),
         ("library: ~nobody-has-this-name/x", "library: '~nobody-has-this-name/x': '~' stands"),

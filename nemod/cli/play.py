@@ -52,6 +52,7 @@ PATHS = {
     "local": "osc.local",
     "allow": "osc.allow",
     "size": "size",
+    "cpu_latency": "audio.cpu_latency",
     "wait_for_device": "audio.wait",
     "spare": "spare",
     "state": "state",
@@ -104,6 +105,13 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
         action="store_true",
         default=None,
         help="wait for a device that is not there yet [an error at the start]",
+    )
+    made.add_argument(
+        "--cpu-latency",
+        type=whole_or_text,
+        metavar="US|off",
+        help="how long a processor may take to wake up while the sound runs; short costs power "
+        "[what suits the machine]",
     )
     made.add_argument(
         "--spare",

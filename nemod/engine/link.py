@@ -167,6 +167,8 @@ class DeviceRequest:
     rate_is_wish: bool = False
     """Where the device refuses this rate, its own will do."""
     block_frames: int = 64
+    cpu_latency_us: int | None = None
+    """[us] See `nemod.engine.awake`; None lets processors sleep as they like."""
 
     def to_json(self) -> str:
         """Return the text that `from_json` reads."""

@@ -26,6 +26,7 @@ import setproctitle
 from numpy.typing import NDArray
 
 from nemod.engine import histogram
+from nemod.engine.awake import Awake
 from nemod.engine.devices import Device, PhrasePlayer, Process, open_device
 from nemod.engine.engine import Engine
 from nemod.engine.link import (
@@ -271,6 +272,7 @@ def main(argv: list[str]) -> int:
     if take is None:
         return 0
     setproctitle.setproctitle("nemod audio")
+    awake = Awake(take.request.cpu_latency_us)
     try:
         device, engine, priority, lock = _open(arguments, take, shelf)
     except AudioError as error:
@@ -284,7 +286,7 @@ def main(argv: list[str]) -> int:
             rate_hz=device.rate_hz,
             block_frames=device.block_frames,
             latency_s=device.latency_s,
-            notices=tuple(notice for notice in (memory, priority) if notice),
+            notices=tuple(notice for notice in (memory, priority, awake.refused) if notice),
         ),
     )
     try:
@@ -295,6 +297,7 @@ def main(argv: list[str]) -> int:
     finally:
         device.close()
         lock.release()
+        awake.release()
 
 
 if __name__ == "__main__":
