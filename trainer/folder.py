@@ -1,7 +1,8 @@
 """Data sets that the program itself makes: sounds and manifest, each file whole or not at all."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,14 @@ from numpy.typing import NDArray
 
 from nemod.errors import NemodError
 from nemod.files import replacing
+from trainer.data.layouts import MANIFESTS, SOUND_ENDINGS
+from trainer.data.plan import SPLIT_WORDS
 
 MANIFEST = "manifest.json"
+NUMBERED = re.compile(r"\d{3,}_(train|validation|test)(_.*)?-(input|target)\.wav")
+"""What the files of a set are named that the program numbers."""
+NAMED = 3
+"""So many of the files in the way are named in a message."""
 STILL = "knobs_that_stand_still"
 Sound = NDArray[np.float32]
 
@@ -77,15 +84,59 @@ def write_manifest(
     write_json(folder / MANIFEST, {**content, "made": {**made, STILL: still}})
 
 
-def read_pairs(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
-    """Return the pairs of a set that the program made, with all knobs, and how it was made.
+def claim(
+    folder: Path, is_ours: Callable[[Path], bool]
+) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
+    """Make the folder; return the pairs of the set that the program began there, and how.
 
-    None where there is no set.
-    Raises: FolderError for a manifest that this program did not write.
+    Pairs have all knobs. None where no set is. Without a manifest, `is_ours` says of a recording
+    whether it is of a beginning that was killed before the manifest was written.
+    Raises: FolderError for a folder that holds recordings or a manifest that this program did not
+    write: the manifest to be written would hide the ones, and be hidden by the other.
     """
-    path = folder / MANIFEST
-    if not path.exists():
-        return None
+    open_folder(folder)
+    try:
+        others = [name for name in MANIFESTS if name != MANIFEST and (folder / name).exists()]
+        if not others and (folder / MANIFEST).exists():
+            return _read_pairs(folder / MANIFEST)
+        sounds = [sound for sound in _sounds(folder) if not is_ours(sound)]
+    except OSError as error:
+        raise FolderError(f"{folder}: cannot be read: {error.strerror}") from None
+    names = others + [str(sound.relative_to(folder)) for sound in sounds]
+    if names:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        raise FolderError(
+            f"{folder}: another data set is there already ({', '.join(names[:NAMED])}{more}); "
+            "choose another folder"
+        )
+    return None
+
+
+def is_sound(path: Path, sound: Sound, rate_hz: int) -> bool:
+    """Return whether a file holds exactly this mono sound [frames] at this rate."""
+    try:
+        there, rate = soundfile.read(path, dtype="float32")
+    except (OSError, soundfile.LibsndfileError):
+        return False
+    return bool(rate == rate_hz and np.array_equal(there, sound))
+
+
+def _sounds(folder: Path) -> list[Path]:
+    """Return the recordings in a folder, and in its sub-folders that are named as splits."""
+    found: list[Path] = []
+    for below in sorted(folder.iterdir()):
+        if below.is_dir() and below.name.lower() in SPLIT_WORDS:
+            found += [file for file in sorted(below.iterdir()) if _is_recording(file)]
+        elif _is_recording(below):
+            found.append(below)
+    return found
+
+
+def _is_recording(path: Path) -> bool:
+    return path.suffix.lower() in SOUND_ENDINGS and path.is_file()
+
+
+def _read_pairs(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         made = dict(content["made"])

@@ -10,7 +10,7 @@ from nemod.engine.duplex import Duplex, Take
 from nemod.errors import AudioError
 from trainer.capture.measure import Measured, measure
 from trainer.capture.signal import Signal
-from trainer.folder import FolderError, open_folder, read_pairs, write_manifest, write_sound
+from trainer.folder import NUMBERED, FolderError, claim, is_sound, write_manifest, write_sound
 
 XRUN_TRIES = 5
 """A take in which the driver lost blocks is repeated this many times in all."""
@@ -37,14 +37,13 @@ class Session:
     def __init__(self, plan: Plan) -> None:
         """Look at what is in the folder.
 
-        Raises: FolderError when it holds something else.
+        Raises: FolderError when it holds something else, named in the message.
         """
         self._plan = plan
-        open_folder(plan.folder)
         self._pairs: list[dict[str, Any]] = []
         self._takes: list[dict[str, Any]] = []
         self._latency: int | None = None
-        there = read_pairs(plan.folder)
+        there = claim(plan.folder, self._is_left_over)
         if there is not None:
             self._pairs, made = there
             if made.get("played_sha256") != plan.signal.digest:
@@ -94,8 +93,8 @@ class Session:
             raise ValueError("a take without a latency cannot be aligned")
         number = len(self._takes)
         for split, part in signal.parts.items():
-            dry = f"{split}-input.wav"
-            if not (plan.folder / dry).exists():
+            dry = _dry_name(split)
+            if not is_sound(plan.folder / dry, signal.played[part], signal.rate_hz):
                 write_sound(plan.folder / dry, signal.played[part], signal.rate_hz)
             words = "_".join(f"{knob}{value:g}" for knob, value in setting.items())
             name = f"{number:03d}_{split}" + (f"_{words}" if words else "")
@@ -131,6 +130,27 @@ class Session:
                 "takes": self._takes,
             },
         )
+
+    def _is_left_over(self, sound: Path) -> bool:
+        """Return whether a file is of a first take that was killed before the manifest.
+
+        The dry file of its split tells: it is written first, and holds what is to be played.
+        """
+        match = NUMBERED.fullmatch(sound.name)
+        splits = {_dry_name(name): name for name in self._plan.signal.parts}
+        split = str(match[1]) if match else splits.get(sound.name)
+        if (
+            split is None
+            or split not in self._plan.signal.parts
+            or sound.parent != self._plan.folder
+        ):
+            return False
+        played = self._plan.signal.played[self._plan.signal.parts[split]]
+        return is_sound(sound.parent / _dry_name(split), played, self._plan.signal.rate_hz)
+
+
+def _dry_name(split: str) -> str:
+    return f"{split}-input.wav"
 
 
 def _listed(names: set[str]) -> str:

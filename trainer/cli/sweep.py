@@ -16,6 +16,7 @@ from nemod.cli.options import chosen, parser
 from nemod.errors import ConfigError
 from trainer import xla
 from trainer.cli.data_options import add_data_options, load
+from trainer.learn import place
 from trainer.learn.recipe import ARCHITECTURES, Recipe, from_json, read_recipe
 
 if TYPE_CHECKING:
@@ -24,12 +25,18 @@ if TYPE_CHECKING:
 
 TRIALS = 40
 EPOCHS = 60
+SEARCHED = {
+    **{name: "--" + name for name in ("arch", "batch", "hidden", "layers", "channels")},
+    "learning_rate": "--learning-rate",
+    "dilations": "--cnn-layers",
+}
+"""Parts of a recipe that a sweep decides, and the option for each."""
 DESCRIPTION = """\
 Search by tree-structured Parzen estimators (Optuna) for the learning rate, batch size, hidden size
-and layers with the least validation loss (0.75 ESR + 0.25 DC), each architecture by itself, in
-turns. Hopeless trials are ended early. The same command goes on with a sweep that was ended or
-killed; several processes, on several machines, work on one sweep if they share --storage and
---study. `nemod-train report DIR` draws what came out."""
+and layers with the least validation loss (0.75 ESR + 0.25 DC, or as the recipe weighs them), each
+architecture by itself, in turns. Hopeless trials are ended early. The same command goes on with a
+sweep that was ended or killed; several processes, on several machines, work on one sweep if they
+share --storage and --study. `nemod-train report DIR` draws what came out."""
 EPILOG = """\
 examples:
   nemod-train sweep DATA --trials 40 --arch gru,lstm,cnn
@@ -54,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
         "--arch", default=",".join(ARCHITECTURES), metavar="A,A", help="(%(default)s)"
     )
     made.add_argument("--minutes", type=_minutes, default=0.0, metavar="M", help="wall time in all")
-    made.add_argument("--epochs", type=_count, metavar="N", help=f"of a trial ({EPOCHS})")
+    made.add_argument(
+        "--epochs", type=_count, metavar="N", help=f"of a trial (as --recipe says, or {EPOCHS})"
+    )
     made.add_argument(
         "--minutes-per-trial",
         type=_minutes,
@@ -96,8 +105,10 @@ def main(argv: Sequence[str]) -> int:
 
     console = Console(stderr=True, highlight=False, markup=False)
     space = _space(arguments)
+    # What cannot be written is better told before the recordings are read and examined.
+    place.try_out(arguments.out or Path("sweeps"))
     dataset = load(arguments, console)
-    folder = arguments.out or Path("sweeps") / dataset.name
+    folder = arguments.out or Path("sweeps") / place.as_name(dataset.name)
     plan = Plan(
         data=str(arguments.data.resolve()),
         architectures=architectures,
@@ -195,17 +206,28 @@ def _short(value: Any) -> str:
 
 
 def _recipe(arguments: argparse.Namespace) -> Recipe:
-    base = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
-    given: dict[str, Any] = {"epochs": EPOCHS, "minutes": 0.0}
+    base = Recipe(epochs=EPOCHS)
+    if arguments.recipe:
+        base = read_recipe(arguments.recipe, base)
+    given: dict[str, Any] = {}
     if arguments.minutes_per_trial:
         given = {"epochs": 1 << 30, "minutes": arguments.minutes_per_trial}
     if arguments.epochs:
-        given["epochs"] = arguments.epochs
+        if given:
+            problem = "--epochs and --minutes-per-trial: one of them bounds a trial"
+            raise ConfigError("command line", [problem])
+        given = {"epochs": arguments.epochs}
     for item in arguments.set:
         name, equals, value = item.partition("=")
         if not equals:
             raise ConfigError("command line", [f"--set {item!r}: NAME=VALUE is expected"])
-        given[name.strip()] = value.strip()
+        name = name.strip()
+        if option := SEARCHED.get(name):
+            problem = f"--set {name}: it is searched, and {option} says among what"
+            raise ConfigError("command line", [problem])
+        given[name] = value.strip()
+    if "epochs" in given:
+        given.setdefault("minutes", 0.0)  # rather than those of the file
     return from_json(given, base)
 
 

@@ -1,6 +1,7 @@
 """`nemod-train train`: learns a model."""
 
 import argparse
+import math
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,9 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nemod.cli.options import parser
+from nemod.errors import ConfigError
 from trainer import xla
 from trainer.cli.command import retold
 from trainer.cli.data_options import add_data_options, load
+from trainer.learn import place
 from trainer.learn.recipe import Recipe, from_json, read_recipe
 
 if TYPE_CHECKING:
@@ -60,11 +63,20 @@ def main(argv: Sequence[str]) -> int:
     xla.prepare()
     recipe = _recipe(arguments)
     console = Console(stderr=True, highlight=False, markup=False)
+    if arguments.name is not None:
+        place.check_name(arguments.name)
+    folder = arguments.out or (Path("runs") / arguments.name if arguments.name else None)
+    # What cannot be written is better told before the recordings are read and examined.
+    place.try_out(folder or Path("runs"))
+    if folder is not None:
+        with place.claimed(folder):
+            place.check(folder, resume=arguments.resume)
     dataset = load(arguments, console)
+    own = place.as_name(f"{dataset.name}-{recipe.arch}{recipe.size}")
+    folder = folder or Path("runs") / own
     name = arguments.name
-    if name is None:
-        name = f"{dataset.name}-{recipe.arch}{recipe.size}".replace("/", "-")
-    folder = arguments.out or Path("runs") / name
+    if name is None and (not arguments.resume or place.before(folder).name is None):
+        name = own
     said = {
         "author": arguments.author,
         "licence": arguments.licence,
@@ -87,6 +99,7 @@ def main(argv: Sequence[str]) -> int:
             name=name,
             resume=arguments.resume,
             metadata=metadata,
+            say=lambda sentence: console.print(sentence, soft_wrap=True),
         )
     interrupted = result.stopped == "interrupted"
     if not result.best_epoch:
@@ -102,8 +115,13 @@ def main(argv: Sequence[str]) -> int:
 
 def _recipe(arguments: argparse.Namespace) -> Recipe:
     base = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
-    given = {part.name: getattr(arguments, part.name) for part in fields(Recipe)}
-    return from_json({key: value for key, value in given.items() if value is not None}, base)
+    every = {part.name: getattr(arguments, part.name) for part in fields(Recipe)}
+    given = {key: value for key, value in every.items() if value is not None}
+    if "epochs" in given and "minutes" in given:
+        raise ConfigError("command line", ["--epochs and --minutes: one of them bounds a run"])
+    if "epochs" in given:
+        given["minutes"] = 0.0  # rather than those of the file
+    return from_json(given, base)
 
 
 class _Show:
@@ -152,8 +170,9 @@ def _tell(result: "Result") -> None:
     if result.test is None:
         out("no test set: the validation's ESR is of what the model was chosen by\n")
         return
+    ratio = "silent" if math.isnan(result.test.esr) else f"{result.test.esr:.6f}"
     out(
-        f"test ESR {result.test.esr:.6f} (energy of the error over energy of the target, over "
+        f"test ESR {ratio} (energy of the error over energy of the target, over "
         "the whole test set, no pre-emphasis)\n"
     )
     for setting in result.settings:

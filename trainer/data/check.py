@@ -20,7 +20,7 @@ class Row:
 
     name: str
     split: str
-    """`cut` where it is cut in three."""
+    """`cut` where it is cut in three, `none` where it is left out."""
     seconds: float
     knobs: dict[str, float]
     dry_peak_db: float
@@ -129,7 +129,7 @@ def _row(take: Take, findings: Sequence[Finding]) -> Row:
     )
     return Row(
         name=take.name,
-        split=take.split or "cut",
+        split="none" if take.left_out else take.split or "cut",
         seconds=take.dry.size / take.rate,
         knobs=dict(take.knobs),
         dry_peak_db=dry_peak,

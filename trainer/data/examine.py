@@ -1,6 +1,6 @@
 """Everything that is looked for in the sound of a data set; latency is corrected on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -37,19 +37,11 @@ TAIL_BELOW_DB = 50.0
 
 def examine(takes: Sequence[Take], plan: Plan, progress: Progress | None = None) -> list[Finding]:
     """Align the takes in place, and return what is found in them."""
-    findings: list[Finding] = []
-    heard: list[Take] = []
-    for take in takes:
-        silent = _silence(take)
-        findings += silent or _by_itself(take)
-        if not silent:
-            heard.append(take)
-    if not heard and all(found.fault.code == "knob-silent" for found in findings):
-        # No knob is at its lowest in every recording: nothing came through at all.
-        findings = [
-            find("wet-silent", take.name, peak=decibels(float(np.max(np.abs(take.wet), initial=0))))
-            for take in takes
-        ]
+    silent = {take.name: found for take in takes if (found := _silence(take)) is not None}
+    findings = _silences(takes, silent)
+    heard = [take for take in takes if take.name not in silent]
+    for take in heard:
+        findings += _by_itself(take)
     measured: dict[int, Lag] = {}
     for index, take in enumerate(heard):
         if progress is not None:
@@ -73,21 +65,45 @@ def examine(takes: Sequence[Take], plan: Plan, progress: Progress | None = None)
     explained = {"unrelated", "identical", "drift"} & {found.fault.code for found in findings}
     if explained:
         findings = [found for found in findings if found.fault.code != "latency-unknown"]
-    findings += overlaps(plan, takes)
+    findings += overlaps(plan, takes, progress)
     return findings
 
 
-def _silence(take: Take) -> list[Finding]:
+def _silences(takes: Sequence[Take], silent: Mapping[str, Finding]) -> list[Finding]:
+    """Return what is said of takes that hold nothing to compare; some of them are left out.
+
+    A silent one is an error only where no other is there for its split, and its split is needed.
+    """
+    if len(silent) == len(takes) and all(f.fault.code == "knob-silent" for f in silent.values()):
+        # No knob is at its lowest in every recording: nothing came through at all.
+        peaks = [decibels(float(np.max(np.abs(take.wet), initial=0.0))) for take in takes]
+        return [find("wet-silent", t.name, peak=p) for t, p in zip(takes, peaks, strict=True)]
+    sounding = {take.split for take in takes if take.name not in silent}
+    findings = []
+    for take in takes:
+        finding = silent.get(take.name)
+        if finding is None or finding.fault.code == "knob-silent":
+            findings += [finding] if finding else []
+        elif sounding & {take.split, None if take.split else "train"}:
+            take.left_out = True
+            side = finding.fault.code.partition("-")[0]
+            findings.append(find("left-out", take.name, side=side, **finding.figures))
+        elif take.split != "test" or not sounding:
+            findings.append(finding)  # A silent test is told as a part of the set.
+    return findings
+
+
+def _silence(take: Take) -> Finding | None:
     """Return what silence a take has that leaves nothing to compare."""
     dry, wet = (float(np.max(np.abs(part), initial=0.0)) for part in (take.dry, take.wet))
     if dry < levels.SILENT_PEAK:
-        return [find("dry-silent", take.name, peak=decibels(dry))]
+        return find("dry-silent", take.name, peak=decibels(dry))
     if wet < levels.SILENT_PEAK and take.knobs:
         knobs = ", ".join(f"{knob} {value:g}" for knob, value in take.knobs.items())
-        return [find("knob-silent", take.name, knobs=knobs)]
+        return find("knob-silent", take.name, knobs=knobs)
     if wet < levels.SILENT_PEAK:
-        return [find("wet-silent", take.name, peak=decibels(wet))]
-    return []
+        return find("wet-silent", take.name, peak=decibels(wet))
+    return None
 
 
 def _by_itself(take: Take) -> list[Finding]:

@@ -160,6 +160,14 @@ FAULTS: dict[str, Fault] = _table(
         "`--channel N` (`channel:` in the manifest) takes another.",
     ),
     Fault(
+        "knob-channels",
+        N,
+        "{file} holds positions of knobs from its second channel on; its first channel is taken, "
+        "not channel {channel}.",
+        "",
+        "Cut these channels off if they are sound.",
+    ),
+    Fault(
         "lengths-differ",
         W,
         "dry is {dry:.3f} s long and wet {wet:.3f} s.",
@@ -203,6 +211,28 @@ FAULTS: dict[str, Fault] = _table(
         "Give `test` a part in `split:`, or a pair with `split: test`.",
     ),
     Fault(
+        "part-silent",
+        E,
+        "what is kept for {part} is silent ({seconds:.1f} s).",
+        "A model can neither be learnt nor chosen by it: the error beside silence is no number.",
+        "Give {part} a recording that holds sound, or leave `split` out of the manifest.",
+    ),
+    Fault(
+        "test-silent",
+        W,
+        "what is kept for the test is silent ({seconds:.1f} s).",
+        "Nobody will know how good the model is: the error beside silence is no number.",
+        "Give the test a recording that holds sound, or leave `split` out of the manifest.",
+    ),
+    Fault(
+        "short-pairs",
+        W,
+        "{count} of {total} recordings to train on are shorter than a segment ({frames} frames, "
+        "{least:.2f} s, unless the recipe's `segment_frames` says otherwise).",
+        "Training passes over them.",
+        "Join them to longer ones, or choose a smaller `segment_frames`.",
+    ),
+    Fault(
         "dry-clipped",
         W,
         "the dry recording is clipped: {count} samples at its ceiling in {runs} places, the "
@@ -233,6 +263,13 @@ FAULTS: dict[str, Fault] = _table(
         "the wet recording is silent (peak {peak:.1f} dBFS).",
         "The model would learn to be silent.",
         "Check the cable, the device's power and the channel (`--channel N`).",
+    ),
+    Fault(
+        "left-out",
+        W,
+        "the {side} recording is silent (peak {peak:.1f} dBFS).",
+        "The pair is left out; others are there for its split.",
+        "Check the cable and the channel (`--channel N`), and record it again, or remove it.",
     ),
     Fault(
         "knob-silent",

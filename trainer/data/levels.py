@@ -1,5 +1,6 @@
 """What one recording shows by itself: clipping, silence, offset, noise and hum."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from trainer.data.relate import coherence
 FRAME_S = 0.02
 SILENT_PEAK = 5e-4
 """A recording that never exceeds this (-66 dBFS) is silent."""
+SILENT_POWER = 1e-5
+"""Power of a part beside the mean of the whole, up to which it is silent and has no error ratio."""
 QUIET = 1e-3
 """Against the loudest frame: below, nothing is played."""
 CEILING = 0.99
@@ -50,6 +53,12 @@ def decibels(amplitude: float) -> float:
 def rms(samples: Signal) -> float:
     """Return the root of the mean square."""
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if samples.size else 0.0
+
+
+def power(parts: Iterable[Signal]) -> float:
+    """Return the mean square of all `parts` [frames] together, 0 for none."""
+    sums = [(float(np.sum(np.square(part, dtype=np.float64))), part.size) for part in parts]
+    return sum(energy for energy, _ in sums) / max(1, sum(frames for _, frames in sums))
 
 
 def clipping(samples: Signal, low: float = CEILING) -> Clipping | None:

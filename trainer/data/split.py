@@ -4,22 +4,27 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from trainer.data.cut import edges
 from trainer.data.dataset import Pair
 from trainer.data.faults import Finding, find
+from trainer.data.levels import SILENT_POWER, power
 from trainer.data.plan import SPLITS, Part, Plan
 from trainer.data.takes import Take
 
 MIN_TRAIN_S = 1.0
 SHORT_TRAIN_S = 15.0
 GOOD_TRAIN_S = 60.0
+SEGMENT_FRAMES = 5_632
+"""Of the recipe, unless another is asked for: shorter recordings are not learnt."""
 
 
 def split(plan: Plan, takes: Sequence[Take]) -> dict[str, tuple[Pair, ...]]:
-    """Return the pairs of each split.
+    """Return the pairs of each split; a take that is left out is in none.
 
     A take without a split is cut in three. Where no take is for validation, or for the test, the
     ends of those to train on are taken.
     """
+    takes = [take for take in takes if not take.left_out]
     parts: dict[str, list[Pair]] = {name: [] for name in SPLITS}
     stated = {take.split for take in takes}
     missing = {name: part for name, part in plan.cut.items() if not stated & {name, None}}
@@ -33,7 +38,7 @@ def split(plan: Plan, takes: Sequence[Take]) -> dict[str, tuple[Pair, ...]]:
 
 
 def amounts(parts: Mapping[str, Sequence[Pair]], rate: int) -> list[Finding]:
-    """Return what is said of the lengths of the splits."""
+    """Return what is said of the lengths of the splits, and of those that hold no sound."""
     seconds = sum(pair.dry.size for pair in parts["train"]) / rate
     findings = []
     if seconds < MIN_TRAIN_S:
@@ -44,7 +49,30 @@ def amounts(parts: Mapping[str, Sequence[Pair]], rate: int) -> list[Finding]:
         findings.append(find("no-validation"))
     if not parts["test"]:
         findings.append(find("no-test"))
+    return findings + _silent(parts, rate) + _short(parts["train"], rate)
+
+
+def _silent(parts: Mapping[str, Sequence[Pair]], rate: int) -> list[Finding]:
+    """Return which splits hold nothing that an error could be measured by."""
+    least = SILENT_POWER * power(pair.wet for pairs in parts.values() for pair in pairs)
+    if not least:  # Of a set that is silent as a whole, its recordings say it.
+        return []
+    findings = []
+    for name, pairs in parts.items():
+        if pairs and power(pair.wet for pair in pairs) <= least:
+            seconds = sum(pair.wet.size for pair in pairs) / rate
+            code = "test-silent" if name == "test" else "part-silent"
+            part = "training" if name == "train" else name
+            findings.append(find(code, part=part, seconds=seconds))
     return findings
+
+
+def _short(pairs: Sequence[Pair], rate: int) -> list[Finding]:
+    count = sum(pair.dry.size < SEGMENT_FRAMES for pair in pairs)
+    if not count:
+        return []
+    least = SEGMENT_FRAMES / rate
+    return [find("short-pairs", count=count, total=len(pairs), frames=SEGMENT_FRAMES, least=least)]
 
 
 def _pair(take: Take, plan: Plan, start: int, stop: int) -> Pair:
@@ -58,11 +86,7 @@ def _pair(take: Take, plan: Plan, start: int, stop: int) -> Pair:
 
 def _cut(take: Take, wanted: Mapping[str, Part], plan: Plan) -> list[tuple[str, Pair]]:
     """Cut a take in time: training first, then validation, then test."""
-    stop = total = take.dry.size
-    pieces: list[tuple[str, Pair]] = []
-    for name in ("test", "validation"):
-        frames = wanted[name].frames(total, take.rate) if name in wanted else 0
-        start = max(0, stop - frames)
-        pieces.append((name, _pair(take, plan, start, stop)))
-        stop = start
-    return [("train", _pair(take, plan, 0, stop)), *reversed(pieces)]
+    total = take.dry.size
+    first, second = edges(take.wet, wanted, take.rate)
+    spans = {"train": (0, first), "validation": (first, second), "test": (second, total)}
+    return [(name, _pair(take, plan, *span)) for name, span in spans.items()]

@@ -49,6 +49,8 @@ class Take:
     lag: int | None = None
     """[frames] By how much wet is later, where it is stated."""
     facts: Facts = field(default_factory=Facts)
+    left_out: bool = False
+    """It is in no split: there is nothing in it to learn from."""
 
 
 def open_takes(plan: Plan, progress: Progress | None = None) -> tuple[list[Take], list[Finding]]:
@@ -93,6 +95,11 @@ def _take(
         )
         for recording in (dry, wet)
         if recording.channels > 1 and recording.knobs is None
+    ]
+    findings += [
+        find("knob-channels", source.name, file=recording.path.name, channel=plan.channel)
+        for recording in (dry, wet)
+        if recording.knobs is not None and plan.channel > 1
     ]
     for side, recording in (("dry", dry), ("wet", wet)):
         bad = np.flatnonzero(~np.isfinite(recording.samples))

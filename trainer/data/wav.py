@@ -13,6 +13,10 @@ from trainer.data.faults import DataError, find
 QUALITY = "sinc_best"
 MAX_RUNS_PER_FRAME = 1e-3
 """Further channels that change less often than this are knob positions, not sound."""
+MIN_POSITION = 0.01
+"""No knob is turned up by less: such a channel is off zero, as by a converter's last bit."""
+MIN_HELD_S = 0.02
+"""[s] A knob stands at each of its positions at least this long; a click does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Recording:
 
 
 def read(path: Path, channel: int, label: str) -> Recording:
-    """Read `channel` (from 1) of a file.
+    """Read `channel` (from 1) of a file with several; one with a single channel is read as it is.
 
     GuitarML's conditioned files hold the sound in the first channel and a knob in each further
     one; they are told by their steps.
@@ -46,22 +50,30 @@ def read(path: Path, channel: int, label: str) -> Recording:
         reason = str(error).partition(": ")[2].rstrip(".: ") or "no format that is known"
         raise DataError([find("unreadable", str(path), reason=reason)]) from None
     channels = sound.shape[1]
+    if channels == 1:
+        channel = 1
     if channel > channels:
         problem = f"channel {channel} is asked for, and {path} has {channels}"
         raise DataError([find("manifest", label, problem=problem)])
     further = sound[:, 1:] if channels > 1 and sound.shape[0] else None
     knobs = None
-    if further is not None and _steps(further):
+    if further is not None and _steps(further, int(rate)):
         knobs, channel = further, 1
     samples = np.ascontiguousarray(sound[:, channel - 1])
     return Recording(path, samples, int(rate), channels, knobs)
 
 
-def _steps(further: Signal) -> bool:
-    """Return whether channels [frames, n] hold still but for a few steps, within 0..1."""
-    changes = np.count_nonzero(np.diff(further, axis=0), axis=0).max(initial=0)
-    within = bool(np.isfinite(further).all() and further.min() >= 0 and further.max() <= 1)
-    return within and changes <= MAX_RUNS_PER_FRAME * further.shape[0] and bool(further.any())
+def _steps(further: Signal, rate: int) -> bool:
+    """Return whether channels [frames, n] hold still but for a few steps, at positions of knobs."""
+    if not np.isfinite(further).all() or further.min() < 0 or further.max() > 1:
+        return False
+    if not further.any() or np.any((further > 0) & (further < MIN_POSITION)):
+        return False
+    moved = np.diff(further, axis=0) != 0
+    if np.count_nonzero(moved, axis=0).max(initial=0) > MAX_RUNS_PER_FRAME * further.shape[0]:
+        return False
+    steps = np.flatnonzero(moved.any(axis=1))
+    return bool(np.diff(steps, prepend=-1).min(initial=rate) >= MIN_HELD_S * rate)
 
 
 def resample(samples: Signal, old: int, new: int) -> Signal:

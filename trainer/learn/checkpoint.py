@@ -1,5 +1,6 @@
 """A run's state in one file, replaced whole after every epoch, so that a killed run goes on."""
 
+import io
 import json
 import zipfile
 from dataclasses import asdict, dataclass, field, fields
@@ -46,9 +47,11 @@ def save(path: Path, identity: dict[str, Any], standing: Standing, numbers: Any)
     """
     leaves = {f"leaf{n}": np.asarray(x) for n, x in enumerate(jax.tree.leaves(numbers))}
     text = json.dumps({"format": FORMAT, "identity": identity, "standing": asdict(standing)})
-    # By a handle: given a name, savez would add its own suffix to it.
-    with replacing(path) as draft, draft.open("wb") as file:
-        np.savez(file, allow_pickle=False, state=np.array(text), **leaves)
+    # In memory first: of an archive that a full disk cut off, savez leaves an open end behind.
+    whole = io.BytesIO()
+    np.savez(whole, allow_pickle=False, state=np.array(text), **leaves)
+    with replacing(path) as draft:
+        draft.write_bytes(whole.getbuffer())
 
 
 def load(path: Path, identity: dict[str, Any], like: Any) -> tuple[Standing, Any]:

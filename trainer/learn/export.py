@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,13 @@ PROBE_FRAMES = 2048
 def as_model(
     name: str, network: Network, weights: Any, dataset: Dataset, metadata: dict[str, Any]
 ) -> Model:
-    """Return the model with its knobs, its rate and a probe from the data set's own sound."""
+    """Return the model with its knobs, its rate and a probe from the data set's own sound.
+
+    The probe of a CNN has all knobs at 0, as players take a test vector that does not state them.
+    """
     pair = _loudest((dataset.test or dataset.validation or dataset.train)[0])
+    if _convolutional(network):
+        pair = replace(pair, knobs=(0.0,) * len(pair.knobs))
     (output,) = play(network, weights, [pair])
     return Model(
         name=name,
@@ -55,8 +61,8 @@ def write(model: Model, path: Path) -> None:
 
     Raises: ModelError for a network that neither holds; OSError from the disk.
     """
-    body = model.network.body if isinstance(model.network, Residual) else model.network
-    if not isinstance(body, Stack) or not isinstance(body.layers[0], Conv1d):
+    body = _convolutional(model.network)
+    if body is None:
         save_model(model, path)
         return
     text = json.dumps(_rtneural(model, body, str(path)), allow_nan=False)
@@ -64,11 +70,17 @@ def write(model: Model, path: Path) -> None:
         draft.write_text(text + "\n", encoding="utf-8")
 
 
+def _convolutional(network: Network) -> Stack | None:
+    """Return the layers without the skip, or None where they do not begin with a convolution."""
+    body = network.body if isinstance(network, Residual) else network
+    return body if isinstance(body, Stack) and isinstance(body.layers[0], Conv1d) else None
+
+
 def _rtneural(model: Model, body: Stack, path: str) -> dict[str, Any]:
     """Return keras-style layers: matrices are [inputs, outputs], kernels [taps, inputs, outputs].
 
     The skip, the rate and the test vector are written as AIDA-X files have them; a test vector is
-    of the network without the skip, and has no place for knobs.
+    of the network without the skip, with all knobs at 0: it has no place for others.
     """
     document: dict[str, Any] = {
         "in_shape": [None, None, model.network.inputs],
@@ -83,7 +95,7 @@ def _rtneural(model: Model, body: Stack, path: str) -> dict[str, Any]:
             **model.metadata,
         },
     }
-    if model.probe and not model.knobs:
+    if model.probe and not model.probe.inputs[:, 1:].any():
         sound = model.probe.inputs[:, 0]
         bare = model.probe.output - (sound if document["in_skip"] else np.float32(0.0))
         document["input_batch"] = sound.tolist()

@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from nemod import __version__
-from nemod.errors import ConfigError
 from nemod.files import replacing
 from nemod.formats import Model
 from nemod.formats.network import Network
 from trainer.data.dataset import Dataset, Reading
-from trainer.learn import checkpoint, judge
+from trainer.learn import checkpoint, judge, place
 from trainer.learn.checkpoint import Standing
 from trainer.learn.export import as_model, write
 from trainer.learn.networks import count, first_weights, network_of
@@ -27,7 +27,7 @@ from trainer.learn.schedule import done, learning_rate
 from trainer.learn.segments import Segments
 from trainer.learn.step import Learner, learn, optimizer
 
-CHECKPOINT = "checkpoint.npz"
+GO_ON = "once that is mended, --resume goes on with the run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Result:
     validation: judge.Score
     test: judge.Score | None
     settings: tuple[dict[str, Any], ...] = field(default_factory=tuple)
-    """ESR of each recording of the test set: name, split, knobs, esr."""
+    """Each recording of the test set: name, knobs, and ESR, or None where the target is silent."""
 
 
 OnEpoch = Callable[[Epoch], object]
@@ -81,25 +81,38 @@ def fit(
     folder: Path | str,
     on_epoch: OnEpoch | None = None,
     *,
-    name: str = "model",
+    name: str | None = None,
     resume: bool = False,
     metadata: dict[str, Any] | None = None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Result:
     """Train and return the best model by validation, which is also written to the folder.
 
     `folder` gets config.json, history.jsonl (a line an epoch), checkpoint.npz, NAME.json (the best
     model so far whenever validation found one) and result.json. With `resume` a run that was
-    killed goes on as if nothing had been. An interruption (Ctrl-C) ends the run in order.
+    killed goes on as if nothing had been; its author, licence, description and, without `name`,
+    its name are kept where they are not given anew. Without a name a model is called `model`. `say`
+    gets a sentence on what is not learnt from. An interruption (Ctrl-C) ends the run in order.
 
-    Raises: ConfigError for a recipe that does not fit the data, for a name that no file can have,
-        and for a folder that holds another run; OSError from the disk.
+    Raises: ConfigError for a recipe that does not fit the data, for data that are silent, for a
+        name that the file cannot have, and for a folder that holds another run, none to resume, or
+        one that another process is at; RunError for what the disk refuses.
     """
-    if not name or "/" in name or "\0" in name:
-        problem = f"the name {name!r} cannot be a file's: it is empty, or has a '/' or a NUL in it"
-        raise ConfigError("name of the model", [problem])
-    run = _Run(dataset, recipe, Path(folder), name, metadata or {})
-    run.open(resume)
-    return run.finish(run.train(on_epoch))
+    folder = Path(folder)
+    judge.refuse_silence(dataset)
+    with place.claimed(folder):
+        place.check(folder, resume=resume)
+        if resume:
+            before = place.before(folder)
+            name = before.name if name is None else name
+            metadata = {**before.metadata, **(metadata or {})}
+        name = "model" if name is None else name
+        place.check_name(name)
+        run = _Run(dataset, recipe, folder, name, metadata or {})
+        if unused := run.unused_sentence():
+            say(unused)
+        run.open(resume)
+        return run.finish(run.train(on_epoch))
 
 
 class _Run:
@@ -114,7 +127,9 @@ class _Run:
         self.dataset, self.recipe, self.folder, self.name = dataset, recipe, folder, name
         self.metadata = metadata
         self.judged_on = dataset.validation or dataset.train
+        self.silent = judge.silence(dataset)
         self.segments = Segments(dataset.train, recipe, dataset.knobs)
+        self.unused = self.segments.unused(dataset.rate)
         self.network: Network = network_of(recipe, len(dataset.knobs))
         weights = first_weights(self.network, recipe.seed)
         self.parameters = count(weights)
@@ -136,21 +151,30 @@ class _Run:
     def model_path(self) -> Path:
         return self.folder / f"{self.name}.json"
 
+    def unused_sentence(self) -> str:
+        short, silent, seconds = self.unused
+        why = []
+        if short:
+            why.append(f"{short} shorter than a segment ({self.segments.frames} frames)")
+        if silent:
+            why.append(f"{silent} with {self.recipe.level_knob!r} at 0")
+        pairs, whole = short + silent, len(self.dataset.train)
+        told = f"{pairs} of {whole} training recordings ({seconds:.1f} s) are not learnt from: "
+        return told + ", ".join(why) if why else ""
+
     def open(self, resume: bool) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        saved = self.folder / CHECKPOINT
-        if resume and saved.exists():
+        place.make(self.folder)
+        if resume:
+            saved = self.folder / place.CHECKPOINT
             self.standing, numbers = checkpoint.load(saved, self.identity, self._numbers())
             self.learner, self.best = numbers
             self.learner = jax.tree.map(jnp.asarray, self.learner)
             self.earlier = self.standing.seconds
-        elif saved.exists():
-            raise ConfigError(
-                str(self.folder), ["holds a run already; resume it, or choose another folder"]
-            )
-        _write_json(
-            self.folder / "config.json",
+        self._write_json(
+            self.folder / place.CONFIG,
             {
+                **self.metadata,
+                "name": self.name,
                 "recipe": to_json(self.recipe),
                 "data": {
                     "name": self.dataset.name,
@@ -158,10 +182,10 @@ class _Run:
                     "rate": self.dataset.rate,
                     "knobs": list(self.dataset.knobs),
                     "read": _read(self.dataset.reading),
+                    "unused": self.unused._asdict(),
                 },
                 "parameters": self.parameters,
                 "trainer": f"nemod {__version__}",
-                **self.metadata,
             },
         )
         self._write_history()
@@ -171,8 +195,17 @@ class _Run:
 
     def _write_history(self) -> None:
         lines = [json.dumps(line) + "\n" for line in self.standing.history]
-        with replacing(self.folder / "history.jsonl") as draft:
+        path = self.folder / place.HISTORY
+        with self._told(path), replacing(path) as draft:
             draft.write_text("".join(lines), encoding="utf-8")
+
+    def _told(self, path: Path) -> AbstractContextManager[None]:
+        """Return what names the file that the disk refuses, and says how to go on."""
+        return place.told(path, *[GO_ON] * (self.folder / place.CHECKPOINT).exists())
+
+    def _write_json(self, path: Path, value: dict[str, Any]) -> None:
+        with self._told(path), replacing(path) as draft:
+            draft.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
     # The work
 
@@ -191,10 +224,8 @@ class _Run:
         recipe, standing = self.recipe, self.standing
         if standing.history and not math.isfinite(standing.history[-1]["train_loss"]):
             return "diverged"
-        if standing.epoch >= recipe.epochs:
-            return "epochs"
-        if recipe.minutes and standing.seconds >= 60.0 * recipe.minutes:
-            return "minutes"
+        if done(recipe, standing.epoch, standing.seconds) >= 1.0:
+            return "minutes" if recipe.minutes else "epochs"
         if recipe.patience and standing.stale >= recipe.patience:
             return "patience"
         return None
@@ -225,20 +256,29 @@ class _Run:
             "done": round(min(1.0, done(recipe, standing.epoch, standing.seconds)), 6),
         }
         standing.history.append(line)
-        checkpoint.save(self.folder / CHECKPOINT, self.identity, standing, self._numbers())
-        with (self.folder / "history.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        if improved:
-            write(self._model({}), self.model_path)
+        self._keep(line, improved)
         told = on_epoch(Epoch(**line)) if on_epoch else None
         return not told
+
+    def _keep(self, line: dict[str, Any], improved: bool) -> None:
+        saved, history = self.folder / place.CHECKPOINT, self.folder / place.HISTORY
+        with self._told(saved):
+            checkpoint.save(saved, self.identity, self.standing, self._numbers())
+        with self._told(history), history.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        if improved:
+            self._write_model(self._model({}))
+
+    def _write_model(self, model: Model) -> None:
+        with self._told(self.model_path):
+            write(model, self.model_path)
 
     def _seconds(self) -> float:
         return self.earlier + time.monotonic() - self.sitting
 
     def _score(self, weights: Any, pairs: Any) -> judge.Score:
         outputs = judge.play(self.network, weights, pairs)
-        return judge.score(pairs, outputs, self.floor, _share(self.recipe))
+        return judge.score(pairs, outputs, self.floor, self.recipe.chosen_by, self.silent)
 
     def _validate(self, line: dict[str, Any]) -> bool:
         standing, recipe = self.standing, self.recipe
@@ -285,10 +325,11 @@ class _Run:
         """Judge the best model on the test set and write everything."""
         validation = self._score(self.best, self.judged_on)
         test, settings = self._test()
-        more = {"test_esr": _rounded(test.esr), "esr": _rounded(test.esr)} if test else {}
+        esr = _rounded(test.esr) if test else None
+        more = {} if esr is None else {"test_esr": esr, "esr": esr}
         model = self._model(more)
         if self.standing.best_epoch:
-            write(model, self.model_path)
+            self._write_model(model)
         result = Result(
             folder=self.folder,
             model=model,
@@ -301,14 +342,15 @@ class _Run:
             test=test,
             settings=settings,
         )
-        _write_json(
-            self.folder / "result.json",
+        self._write_json(
+            self.folder / place.RESULT,
             {
                 "stopped": stopped,
                 "epochs": result.epochs,
                 "seconds": round(result.seconds, 3),
                 "best_epoch": result.best_epoch,
                 "parameters": self.parameters,
+                "unused": self.unused._asdict(),
                 "model": self.model_path.name if result.best_epoch else None,
                 "validation": _plain(validation),
                 "test": _plain(test) if test else None,
@@ -326,11 +368,12 @@ class _Run:
             {
                 "name": pair.name,
                 "knobs": dict(zip(self.dataset.knobs, pair.knobs, strict=True)),
-                "esr": _rounded(judge.esr(pair.wet, output)),
+                "esr": _rounded(judge.esr(pair.wet, output, self.silent)),
             }
             for pair, output in zip(pairs, outputs, strict=True)
         )
-        return judge.score(pairs, outputs, self.floor, _share(self.recipe)), settings
+        found = judge.score(pairs, outputs, self.floor, self.recipe.chosen_by, self.silent)
+        return found, settings
 
 
 def _read(reading: Reading | None) -> dict[str, Any] | None:
@@ -340,21 +383,9 @@ def _read(reading: Reading | None) -> dict[str, Any] | None:
     return {**asdict(reading), "path": str(reading.path.absolute())}
 
 
-def _share(recipe: Recipe) -> tuple[float, float]:
-    """Return the weights by which models are chosen: a loss of STFT alone has none for them."""
-    if recipe.esr_weight or recipe.dc_weight:
-        return recipe.esr_weight, recipe.dc_weight
-    return 0.75, 0.25
-
-
 def _rounded(value: float) -> float | None:
     return round(value, 7) if math.isfinite(value) else None
 
 
 def _plain(score: judge.Score) -> dict[str, float | None]:
     return {key: _rounded(value) for key, value in score._asdict().items()}
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    with replacing(path) as draft:
-        draft.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")

@@ -9,12 +9,16 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from nemod.errors import ConfigError
 from nemod.formats.network import Network
 from nemod.fx.network import kernel
-from trainer.data.dataset import Pair
+from trainer.data.dataset import Dataset, Pair
+from trainer.learn.recipe import Recipe
 from trainer.learn.segments import inputs_of
 
 Signal = NDArray[np.float32]
+SILENT = 1e-5
+"""Power of a target beside the mean of all, up to which it is silent and has no error ratio."""
 
 
 class Score(NamedTuple):
@@ -24,7 +28,7 @@ class Score(NamedTuple):
     """esr_weight ESR + dc_weight DC, each recording by itself, averaged; silent targets count
     against a floor."""
     esr: float
-    """sum (y - ŷ)² over sum y², over all recordings together; NaN if all are silent."""
+    """sum (y - ŷ)² over sum y², over all recordings together; NaN if they are silent."""
     dc: float
     """The squared mean of the error over the power of the target, averaged over recordings."""
 
@@ -62,11 +66,38 @@ def power(pairs: Sequence[Pair]) -> float:
     return total / max(1, sum(pair.wet.size for pair in pairs))
 
 
-def esr(target: Signal, output: Signal) -> float:
-    """Return sum (y - ŷ)² over sum y² in float64; NaN for a silent target."""
+def silence(dataset: Dataset) -> float:
+    """Return the power up to which targets of a data set are silent."""
+    return SILENT * power([*dataset.train, *dataset.validation, *dataset.test])
+
+
+def refuse_silence(dataset: Dataset) -> None:
+    """Raise ConfigError where there is nothing to learn, or nothing to choose a model by."""
+    quiet = silence(dataset)
+    parts = {"train": "learn", "validation": "choose the best model by"}
+    problems = [
+        f"the {part} part is silent: there is nothing to {what}"
+        for part, what in parts.items()
+        if (pairs := getattr(dataset, part)) and power(pairs) <= quiet
+    ]
+    if problems:
+        raise ConfigError(dataset.name, problems)
+
+
+def esr(target: Signal, output: Signal, silent: float = 0.0) -> float:
+    """Return sum (y - ŷ)² over sum y² in float64; NaN for a target up to the power `silent`."""
     wanted = target.astype(np.float64)
     energy = float(np.sum(wanted**2))
-    return float(np.sum((wanted - output) ** 2)) / energy if energy else float("nan")
+    if energy <= silent * wanted.size:
+        return float("nan")
+    return float(np.sum((wanted - output) ** 2)) / energy
+
+
+def loss_of_silence(dataset: Dataset, recipe: Recipe) -> float:
+    """Return the validation loss of an output that is zero."""
+    pairs = dataset.validation or dataset.train
+    floor = recipe.energy_floor * power(dataset.train)
+    return score(pairs, [np.zeros_like(pair.wet) for pair in pairs], floor, recipe.chosen_by).loss
 
 
 def score(
@@ -74,8 +105,13 @@ def score(
     outputs: Sequence[Signal],
     floor: float,
     weights: tuple[float, float] = (0.75, 0.25),
+    silent: float = 0.0,
 ) -> Score:
-    """Return how far outputs are off; `floor` is the power that no target falls below in `loss`."""
+    """Return how far outputs are off.
+
+    `floor` is the power that no target falls below in `loss`, `silent` that up to which targets
+    are silent together.
+    """
     losses, means, off, energy = [], [], 0.0, 0.0
     for pair, output in zip(pairs, outputs, strict=True):
         wanted = pair.wet.astype(np.float64)
@@ -86,5 +122,6 @@ def score(
         losses.append(weights[0] * ratio + weights[1] * means[-1])
         off += float(np.sum(error**2))
         energy += float(np.sum(wanted**2))
-    whole = off / energy if energy else float("nan")
+    heard = energy > silent * sum(pair.wet.size for pair in pairs)
+    whole = off / energy if heard else float("nan")
     return Score(float(np.mean(losses)), whole, float(np.mean(means)))

@@ -75,7 +75,7 @@ class Recipe:
 
     # Stopping
     epochs: int = 1_000
-    """Passes over the training data."""
+    """Passes over the training data, where `minutes` is 0."""
     minutes: float = 0.0
     """Wall time after which training ends, whatever the epochs; 0: no limit."""
     patience: int = 0
@@ -93,6 +93,13 @@ class Recipe:
     def size(self) -> int:
         """Hidden units, or channels of a CNN."""
         return self.channels if self.arch == "cnn" else self.hidden
+
+    @property
+    def chosen_by(self) -> tuple[float, float]:
+        """Weights of ESR and DC by which models are chosen: a loss of STFT alone has none."""
+        if self.esr_weight or self.dc_weight:
+            return self.esr_weight, self.dc_weight
+        return 0.75, 0.25
 
 
 def _problems(recipe: Recipe) -> Any:
@@ -153,8 +160,8 @@ def to_json(recipe: Recipe) -> dict[str, Any]:
     return {**asdict(recipe), "dilations": list(recipe.dilations)}
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Return the recipe of a JSON file, or of a run's config.json; the rest is as by default.
+def read_recipe(path: Path, base: Recipe | None = None) -> Recipe:
+    """Return the recipe of a JSON file, or of a run's config.json; the rest is as in `base`.
 
     Raises: ConfigError for what is no recipe.
     """
@@ -164,7 +171,10 @@ def read_recipe(path: Path) -> Recipe:
         raise ConfigError(str(path), [f"cannot be read: {error}"]) from None
     if not isinstance(given, dict):
         raise ConfigError(str(path), ["is no JSON object"])
-    return from_json(given.get("recipe", given))
+    recipe = given.get("recipe", given)
+    if not isinstance(recipe, dict):
+        raise ConfigError(str(path), [f"recipe {recipe!r}, expected an object with parts of one"])
+    return from_json(recipe, base)
 
 
 def from_json(given: Mapping[str, Any], base: Recipe | None = None) -> Recipe:

@@ -22,6 +22,5 @@ def learning_rate(recipe: Recipe, done: float, halvings: int) -> float:
 
 
 def done(recipe: Recipe, epoch: int, seconds: float) -> float:
-    """Return how much of the run is over: the larger share of epochs or, with a limit, of time."""
-    share = epoch / recipe.epochs
-    return max(share, seconds / (60.0 * recipe.minutes)) if recipe.minutes else share
+    """Return how much of the run is over: the share of its epochs or, with a limit, of its time."""
+    return seconds / (60.0 * recipe.minutes) if recipe.minutes else epoch / recipe.epochs

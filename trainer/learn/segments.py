@@ -29,6 +29,17 @@ def inputs_of(pair: Pair) -> Signal:
     return np.stack([pair.dry, *columns], axis=1)
 
 
+class Unused(NamedTuple):
+    """Training recordings that are not learnt from."""
+
+    short: int
+    """Pairs without a whole segment."""
+    silent: int
+    """Pairs with the level knob at 0."""
+    seconds: float
+    """Both together."""
+
+
 class Segments:
     """The training pairs, dealt out anew in each epoch."""
 
@@ -37,9 +48,16 @@ class Segments:
     ) -> None:
         """Raise ConfigError where no pair holds a segment, or no knob is the recipe's level."""
         self._level = _place_of(recipe.level_knob, knobs) if recipe.level_knob else None
+        given = pairs
         if self._level is not None:
             # A silent recording says nothing of what is heard at another level.
             pairs = tuple(pair for pair in pairs if pair.knobs[self._level] > 0.0)
+            if given and not pairs:
+                problem = (
+                    f"level_knob {recipe.level_knob!r} is at 0 in all training recordings, where "
+                    "nothing is heard: record at other positions, or leave it out"
+                )
+                raise ConfigError("recipe", [problem])
         chunks = (recipe.segment_frames - recipe.warmup_frames) // recipe.chunk_frames
         self.frames = recipe.warmup_frames + chunks * recipe.chunk_frames
         """Frames of a segment: the warm-up and whole chunks."""
@@ -54,11 +72,18 @@ class Segments:
                     f"recordings has {longest}: take shorter segments"
                 ],
             )
+        self._silent, self._short = len(given) - len(pairs), len(pairs) - len(self._pairs)
+        self._unused_frames = sum(pair.dry.size for pair in given)
+        self._unused_frames -= sum(pair.dry.size for pair in self._pairs)
         self.count = sum(pair.dry.size // self.frames for pair in self._pairs)
         """Segments of an epoch."""
         self.batch = recipe.batch
         self.batches = max(1, self.count // self.batch)
         """Batches of an epoch."""
+
+    def unused(self, rate: int) -> Unused:
+        """Return what is not learnt from; `rate` [Hz] is the recordings'."""
+        return Unused(self._short, self._silent, round(self._unused_frames / rate, 3))
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Return the batches of an epoch; it decides, with the seed, where cuts are and the order.

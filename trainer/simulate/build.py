@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.folder import open_folder, read_pairs, write_manifest, write_sound
+from trainer.folder import NUMBERED, claim, open_folder, write_manifest, write_sound
 from trainer.simulate import spice
 from trainer.simulate.circuit import Circuit, CircuitError
 
@@ -160,8 +160,9 @@ def build(
         "source": source,
         "data_sha256": _digest(circuit, wanted, rate_hz, version),
     }
-    open_folder(folder)
-    there = read_pairs(folder)
+    work = folder / WORK
+    begun = work.is_dir()
+    there = claim(folder, lambda sound: begun and NUMBERED.fullmatch(sound.name) is not None)
     if there is not None:
         before = there[1]
         if before.get("data_sha256") == made["data_sha256"]:
@@ -170,7 +171,6 @@ def build(
             f"{folder}: holds a set of {before.get('circuit', 'something else')} made by "
             f"`{before.get('command', 'another command')}`; choose another folder, or remove it"
         )
-    work = folder / WORK
     open_folder(work)
     pieces = list(_pieces(circuit, wanted, rate_hz, version))
     _simulate_all(circuit, wanted, pieces, rate_hz, work, jobs, progress)

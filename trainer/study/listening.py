@@ -12,9 +12,6 @@ from trainer.data.dataset import Dataset, Pair, Signal
 from trainer.learn import judge
 from trainer.study.runs import Run
 
-SILENT = 1e-5
-"""Power of a target beside the mean of all, up to which it is silent and has no error ratio."""
-
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -26,11 +23,13 @@ class Heard:
     """[Hz]"""
     held_out: bool
     """Whether it is of the test set."""
+    silent: float = 0.0
+    """Power up to which a target is silent."""
 
     @property
     def esr(self) -> float:
         """Error-to-signal ratio; NaN where the target is silent."""
-        return judge.esr(self.pair.wet, self.output)
+        return judge.esr(self.pair.wet, self.output, self.silent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def heard(run: Run, dataset: Dataset) -> Heard | None:
         return None
     model = load_model(run.model_path)
     (output,) = judge.play(model.network, model.weights, [loud])
-    return Heard(loud, output, dataset.rate, bool(dataset.test))
+    return Heard(loud, output, dataset.rate, bool(dataset.test), judge.silence(dataset))
 
 
 def settings(run: Run, dataset: Dataset) -> list[Setting]:
@@ -71,8 +70,7 @@ def settings(run: Run, dataset: Dataset) -> list[Setting]:
         pairs: Sequence[Pair] = getattr(dataset, split)
         outputs = judge.play(model.network, model.weights, pairs)
         for pair, output in zip(pairs, outputs, strict=True):
-            silent = judge.power([pair]) <= SILENT * mean
-            esr = math.nan if silent else judge.esr(pair.wet, output)
+            esr = judge.esr(pair.wet, output, judge.SILENT * mean)
             power = float(np.square(output, dtype=np.float64).mean())
             level_db = 10.0 * math.log10(max(power, 1e-20) / max(mean, 1e-20))
             found.append(Setting(pair.knobs, esr, split, level_db))

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from trainer.study.listening import Heard, Setting, windows
 from trainer.study.runs import Run
 from trainer.study.tables import NAMES, PAPER
+from trainer.study.tables import losses as losses_of
 
 WIDTH = 6.2
 """[inches]"""
@@ -50,7 +51,9 @@ def loss_curves(runs: Sequence[Run]) -> Figure:
                 every, [line["train_loss"] for line in run.history], "--", color=colour, lw=0.8,
                 label="training, as minimised" if place == 0 else None,
             )  # fmt: skip
-    axes.set(yscale="log", xlabel="minutes", ylabel="validation loss, 0.75 ESR + 0.25 DC")
+    weighted = list(losses_of(runs))
+    kind = weighted[0] if len(weighted) == 1 else "weighted as each run was"
+    axes.set(yscale="log", xlabel="minutes", ylabel=f"validation loss, {kind}")
     axes.grid(alpha=0.3, which="both")
     if not few:
         for arch in dict.fromkeys(run.recipe.arch for run in runs):

@@ -11,10 +11,19 @@ from matplotlib.figure import Figure
 from nemod.errors import ModelError
 from trainer.data.dataset import Dataset, Reading
 from trainer.data.faults import DataError
+from trainer.learn.place import as_name, make, told
 from trainer.study import page, pictures
 from trainer.study.listening import heard, settings, settings_of_result
 from trainer.study.runs import Run
-from trainer.study.tables import NAMES, all_runs, best_by_architecture, number, table_1
+from trainer.study.tables import (
+    NAMES,
+    all_runs,
+    best_by_architecture,
+    esr_on_test,
+    losses,
+    number,
+    table_1,
+)
 
 MOST_HEARD = 4
 """Models whose predictions are drawn."""
@@ -45,8 +54,13 @@ class _Writer:
         self.step(says)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
-        path = self.folder / f"{name}.png"
-        path.write_bytes(buffer.getvalue())
+        stem = as_name(name)
+        path, count = self.folder / f"{stem}.png", 1
+        while path in self.files:
+            count += 1
+            path = self.folder / f"{stem}-{count}.png"
+        with told(path):
+            path.write_bytes(buffer.getvalue())
         self.files.append(path)
         self.parts.append(page.picture(buffer.getvalue(), says))
 
@@ -68,9 +82,9 @@ def write_report(
     The data set, from `data` or where the run found it, is needed for predictions and maps; what
     cannot be drawn without it is left out, and a note says so. `step` is told what is drawn.
 
-    Raises: OSError from the disk.
+    Raises: RunError for what the disk refuses.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make(folder)
     writer = _Writer(folder, step)
     best = min(
         (run for run in runs if math.isfinite(run.loss)), key=lambda run: run.loss, default=None
@@ -82,9 +96,16 @@ def write_report(
         _summary(writer, runs, best)
         for run in _worth_hearing(runs):
             _prediction(writer, run, data, load)
+        without = [run.name for run in runs if math.isfinite(run.loss) and run.model_path is None]
+        if without:
+            writer.note(
+                f"No model's file was found for {_listed(without)}: without it there is no "
+                "prediction."
+            )
     writer.parts += [page.heading("All runs"), page.table(all_runs(runs))]
     path = folder / "index.html"
-    path.write_text(page.page(title, writer.parts), encoding="utf-8")
+    with told(path):
+        path.write_text(page.page(title, writer.parts), encoding="utf-8")
     return Report(path, tuple(writer.files), tuple(writer.notes))
 
 
@@ -93,9 +114,11 @@ def _summary(writer: _Writer, runs: Sequence[Run], best: Run) -> None:
     minutes = sum(run.minutes for run in runs)
     counted = f"{len(runs)} runs" if len(runs) > 1 else "One run"
     ended = f", {pruned} of them ended early" if pruned else ""
+    weighted = losses(runs)
+    kind = next(iter(weighted)) if len(weighted) == 1 else "ESR and DC as each run weighs them"
     writer.parts.append(
         page.note(
-            f"{counted}{ended}, {minutes:.0f} minutes. Loss is 0.75 ESR + 0.25 DC on the "
+            f"{counted}{ended}, {minutes:.0f} minutes. Loss is {kind} on the "
             f"validation set, nothing pre-emphasised. The best is {best.name} with "
             f"{number(best.loss)}."
         )
@@ -103,6 +126,11 @@ def _summary(writer: _Writer, runs: Sequence[Run], best: Run) -> None:
     writer.parts += [
         page.heading("Table 1: best validation loss of each architecture"),
         page.table(table_1(runs)),
+    ]
+    if len(weighted) > 1:
+        whose = "; ".join(f"{kind}: {_listed(names)}" for kind, names in weighted.items())
+        writer.note(f"The losses are not of one kind and not to be compared: {whose}.")
+    writer.parts += [
         page.note(
             "Lr: learning rate, Bs: batch size, Hs: hidden size (CNN: channels), Ly: layers. The "
             "paper's figures are of its own recordings: they give the order, not the mark."
@@ -117,6 +145,11 @@ def _summary(writer: _Writer, runs: Sequence[Run], best: Run) -> None:
         writer.draw("figure-5", pictures.loss_by(validated, "batch"), "loss by batch size")
 
 
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_HEARD} more" if len(names) > MOST_HEARD else ""
+    return ", ".join(names[:MOST_HEARD]) + more
+
+
 def _worth_hearing(runs: Sequence[Run]) -> list[Run]:
     """Return the runs to draw one by one: all if they are few, else each architecture's best."""
     with_model = [run for run in runs if math.isfinite(run.loss) and run.model_path]
@@ -127,7 +160,7 @@ def _worth_hearing(runs: Sequence[Run]) -> list[Run]:
 
 def _prediction(writer: _Writer, run: Run, data: Path | None, load: Load) -> None:
     kind = f"{NAMES[run.recipe.arch]} {run.size}"
-    writer.parts.append(page.heading(f"{run.name}: {kind}, test ESR {number(run.test_esr)}"))
+    writer.parts.append(page.heading(f"{run.name}: {kind}, test ESR {esr_on_test(run)}"))
     how = run.reading if data is None else _elsewhere(run.reading, data)
     dataset = None
     if how is None:
@@ -168,7 +201,8 @@ def _sound(writer: _Writer, run: Run, dataset: Dataset) -> None:
     if one is None:
         return
     which = "held-out recording" if one.held_out else "recording"
-    writer.parts.append(page.note(f"The {which} {one.pair.name}: ESR {number(one.esr)}."))
+    ratio = "silent" if math.isnan(one.esr) else f"ESR {number(one.esr)}"
+    writer.parts.append(page.note(f"The {which} {one.pair.name}: {ratio}."))
     for name, draw, says in (
         ("waveform", pictures.waveforms, "target and prediction"),
         ("spectrogram", pictures.spectrograms, "spectrograms of target, prediction and error"),

@@ -3,12 +3,13 @@
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from nemod.errors import ConfigError
 from trainer.data.dataset import Reading
+from trainer.learn.place import model_name
 from trainer.learn.recipe import Recipe, from_json
 
 CUT_SHORT = ("", "callback", "interrupted")
@@ -39,11 +40,15 @@ class Run:
     """Where the data set lay, and how it was read; None where nothing says so."""
     settings: tuple[dict[str, Any], ...] = field(default_factory=tuple)
     """ESR of each recording of the test set: name, knobs, esr."""
+    model: str | None = None
+    """Name of its model; None where nothing says so."""
+    label: str = ""
+    """What tells it from the others; empty for the folder's name."""
 
     @property
     def name(self) -> str:
-        """The folder's name."""
-        return self.folder.name
+        """The folder's name, with as many of those above it as tell it from other runs."""
+        return self.label or self.folder.name
 
     @property
     def size(self) -> int:
@@ -73,6 +78,11 @@ class Run:
         return next(iter(_finite([test.get("esr")])), math.nan)
 
     @property
+    def test_is_silent(self) -> bool:
+        """Whether there is a test set that has no ESR."""
+        return bool((self.result or {}).get("test")) and math.isnan(self.test_esr)
+
+    @property
     def minutes(self) -> float:
         """Wall time."""
         return float(self.history[-1]["seconds"]) / 60.0 if self.history else 0.0
@@ -80,9 +90,8 @@ class Run:
     @property
     def model_path(self) -> Path | None:
         """The best model's file, or None where there is none yet."""
-        name = (self.result or {}).get("model", f"{self.name}.json")
-        path = self.folder / str(name)
-        return path if path.is_file() else None
+        path = self.folder / f"{self.model}.json"
+        return path if self.model is not None and path.is_file() else None
 
 
 def _finite(values: Iterable[Any]) -> list[float]:
@@ -105,7 +114,24 @@ def find_runs(paths: Sequence[Path]) -> list[Run]:
             found.setdefault(run.folder.resolve(), run)
     if problems:
         raise ConfigError("RUN", problems)
-    return list(found.values())
+    return [
+        replace(run, label=label)
+        for run, label in zip(found.values(), _labels([*found]), strict=True)
+    ]
+
+
+def _labels(folders: Sequence[Path]) -> list[str]:
+    """Return the last components of each path, as many as no other path ends with."""
+    labels = []
+    for folder in folders:
+        parts = folder.parts
+        count = 1
+        while count < len(parts) and any(
+            other != folder and other.parts[-count:] == parts[-count:] for other in folders
+        ):
+            count += 1
+        labels.append("/".join(parts[-count:]))
+    return labels
 
 
 def _below(path: Path) -> Iterable[Run]:
@@ -145,6 +171,7 @@ def _read(folder: Path, data_path: Path | None) -> Run:
             state=said.get("state", "unfinished" if stopped in CUT_SHORT else "complete"),
             reason=said.get("reason", stopped),
             reading=_reading(about.get("read"), data_path),
+            model=model_name(folder, config, result or {}),
             settings=tuple((result or {}).get("settings", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -9,7 +9,8 @@ import os
 import socket
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from nemod.errors import ConfigError
+from nemod.errors import ConfigError, NemodError
 from trainer.differences import differences
 
 FILE = "study.db"
@@ -34,6 +35,10 @@ ATTEMPTS = 3
 OPEN_ATTEMPTS = 8
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+class StoreError(NemodError):
+    """A storage that fails in the middle of a sweep."""
 
 
 def open_storage(url: str | None, folder: Path) -> RDBStorage:
@@ -58,6 +63,25 @@ def open_storage(url: str | None, folder: Path) -> RDBStorage:
                 raise _refused(full, f"cannot be opened: {reason}") from None
             time.sleep(0.25 * (attempt + 1))
     raise AssertionError
+
+
+@contextmanager
+def told(where: str, remedy: str) -> Iterator[None]:
+    """Make what a storage refuses a sentence; `where` is the storage, as it is shown.
+
+    Raises: StoreError.
+    """
+    try:
+        yield
+    except Exception as error:
+        # Optuna raises errors of its own over those of the database, and an assertion.
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, SQLAlchemyError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is None or isinstance(error, NemodError):
+            raise
+        reason = str(cause).splitlines()[0]
+        raise StoreError(f"{where}: the storage cannot be used ({reason}); {remedy}") from None
 
 
 def _opened(url: str) -> RDBStorage:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
@@ -20,8 +19,8 @@ from nemod.errors import ConfigError, NemodError
 from nemod.files import replacing
 from trainer.data.dataset import Dataset
 from trainer.differences import differences
-from trainer.learn import judge
-from trainer.learn.fit import CHECKPOINT, Epoch, Result, fit
+from trainer.learn import judge, place
+from trainer.learn.fit import Epoch, Result, fit
 from trainer.learn.recipe import Recipe, to_json
 from trainer.study import store
 from trainer.study.space import Space, sampler, suggested
@@ -35,6 +34,7 @@ STARTUP_TRIALS = 4
 """Trials of an architecture that are drawn at random and not compared with others."""
 FLAT = 0.98
 """Share of the loss of silence above which a run, once warmed up, has learnt nothing."""
+GO_ON = "once that is mended, the same command goes on with the sweep"
 OUT_OF_TIME = "the sweep's time is up"
 LONGEST_REASON = 500
 FAILURES = 3
@@ -60,7 +60,7 @@ class Plan:
     """Over all architectures, and over all sittings and processes."""
     space: Space = field(default_factory=Space)
     recipe: Recipe = field(default_factory=Recipe)
-    """What is not searched. Its `epochs` and `minutes` bound a trial."""
+    """What is not searched. Its `minutes`, or else its `epochs`, bound a trial."""
     minutes: float = 0.0
     """Wall time of this sitting; 0: no limit."""
     seed: int = 1
@@ -119,11 +119,12 @@ class Sweep:
         """Open the storage, and bury the trials of workers that are gone.
 
         Raises: ConfigError for a folder, or studies in the storage, of other data or another
-            space or recipe.
+            space or recipe, and for data that are silent; RunError for what the disk refuses.
         """
+        judge.refuse_silence(dataset)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.dataset, self.plan, self.folder, self.tell = dataset, plan, folder, tell
-        folder.mkdir(parents=True, exist_ok=True)
+        place.make(folder)
         self.identity = {
             "data": dataset.digest,
             "space": plan.space.to_json(),
@@ -137,11 +138,11 @@ class Sweep:
         self.studies = {
             arch: store.study(storage, f"{plan.name}-{arch}", pruner) for arch in plan.architectures
         }
-        where = store.shown(plan.storage, folder)
-        store.claim([*self.studies.values()], self.identity, where)
+        self.where = store.shown(plan.storage, folder)
+        store.claim([*self.studies.values()], self.identity, self.where)
         self._record()
         self.buried = store.bury([*self.studies.values()])
-        self.silence = _loss_of_silence(dataset, plan.recipe)
+        self.silence = judge.loss_of_silence(dataset, plan.recipe)
         self.begin = time.monotonic()
         self.worker = store.worker()
         self._best: Best | None = None
@@ -153,9 +154,14 @@ class Sweep:
     def run(self) -> Best | None:
         """Run trials until there are enough or time is up; return the best of all processes.
 
-        Raises: KeyboardInterrupt, after the trial under way is kept to go on later; SweepError
-            when trials fail one after the other.
+        Raises: KeyboardInterrupt, or RunError for what the disk refuses, after the trial under way
+            is kept to go on later; SweepError when trials fail one after the other; StoreError for
+            what the storage refuses.
         """
+        with store.told(self.where, GO_ON):
+            return self._run()
+
+    def _run(self) -> Best | None:
         failures = 0
         while not self._time_is_up() and (arch := self._next()):
             one = self.studies[arch]
@@ -171,6 +177,9 @@ class Sweep:
             except KeyboardInterrupt:
                 self._keep()
                 raise
+            except place.RunError as error:
+                self._keep()
+                raise place.RunError(error.problem, GO_ON) from None
             failures = failures + 1 if self._failed else 0
             if failures >= FAILURES:
                 last = one.get_trials(deepcopy=False)[-1].user_attrs.get("reason", "")
@@ -224,7 +233,7 @@ class Sweep:
         self._current = (self.studies[arch], trial.number)
         folder = self.folder / "trials" / name
         watch = _Watch(self, trial, name)
-        resume = (folder / CHECKPOINT).exists()
+        resume = (folder / place.CHECKPOINT).exists()
         try:
             result = fit(self.dataset, recipe, folder, watch.epoch, name=name, resume=resume)
         except (RuntimeError, MemoryError) as error:
@@ -372,14 +381,6 @@ class _Watch:
         return "worse than the median" if self._trial.should_prune() else ""
 
 
-def _loss_of_silence(dataset: Dataset, recipe: Recipe) -> float:
-    """Return the validation loss of an output that is zero."""
-    pairs = dataset.validation or dataset.train
-    silent = [np.zeros_like(pair.wet) for pair in pairs]
-    floor = recipe.energy_floor * judge.power(dataset.train)
-    return judge.score(pairs, silent, floor, (recipe.esr_weight, recipe.dc_weight)).loss
-
-
 def _attributes(result: Result) -> dict[str, Any]:
     found = {
         "loss": result.validation.loss,
@@ -394,5 +395,5 @@ def _attributes(result: Result) -> dict[str, Any]:
 
 
 def _write(path: Path, tree: Any) -> None:
-    with replacing(path) as draft:
+    with place.told(path), replacing(path) as draft:
         draft.write_text(json.dumps(tree, indent=1) + "\n", encoding="utf-8")

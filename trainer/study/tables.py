@@ -45,7 +45,7 @@ def table_1(runs: Sequence[Run]) -> Grid:
                 str(run.size),
                 str(run.layers),
                 number(run.validation_esr),
-                number(run.test_esr),
+                esr_on_test(run),
                 run.name,
             )
         )
@@ -69,7 +69,7 @@ def all_runs(runs: Sequence[Run]) -> Grid:
             str(run.recipe.batch),
             f"{run.parameters:,}",
             number(run.loss),
-            number(run.test_esr),
+            esr_on_test(run),
             str(run.history[-1]["epoch"]) if run.history else "0",
             f"{run.minutes:.1f}",
             run.state if run.state == "complete" else f"{run.state}: {run.reason}".rstrip(": "),
@@ -81,6 +81,20 @@ def all_runs(runs: Sequence[Run]) -> Grid:
         *("epochs", "minutes", "state"),
     )
     return Grid(heading, rows)
+
+
+def esr_on_test(run: Run) -> str:
+    """Return the ESR on the test set, or that it is silent."""
+    return "silent" if run.test_is_silent else number(run.test_esr)
+
+
+def losses(runs: Sequence[Run]) -> dict[str, list[str]]:
+    """Return what the losses of runs are, as `0.75 ESR + 0.25 DC`, and whose they are."""
+    found: dict[str, list[str]] = {}
+    for run in runs:
+        esr, dc = run.recipe.chosen_by
+        found.setdefault(f"{esr:g} ESR + {dc:g} DC", []).append(run.name)
+    return found
 
 
 def number(value: float) -> str:

@@ -15,7 +15,9 @@ from trainer.data.examine import examine
 from trainer.data.faults import FAULTS, DataError, Severity, find, gathered
 from trainer.data.load import load_dataset
 from trainer.data.plan import Plan, Source
+from trainer.data.split import SEGMENT_FRAMES
 from trainer.data.takes import Take
+from trainer.learn.recipe import Recipe
 
 Pair = tuple[Sound, Sound]
 TIME = np.arange(20 * RATE) / RATE
@@ -339,3 +341,143 @@ def test_many_findings_of_one_kind_are_one_sentence() -> None:
     (said,) = gathered(findings)
     assert said[1].startswith("pair 0: there is no file 0.wav.")
     assert "(The same of 8 more: pair 1, pair 2, ...)" in said[1]
+
+
+def quiet_end(sound: Sound, start: float) -> Sound:
+    return np.where(np.arange(sound.size) < start * RATE, sound, 0.0)
+
+
+@pytest.mark.parametrize("start", [17.5, 15.0, 10.0])
+def test_a_recording_that_ends_in_rest_is_cut_where_it_sounds(
+    clean: Pair, lay: Lay, start: float
+) -> None:
+    """Validation and test hold sound, nothing is lost, and nobody needs to be told."""
+    dry, wet = (quiet_end(part, start) for part in clean)
+    data = load_dataset(lay(dry, wet), say=lambda finding: None)
+    parts = [data.train[0].wet, data.validation[0].wet, data.test[0].wet]
+    assert np.array_equal(np.concatenate(parts), wet.astype(np.float32))
+    whole = np.mean(wet**2)
+    assert min(np.mean(np.square(part, dtype=np.float64)) for part in parts) > 0.01 * whole
+    assert parts[0].size > 0.7 * start * RATE
+
+
+def test_a_rest_where_validation_would_be_moves_it(clean: Pair, lay: Lay) -> None:
+    """The test stays where it is."""
+    dry, wet = (np.where((TIME > 15.5) & (TIME < 18.0), 0.0, part) for part in clean)
+    data = load_dataset(lay(dry, wet), say=lambda finding: None)
+    assert data.test[0].wet.size == 2 * RATE
+    assert abs(data.validation[0].wet.size - 4.5 * RATE) < 0.1 * RATE
+    assert np.max(np.abs(data.validation[0].wet[: 2 * RATE])) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("part", "code", "refused"),
+    [("validation", "part-silent", True), ("test", "test-silent", False)],
+)
+def test_a_stated_part_that_is_silent_is_named(
+    clean: Pair, lay: Lay, part: str, code: str, refused: bool
+) -> None:
+    """Noise 80 dB down is no sound to judge by; without validation training is refused."""
+    dry, wet = clean
+    lay(dry, wet, name="train")
+    for name in ("validation", "test"):
+        sound = plucked(seed=5 if name == "test" else 6, seconds=4)
+        played = pedal(sound)
+        if name == part:
+            random = np.random.default_rng(1).standard_normal(sound.size)
+            sound, played = 2e-3 * sound, 4e-4 * random
+        place = lay(sound, played, name=name)
+    report = check_data(place)
+    (finding,) = [f for f in report.findings if f.fault.code in ("part-silent", "test-silent")]
+    assert finding.fault.code == code
+    assert ("the test" if part == "test" else part) in finding.sentence
+    assert (finding.severity is Severity.ERROR) == refused
+
+
+def test_one_silent_recording_of_many_is_left_out(clean: Pair, lay: Lay) -> None:
+    """The others are learnt, and it is said."""
+    dry, wet = clean
+    lay(dry, wet, name="good")
+    place = lay(dry, 0 * wet, name="mute")
+    lay(0 * dry, wet, name="unplugged")
+    report = check_data(place)
+    assert [(f.fault.code, f.where) for f in report.findings] == [
+        ("left-out", "mute"),
+        ("left-out", "unplugged"),
+    ]
+    assert [row.split for row in report.rows] == ["cut", "none", "none"]
+    data = load_dataset(place, say=lambda finding: None)
+    assert [pair.name for pair in data.train] == ["good"]
+
+
+def test_a_silent_recording_that_its_split_needs_is_an_error(clean: Pair, lay: Lay) -> None:
+    """Else what was to be learnt would be cut for it."""
+    dry, wet = clean
+    lay(dry, wet, name="train")
+    place = lay(dry[: 4 * RATE], 0 * wet[: 4 * RATE], name="val")
+    report = check_data(place)
+    assert report.refused
+    assert "wet-silent" in {finding.fault.code for finding in report.findings}
+
+
+def test_a_silent_test_is_told_and_trained_without(clean: Pair, lay: Lay) -> None:
+    """It is not needed to learn, as no test at all would not be."""
+    dry, wet = clean
+    lay(dry, wet, name="train")
+    place = lay(dry[: 4 * RATE], 0 * wet[: 4 * RATE], name="test")
+    report = check_data(place)
+    assert not report.refused
+    assert "test-silent" in {finding.fault.code for finding in report.findings}
+
+
+def test_a_mono_file_is_read_beside_a_stereo_one(clean: Pair, lay: Lay) -> None:
+    """`channel` is of files with several; one that a file with several lacks is refused."""
+    dry, wet = clean
+    place = lay(dry, np.stack([0 * wet, wet], axis=1))
+    assert [f.fault.code for f in check_data(place, channel=2).findings] == ["channels"]
+    (finding,) = check_data(place, channel=3).findings
+    assert "channel 3 is asked for" in finding.found
+
+
+def beside(wet: Sound, other: Sound) -> Sound:
+    return np.stack([wet, other], axis=1)
+
+
+@pytest.mark.parametrize("level", [2.0**-15, 2.0**-23, 0.005])
+def test_a_channel_that_is_hardly_off_zero_is_no_knob(clean: Pair, lay: Lay, level: float) -> None:
+    """The second input of an interface, with nothing plugged in; asked for, it is taken."""
+    dry, wet = clean
+    place = lay(beside(dry, np.full(dry.size, level)), wet)
+    report = check_data(place)
+    assert (report.knobs, [f.fault.code for f in report.findings]) == ((), ["channels"])
+    asked = check_data(place, channel=2)
+    assert [f.figures.get("channel") for f in asked.findings if f.fault.code == "channels"] == [2]
+    assert asked.refused
+
+
+def test_a_click_beside_the_sound_is_no_knob(clean: Pair, lay: Lay) -> None:
+    """A knob stands at a position for longer than a few samples."""
+    dry, wet = clean
+    click = np.zeros(dry.size)
+    click[RATE : RATE + 3] = 0.5
+    assert check_data(lay(beside(dry, click), wet)).knobs == ()
+
+
+def test_a_channel_that_holds_knobs_is_not_taken_without_a_word(clean: Pair, lay: Lay) -> None:
+    """The sound is in the first; whoever asks for another is told."""
+    dry, wet = clean
+    report = check_data(lay(beside(dry, np.where(TIME < 9, 0.2, 0.7)), wet), channel=2)
+    assert report.knobs == ("knob1",)
+    assert "knob-channels" in {finding.fault.code for finding in report.findings}
+
+
+def test_recordings_shorter_than_a_segment_are_counted(clean: Pair, lay: Lay) -> None:
+    """Training would pass over them; the length is that of the recipe."""
+    dry, wet = clean
+    lay(dry, wet, name="train")
+    for number in range(2):
+        part = slice((4 + number) * RATE, (4 + number) * RATE + 5_000)
+        place = lay(dry[part], wet[part], name=f"{number}-train")
+    (finding,) = [f for f in check_data(place).findings if f.fault.code == "short-pairs"]
+    assert (finding.figures["count"], finding.figures["total"]) == (2, 3)
+    assert Recipe().segment_frames == SEGMENT_FRAMES

@@ -13,7 +13,7 @@ from nemod.cli.render import main as render
 from nemod.errors import ConfigError
 from nemod.formats import load_model
 from tests.trainer.learn.conftest import RATE_HZ, dataset
-from trainer.data.dataset import Dataset, Reading
+from trainer.data.dataset import Dataset, Pair, Reading
 from trainer.learn.fit import Epoch, fit
 from trainer.learn.judge import play
 from trainer.learn.recipe import Recipe
@@ -80,6 +80,23 @@ def test_a_cnn_is_read_back_as_it_was(tmp_path: Path, quick: Recipe, skip: bool)
     assert [knob.name for knob in model.knobs] == ["drive"]
     assert "knobs" not in model.metadata
     jax.tree.map(np.testing.assert_array_equal, model.weights, result.model.weights)
+
+
+def test_a_cnn_with_knobs_has_a_test_vector_with_all_of_them_at_zero(
+    tmp_path: Path, quick: Recipe
+) -> None:
+    """The format states no others; it holds for the model as it is read, and at 1 does not."""
+    recipe = replace(quick, arch="cnn", channels=3, kernel=3, dilations=(1, 4), epochs=1)
+    path = fit(dataset(knobs=True), recipe, tmp_path).path
+    model = load_model(path)
+    assert model.probe is not None
+    sound = model.probe.inputs[:, 0]
+    assert np.abs(sound).max() > 0.1
+    at_0, at_1 = play(
+        model.network, model.weights, [Pair("probe", sound, sound, (at,)) for at in (0.0, 1.0)]
+    )
+    np.testing.assert_allclose(at_0, model.probe.output, atol=1e-6)
+    assert np.abs(at_1 - model.probe.output).max() > 1e-3
 
 
 def test_a_cnns_test_vector_is_of_the_whole_model(

@@ -31,6 +31,9 @@ def test_a_recipe_is_read_from_a_file_or_a_runs(tmp_path: Path) -> None:
     bare.write_text("[]")
     with pytest.raises(ConfigError, match=r"bare\.json: is no JSON object"):
         read_recipe(bare)
+    bare.write_text('{"recipe": 3}')
+    with pytest.raises(ConfigError, match=r"bare\.json: recipe 3, expected an object"):
+        read_recipe(bare)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +132,7 @@ def test_the_rate_is_halved_on_plateaus() -> None:
     assert rates == pytest.approx([0.01, 0.005, 0.002])
 
 
-def test_a_time_limit_hastens_the_schedule() -> None:
-    """The larger share counts."""
+def test_a_time_limit_is_the_only_bound() -> None:
+    """Whatever the epochs, of which short recordings see many."""
     recipe = Recipe(epochs=100, minutes=1.0)
-    assert (done(recipe, 50, 15.0), done(recipe, 10, 30.0)) == (0.5, 0.5)
+    assert (done(recipe, 200, 15.0), done(recipe, 10, 60.0)) == (0.25, 1.0)

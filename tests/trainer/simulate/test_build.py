@@ -14,6 +14,7 @@ import soundfile
 from nemod.errors import ConfigError
 from trainer.cli import simulate as command
 from trainer.data.layouts import read_plan
+from trainer.folder import FolderError
 from trainer.simulate import build
 from trainer.simulate.circuit import CircuitError, find, parse
 
@@ -184,6 +185,26 @@ def test_another_set_is_not_overwritten(tmp_path: Path) -> None:
     assert not make(0.5)
     with pytest.raises(CircuitError, match="holds a set of clipper made by `first`"):
         make(0.6)
+
+
+@pytest.mark.ngspice
+def test_somebodys_recordings_are_not_taken_over(tmp_path: Path) -> None:
+    """A manifest beside them would hide them; what a killed run left is no obstacle."""
+    circuit = parse("clipper", CLIPPER)
+    wanted = [build.Wanted("train", {"level": 0.5}, np.zeros(2400, np.float32))]
+
+    def make() -> bool:
+        return build.build(circuit, wanted, RATE, tmp_path, source="silence", command="test")
+
+    soundfile.write(tmp_path / "input.wav", np.zeros(10), RATE)
+    with pytest.raises(FolderError, match=r"another data set .*\(input.wav\)"):
+        make()
+    assert [file.name for file in tmp_path.iterdir()] == ["input.wav"]
+    (tmp_path / "input.wav").rename(tmp_path / "000_train_level0.50-input.wav")
+    with pytest.raises(FolderError, match=r"000_train_level0\.50-input\.wav"):
+        make()
+    (tmp_path / build.WORK).mkdir()
+    assert make()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
 """`nemod-train sweep` and `report`: what is asked for, and what cannot be."""
 
 import json
+import signal
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
 from tests.trainer.study.conftest import MakeRun
 from trainer.cli import main
+from trainer.data.dataset import Dataset
 from trainer.data.faults import DataError, find
 
 
@@ -23,6 +26,10 @@ from trainer.data.faults import DataError, find
         (("--minutes", "0"), "--minutes"),
         (("--trials", "none"), "--trials"),
         (("--channel", "0"), "--channel"),
+        (("--set", "hidden=8"), "--set hidden: it is searched, and --hidden says among what"),
+        (("--set", "arch=gru"), "--set arch: it is searched, and --arch"),
+        (("--set", "dilations=1,2"), "--cnn-layers"),
+        (("--epochs", "5", "--minutes-per-trial", "1"), "one of them bounds a trial"),
     ],
 )
 def test_options_that_cannot_be_are_told(
@@ -31,6 +38,61 @@ def test_options_that_cannot_be_are_told(
     """With status 2, before the data are read."""
     assert main(["sweep", str(tmp_path / "nowhere"), *options]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, device: Dataset) -> list[Any]:
+    """What a sweep is begun with, in an empty folder: data set, plan, folder; it is not run."""
+    given: list[Any] = []
+
+    def sweep(*arguments: object) -> NoReturn:
+        given.extend(arguments)
+        raise KeyboardInterrupt
+
+    named = replace(device, name="../../evil")
+    monkeypatch.setattr("trainer.cli.data_options.load_dataset", lambda *_, **__: named)
+    monkeypatch.setattr("trainer.study.sweep.Sweep", sweep)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    return given
+
+
+@pytest.mark.parametrize(
+    ("options", "epochs", "minutes"),
+    [
+        ([], 60, 0.0),
+        (["--recipe", "some.json"], 60, 0.0),
+        (["--recipe", "bound.json"], 7, 2.0),
+        (["--recipe", "bound.json", "--epochs", "9"], 9, 0.0),
+        (["--recipe", "bound.json", "--set", "epochs=9"], 9, 0.0),
+        (["--recipe", "bound.json", "--minutes-per-trial", "3"], 1 << 30, 3.0),
+    ],
+)
+def test_a_recipes_file_bounds_a_trial(
+    planned: list[Any], options: list[str], epochs: int, minutes: float
+) -> None:
+    """If it says by what, and the command line does not."""
+    Path("some.json").write_text('{"clip": 0.5}')
+    Path("bound.json").write_text('{"epochs": 7, "minutes": 2.0}')
+    assert main(["sweep", "data", *options]) == 130
+    _, plan, *_ = planned
+    assert (epochs, minutes) == (plan.recipe.epochs, plan.recipe.minutes)
+
+
+def test_the_datas_name_does_not_lead_out_of_the_sweeps(planned: list[Any]) -> None:
+    """A manifest may say anything."""
+    assert main(["sweep", "data"]) == 130
+    folder = planned[2]
+    assert folder == Path("sweeps") / "-..-evil"
+
+
+def test_a_sweep_that_cannot_be_written_is_told_before_the_data_are_read(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """By its folder; the data here are missing, and that is not what is said."""
+    (tmp_path / "file").touch()
+    assert main(["sweep", str(tmp_path / "nowhere"), "--out", str(tmp_path / "file")]) == 1
+    assert f"{tmp_path / 'file'}: cannot be written (a file is in" in capsys.readouterr().err
 
 
 def test_a_report_is_written_into_the_first_run(

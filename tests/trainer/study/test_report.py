@@ -18,7 +18,7 @@ from trainer.learn.export import as_model, write
 from trainer.learn.networks import first_weights, network_of
 from trainer.learn.recipe import Recipe
 from trainer.study.listening import Heard, Setting, settings, windows
-from trainer.study.pictures import knob_map
+from trainer.study.pictures import knob_map, loss_curves
 from trainer.study.report import write_report
 from trainer.study.runs import find_runs
 from trainer.study.tables import all_runs, table_1
@@ -120,6 +120,41 @@ def test_names_are_escaped(make_run: MakeRun, tmp_path: Path) -> None:
     assert "a<script>b" in page.text
 
 
+def test_runs_of_one_name_are_told_apart(make_run: MakeRun, tmp_path: Path) -> None:
+    """By the folders above, as far as it takes."""
+    for base in ("a/x", "b/x", "c"):
+        make_run("gru-000", [0.5], base=tmp_path / base)
+    make_run("gru-001", [0.5], base=tmp_path / "c")
+    folders = [tmp_path / "a/x", tmp_path / "b/x", tmp_path / "c"]
+    names = ["a/x/gru-000", "b/x/gru-000", "c/gru-000", "gru-001"]
+    assert names == [run.name for run in find_runs(folders)]
+
+
+def test_a_loss_is_called_what_it_is(make_run: MakeRun, tmp_path: Path) -> None:
+    """By the run's own weights; where they differ, Table 1 says that they are not to compare."""
+    bent = find_runs([make_run("a", [0.5], esr_weight=1.0, dc_weight=0.5)])
+    report = write_report(bent, tmp_path / "one", _no_data)
+    text = " ".join(_Page(report.page.read_text(encoding="utf-8")).text)
+    assert "Loss is 1 ESR + 0.5 DC on the validation set" in text
+    assert not any("not of one kind" in note for note in report.notes)
+    label = "validation loss, 1 ESR + 0.5 DC"
+    assert label == loss_curves(bent).axes[0].get_ylabel()
+    both = [*bent, *find_runs([make_run("b", [0.4])])]
+    note = write_report(both, tmp_path / "two", _no_data).notes[0]
+    assert note.startswith("The losses are not of one kind")
+    assert "1 ESR + 0.5 DC: a; 0.75 ESR + 0.25 DC: b" in note
+    assert loss_curves(both).axes[0].get_ylabel() == "validation loss, weighted as each run was"
+
+
+def test_a_silent_test_part_is_called_so(make_run: MakeRun) -> None:
+    """A dash stands for one that there is not."""
+    folder = make_run("a", [0.5])
+    for esr, shown in (({"esr": None}, "silent"), (None, "-")):
+        (folder / "result.json").write_text(json.dumps({"stopped": "epochs", "test": esr}))
+        runs = find_runs([folder])
+        assert [table_1(runs).rows[0][8], all_runs(runs).rows[0][8]] == [shown] * 2
+
+
 @pytest.fixture
 def knobbed(make_run: MakeRun) -> tuple[Path, Dataset]:
     """A run with a model, and data of two knobs with a setting that is silent."""
@@ -149,6 +184,37 @@ def test_a_model_is_drawn_beside_its_target(knobbed: tuple[Path, Dataset], tmp_p
     drawn = ["loss.png", *(f"knobbed-{name}.png" for name in names)]
     assert [path.name for path in report.pictures] == drawn
     assert report.notes == ()
+
+
+def test_a_killed_runs_model_is_found_by_its_name(
+    knobbed: tuple[Path, Dataset], tmp_path: Path
+) -> None:
+    """Which config.json has; without the file a note says what is missing."""
+    folder, data = knobbed
+    (folder / "knobbed.json").rename(folder / "fuzz.json")
+    (folder / "result.json").unlink()
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "name": "fuzz"}))
+    (run,) = find_runs([folder])
+    assert run.model_path == folder / "fuzz.json"
+    (folder / "fuzz.json").unlink()
+    report = write_report([run], tmp_path / "out", lambda *_: data, data=tmp_path)
+    assert report.notes == (
+        "No model's file was found for knobbed: without it there is no prediction.",
+    )
+
+
+def test_pictures_of_runs_of_one_name_are_two(
+    knobbed: tuple[Path, Dataset], tmp_path: Path
+) -> None:
+    """Also where the names become one as a file's."""
+    folder, data = knobbed
+    (run,) = find_runs([folder])
+    runs = [replace(run, label="a/x"), replace(run, label="a-x")]
+    report = write_report(runs, tmp_path / "out", lambda *_: data, data=tmp_path)
+    names = [path.name for path in report.pictures]
+    assert {"a-x-waveform.png", "a-x-waveform-2.png"} <= set(names)
+    assert len(set(names)) == len(names)
 
 
 def test_without_the_data_a_note_says_what_is_missing(

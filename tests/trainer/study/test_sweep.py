@@ -7,14 +7,18 @@ from typing import Any, NamedTuple
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError
 
 from nemod.errors import ConfigError
 from tests.trainer.study.conftest import TINY
 from trainer.data.dataset import Dataset
 from trainer.learn.fit import Epoch
+from trainer.learn.place import RunError
 from trainer.learn.recipe import from_json
 from trainer.study.space import Range, Space
+from trainer.study.store import StoreError
 from trainer.study.sweep import TICKS, WARM_UP_TICKS, Best, Plan, Sweep, Told, _Watch
 
 ONE = Range(low=1, high=1)
@@ -108,6 +112,58 @@ def test_other_data_need_another_study(device: Dataset, tmp_path: Path) -> None:
     assert "recipe.pre_emphasis 'first-order', not 'none'" in problem
     assert not (tmp_path / "b" / "sweep.json").exists()
     assert Sweep(device, plan, tmp_path / "b").buried == 0
+
+
+def test_a_loss_of_stft_alone_is_compared_with_silence(device: Dataset, tmp_path: Path) -> None:
+    """By the weights that models are then chosen by: ESR 1, and hardly any DC."""
+    weights = {"esr_weight": 0.0, "dc_weight": 0.0, "stft_weight": 1.0, "chunk_frames": 1_200}
+    recipe = from_json(weights, PLAN.recipe)
+    silence = Sweep(device, replace(PLAN, recipe=recipe), tmp_path).silence
+    assert pytest.approx(0.75, abs=0.01) == silence
+
+
+def test_a_silent_validation_is_refused(device: Dataset, tmp_path: Path) -> None:
+    """It would prune every trial; nothing is written."""
+    pair = device.validation[0]
+    silent = replace(device, validation=(replace(pair, wet=0.0 * pair.wet),))
+    with pytest.raises(ConfigError, match="bend: the validation part is silent"):
+        Sweep(silent, PLAN, tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_a_trial_that_a_full_disk_ends_is_kept(
+    device: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is queued again, and the sweep says which file could not be written."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("trainer.learn.checkpoint.save", full)
+    sweep = Sweep(device, PLAN, tmp_path)
+    with pytest.raises(RunError, match=r"cnn-000/checkpoint\.npz: cannot .* the same command"):
+        sweep.run()
+    assert [trial.state for trial in _trials(sweep)] == [TrialState.FAIL, TrialState.WAITING]
+
+
+def test_a_storage_that_fails_is_told(
+    device: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name and in a sentence, whatever Optuna makes of it."""
+    sweep = Sweep(device, PLAN, tmp_path)
+
+    def full(*_: object, **__: object) -> None:
+        error = OperationalError("UPDATE", {}, Exception("database or disk is full"))
+        raise StorageInternalError("An exception is raised during the commit.") from error
+
+    monkeypatch.setattr(sweep.studies["cnn"], "optimize", full)
+    with pytest.raises(StoreError) as caught:
+        sweep.run()
+    assert str(caught.value) == (
+        f"{tmp_path / 'study.db'}: the storage cannot be used "
+        "((builtins.Exception) database or disk is full); once that is mended, the same command "
+        "goes on with the sweep"
+    )
 
 
 def test_trials_are_shared_out_evenly() -> None:
