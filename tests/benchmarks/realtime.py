@@ -25,10 +25,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from nemod.engine import histogram  # noqa: E402
+from nemod.engine.awake import Awake, suitable_us  # noqa: E402
 from nemod.engine.histogram import Counts  # noqa: E402
 from tests.benchmarks import harness  # noqa: E402
 from tests.benchmarks.harness import PERIOD_US, XrunWatch  # noqa: E402
-from tests.benchmarks.loads import fill_library  # noqa: E402
+from tests.benchmarks.loads import BEAT_US, fill_library  # noqa: E402
 from tests.parts.daemon import Daemon  # noqa: E402
 from tests.parts.phone import Phone  # noqa: E402
 
@@ -233,7 +234,9 @@ class Bench:
         )
 
 
-def measure(name: str, seconds: float, seed: int, say: Callable[[str, float], None]) -> Clock:
+def measure(
+    name: str, seconds: float, seed: int, latency_us: int | None, say: Callable[[str, float], None]
+) -> Clock:
     """Return all rows of one clock."""
     clock = Clock(name, seconds)
     with ExitStack() as stack:
@@ -250,9 +253,12 @@ def measure(name: str, seconds: float, seed: int, say: Callable[[str, float], No
             before = watch.count
             _wait(seconds, lambda step: say(f"{name}: {ALONE}", step))
             clock.rows.append(Row(name=ALONE, counts=None, jack_xruns=watch.count - before))
+        awake = Awake(latency_us)
         clock.rows.append(_arithmetic(times.with_name("beat"), seconds, name, watch, say))
+        awake.release()
         device = "null" if name == "null" else "system"
         options = ["--library", str(library), "--library", str(scan), "--model", names[0]]
+        options += ["--cpu-latency", "off" if latency_us is None else str(latency_us)]
 
         def begin(cache: Path) -> Bench:
             running = plays.enter_context(
@@ -344,7 +350,11 @@ Each model alone, {min(ALONE_S, clock.seconds):g} s:
 """
 
 
-def page(clocks: list[Clock], command: str) -> str:
+def _sleep(limit_us: int | None) -> str:
+    return "as it likes" if limit_us is None else f"if it wakes up within {limit_us} us"
+
+
+def page(clocks: list[Clock], command: str, latency_us: int | None) -> str:
     """Return the page."""
     sections = "\n".join(section(clock) for clock in clocks)
     short = [
@@ -366,9 +376,13 @@ Times are those of `Engine.process`, every block, in microseconds and as a share
 is at the input, and all effects run. `late` are blocks that begin more than a whole period after
 their time. Xruns are told twice: as the daemon's callback is told of them, and as another client
 hears of them from JACK. "{ALONE}" is the server with no client that makes sound: what it reports
-then is its own. "{BEAT}" is the same arithmetic (SHA-256 of a fixed size) once a period with
-the audio thread's priority and no daemon: how its times scatter is the machine's doing. Loads run
-on the same machine as the daemon, at ordinary priority.
+then is its own. "{BEAT}" is a small recurrent product in numpy,
+always the same, once a period with the audio thread's priority and no daemon; {BEAT_US:g} us when
+it is done again and again. How its times differ from that, and scatter, is the machine's doing.
+Loads run on the same machine as the daemon, at ordinary priority.
+
+While the daemon or the arithmetic runs, a processor may sleep {_sleep(latency_us)}
+(`--cpu-latency`); in the row of the server alone nobody asks for that.
 
 Aim: as many late blocks as idle (the worse of the two idle rows, before and after), and p99.9 below
 {AIM_SHARE:.0%} of the period. A row with switches has two models at once for 30 ms of every
@@ -410,6 +424,7 @@ def main() -> int:
     made.add_argument("--seconds", type=float, default=60.0)
     made.add_argument("--clock", default=",".join(CLOCKS))
     made.add_argument("--seed", type=int, default=1)
+    made.add_argument("--cpu-latency", default="auto", help="as nemod takes it (%(default)s)")
     made.add_argument("--out", type=Path, default=ROOT / "docs")
     arguments = made.parse_args()
     wanted = arguments.clock.split(",")
@@ -417,6 +432,9 @@ def main() -> int:
         made.error(f"--clock {unknown[0]!r}: {', '.join(CLOCKS)} are known")
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
+    latency = arguments.cpu_latency
+    wished = {"auto": suitable_us(), "off": None}
+    latency_us = wished[latency] if latency in wished else int(latency)
     total = sum(arguments.seconds * (len(ORDER) - (name == "null")) for name in wanted)
     clocks = []
     with Progress(*columns, console=console) as progress:
@@ -426,10 +444,14 @@ def main() -> int:
             progress.update(task, description=what, advance=step)
 
         for name in wanted:
-            clocks.append(measure(name, arguments.seconds, arguments.seed, say))
+            clocks.append(
+                measure(name, arguments.seconds, arguments.seed, arguments.cpu_latency, say)
+            )
             print(section(clocks[-1]), flush=True)
     command = f"python tests/benchmarks/realtime.py --seconds {arguments.seconds:g}"
-    text = page(clocks, f"{command} --clock {','.join(wanted)} --seed {arguments.seed}")
+    command += f" --clock {','.join(wanted)} --seed {arguments.seed}"
+    command += "" if latency == "auto" else f" --cpu-latency {latency}"
+    text = page(clocks, command, latency_us)
     (arguments.out / "realtime.md").write_text(text, encoding="utf-8")
     picture(clocks, arguments.out / "realtime.png")
     return 0

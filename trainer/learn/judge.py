@@ -13,12 +13,11 @@ from nemod.errors import ConfigError
 from nemod.formats.network import Network
 from nemod.fx.network import kernel
 from trainer.data.dataset import Dataset, Pair
+from trainer.data.levels import SILENT_POWER
 from trainer.learn.recipe import Recipe
 from trainer.learn.segments import inputs_of
 
 Signal = NDArray[np.float32]
-SILENT = 1e-5
-"""Power of a target beside the mean of all, up to which it is silent and has no error ratio."""
 
 
 class Score(NamedTuple):
@@ -68,7 +67,7 @@ def power(pairs: Sequence[Pair]) -> float:
 
 def silence(dataset: Dataset) -> float:
     """Return the power up to which targets of a data set are silent."""
-    return SILENT * power([*dataset.train, *dataset.validation, *dataset.test])
+    return SILENT_POWER * power([*dataset.train, *dataset.validation, *dataset.test])
 
 
 def refuse_silence(dataset: Dataset) -> None:

@@ -77,7 +77,7 @@ class Recipe:
     epochs: int = 1_000
     """Passes over the training data, where `minutes` is 0."""
     minutes: float = 0.0
-    """Wall time after which training ends, whatever the epochs; 0: no limit."""
+    """Wall time after which training ends, whatever the epochs; 0: the epochs bound it."""
     patience: int = 0
     """Validations without a better model after which training ends; 0: never."""
     validate_every: int = 1

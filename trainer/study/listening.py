@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.formats import load_model
+from trainer.data.levels import SILENT_POWER
 from trainer.data.dataset import Dataset, Pair, Signal
 from trainer.learn import judge
 from trainer.study.runs import Run
@@ -70,7 +71,7 @@ def settings(run: Run, dataset: Dataset) -> list[Setting]:
         pairs: Sequence[Pair] = getattr(dataset, split)
         outputs = judge.play(model.network, model.weights, pairs)
         for pair, output in zip(pairs, outputs, strict=True):
-            esr = judge.esr(pair.wet, output, judge.SILENT * mean)
+            esr = judge.esr(pair.wet, output, SILENT_POWER * mean)
             power = float(np.square(output, dtype=np.float64).mean())
             level_db = 10.0 * math.log10(max(power, 1e-20) / max(mean, 1e-20))
             found.append(Setting(pair.knobs, esr, split, level_db))
