@@ -252,7 +252,11 @@ def test_an_interrupted_trial_goes_on_in_its_folder(device: Dataset, tmp_path: P
 
 def test_a_trial_that_the_sweep_has_no_time_for_is_kept(device: Dataset, tmp_path: Path) -> None:
     """It is queued with its folder, and neither counts nor is compared."""
-    sweep = Sweep(device, replace(PLAN, trials=1, minutes=0.01), tmp_path)
+
+    def expire(told: Told) -> None:
+        sweep.begin -= 60.0 * sweep.plan.minutes  # all of its time passes in the first epoch
+
+    sweep = Sweep(device, replace(PLAN, trials=1, minutes=10.0), tmp_path, expire)
     assert sweep.run() is None
     failed, waiting = _trials(sweep)
     assert (failed.state, waiting.state) == (TrialState.FAIL, TrialState.WAITING)
