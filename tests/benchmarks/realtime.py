@@ -444,9 +444,7 @@ def main() -> int:
             progress.update(task, description=what, advance=step)
 
         for name in wanted:
-            clocks.append(
-                measure(name, arguments.seconds, arguments.seed, arguments.cpu_latency, say)
-            )
+            clocks.append(measure(name, arguments.seconds, arguments.seed, latency_us, say))
             print(section(clocks[-1]), flush=True)
     command = f"python tests/benchmarks/realtime.py --seconds {arguments.seconds:g}"
     command += f" --clock {','.join(wanted)} --seed {arguments.seed}"
