@@ -351,7 +351,9 @@ Each model alone, {min(ALONE_S, clock.seconds):g} s:
 
 
 def _sleep(limit_us: int | None) -> str:
-    return "as it likes" if limit_us is None else f"if it wakes up within {limit_us} us"
+    if limit_us is None:
+        return "sleeps as it likes"
+    return f"sleeps only if it wakes up within {limit_us} us" if limit_us else "does not sleep"
 
 
 def page(clocks: list[Clock], command: str, latency_us: int | None) -> str:
@@ -362,6 +364,12 @@ def page(clocks: list[Clock], command: str, latency_us: int | None) -> str:
         for clock in clocks
         for row in clock.rows
         if (verdict := clock.verdict(row)).startswith("missed")
+    ]
+    short += [
+        f"- {clock.name}: the machine's own share is {row.counts.late} late blocks, of the arithmetic."
+        for clock in clocks
+        for row in clock.rows
+        if row.name == BEAT and row.counts and short
     ]
     fell = "\n".join(short) or "Nothing: every row meets the aim."
     return f"""# The audio callback under load
@@ -381,7 +389,7 @@ always the same, once a period with the audio thread's priority and no daemon; {
 it is done again and again. How its times differ from that, and scatter, is the machine's doing.
 Loads run on the same machine as the daemon, at ordinary priority.
 
-While the daemon or the arithmetic runs, a processor may sleep {_sleep(latency_us)}
+While the daemon or the arithmetic runs, a processor {_sleep(latency_us)}
 (`--cpu-latency`); in the row of the server alone nobody asks for that.
 
 Aim: as many late blocks as idle (the worse of the two idle rows, before and after), and p99.9 below
