@@ -366,7 +366,7 @@ def page(clocks: list[Clock], command: str, latency_us: int | None) -> str:
         if (verdict := clock.verdict(row)).startswith("missed")
     ]
     short += [
-        f"- {clock.name}: the machine's own share is {row.counts.late} late blocks, of the arithmetic."
+        f"- {clock.name}: of the machine's own making are {row.counts.late} late, of the arithmetic."
         for clock in clocks
         for row in clock.rows
         if row.name == BEAT and row.counts and short
