@@ -366,7 +366,7 @@ def page(clocks: list[Clock], command: str, latency_us: int | None) -> str:
         if (verdict := clock.verdict(row)).startswith("missed")
     ]
     short += [
-        f"- {clock.name}: of the machine's own making are {row.counts.late} late, of the arithmetic."
+        f"- {clock.name}: {row.counts.late} late are the machine's own, of the arithmetic alone."
         for clock in clocks
         for row in clock.rows
         if row.name == BEAT and row.counts and short
