@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.formats import load_model
-from trainer.data.levels import SILENT_POWER
 from trainer.data.dataset import Dataset, Pair, Signal
+from trainer.data.levels import SILENT_POWER
 from trainer.learn import judge
 from trainer.study.runs import Run
 
