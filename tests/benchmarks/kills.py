@@ -25,7 +25,7 @@ from tests.parts.phone import Phone
 
 SILENCE = 1e-4
 """Peak below which a period counts as silent (-80 dBFS)."""
-BREAK_S = 0.05
+BREAK_S = 0.02
 """[s] A pause as long as this is a break."""
 STEADY_S = 0.5
 """[s] Sound without a break for this long is back."""
