@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 import nemod
-from nemod.engine.demo import phrase
+from nemod.engine.devices.demo import phrase
 
 HERE = Path(__file__).resolve().parent
 RATE = 48_000

@@ -13,7 +13,7 @@ from nemod.formats import load_model, save_model
 from nemod.formats.model import Model
 
 if TYPE_CHECKING:
-    from nemod.engine.offline import render
+    from nemod.builder.offline import render
 
 __version__ = "0.1.0"
 __all__ = ["Model", "load_model", "render", "save_model"]
@@ -22,7 +22,7 @@ __all__ = ["Model", "load_model", "render", "save_model"]
 def __getattr__(name: str) -> Any:
     # jax is only loaded where something is rendered: the control plane does without it.
     if name == "render":
-        from nemod.engine.offline import render
+        from nemod.builder.offline import render
 
         return render
     raise AttributeError(f"module 'nemod' has no attribute {name!r}")

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from nemod.errors import ConfigError, did_you_mean
+from nemod.common.errors import ConfigError, did_you_mean
 
 MIN_BLOCK_FRAMES, MAX_BLOCK_FRAMES = 32, 1024
 MIN_RATE_HZ, MAX_RATE_HZ = 44_100, 96_000
@@ -169,14 +169,15 @@ class AudioConfig:
     """[frames]"""
     cpu_latency: int | str | None = _setting(SUITABLE, _cpu_latency)
     """[us] How long a processor may take to wake up while the sound runs, at the cost of power:
-    `auto` is what suits the machine, `off` leaves it to the system. See `nemod.engine.awake`."""
+    `auto` is what suits the machine, `off` leaves it to the system. See
+    `nemod.engine.cpu_latency`."""
     wait: bool = _setting(False, _switch)
     """Wait for a device that is not there at the start, instead of ending with an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelConfig:
-    """How loud models are made; see `nemod.engine.level`."""
+    """How loud models are made; see `nemod.builder.level`."""
 
     normalize: bool = _setting(False, _switch)
     """Bring every model to the same loudness, -18 dB."""

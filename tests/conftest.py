@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from nemod import xla
+from nemod.common import xla
 
 xla.prepare()  # before jax compiles for the first time
 

@@ -10,8 +10,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from nemod.errors import NemodError
-from nemod.files import replacing
+from nemod.common.errors import NemodError
+from nemod.common.files import replacing
 from trainer.data.layouts import MANIFESTS, SOUND_ENDINGS
 from trainer.data.plan import SPLIT_WORDS
 

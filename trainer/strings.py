@@ -1,6 +1,6 @@
 """A guitar to train with, synthesised: notes and chords over the whole neck, soft and loud, rests.
 
-The string itself is that of the demo (`nemod.engine.demo.pluck`).
+The string itself is that of the demo (`nemod.engine.devices.demo.pluck`).
 """
 
 from functools import lru_cache
@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.engine.demo import pluck
+from nemod.engine.devices.demo import pluck
 
 Signal = NDArray[np.float64]
 

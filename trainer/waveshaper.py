@@ -36,7 +36,7 @@ from nemod.formats.network import (
     Residual,
     Stack,
 )
-from nemod.fx.network import kernel
+from nemod.fx.nn.network import kernel
 
 Signal = NDArray[np.float64]
 

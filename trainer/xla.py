@@ -2,7 +2,7 @@
 
 import os
 
-import nemod.xla
+import nemod.common.xla
 
 # The cores that this process may use, where the system tells.
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -23,4 +23,4 @@ FLAGS = (
 
 def prepare() -> None:
     """Set what is not set yet; has an effect only before jax compiles for the first time."""
-    nemod.xla.prepare({**nemod.xla.ENVIRONMENT, "XLA_FLAGS": FLAGS})
+    nemod.common.xla.prepare({**nemod.common.xla.ENVIRONMENT, "XLA_FLAGS": FLAGS})

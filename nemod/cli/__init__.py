@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from nemod.errors import ConfigError, NemodError, did_you_mean
+from nemod.common.errors import ConfigError, NemodError, did_you_mean
 
 COMMANDS = ("devices", "models", "check", "bench", "render", "latency", "service")
 
@@ -37,9 +37,9 @@ def _no_such_command(word: str) -> NoReturn:
 def _command(name: str) -> Callable[[Sequence[str]], int]:
     # Imported one by one: only render, check and bench need jax, which takes a second to load.
     if name == "bench":
-        from nemod.cli import bench
+        from nemod.cli.bench import chain
 
-        return bench.main
+        return chain.main
     if name == "render":
         from nemod.cli import render
 

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from nemod.cli.options import channels, configuration, parser, whole_or_text
+from nemod.common.units import amplitude_to_db
 from nemod.config import MODEL_RATE
-from nemod.engine.link import DeviceRequest
-from nemod.engine.roundtrip import TAKES, RoundTrip, measure
-from nemod.units import amplitude_to_db
+from nemod.engine.devices.roundtrip import TAKES, RoundTrip, measure
+from nemod.engine.ipc import DeviceRequest
 
 _PATHS = {
     "device": "audio.device",

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from nemod.cli.options import parser
+from nemod.common.errors import AudioError, ConfigError, ModelError
 from nemod.config import MAX_BLOCK_FRAMES, MIN_BLOCK_FRAMES
 from nemod.config import load as load_config
-from nemod.engine.devices import CLOCK_RATE_HZ, DEMO, NULL
-from nemod.engine.portaudio import list_ports
-from nemod.errors import AudioError, ConfigError, ModelError
+from nemod.engine.devices.base import CLOCK_RATE_HZ, DEMO, NULL
+from nemod.engine.devices.portaudio import list_ports
 from nemod.formats import load_model
 
 
@@ -81,8 +81,8 @@ def _check_one(path: Path, arguments: argparse.Namespace) -> None:
         console.print(f"{path}: a configuration without a fault", markup=False)
         return
     # The foundry is asked, so what is said here is what will be played.
-    from nemod.cli.bench import measure
-    from nemod.engine.foundry import describe, prove
+    from nemod.builder.build import describe, prove
+    from nemod.cli.bench.chain import measure
 
     model = load_model(path, size=arguments.size)
     error = prove(model)

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from nemod.app import Daemon
+    from nemod.daemon.app import Daemon
 
 FLOOR_DB = -60.0
 BAR_CELLS = 30

@@ -10,16 +10,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nemod import xla
+from nemod.cli.log import configure
 from nemod.cli.model_table import say, searched, show, show_one, warn
 from nemod.cli.options import Parser, add_library, configuration, parser
+from nemod.common import xla
+from nemod.common.errors import ConfigError, ModelError, NotFoundError, did_you_mean
 from nemod.config import Config
-from nemod.errors import ConfigError, ModelError, NotFoundError, did_you_mean
 from nemod.library import SCAN_LIMIT_S, Entry, Library, LibraryError
 from nemod.library.entry import FAILED, NO_PROBE
 from nemod.library.folders import real
 from nemod.library.text import clean
-from nemod.log import configure
 
 _ALL = """\
 commands:
@@ -138,7 +138,7 @@ def _info(argv: Sequence[str]) -> int:
 
 
 def _add(argv: Sequence[str]) -> int:
-    from nemod.library.own import add  # loads the readers
+    from nemod.library.user_models import add  # loads the readers
 
     made = _parser("add", "Copy models into your own folder.")
     made.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -162,7 +162,7 @@ def _add(argv: Sequence[str]) -> int:
 
 
 def _remove(argv: Sequence[str]) -> int:
-    from nemod.library.own import remove
+    from nemod.library.user_models import remove
 
     made = _parser("remove", "Move a model out of your own folder; nothing is deleted.")
     made.add_argument("name", metavar="NAME")
@@ -239,7 +239,7 @@ def _verify_one(library: Library, entry: Entry) -> tuple[str, str]:
         return NO_PROBE, "its file has no probe"
     xla.prepare()
     # Only here: jax takes a second to load.
-    from nemod.engine.foundry import prove
+    from nemod.builder.build import prove
     from nemod.formats import load_model
 
     error: float | None = None

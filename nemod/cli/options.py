@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from nemod import __version__
+from nemod.common.errors import ConfigError, did_you_mean
 from nemod.config import Config, load
-from nemod.errors import ConfigError, did_you_mean
 
 
 class Parser(argparse.ArgumentParser):

@@ -10,8 +10,7 @@ from pathlib import Path
 import setproctitle
 import structlog
 
-from nemod.app import Daemon
-from nemod.begin import beginning
+from nemod.cli.log import configure
 from nemod.cli.meters import show_meters
 from nemod.cli.options import (
     add_library,
@@ -22,10 +21,11 @@ from nemod.cli.options import (
     seconds,
     whole_or_text,
 )
+from nemod.common.errors import AudioError
 from nemod.config import LOG_LEVELS, Config, default_path
-from nemod.errors import AudioError
-from nemod.log import configure
-from nemod.recorder import Recorder
+from nemod.daemon.app import Daemon
+from nemod.daemon.recorder import Recorder
+from nemod.daemon.startup import beginning
 
 EPILOG = """\
 commands:

@@ -11,17 +11,17 @@ import soundfile
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nemod.builder.build import rate_policy
+from nemod.builder.level import levelled
+from nemod.builder.offline import DEFAULT_BLOCK_FRAMES, render
 from nemod.cli.options import add_library, configuration, number_or_text, parser
-from nemod.engine.foundry import rate_policy
-from nemod.engine.level import levelled
-from nemod.engine.link import Level
-from nemod.engine.offline import DEFAULT_BLOCK_FRAMES, render
-from nemod.errors import AudioError, ConfigError
+from nemod.common.errors import AudioError, ConfigError
+from nemod.common.units import amplitude_to_db
+from nemod.daemon.recorder import sound_format
+from nemod.engine.ipc import Level
 from nemod.formats import load_model
 from nemod.library import Library
-from nemod.params import param
-from nemod.recorder import sound_format
-from nemod.units import amplitude_to_db
+from nemod.parameters.table import param
 
 HOW_RATES_MEET = {
     "exact": "it is the same at every rate",

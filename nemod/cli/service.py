@@ -11,8 +11,8 @@ from pathlib import Path
 
 from nemod.cli import play
 from nemod.cli.options import Parser, configuration, parser
+from nemod.common.errors import ConfigError, NemodError, did_you_mean
 from nemod.config import Config
-from nemod.errors import ConfigError, NemodError, did_you_mean
 from nemod.service import disk, systemctl
 from nemod.service.unit import NAME, Kind, Wanted, made_from, render
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.engine.histogram import BlockTimes
-from nemod.engine.link import (
+from nemod.engine.ipc import (
     REPORT_S,
     SETTINGS_BYTES,
     Report,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from nemod.engine.link import ResampledRig, Rig
+from nemod.engine.ipc import ResampledRig, Rig
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, load_resampled
 from nemod.engine.rig import Loaded, Program, load_program, on_device
 

@@ -15,7 +15,7 @@ import numpy as np
 import samplerate
 from numpy.typing import NDArray
 
-from nemod.engine.link import ResampledRig
+from nemod.engine.ipc import ResampledRig
 from nemod.engine.rig import Loaded, Program, on_device
 
 Frames = NDArray[np.float32]

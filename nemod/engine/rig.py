@@ -25,10 +25,10 @@ from nemod.fx.eq import eq
 from nemod.fx.fuse import fused
 from nemod.fx.gain import gain
 from nemod.fx.limiter import limiter
-from nemod.fx.neural import model_weights, neural
+from nemod.fx.nn.neural import model_weights, neural
 from nemod.fx.reverb import reverb
 from nemod.fx.smooth import rest, smooth, smoothed
-from nemod.params import param
+from nemod.parameters.table import param
 
 jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
 

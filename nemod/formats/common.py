@@ -23,7 +23,7 @@ from nemod.formats.network import (
     WaveNetArray,
     WaveNetLayerWeights,
 )
-from nemod.params import MAX_KNOBS
+from nemod.parameters.table import MAX_KNOBS
 
 MAX_HIDDEN = 1024
 """Most units of one recurrent layer; the largest released has 100."""

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.errors import ModelError, did_you_mean
+from nemod.common.errors import ModelError, did_you_mean
 
 Array = NDArray[np.float32]
 

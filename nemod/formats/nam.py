@@ -11,7 +11,7 @@ from math import ceil
 
 import numpy as np
 
-from nemod.errors import did_you_mean
+from nemod.common.errors import did_you_mean
 from nemod.formats.common import (
     MAX_HIDDEN,
     MAX_LAYERS,
@@ -37,7 +37,7 @@ from nemod.formats.network import (
     ScaleWeights,
     Stack,
 )
-from nemod.formats.tape import Tape
+from nemod.formats.weight_reader import Tape
 
 SAMPLE_RATE = 48_000
 """[Hz] Rate of a file that states none: NAM's convention."""

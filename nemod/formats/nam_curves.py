@@ -1,6 +1,6 @@
 """Activations as Neural Amp Modeler's files name them."""
 
-from nemod.errors import did_you_mean
+from nemod.common.errors import did_you_mean
 from nemod.formats.document import Node
 from nemod.formats.network import Curve
 

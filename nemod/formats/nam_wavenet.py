@@ -22,7 +22,7 @@ from nemod.formats.network import (
     WaveNetLayerWeights,
     WaveNetWeights,
 )
-from nemod.formats.tape import Tape
+from nemod.formats.weight_reader import Tape
 
 MAX_CHANNELS = 256
 MAX_ARRAYS = 16

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nemod.errors import did_you_mean
+from nemod.common.errors import did_you_mean
+from nemod.common.units import db_to_amplitude
 from nemod.formats.common import (
     MAX_HIDDEN,
     MAX_INPUTS,
@@ -40,7 +41,6 @@ from nemod.formats.network import (
     ScaleWeights,
     Stack,
 )
-from nemod.units import db_to_amplitude
 
 SAMPLE_RATE = 48_000
 """[Hz] Rate of a file that states none, where one must be told: these programs play such a file at

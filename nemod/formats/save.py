@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nemod.errors import ModelError
-from nemod.files import replacing
+from nemod.common.errors import ModelError
+from nemod.common.files import replacing
 from nemod.formats.model import Model
 from nemod.formats.network import Dense, Gru, GruWeights, Lstm, LstmWeights, Residual, Stack
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from nemod.fx.effect import Block, Controls, Effect, State, Weights
 from nemod.fx.ring import Ring, fade_frames, in_even_pieces, move
-from nemod.params import param
+from nemod.parameters.table import param
 
 MIX = "delay/mix"
 TIME = "delay/time"

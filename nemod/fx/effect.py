@@ -16,7 +16,7 @@ Block = jax.Array
 """float32 [frames], mono, +-1.0 full scale."""
 Controls = jax.Array
 """float32 [controls, frames]: the effect's control signals, smoothed, in the row's control unit
-(see `nemod.params`), in the order of `Effect.controls`."""
+(see `nemod.parameters.table`), in the order of `Effect.controls`."""
 Weights = Any
 """Pytree of float32 arrays: what was learnt or measured; never changes while playing."""
 State = Any

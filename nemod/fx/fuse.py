@@ -4,7 +4,7 @@ XLA's CPU backend runs a program as a list of kernels, one per fused operation, 
 to a pool of threads as they become ready. For a block of sound both cost more than the arithmetic,
 and a real-time thread must not wait for a pool. A loop, however, that holds no matrix product is
 compiled whole into one kernel if it is small (the pass `small-while-loop-hoisting`; its limit is
-raised in `nemod.xla`). So work is put into a loop that runs once.
+raised in `nemod.common.xla`). So work is put into a loop that runs once.
 """
 
 from collections.abc import Callable

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nemod.common.units import db_to_amplitude
 from nemod.fx.effect import Block, Controls, Effect, State, Weights
-from nemod.units import db_to_amplitude
 
 CEILING_DB = -1.0
 """[dBFS] Highest sample that leaves."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from nemod.fx.effect import Block, Controls, Effect, State, Weights
 from nemod.fx.ring import Ring, fade_frames, in_even_pieces, move
-from nemod.params import param
+from nemod.parameters.table import param
 
 MIX = "reverb/mix"
 SIZE = "reverb/size"

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nemod.fx.effect import Block, Controls, Effect, State, Weights
-from nemod.params import param
+from nemod.parameters.table import param
 
 ARRIVED = 1e-6
 """[the control's unit] A control as near as this is at its target: 120 dB below full scale."""
@@ -75,7 +75,7 @@ class Smoothed:
 
 
 def smoothed(effect: Effect, rate_hz: float) -> Smoothed:
-    """Return the effect with a smoother before it, with the time constants of `nemod.params`.
+    """Return the effect with a smoother before it, with the time constants of the table.
 
     Raises: KeyError for a control that has no row in the table of parameters.
     """

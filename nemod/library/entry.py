@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nemod.errors import NemodError
+from nemod.common.errors import NemodError
 
 NO_PROBE, UNTRIED, PASSED, FAILED = "none", "untried", "passed", "failed"
 """Results of playing a model's own probe: there is none, nobody tried, it came out, it did not."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
-from nemod.errors import ModelError
+from nemod.common.errors import ModelError
 from nemod.formats import load_model
 from nemod.formats.document import MAX_BYTES
 from nemod.formats.model import Model

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nemod.errors import NotFoundError, did_you_mean
+from nemod.common.errors import NotFoundError, did_you_mean
 from nemod.library.entry import Entry, LibraryError
 from nemod.library.folders import Found, model_files, real, shipped_folder, user_folder
 from nemod.library.index import Index

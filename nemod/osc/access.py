@@ -18,7 +18,7 @@ from ipaddress import (
 
 import ifaddr
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

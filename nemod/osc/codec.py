@@ -9,7 +9,7 @@ oldest kind, an address and no type tags, counts as one without arguments.
 import struct
 from typing import NamedTuple
 
-from nemod.errors import NemodError
+from nemod.common.errors import NemodError
 
 MAX_DATAGRAM = 8192
 """[bytes]"""

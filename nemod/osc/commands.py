@@ -7,7 +7,7 @@ After a packet the settings are committed once, if any of them changed.
 import time
 from collections.abc import Callable, Sequence
 
-from nemod.errors import OscError
+from nemod.common.errors import OscError
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.encode import BUNDLE_HEADER, ELEMENT_HEADER, MAX_PACKET, pack
 from nemod.osc.host import Answer, Host

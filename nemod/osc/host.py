@@ -7,8 +7,8 @@ host, and no message can reach anything that is not named here.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from nemod.errors import OscError
-from nemod.settings import Settings
+from nemod.common.errors import OscError
+from nemod.control.settings import Settings
 
 Answer = Callable[[str | OscError], None]
 """Called once, on the control thread, when slow work ends: with the name that is now in force, or

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
 
-from nemod.errors import OscError
+from nemod.common.errors import OscError
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode
 from nemod.osc.host import Answer, Host

@@ -5,7 +5,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
-from nemod.errors import OscError
+from nemod.common.errors import OscError
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode, string_size
 from nemod.osc.host import Host

@@ -4,15 +4,15 @@ import math
 import struct
 from collections.abc import Sequence
 
-from nemod import params
+from nemod.common.units import SILENCE_DB
+from nemod.control.settings import GAIN_KNOBS, canonical
 from nemod.osc.codec import Value
 from nemod.osc.host import Host
 from nemod.osc.leaf import Action, Leaf, Request, reader
 from nemod.osc.pattern import SPECIAL
 from nemod.osc.values import Kind, to_bool, to_float
-from nemod.params import MAX_KNOBS, Param
-from nemod.settings import GAIN_KNOBS, canonical
-from nemod.units import SILENCE_DB
+from nemod.parameters import table
+from nemod.parameters.table import MAX_KNOBS, Param
 
 ROOT = "/nemo/"
 _UNSAFE = SPECIAL | frozenset(" #,/")
@@ -28,7 +28,7 @@ def parameter_leaves(knob_names: Sequence[str]) -> list[Leaf]:
     knob_names = knob_names[:MAX_KNOBS]
     names = safe_names(knob_names)
     leaves = []
-    for row in params.TABLE:
+    for row in table.TABLE:
         path = row.path
         if path in GAIN_KNOBS:
             number = GAIN_KNOBS.index(path) + 1
@@ -60,8 +60,8 @@ def safe_names(knob_names: Sequence[str]) -> list[str]:
 
 def _row(number: int, knob_names: Sequence[str]) -> Param:
     if number <= len(knob_names):
-        return params.knob(number, label=knob_names[number - 1])
-    return params.BY_PATH[GAIN_KNOBS[number - 1]]
+        return table.knob(number, label=knob_names[number - 1])
+    return table.BY_PATH[GAIN_KNOBS[number - 1]]
 
 
 def _aliases(number: int, names: Sequence[str]) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ def _leaves(address: str, path: str, row: Param, aliases: tuple[str, ...]) -> li
             lambda host: row.text(host.settings.get(path)),
         ),
     )
-    if row.kind is params.Kind.BOOL:
+    if row.kind is table.Kind.BOOL:
         return [_switch(ROOT + address, path, row, aliases), text]
     return [
         _position(ROOT + address, path, row, aliases),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from nemod.errors import OscError
+from nemod.common.errors import OscError
 from nemod.osc.encode import encode
 from nemod.osc.leaf import UnknownError
 from nemod.osc.limits import ERRORS_PER_S, Window

@@ -15,12 +15,11 @@ from functools import partial
 
 import structlog
 
-from nemod.errors import NemodError
+from nemod.common.errors import NemodError
 from nemod.osc.access import Access, address_of
 from nemod.osc.codec import MAX_DATAGRAM, DecodeError, decode
 from nemod.osc.commands import Dispatcher
 from nemod.osc.encode import encode
-from nemod.osc.holder import holder_of
 from nemod.osc.host import Host
 from nemod.osc.limits import (
     ERRORS_PER_S,
@@ -29,6 +28,7 @@ from nemod.osc.limits import (
     Remembered,
     Window,
 )
+from nemod.osc.port_owner import holder_of
 from nemod.osc.sender import Sender
 from nemod.osc.traffic import Traffic
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from nemod.errors import OscError
+from nemod.common.errors import OscError
 from nemod.osc.encode import encode
 from nemod.osc.host import Answer, Host
 from nemod.osc.sender import Sender

@@ -5,13 +5,13 @@ import socket
 from collections.abc import Callable
 from importlib import metadata
 
-from nemod.errors import OscError
+from nemod.common.errors import OscError
+from nemod.common.units import SILENCE_DB
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode
 from nemod.osc.host import Host
 from nemod.osc.leaf import Action, Leaf, Request, nothing, reader
 from nemod.osc.values import Kind, to_int, to_trigger
-from nemod.units import SILENCE_DB
 
 PROTOCOL = "1"
 """Version of the address space; it changes when an address loses or changes its meaning."""

@@ -7,7 +7,7 @@ are dropped and counted.
 
 from collections.abc import Callable
 
-from nemod.errors import OscError
+from nemod.common.errors import OscError
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.commands import Dispatcher
 from nemod.osc.limits import TokenBucket, Window

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from nemod.errors import OscError
+from nemod.common.errors import OscError
 from nemod.osc.leaf import Leaf, UnknownError
 from nemod.osc.models import model_leaves
 from nemod.osc.parameters import parameter_leaves

@@ -7,7 +7,7 @@ are never parsed as numbers, and NaN and infinity are refused.
 import math
 from enum import StrEnum
 
-from nemod.errors import OscError
+from nemod.common.errors import OscError
 from nemod.osc.codec import Value
 
 

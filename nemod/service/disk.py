@@ -5,7 +5,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from nemod.errors import NemodError
+from nemod.common.errors import NemodError
 from nemod.service.unit import HIDDEN, NAME, Kind, made_from
 
 

@@ -3,7 +3,7 @@
 import os
 import string
 
-from nemod.errors import NemodError
+from nemod.common.errors import NemodError
 
 _PLAIN = frozenset(string.ascii_letters + string.digits + "_/.,=+-")
 """What may stand for itself, outside quotes."""

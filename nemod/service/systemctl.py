@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from typing import NamedTuple
 
-from nemod.errors import NemodError
+from nemod.common.errors import NemodError
 from nemod.service.unit import NAME, Kind
 
 _PATIENCE_S = 60.0

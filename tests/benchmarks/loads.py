@@ -177,7 +177,7 @@ def beat(counts: Path) -> dict[str, float]:
     What varies in its time is the machine's own: no allocation, no lock, no other thread. The
     times are counted as the daemon counts its blocks.
     """
-    from nemod.engine.plane import FIFO_PRIORITY  # imports jax, which the other works do without
+    from nemod.engine.process import FIFO_PRIORITY  # imports jax, which the other works do without
 
     times = BlockTimes(counts)
     # Orthogonal, so that what goes round neither grows nor fades.

@@ -27,17 +27,17 @@ from scipy.signal import firwin, resample_poly
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from nemod import xla  # noqa: E402
+from nemod.common import xla  # noqa: E402
 
 xla.prepare()
 
-from nemod.engine import foundry  # noqa: E402
-from nemod.engine.link import ResampledRig  # noqa: E402
+from nemod.builder import build  # noqa: E402
+from nemod.control.settings import Settings  # noqa: E402
+from nemod.engine.ipc import ResampledRig  # noqa: E402
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, Crossing, lead_and_latency  # noqa: E402
 from nemod.formats import Model, load_model  # noqa: E402
 from nemod.formats.rate import is_recurrent, with_state_delay  # noqa: E402
-from nemod.fx.neural import model_weights, neural  # noqa: E402
-from nemod.settings import Settings  # noqa: E402
+from nemod.fx.nn.neural import model_weights, neural  # noqa: E402
 
 Sound = NDArray[np.float32]
 DATA = Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data"
@@ -145,11 +145,11 @@ def costs_us(model: Model, device_hz: int) -> dict[str, float]:
     """Return what a block of the whole rig takes [us] by each policy, at best of the rounds."""
     settings = Settings()
     native = replace(model, sample_rate=device_hz)
-    ready = {"plain": foundry.build(native, device_hz, BLOCK, settings)}
+    ready = {"plain": build.build(native, device_hz, BLOCK, settings)}
     if is_recurrent(model.network):
         slowed = replace(delayed(model, device_hz), sample_rate=device_hz)
-        ready["delay"] = foundry.build(slowed, device_hz, BLOCK, settings)
-    ready["resample"] = foundry._build_resampled(model, device_hz, BLOCK, settings)
+        ready["delay"] = build.build(slowed, device_hz, BLOCK, settings)
+    ready["resample"] = build._build_resampled(model, device_hz, BLOCK, settings)
     block = np.random.default_rng(1).uniform(-0.3, 0.3, BLOCK).astype(np.float32)
     costs = {}
     for policy, made in ready.items():

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from nemod.engine import histogram  # noqa: E402
-from nemod.engine.awake import Awake, suitable_us  # noqa: E402
+from nemod.engine.cpu_latency import Awake, suitable_us  # noqa: E402
 from nemod.engine.histogram import Counts  # noqa: E402
 from tests.benchmarks import harness  # noqa: E402
 from tests.benchmarks.harness import PERIOD_US, XrunWatch  # noqa: E402

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from nemod.engine import portaudio
-from nemod.engine.portaudio import Port
+from nemod.engine.devices import portaudio
+from nemod.engine.devices.portaudio import Port
 from nemod.formats.save import save_model
 from nemod.library import shipped_folder
 from tests.cli.conftest import Nemod

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nemod.engine.engine import CEILING, FADE_S, Engine, Playing
-from nemod.engine.link import Report, decode_reports, encode_settings
+from nemod.engine.ipc import Report, decode_reports, encode_settings
 
 RATE_HZ = 48_000
 BLOCK = 64

@@ -10,13 +10,13 @@ from scipy.signal import resample_poly
 
 import nemod
 from nemod import load_model
-from nemod.engine.foundry import build, rate_policy
+from nemod.builder.build import build, rate_policy
+from nemod.control.settings import Settings
 from nemod.engine.resampled import lead_and_latency, settle_frames
 from nemod.formats.model import Model
 from nemod.formats.network import Dense, Lstm, Residual, Stack
 from nemod.formats.rate import state_taps, with_state_delay
 from nemod.library import shipped_folder
-from nemod.settings import Settings
 from tests.engine.conftest import tiny
 
 

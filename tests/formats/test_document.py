@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nemod.errors import ModelError
+from nemod.common.errors import ModelError
 from nemod.formats import load_model
 from nemod.formats.document import MAX_BYTES
 

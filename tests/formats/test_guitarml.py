@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nemod.errors import ModelError
+from nemod.common.errors import ModelError
 from nemod.formats import Knob, load_model
 from nemod.formats.network import Dense, Gru, Lstm, Residual, Stack
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from nemod.errors import ModelError
+from nemod.common.errors import ModelError
 from nemod.formats import Model, load_model
 
 COUNT = int(os.environ.get("NEMOD_MUTATIONS", "200"))

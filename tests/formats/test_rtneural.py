@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nemod.errors import ModelError
+from nemod.common.errors import ModelError
 from nemod.formats import load_model
 from nemod.formats.model import without_gains
 from nemod.formats.network import (

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nemod.errors import ModelError
+from nemod.common.errors import ModelError
 from nemod.formats import Knob, Probe, load_model, save_model
 from nemod.formats.network import Dense, DenseWeights
 

@@ -19,8 +19,9 @@ from typing import Any
 
 import yaml
 
-from nemod import config, state
-from nemod.errors import ConfigError
+from nemod import config
+from nemod.common.errors import ConfigError
+from nemod.daemon import session
 
 MEMORY_BYTES = 512 << 20
 """Address space of the process; without it a file that grows would take the machine along."""
@@ -39,8 +40,8 @@ size: 0.5
 model: drive-gru20
 library: [~/amps, /srv/models]
 """
-STATE = state.render(
-    state.Saved(
+STATE = session.render(
+    session.Saved(
         model="drive-gru20",
         path="/srv/models/drive.json",
         size=0.5,
@@ -103,16 +104,16 @@ class Files:
 def _load(kind: str, path: Path) -> str:
     """Return the error's message, or nothing; every other exception gets out."""
     try:
-        made = config.load(path, {}) if kind == "config" else state.load(path)
-    except (ConfigError, state.StateError) as error:
+        made = config.load(path, {}) if kind == "config" else session.load(path)
+    except (ConfigError, session.StateError) as error:
         return str(error)
-    assert isinstance(made, config.Config | state.Saved)
+    assert isinstance(made, config.Config | session.Saved)
     return ""
 
 
 def hostile(kind: str) -> Iterator[tuple[bytes, int]]:
     """Yield (piece, times) of files that are made to cost: as large as is read, and larger."""
-    room = config.MAX_CONFIG_BYTES if kind == "config" else state.MAX_BYTES
+    room = config.MAX_CONFIG_BYTES if kind == "config" else session.MAX_BYTES
     yield LAUGHS.encode(), 1
     yield b"9" * 1_000_000, 100
     for text in (

@@ -15,7 +15,7 @@ from nemod.fx.eq import eq
 from nemod.fx.gain import gain
 from nemod.fx.limiter import limiter
 from nemod.fx.reverb import reverb
-from nemod.params import param
+from nemod.parameters.table import param
 
 RATE_HZ = 48_000.0
 SIZES = (1, 17, 64, 65, 512)

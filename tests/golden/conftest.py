@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nemod.formats import Model
-from nemod.fx.neural import model_weights, neural
+from nemod.fx.nn.neural import model_weights, neural
 
 Array = NDArray[np.float32]
 

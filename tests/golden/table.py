@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from nemod import xla  # noqa: E402
+from nemod.common import xla  # noqa: E402
 
 xla.prepare()
 
-from nemod.errors import ModelError  # noqa: E402
+from nemod.common.errors import ModelError  # noqa: E402
 from nemod.formats import Model, load_model  # noqa: E402
 from nemod.formats.model import without_gains  # noqa: E402
-from nemod.fx.neural import model_weights, neural  # noqa: E402
+from nemod.fx.nn.neural import model_weights, neural  # noqa: E402
 from tests.golden.conftest import Case  # noqa: E402
 from tests.golden.test_released import AUDIO_VECTORS, _with_fast_tanh  # noqa: E402
 

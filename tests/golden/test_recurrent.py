@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nemod.formats import load_model
-from nemod.fx.neural import model_weights, neural
+from nemod.fx.nn.neural import model_weights, neural
 
 TOLERANCE = 1e-5
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from nemod.errors import NotFoundError
+from nemod.common.errors import NotFoundError
 from nemod.library import Index, Library, shipped_folder, user_folder
 from nemod.library import library as module
 

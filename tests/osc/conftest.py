@@ -11,13 +11,13 @@ from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from nemod.errors import OscError
+from nemod.common.errors import OscError
+from nemod.control.settings import Settings
 from nemod.osc.codec import Message, Packet
 from nemod.osc.commands import Dispatcher
 from nemod.osc.host import Answer
 from nemod.osc.sender import Sender
 from nemod.osc.server import OscServer
-from nemod.settings import Settings
 
 
 class MemoryHost:

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from nemod.osc.access import Access, Network, address_of, attached_networks
 
 ATTACHED = [

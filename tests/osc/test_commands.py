@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemod.errors import OscError
+from nemod.common.errors import OscError
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.commands import SMALL_PACKET
 from nemod.osc.encode import MAX_PACKET

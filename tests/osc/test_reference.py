@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nemod.osc.reference import reference_page
-from nemod.params import TABLE
+from nemod.parameters.table import TABLE
 
 
 def test_the_page_is_current() -> None:

@@ -13,9 +13,9 @@ import structlog.testing
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
-from nemod.errors import OscError
-from nemod.osc.holder import holder_of
+from nemod.common.errors import OscError
 from nemod.osc.host import Answer
+from nemod.osc.port_owner import holder_of
 from nemod.osc.server import OscServer, PortError
 from tests.osc.conftest import Client, MemoryHost, Served, read, write
 

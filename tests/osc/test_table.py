@@ -5,8 +5,8 @@ import struct
 
 import pytest
 
-from nemod.params import TABLE, Kind, Param
-from nemod.settings import GAIN_KNOBS
+from nemod.control.settings import GAIN_KNOBS
+from nemod.parameters.table import TABLE, Kind, Param
 from tests.osc.conftest import Client, MemoryHost
 
 FLOATS = [row for row in TABLE if row.kind is Kind.FLOAT]

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.app.conftest import start
+from tests.system.conftest import start
 
 __all__ = ["start"]
 

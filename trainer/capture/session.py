@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from nemod import __version__
-from nemod.engine.duplex import Duplex, Take
-from nemod.errors import AudioError
+from nemod.common.errors import AudioError
+from nemod.engine.devices.duplex import Duplex, Take
 from trainer.capture.measure import Measured, measure
 from trainer.capture.signal import Signal
 from trainer.folder import NUMBERED, FolderError, claim, is_sound, write_manifest, write_sound

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from nemod import __version__
-from nemod.errors import ConfigError, NemodError, did_you_mean
+from nemod.common.errors import ConfigError, NemodError, did_you_mean
 
 COMMANDS = {
     "train": "learn a model from dry and wet recordings",

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nemod.cli.options import channels, parser, seconds
-from nemod.engine.duplex import Duplex, Take
-from nemod.engine.link import DeviceRequest
-from nemod.errors import AudioError, ConfigError
+from nemod.common.errors import AudioError, ConfigError
+from nemod.engine.devices.duplex import Duplex, Take
+from nemod.engine.ipc import DeviceRequest
 from trainer.capture import signal as signals
 from trainer.capture.measure import Measured
 from trainer.capture.session import Plan, Session, record

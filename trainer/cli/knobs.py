@@ -2,7 +2,7 @@
 
 import argparse
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 
 
 def positions(text: str, option: str = "--knobs") -> dict[str, float]:

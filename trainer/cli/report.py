@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nemod.cli.options import parser
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from trainer import xla
 from trainer.cli.data_options import add_data_options, reading
 from trainer.data.dataset import Dataset, Reading

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from nemod.cli.options import parser, seconds
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from trainer.cli.command import retold
 from trainer.cli.knobs import listed, number, positions
 from trainer.data.wav import read, resample

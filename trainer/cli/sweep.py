@@ -13,10 +13,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from nemod.cli.options import chosen, parser
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from trainer import xla
 from trainer.cli.data_options import add_data_options, load
-from trainer.learn import place
+from trainer.learn import run_folder
 from trainer.learn.recipe import ARCHITECTURES, Recipe, from_json, read_recipe
 
 if TYPE_CHECKING:
@@ -106,9 +106,9 @@ def main(argv: Sequence[str]) -> int:
     console = Console(stderr=True, highlight=False, markup=False)
     space = _space(arguments)
     # What cannot be written is better told before the recordings are read and examined.
-    place.try_out(arguments.out or Path("sweeps"))
+    run_folder.try_out(arguments.out or Path("sweeps"))
     dataset = load(arguments, console)
-    folder = arguments.out or Path("sweeps") / place.as_name(dataset.name)
+    folder = arguments.out or Path("sweeps") / run_folder.as_name(dataset.name)
     plan = Plan(
         data=str(arguments.data.resolve()),
         architectures=architectures,

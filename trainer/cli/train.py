@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nemod.cli.options import parser
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from trainer import xla
 from trainer.cli.command import retold
 from trainer.cli.data_options import add_data_options, load
-from trainer.learn import place
+from trainer.learn import run_folder
 from trainer.learn.recipe import Recipe, from_json, read_recipe
 
 if TYPE_CHECKING:
@@ -64,18 +64,18 @@ def main(argv: Sequence[str]) -> int:
     recipe = _recipe(arguments)
     console = Console(stderr=True, highlight=False, markup=False)
     if arguments.name is not None:
-        place.check_name(arguments.name)
+        run_folder.check_name(arguments.name)
     folder = arguments.out or (Path("runs") / arguments.name if arguments.name else None)
     # What cannot be written is better told before the recordings are read and examined.
-    place.try_out(folder or Path("runs"))
+    run_folder.try_out(folder or Path("runs"))
     if folder is not None:
-        with place.claimed(folder):
-            place.check(folder, resume=arguments.resume)
+        with run_folder.claimed(folder):
+            run_folder.check(folder, resume=arguments.resume)
     dataset = load(arguments, console)
-    own = place.as_name(f"{dataset.name}-{recipe.arch}{recipe.size}")
+    own = run_folder.as_name(f"{dataset.name}-{recipe.arch}{recipe.size}")
     folder = folder or Path("runs") / own
     name = arguments.name
-    if name is None and (not arguments.resume or place.before(folder).name is None):
+    if name is None and (not arguments.resume or run_folder.before(folder).name is None):
         name = own
     said = {
         "author": arguments.author,

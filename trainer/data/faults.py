@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from nemod.errors import NemodError
+from nemod.common.errors import NemodError
 
 FEW = 3
 """More findings of one kind are gathered into one sentence."""

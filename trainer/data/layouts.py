@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nemod.common.errors import ConfigError
 from nemod.config import MAX_FILE_BYTES, read_yaml
-from nemod.errors import ConfigError
 from trainer.data.faults import DataError, Finding, find
 from trainer.data.manifest import read_manifest, read_positions, refuse
 from trainer.data.plan import SPLIT_WORDS, Part, Plan, Source

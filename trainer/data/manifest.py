@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nemod.errors import did_you_mean
+from nemod.common.errors import did_you_mean
 from trainer.data.faults import DataError, find
 from trainer.data.plan import DEFAULT_CUT, SPLIT_WORDS, SPLITS, Part, Plan, Source
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from nemod.errors import did_you_mean
+from nemod.common.errors import did_you_mean
 from trainer.data.dataset import Signal
 from trainer.data.faults import DataError, Finding, find
 from trainer.data.plan import Plan, Source

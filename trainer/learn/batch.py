@@ -1,4 +1,4 @@
-"""A network over a batch: `nemod.fx.network`'s kernel, its recurrences replaced by fast ones.
+"""A network over a batch: `nemod.fx.nn.network`'s kernel, its recurrences replaced by fast ones.
 
 Signals are [frames, groups, channels, lanes]: a batch of groups times lanes, laid out as
 `trainer.learn.recurrence` wants it. States have the groups as first axis and the lanes as last.
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.formats.network import Gru, Lstm, Network, Residual, Stack
-from nemod.fx.network import kernel
+from nemod.fx.nn.network import kernel
 from trainer.learn import recurrence
 
 Signal = NDArray[np.float32]

@@ -10,8 +10,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from nemod.errors import ConfigError
-from nemod.files import replacing
+from nemod.common.errors import ConfigError
+from nemod.common.files import replacing
 from trainer.differences import differences
 
 FORMAT = 1

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from nemod.errors import ModelError
-from nemod.files import replacing
+from nemod.common.errors import ModelError
+from nemod.common.files import replacing
 from nemod.formats import Knob, Model, Probe, save_model
 from nemod.formats.network import Activation, Conv1d, Dense, Network, Residual, Stack
 from trainer.data.dataset import Dataset, Pair
-from trainer.learn.judge import play
+from trainer.learn.evaluate import play
 from trainer.learn.segments import inputs_of
 
 PROBE_FRAMES = 2048

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from nemod import __version__
-from nemod.files import replacing
+from nemod.common.files import replacing
 from nemod.formats import Model
 from nemod.formats.network import Network
 from trainer.data.dataset import Dataset, Reading
-from trainer.learn import checkpoint, judge, place
+from trainer.learn import checkpoint, evaluate, run_folder
 from trainer.learn.checkpoint import Standing
 from trainer.learn.export import as_model, write
 from trainer.learn.networks import count, first_weights, network_of
@@ -64,8 +64,8 @@ class Result:
     seconds: float
     best_epoch: int
     """From 1; 0: no validation found a model, the weights are the first ones."""
-    validation: judge.Score
-    test: judge.Score | None
+    validation: evaluate.Score
+    test: evaluate.Score | None
     settings: tuple[dict[str, Any], ...] = field(default_factory=tuple)
     """Each recording of the test set: name, knobs, and ESR, or None where the target is silent."""
 
@@ -99,15 +99,15 @@ def fit(
         one that another process is at; RunError for what the disk refuses.
     """
     folder = Path(folder)
-    judge.refuse_silence(dataset)
-    with place.claimed(folder):
-        place.check(folder, resume=resume)
+    evaluate.refuse_silence(dataset)
+    with run_folder.claimed(folder):
+        run_folder.check(folder, resume=resume)
         if resume:
-            before = place.before(folder)
+            before = run_folder.before(folder)
             name = before.name if name is None else name
             metadata = {**before.metadata, **(metadata or {})}
         name = "model" if name is None else name
-        place.check_name(name)
+        run_folder.check_name(name)
         run = _Run(dataset, recipe, folder, name, metadata or {})
         if unused := run.unused_sentence():
             say(unused)
@@ -127,7 +127,7 @@ class _Run:
         self.dataset, self.recipe, self.folder, self.name = dataset, recipe, folder, name
         self.metadata = metadata
         self.judged_on = dataset.validation or dataset.train
-        self.silent = judge.silence(dataset)
+        self.silent = evaluate.silence(dataset)
         self.segments = Segments(dataset.train, recipe, dataset.knobs)
         self.unused = self.segments.unused(dataset.rate)
         self.network: Network = network_of(recipe, len(dataset.knobs))
@@ -136,7 +136,7 @@ class _Run:
         self.learner = jax.tree.map(jnp.asarray, Learner(weights, optimizer(recipe).init(weights)))
         self.best = jax.tree.map(np.asarray, weights)
         self.standing = Standing()
-        self.floor = recipe.energy_floor * judge.power(dataset.train)
+        self.floor = recipe.energy_floor * evaluate.power(dataset.train)
         self.sitting = time.monotonic()
         self.earlier = 0.0
         # How long a run may take, and how long its parts, are no part of what it computes.
@@ -163,15 +163,15 @@ class _Run:
         return told + ", ".join(why) if why else ""
 
     def open(self, resume: bool) -> None:
-        place.make(self.folder)
+        run_folder.make(self.folder)
         if resume:
-            saved = self.folder / place.CHECKPOINT
+            saved = self.folder / run_folder.CHECKPOINT
             self.standing, numbers = checkpoint.load(saved, self.identity, self._numbers())
             self.learner, self.best = numbers
             self.learner = jax.tree.map(jnp.asarray, self.learner)
             self.earlier = self.standing.seconds
         self._write_json(
-            self.folder / place.CONFIG,
+            self.folder / run_folder.CONFIG,
             {
                 **self.metadata,
                 "name": self.name,
@@ -195,13 +195,13 @@ class _Run:
 
     def _write_history(self) -> None:
         lines = [json.dumps(line) + "\n" for line in self.standing.history]
-        path = self.folder / place.HISTORY
+        path = self.folder / run_folder.HISTORY
         with self._told(path), replacing(path) as draft:
             draft.write_text("".join(lines), encoding="utf-8")
 
     def _told(self, path: Path) -> AbstractContextManager[None]:
         """Return what names the file that the disk refuses, and says how to go on."""
-        return place.told(path, *[GO_ON] * (self.folder / place.CHECKPOINT).exists())
+        return run_folder.told(path, *[GO_ON] * (self.folder / run_folder.CHECKPOINT).exists())
 
     def _write_json(self, path: Path, value: dict[str, Any]) -> None:
         with self._told(path), replacing(path) as draft:
@@ -261,7 +261,7 @@ class _Run:
         return not told
 
     def _keep(self, line: dict[str, Any], improved: bool) -> None:
-        saved, history = self.folder / place.CHECKPOINT, self.folder / place.HISTORY
+        saved, history = self.folder / run_folder.CHECKPOINT, self.folder / run_folder.HISTORY
         with self._told(saved):
             checkpoint.save(saved, self.identity, self.standing, self._numbers())
         with self._told(history), history.open("a", encoding="utf-8") as file:
@@ -276,9 +276,9 @@ class _Run:
     def _seconds(self) -> float:
         return self.earlier + time.monotonic() - self.sitting
 
-    def _score(self, weights: Any, pairs: Any) -> judge.Score:
-        outputs = judge.play(self.network, weights, pairs)
-        return judge.score(pairs, outputs, self.floor, self.recipe.chosen_by, self.silent)
+    def _score(self, weights: Any, pairs: Any) -> evaluate.Score:
+        outputs = evaluate.play(self.network, weights, pairs)
+        return evaluate.score(pairs, outputs, self.floor, self.recipe.chosen_by, self.silent)
 
     def _validate(self, line: dict[str, Any]) -> bool:
         standing, recipe = self.standing, self.recipe
@@ -343,7 +343,7 @@ class _Run:
             settings=settings,
         )
         self._write_json(
-            self.folder / place.RESULT,
+            self.folder / run_folder.RESULT,
             {
                 "stopped": stopped,
                 "epochs": result.epochs,
@@ -359,20 +359,20 @@ class _Run:
         )
         return result
 
-    def _test(self) -> tuple[judge.Score | None, tuple[dict[str, Any], ...]]:
+    def _test(self) -> tuple[evaluate.Score | None, tuple[dict[str, Any], ...]]:
         pairs = self.dataset.test
         if not pairs:
             return None, ()
-        outputs = judge.play(self.network, self.best, pairs)
+        outputs = evaluate.play(self.network, self.best, pairs)
         settings = tuple(
             {
                 "name": pair.name,
                 "knobs": dict(zip(self.dataset.knobs, pair.knobs, strict=True)),
-                "esr": _rounded(judge.esr(pair.wet, output, self.silent)),
+                "esr": _rounded(evaluate.esr(pair.wet, output, self.silent)),
             }
             for pair, output in zip(pairs, outputs, strict=True)
         )
-        found = judge.score(pairs, outputs, self.floor, self.recipe.chosen_by, self.silent)
+        found = evaluate.score(pairs, outputs, self.floor, self.recipe.chosen_by, self.silent)
         return found, settings
 
 
@@ -387,5 +387,5 @@ def _rounded(value: float) -> float | None:
     return round(value, 7) if math.isfinite(value) else None
 
 
-def _plain(score: judge.Score) -> dict[str, float | None]:
+def _plain(score: evaluate.Score) -> dict[str, float | None]:
     return {key: _rounded(value) for key, value in score._asdict().items()}

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from nemod.errors import ConfigError, did_you_mean
+from nemod.common.errors import ConfigError, did_you_mean
 
 ARCHITECTURES = ("gru", "lstm", "cnn")
 SCHEDULES = ("cosine", "plateau", "constant")

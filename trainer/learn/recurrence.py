@@ -1,6 +1,6 @@
 """LSTM and GRU layers over a batch, with a backward pass of their own.
 
-The equations are those of `nemod.fx.recurrent`, and so are forward values and gradients up to
+The equations are those of `nemod.fx.nn.recurrent`, and so are forward values and gradients up to
 rounding; only the order of work differs.
 
 Signals are [frames, groups, channels, lanes]: the batch is groups times lanes, and a group's lanes
@@ -19,8 +19,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from nemod.formats.network import GruWeights, LstmWeights
-from nemod.fx.activations import sigmoid, tanh
-from nemod.fx.recurrent import LstmState
+from nemod.fx.nn.activations import sigmoid, tanh
+from nemod.fx.nn.recurrent import LstmState
 
 BLOCK = 10
 """Columns of a product that are summed up at once: so many units' states fit the registers."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.errors import ConfigError, did_you_mean
+from nemod.common.errors import ConfigError, did_you_mean
 from trainer.data.dataset import Pair
 from trainer.learn.batch import arrange
 from trainer.learn.recipe import Recipe

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from nemod.errors import ConfigError, NemodError, did_you_mean
+from nemod.common.errors import ConfigError, NemodError, did_you_mean
 
 MAX_NETLIST_BYTES = 1 << 20
 _CIRCUITS = resources.files("trainer.simulate") / "circuits"

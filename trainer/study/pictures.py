@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from trainer.study.listening import Heard, Setting, windows
+from trainer.study.predictions import Heard, Setting, windows
 from trainer.study.runs import Run
 from trainer.study.tables import NAMES, PAPER
 from trainer.study.tables import losses as losses_of

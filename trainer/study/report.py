@@ -8,12 +8,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from nemod.errors import ModelError
+from nemod.common.errors import ModelError
 from trainer.data.dataset import Dataset, Reading
 from trainer.data.faults import DataError
-from trainer.learn.place import as_name, make, told
+from trainer.learn.run_folder import as_name, make, told
 from trainer.study import page, pictures
-from trainer.study.listening import heard, settings, settings_of_result
+from trainer.study.predictions import heard, settings, settings_of_result
 from trainer.study.runs import Run
 from trainer.study.tables import (
     NAMES,

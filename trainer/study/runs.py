@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from trainer.data.dataset import Reading
-from trainer.learn.place import model_name
 from trainer.learn.recipe import Recipe, from_json
+from trainer.learn.run_folder import model_name
 
 CUT_SHORT = ("", "callback", "interrupted")
 """Why a run stopped that might go on."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import optuna
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from trainer.learn.recipe import ARCHITECTURES, Recipe
 
 MAX_CNN_LAYERS = 16

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from nemod.errors import ConfigError, NemodError
+from nemod.common.errors import ConfigError, NemodError
 from trainer.differences import differences
 
 FILE = "study.db"

@@ -15,11 +15,11 @@ import jax
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from nemod.errors import ConfigError, NemodError
-from nemod.files import replacing
+from nemod.common.errors import ConfigError, NemodError
+from nemod.common.files import replacing
 from trainer.data.dataset import Dataset
 from trainer.differences import differences
-from trainer.learn import judge, place
+from trainer.learn import evaluate, run_folder
 from trainer.learn.fit import Epoch, Result, fit
 from trainer.learn.recipe import Recipe, to_json
 from trainer.study import store
@@ -121,10 +121,10 @@ class Sweep:
         Raises: ConfigError for a folder, or studies in the storage, of other data or another
             space or recipe, and for data that are silent; RunError for what the disk refuses.
         """
-        judge.refuse_silence(dataset)
+        evaluate.refuse_silence(dataset)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.dataset, self.plan, self.folder, self.tell = dataset, plan, folder, tell
-        place.make(folder)
+        run_folder.make(folder)
         self.identity = {
             "data": dataset.digest,
             "space": plan.space.to_json(),
@@ -142,7 +142,7 @@ class Sweep:
         store.claim([*self.studies.values()], self.identity, self.where)
         self._record()
         self.buried = store.bury([*self.studies.values()])
-        self.silence = judge.loss_of_silence(dataset, plan.recipe)
+        self.silence = evaluate.loss_of_silence(dataset, plan.recipe)
         self.begin = time.monotonic()
         self.worker = store.worker()
         self._best: Best | None = None
@@ -177,9 +177,9 @@ class Sweep:
             except KeyboardInterrupt:
                 self._keep()
                 raise
-            except place.RunError as error:
+            except run_folder.RunError as error:
                 self._keep()
-                raise place.RunError(error.problem, GO_ON) from None
+                raise run_folder.RunError(error.problem, GO_ON) from None
             failures = failures + 1 if self._failed else 0
             if failures >= FAILURES:
                 last = one.get_trials(deepcopy=False)[-1].user_attrs.get("reason", "")
@@ -233,7 +233,7 @@ class Sweep:
         self._current = (self.studies[arch], trial.number)
         folder = self.folder / "trials" / name
         watch = _Watch(self, trial, name)
-        resume = (folder / place.CHECKPOINT).exists()
+        resume = (folder / run_folder.CHECKPOINT).exists()
         try:
             result = fit(self.dataset, recipe, folder, watch.epoch, name=name, resume=resume)
         except (RuntimeError, MemoryError) as error:
@@ -395,5 +395,5 @@ def _attributes(result: Result) -> dict[str, Any]:
 
 
 def _write(path: Path, tree: Any) -> None:
-    with place.told(path), replacing(path) as draft:
+    with run_folder.told(path), replacing(path) as draft:
         draft.write_text(json.dumps(tree, indent=1) + "\n", encoding="utf-8")

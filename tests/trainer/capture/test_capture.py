@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from tests.trainer.capture.conftest import PEDAL_DELAY, PERIOD, RATE, pedal
 from trainer.cli import capture as command
 from trainer.data.layouts import read_plan

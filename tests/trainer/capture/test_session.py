@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from nemod.engine.duplex import Take
+from nemod.engine.devices.duplex import Take
 from trainer.capture.measure import Measured
 from trainer.capture.session import Plan, Session
 from trainer.capture.signal import assemble, recorded

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from trainer.learn.checkpoint import Standing, load, save
 
 IDENTITY = {"recipe": {"hidden": 20, "arch": "gru"}, "data": "d" * 64}

@@ -10,12 +10,12 @@ import pytest
 import soundfile
 
 from nemod.cli.render import main as render
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from nemod.formats import load_model
 from tests.trainer.learn.conftest import RATE_HZ, dataset
 from trainer.data.dataset import Dataset, Pair, Reading
+from trainer.learn.evaluate import play
 from trainer.learn.fit import Epoch, fit
-from trainer.learn.judge import play
 from trainer.learn.recipe import Recipe
 from trainer.study.runs import find_runs
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from tests.trainer.learn.conftest import dataset
 from trainer.learn.batch import arrange
 from trainer.learn.recipe import Recipe, from_json, read_recipe, to_json

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from tests.trainer.learn.conftest import RATE_HZ, dataset, pair
 from trainer.data.dataset import Dataset, Pair
-from trainer.learn import judge
+from trainer.learn import evaluate
 from trainer.learn.fit import fit
 from trainer.learn.recipe import Recipe
 from trainer.learn.segments import Segments, Unused
@@ -53,9 +53,9 @@ def test_no_model_is_chosen_by_silence(
 def test_a_quiet_recording_is_not_a_silent_one(small: Dataset) -> None:
     """40 dB below the rest it still has a ratio."""
     data = replace(small, validation=quiet(small.validation, 1e-2))
-    judge.refuse_silence(data)
+    evaluate.refuse_silence(data)
     (one,) = data.validation
-    assert judge.esr(one.wet, np.zeros_like(one.wet), judge.silence(data)) == 1.0
+    assert evaluate.esr(one.wet, np.zeros_like(one.wet), evaluate.silence(data)) == 1.0
 
 
 def test_what_is_not_learnt_from_is_told(tmp_path: Path, small: Dataset, quick: Recipe) -> None:

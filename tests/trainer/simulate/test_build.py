@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from trainer.cli import simulate as command
 from trainer.data.layouts import read_plan
 from trainer.folder import FolderError

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from trainer.simulate.circuit import CircuitError, find, parse, shipped
 
 DIVIDER = "*nemod title half\n*nemod knob level 0.25\nr1 in out {1k*level+1}\nr2 out 0 1k\n"

@@ -11,14 +11,14 @@ from typing import NoReturn
 import numpy as np
 import pytest
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from tests.trainer.study.conftest import MakeRun
 from trainer.data.dataset import Dataset, Pair, Reading
 from trainer.learn.export import as_model, write
 from trainer.learn.networks import first_weights, network_of
 from trainer.learn.recipe import Recipe
-from trainer.study.listening import Heard, Setting, settings, windows
 from trainer.study.pictures import knob_map, loss_curves
+from trainer.study.predictions import Heard, Setting, settings, windows
 from trainer.study.report import write_report
 from trainer.study.runs import find_runs
 from trainer.study.tables import all_runs, table_1

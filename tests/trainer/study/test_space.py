@@ -3,7 +3,7 @@
 import optuna
 import pytest
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from trainer.learn.recipe import Recipe
 from trainer.study.space import Range, Space, sampler, suggested
 

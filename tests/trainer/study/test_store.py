@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from trainer.study import store
 
 

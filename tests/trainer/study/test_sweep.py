@@ -11,12 +11,12 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
 
-from nemod.errors import ConfigError
+from nemod.common.errors import ConfigError
 from tests.trainer.study.conftest import TINY
 from trainer.data.dataset import Dataset
 from trainer.learn.fit import Epoch
-from trainer.learn.place import RunError
 from trainer.learn.recipe import from_json
+from trainer.learn.run_folder import RunError
 from trainer.study.space import Range, Space
 from trainer.study.store import StoreError
 from trainer.study.sweep import TICKS, WARM_UP_TICKS, Best, Plan, Sweep, Told, _Watch

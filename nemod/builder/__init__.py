@@ -1,0 +1,1 @@
+"""The builder: reads, compiles, verifies, warms up and caches rigs."""

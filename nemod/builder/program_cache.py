@@ -1,0 +1,109 @@
+"""Compiled rigs on disk, so that a network is compiled once for a rate and a block size.
+
+A stored program is machine code that is loaded without being checked, so the folder belongs to
+the user alone: mode 0700, and it is refused when somebody else owns it.
+"""
+
+import contextlib
+import hashlib
+import os
+import platform
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import jax
+import jaxlib.version
+
+from nemod.common.errors import NemodError
+
+KEEP_BYTES = 256 << 20
+"""[bytes] Above this the programs that were longest unused are removed."""
+
+
+def cache_folder() -> Path:
+    """Return the folder of compiled programs, made if need be.
+
+    `$NEMOD_CACHE`, else `$XDG_CACHE_HOME/nemod`, else `~/.cache/nemod`. Raises: NemodError when
+    somebody else owns it or may write to it.
+    """
+    base = os.environ.get("NEMOD_CACHE")
+    if base:
+        folder = Path(base)
+    else:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nemod"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise NemodError(
+            f"{folder}: belongs to user {found.st_uid}, and compiled programs from somebody else "
+            "are not run; remove it or set NEMOD_CACHE"
+        )
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
+    return folder
+
+
+@cache
+def _surroundings() -> str:
+    """What a program depends on beside its recipe: jax, the processor, the flags, our own code."""
+    parts = [jax.__version__, jaxlib.version.__version__, platform.machine()]
+    parts.append(os.environ.get("XLA_FLAGS", ""))
+    with contextlib.suppress(OSError):
+        cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        parts += sorted(
+            {line for line in cpu.splitlines() if line.startswith(("flags", "Features"))}
+        )
+    root = Path(__file__).parent.parent
+    sources = (*root.glob("fx/**/*.py"), *root.glob("parameters/*.py"), root / "engine" / "rig.py")
+    for source in sorted(sources):
+        parts.append(hashlib.sha256(source.read_bytes()).hexdigest())
+    return "\n".join(parts)
+
+
+def key(*what: object) -> str:
+    """Return the name under which the program of `what` (by its repr) is kept."""
+    text = "\n".join([*map(repr, what), _surroundings()])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def fetch(name: str) -> bytes | None:
+    """Return a stored program, or None.
+
+    Raises: NemodError when the folder belongs to somebody else.
+    """
+    try:
+        path = cache_folder() / f"{name}.program"
+        data = path.read_bytes()
+    except OSError:
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # the time of use decides what is removed first
+    digest, _, program = data.partition(b"\n")
+    # A file that was cut short by a full disk or a power cut is no program.
+    return program if hashlib.sha256(program).hexdigest().encode() == digest else None
+
+
+def store(name: str, program: bytes) -> None:
+    """Keep a program; a disk that will not take it is no error, it is compiled again next time."""
+    with contextlib.suppress(OSError):
+        folder = cache_folder()
+        fd, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(hashlib.sha256(program).hexdigest().encode() + b"\n" + program)
+            Path(temporary).replace(folder / f"{name}.program")
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _trim(folder)
+
+
+def _trim(folder: Path) -> None:
+    found = [(path.stat(), path) for path in folder.glob("*.program")]
+    total = sum(stat.st_size for stat, _ in found)
+    for stat, path in sorted(found, key=lambda item: item[0].st_mtime):
+        if total <= KEEP_BYTES:
+            break
+        path.unlink(missing_ok=True)
+        total -= stat.st_size

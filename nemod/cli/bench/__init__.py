@@ -1,0 +1,1 @@
+"""`nemod bench`: what a block costs on this machine."""

@@ -1,0 +1,223 @@
+"""`nemod bench`: what a block costs on this machine, for the model alone and for the full chain."""
+
+import argparse
+import os
+import platform
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from nemod.builder.build import build, compiled
+from nemod.cli.bench import study
+from nemod.cli.bench.models import MODELS, RATE_HZ, random_model, recurrent
+from nemod.cli.options import parser
+from nemod.common import xla
+from nemod.common.errors import ConfigError, did_you_mean
+from nemod.control.settings import Settings
+from nemod.engine.rig import recipe, wake_up
+from nemod.formats.model import Model
+
+UNITS = (8, 16, 20, 40, 80, 100)
+BLOCKS = (32, 64, 128, 256, 512)
+MODELS_BLOCKS = (64,)
+ROUNDS = 15
+"""The best of this many rounds counts: the rest is what else the machine was doing."""
+ROUND_S = 0.02
+WARNING = (
+    "These are numbers of this machine in this minute: what else runs on it, its clock and its heat"
+    " all count. Compare only what was measured side by side."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one block takes."""
+
+    median_us: float
+    best_us: float
+    waits: float
+    """Voluntary context switches per block: how often the calling thread waited for another."""
+
+
+def measure(model: Model, block_frames: int, *, model_only: bool) -> Cost:
+    """Return what a block costs, called as the audio thread calls it, with every effect on."""
+    settings = Settings({"delay/mix": 0.3, "reverb/mix": 0.3, "bass": 0.6, "treble": 0.6})
+    ready = build(model, RATE_HZ, block_frames, settings, model_only=model_only)
+    rng = np.random.default_rng(1)
+    block = rng.uniform(-0.3, 0.3, block_frames).astype(np.float32)
+    weights, state = ready.loaded.weights, ready.loaded.fresh()
+    call, controls = ready.loaded.call, ready.loaded.controls
+    rounds, waits = [], []
+    calls = 20
+    for _ in range(ROUNDS + 1):
+        waited = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+        begin = time.perf_counter()
+        for _ in range(calls):
+            state, sound = call(weights, controls, state, block)
+            np.asarray(sound)
+        each = (time.perf_counter() - begin) / calls
+        waits.append((resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - waited) / calls)
+        rounds.append(1e6 * each)
+        calls = max(10, int(ROUND_S / each))
+    del rounds[0], waits[0]
+    return Cost(float(np.median(rounds)), min(rounds), float(np.median(waits)))
+
+
+def compile_seconds(model: Model, block_frames: int) -> float:
+    """Return how long the whole rig takes to compile [s], unless it is in the cache."""
+    made = recipe(model, RATE_HZ)
+    begin = time.perf_counter()
+    compiled(made, block_frames, "rig", model.network, RATE_HZ)
+    return time.perf_counter() - begin
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and print the table."""
+    made = parser("nemod bench", "Measure what a block costs on this machine.")
+    made.add_argument("--units", type=_numbers, default=None, metavar="N,N", help="hidden sizes")
+    made.add_argument("--blocks", type=_numbers, default=None, metavar="N,N", help="frames")
+    made.add_argument(
+        "--models",
+        action="store_true",
+        help=f"the usual architectures instead: {', '.join(MODELS)}",
+    )
+    made.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help="with --models, this architecture alone; may be given several times",
+    )
+    study.add_options(made)
+    arguments = made.parse_args(argv)
+    xla.prepare()
+    console = Console()
+    if not arguments.study:
+        study.refuse_alone(arguments)
+    elif arguments.models or arguments.only:
+        raise ConfigError("command line", ["--study and --models: one of them is expected"])
+    if arguments.study:
+        study.study(
+            console,
+            architectures=arguments.arch,
+            sizes=arguments.units,
+            blocks=arguments.blocks,
+            rounds=arguments.rounds,
+            out=arguments.out,
+        )
+        console.print(WARNING)
+        return 0
+    if arguments.models:
+        _models(console, _chosen(arguments.only), arguments.blocks or MODELS_BLOCKS)
+    elif arguments.only:
+        raise ConfigError("command line", ["--only: chooses among --models, which is not given"])
+    else:
+        _sizes(console, arguments.units or UNITS, arguments.blocks or BLOCKS)
+    console.print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
+    console.print(WARNING)
+    return 0
+
+
+def _sizes(console: Console, units: Sequence[int], blocks: Sequence[int]) -> None:
+    table = _table("model", "block", "period us", "model us", "share", "full chain us", "share")
+    cases = [
+        (unit, hidden, block) for unit in ("LSTM", "GRU") for hidden in units for block in blocks
+    ]
+    with _progress() as progress:
+        for unit, hidden, block in progress.track(cases, description="measuring"):
+            model = random_model(recurrent(unit, hidden))
+            alone = measure(model, block, model_only=True)
+            chain = measure(model, block, model_only=False)
+            period_us = 1e6 * block / RATE_HZ
+            table.add_row(
+                f"{unit} {hidden}", str(block), f"{period_us:.0f}",
+                *_cells(alone, period_us), *_cells(chain, period_us),
+            )  # fmt: skip
+    console.print(table)
+
+
+def _models(console: Console, names: Sequence[str], blocks: Sequence[int]) -> None:
+    table = _table(
+        "model", "block", "period us", "model us", "share", "waits", "full chain us", "share",
+        "waits", "compile s",
+    )  # fmt: skip
+    cases = [(name, block) for name in names for block in blocks]
+    wake_up()
+    with _progress() as progress, _empty_cache():
+        for name, block in progress.track(cases, description="measuring"):
+            model = random_model(MODELS[name])
+            seconds = compile_seconds(model, block)
+            alone = measure(model, block, model_only=True)
+            chain = measure(model, block, model_only=False)
+            period_us = 1e6 * block / RATE_HZ
+            table.add_row(
+                name, str(block), f"{period_us:.0f}",
+                *_cells(alone, period_us), f"{alone.waits:.2f}",
+                *_cells(chain, period_us), f"{chain.waits:.2f}",
+                f"{seconds:.1f}",
+            )  # fmt: skip
+    console.print(table)
+    console.print(
+        "waits: how often in a block the calling thread gave way to another, which an audio thread "
+        "must not; compile: of the whole rig, with an empty cache."
+    )
+
+
+def _cells(cost: Cost, period_us: float) -> tuple[str, str]:
+    share = cost.median_us / period_us
+    return f"{cost.median_us:.0f} ({cost.best_us:.0f})", f"{share:.1%}"
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, title=f"a block at {RATE_HZ} Hz: median of {ROUNDS} rounds (best)")
+
+
+def _progress() -> Progress:
+    return Progress(console=Console(stderr=True), disable=not sys.stderr.isatty())
+
+
+@contextmanager
+def _empty_cache() -> Iterator[None]:
+    """Compile into an empty folder, so that nothing comes from the disk."""
+    old = os.environ.get("NEMOD_CACHE")
+    with tempfile.TemporaryDirectory(prefix="nemod-bench-") as folder:
+        os.environ["NEMOD_CACHE"] = folder
+        try:
+            yield
+        finally:
+            if old is None:
+                del os.environ["NEMOD_CACHE"]
+            else:
+                os.environ["NEMOD_CACHE"] = old
+
+
+def _chosen(given: Sequence[str] | None) -> list[str]:
+    known = {name.casefold(): name for name in MODELS}
+    chosen = []
+    for name in given or MODELS:
+        if name.casefold() not in known:
+            near = did_you_mean(name, MODELS)
+            allowed = ", ".join(MODELS)
+            raise ConfigError("command line", [f"--only {name!r}{near}; known are {allowed}"])
+        chosen.append(known[name.casefold()])
+    return chosen
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        values = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if not values or not all(1 <= value <= 4096 for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r}: whole numbers from 1 to 4096, as 20,40")
+    return values

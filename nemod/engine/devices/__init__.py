@@ -1,0 +1,1 @@
+"""Audio devices: sound cards and JACK through PortAudio, a clock, and the demo phrase."""

@@ -1,0 +1,1 @@
+"""Neural kernels: recurrent and convolutional networks as pure functions."""

@@ -1,0 +1,120 @@
+"""Changes to the user's own folder of models: what comes in and what goes out."""
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from nemod.common.errors import ModelError, NotFoundError
+from nemod.formats import load_model
+from nemod.library.entry import LibraryError
+from nemod.library.facts import content_hash
+from nemod.library.folders import SUFFIXES, real, removed_folder, user_folder
+from nemod.library.library import Library
+from nemod.library.names import is_name
+
+
+class Added(NamedTuple):
+    """What became of a file that was to be added."""
+
+    name: str
+    path: Path
+    is_new: bool
+    """False where the same content was in the library already, under this name."""
+
+
+def add(library: Library, source: Path) -> Added:
+    """Copy a model into the user's folder; what is there already stays the only one.
+
+    Raises: ModelError when the file is no model, or its name is taken or cannot be a name.
+        LibraryError when it cannot be copied.
+    """
+    if source.suffix.lower() not in SUFFIXES:
+        raise ModelError(str(source), f"a model's file is named {', '.join(SUFFIXES)}")
+    if not is_name(source.stem) or source.name.startswith("."):
+        raise ModelError(
+            ascii(str(source)), "cannot be a model's name: rename the file, without signs"
+        )
+    load_model(source)
+    same = content_hash(source)
+    for entry in library.entries():
+        if entry.facts.sha256 == same:
+            return Added(entry.name, entry.path, False)
+    target = user_folder() / source.name
+    taken = next((known for known in _stems(user_folder()) if known == _stem(target)), None)
+    if taken is not None or os.path.lexists(target):
+        raise ModelError(
+            str(source), f"another model is named {target.stem!r} in {target.parent}; rename one"
+        )
+    _copy(source, target)
+    library.look()
+    return Added(library.name_of(target), real(target), True)
+
+
+def remove(library: Library, name: str) -> tuple[str, Path]:
+    """Move a model of the user's folder aside; return its name and where it is now.
+
+    Raises: NotFoundError when there is no such model, or it is not the user's own; LibraryError.
+    """
+    known, path = library.find(name)
+    own = real(user_folder())
+    if not path.is_relative_to(own):
+        raise NotFoundError(
+            f"{known!r} is {path}; only models in your own folder, {own}, can be removed"
+        )
+    folder = removed_folder()
+    target, number = folder / path.name, 2
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        while os.path.lexists(target):
+            target, number = folder / f"{path.stem}-{number}{path.suffix}", number + 1
+        shutil.move(path, target)
+    except OSError as error:
+        raise LibraryError(
+            f"{path} cannot be moved to {target}: {error.strerror or error}"
+        ) from None
+    library.look()
+    with suppress(LibraryError):  # the next scan drops it
+        library.index.drop([path])
+    return known, target
+
+
+def _stem(path: Path) -> str:
+    return path.stem.casefold()
+
+
+def _stems(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return [_stem(path) for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy so that the target is whole or absent, and nothing is ever overwritten."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(dir=target.parent, prefix=".adding-")
+        os.close(number)
+        partly = Path(name)
+        try:
+            shutil.copyfile(source, partly)
+            partly.chmod(0o644)
+            _appear(partly, target)
+        finally:
+            partly.unlink(missing_ok=True)
+    except OSError as error:
+        raise LibraryError(
+            f"{source} cannot be copied to {target}: {error.strerror or error}"
+        ) from None
+
+
+def _appear(partly: Path, target: Path) -> None:
+    try:
+        os.link(partly, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, as on most USB sticks
+        with open(target, "xb"):
+            os.replace(partly, target)

@@ -1,0 +1,200 @@
+"""What travels between the planes, over real pipes and sockets."""
+
+import os
+import select
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nemod.engine.ipc import (
+    FRAME_HEAD_BYTES,
+    MAX_CONTROLS,
+    MAX_FRAME_BYTES,
+    REPORT_BYTES,
+    SETTINGS_BYTES,
+    DeviceRequest,
+    Order,
+    PlaneArguments,
+    Play,
+    Report,
+    decode_reports,
+    encode_frame,
+    encode_report,
+    encode_settings,
+    frame_length,
+    newest_settings,
+    receive_frame,
+    send_frame,
+    write_whole,
+)
+from nemod.parameters.table import MAX_KNOBS, TABLE
+
+Pipe = Callable[[], tuple[int, int]]
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two connected sockets."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(10.0)
+        theirs.settimeout(10.0)
+        yield ours, theirs
+
+
+def controls(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
+# --- settings ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [0, 1, len(TABLE), MAX_CONTROLS])
+def test_a_settings_record_has_one_size_and_gives_its_controls_back(count: int) -> None:
+    """Bit for bit, whatever their number."""
+    values = np.random.default_rng(1).normal(size=count).astype(np.float32)
+    record = encode_settings(7, values)
+    assert len(record) == SETTINGS_BYTES
+    found = newest_settings(record, 7)
+    assert found is not None
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, values)
+
+
+def test_a_record_is_written_to_a_pipe_as_a_whole() -> None:
+    """Not above what POSIX promises to write at once (512 bytes at least, 4,096 on Linux)."""
+    assert max(SETTINGS_BYTES, REPORT_BYTES) <= select.PIPE_BUF
+
+
+def test_every_model_fits_into_a_record() -> None:
+    """All rows of the table and all knobs that a model may have."""
+    newest_settings(encode_settings(1, np.zeros(len(TABLE) + MAX_KNOBS, np.float32)), 1)
+
+
+def test_controls_that_do_not_fit_are_refused() -> None:
+    """Too many, or of another type."""
+    with pytest.raises(ValueError, match=f"at most {MAX_CONTROLS}"):
+        encode_settings(1, np.zeros(MAX_CONTROLS + 1, np.float32))
+    with pytest.raises(ValueError, match="float64"):
+        encode_settings(1, np.zeros(3))  # type: ignore[arg-type]
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.floats(-1, 1, width=32)), max_size=12))
+def test_the_newest_record_of_a_rig_counts(records: list[tuple[int, float]]) -> None:
+    """However the records of several rigs are mixed."""
+    data = b"".join(encode_settings(rig, controls(value, rig)) for rig, value in records)
+    for rig in (1, 2, 3):
+        own = [value for number, value in records if number == rig]
+        found = newest_settings(data, rig)
+        if own:
+            assert found is not None
+            np.testing.assert_array_equal(found, controls(own[-1], rig))
+        else:
+            assert found is None
+
+
+def test_a_full_pipe_takes_no_part_of_a_record(pipe: Pipe) -> None:
+    """It is written whole or not at all, and says which."""
+    read, write = pipe()
+    record = encode_settings(1, controls(0.5))
+    written = 0
+    while write_whole(write, record):
+        written += 1
+    data = os.read(read, 1 << 22)
+    assert written > 0
+    assert len(data) == written * SETTINGS_BYTES
+
+
+# --- reports -----------------------------------------------------------------------------------
+
+
+def report(blocks: int) -> Report:
+    counts = (3, 5, 7, 11, 13, 17)
+    return Report(blocks, *counts, peak_in=0.25, peak_out=1e-9, load=0.1, load_peak=2.5)
+
+
+def test_reports_come_back_in_order() -> None:
+    """Every field as it was, the oldest first."""
+    expected = [report(number) for number in (1, 2, 2**63)]
+    data = b"".join(map(encode_report, expected))
+    assert len(data) == 3 * REPORT_BYTES
+    assert list(decode_reports(data)) == expected
+
+
+# --- frames ------------------------------------------------------------------------------------
+
+
+def test_values_cross_a_socket(pair: tuple[socket.socket, socket.socket]) -> None:
+    """One after the other, larger than the socket's buffer too."""
+    ours, theirs = pair
+    order = Order(
+        order_id=3, path="a.json", rate_hz=48_000, block_frames=64, positions={"gain": 0.5}
+    )
+    play = Play(rig_id=1, rig=b"x" * 3_000_000, rate_hz=48_000, block_frames=64)
+    values = [order, play, None]
+    sender = threading.Thread(target=lambda: [send_frame(ours, value) for value in values])
+    sender.start()
+    received = [receive_frame(theirs) for _ in values]
+    sender.join(10.0)
+    assert received == values
+
+
+def test_the_end_of_the_other_side_is_an_end_of_file(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    """Between two frames."""
+    ours, theirs = pair
+    ours.close()
+    with pytest.raises(EOFError, match="gone"):
+        receive_frame(theirs)
+
+
+@pytest.mark.parametrize("kept", [1, FRAME_HEAD_BYTES, FRAME_HEAD_BYTES + 1, -1])
+def test_a_frame_that_breaks_off_is_an_end_of_file(
+    pair: tuple[socket.socket, socket.socket], kept: int
+) -> None:
+    """In its head or in its body: never half a value."""
+    ours, theirs = pair
+    ours.sendall(encode_frame({"a": 1})[:kept])
+    ours.close()
+    with pytest.raises(EOFError):
+        receive_frame(theirs)
+
+
+def test_a_damaged_length_is_told_before_memory_is_taken(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    """A gibibyte is more than any rig."""
+    ours, theirs = pair
+    ours.sendall(struct.pack("<Q", MAX_FRAME_BYTES + 1))
+    with pytest.raises(EOFError, match="damaged"):
+        receive_frame(theirs)
+
+
+def test_the_head_tells_how_much_follows() -> None:
+    """For readers that do not block."""
+    frame = encode_frame(list(range(100)))
+    assert frame_length(frame[:FRAME_HEAD_BYTES]) == len(frame) - FRAME_HEAD_BYTES
+
+
+def test_arguments_survive_the_command_line() -> None:
+    """As JSON text, tuples and absent values included."""
+    for request in (
+        DeviceRequest(name="null"),
+        DeviceRequest(
+            name='Scarlett "2i2"; ö',
+            input_channel=2,
+            output_channels=(3, 4),
+            rate_hz=96_000,
+            block_frames=32,
+        ),
+    ):
+        assert DeviceRequest.from_json(request.to_json()) == request
+    arguments = PlaneArguments(link_fd=5, settings_fd=6, report_fd=7)
+    assert PlaneArguments.from_json(arguments.to_json()) == arguments

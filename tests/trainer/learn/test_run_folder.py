@@ -1,0 +1,132 @@
+"""The folder of a run: its names, who writes there, what it keeps, and what the disk refuses."""
+
+import errno
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from nemod.common.errors import ConfigError
+from nemod.common.process_lock import Claim
+from trainer.data.dataset import Dataset
+from trainer.learn import checkpoint, run_folder
+from trainer.learn.fit import Epoch, fit
+from trainer.learn.recipe import Recipe
+
+
+def stated(path: Path) -> dict[str, Any]:
+    tree: dict[str, Any] = json.loads(path.read_text())
+    return tree
+
+
+@pytest.mark.parametrize("name", ["result", "Config", "trial", "SWEEP"])
+def test_a_model_is_not_written_over_another_file(
+    tmp_path: Path, small: Dataset, quick: Recipe, name: str
+) -> None:
+    """Whatever the case: some disks do not tell them apart."""
+    with pytest.raises(ConfigError, match=f"the name '{name}' is taken by another file"):
+        fit(small, quick, tmp_path / "run", name=name)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_models_file_is_not_hidden(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
+    """Neither by a name that was given nor by one that is made from the data's."""
+    with pytest.raises(ConfigError, match="begins with a dot"):
+        fit(small, quick, tmp_path, name=".fuzz")
+    assert [run_folder.as_name(text) for text in ("../up", "a/b", "..", "muff")] == [
+        *("-up", "a-b", "unnamed", "muff")
+    ]
+
+
+def test_a_folder_is_one_trainings_at_a_time(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
+    """The second is told the process; after the end, an error's too, the folder is free."""
+    caught: list[ConfigError] = []
+
+    def again(_: Epoch) -> None:
+        with pytest.raises(ConfigError) as error:
+            fit(small, quick, tmp_path / "." / "run", resume=True)
+        caught.append(error.value)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        fit(small, quick, tmp_path / "run", again)
+    assert f"process {os.getpid()} trains in it" in caught[0].problems[0]
+    claim = Claim("training", str((tmp_path / "run").resolve()))
+    assert claim.take()
+    claim.release()
+
+
+def test_a_run_that_goes_on_keeps_what_was_said_of_it(
+    tmp_path: Path, small: Dataset, quick: Recipe
+) -> None:
+    """Name, author, licence and description, but for what is said anew."""
+    said = {"author": "Ada", "licence": "CC0-1.0", "description": "a clipper", "made_by": "first"}
+    fit(small, quick, tmp_path, lambda _: True, name="fuzz", metadata=said)
+    anew = {"licence": "MIT", "made_by": "second"}
+    result = fit(small, quick, tmp_path, resume=True, metadata=anew)
+    expected = {**said, **anew}
+    assert result.path == tmp_path / "fuzz.json"
+    assert expected == {key: result.model.metadata[key] for key in expected}
+    config = stated(tmp_path / "config.json")
+    assert {**expected, "name": "fuzz"} == {key: config[key] for key in (*expected, "name")}
+    assert sorted(path.name for path in tmp_path.glob("*.json")) == [
+        *("config.json", "fuzz.json", "result.json")
+    ]
+
+
+def test_a_run_of_old_is_named_by_its_result_or_its_folder(tmp_path: Path) -> None:
+    """Its config.json says no name."""
+    folder = tmp_path / "muff"
+    folder.mkdir()
+    assert run_folder.before(folder).name is None
+    (folder / "muff.json").touch()
+    assert run_folder.before(folder).name == "muff"
+    (folder / "result.json").write_text('{"model": "fuzz.json"}')
+    assert run_folder.before(folder).name == "fuzz"
+
+
+def test_nothing_is_gone_on_with_where_nothing_is(
+    tmp_path: Path, small: Dataset, quick: Recipe
+) -> None:
+    """The folder is named, and not made."""
+    with pytest.raises(ConfigError, match=r"run: holds no run to go on with .*leave out --resume"):
+        fit(small, quick, tmp_path / "run", resume=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_disk_that_fills_up_costs_no_epoch_that_is_over(
+    tmp_path: Path, small: Dataset, quick: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is named, and the run goes on once there is room."""
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fill(_: Epoch) -> None:
+        monkeypatch.setattr(checkpoint, "save", full)
+
+    with pytest.raises(run_folder.RunError) as caught:
+        fit(small, quick, tmp_path, fill)
+    assert str(caught.value) == (
+        f"{tmp_path / 'checkpoint.npz'}: cannot be written (No space left on device); "
+        "once that is mended, --resume goes on with the run"
+    )
+    monkeypatch.undo()
+    assert fit(small, replace(quick, patience=9), tmp_path, resume=True).epochs == quick.epochs
+
+
+def test_a_folder_is_tried_out_and_left_as_it_was(tmp_path: Path) -> None:
+    """One that is missing is missing again, one with files keeps them."""
+    run_folder.try_out(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    run_folder.try_out(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(
+        run_folder.RunError, match=r"file: cannot be written \(a file is in the way\)"
+    ):
+        run_folder.try_out(tmp_path / "file")
+    assert (tmp_path / "file").exists()

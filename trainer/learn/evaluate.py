@@ -1,0 +1,126 @@
+"""Plays a model over whole recordings, as the daemon would, and says how far off it is."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from nemod.common.errors import ConfigError
+from nemod.formats.network import Network
+from nemod.fx.nn.network import kernel
+from trainer.data.dataset import Dataset, Pair
+from trainer.data.levels import SILENT_POWER
+from trainer.learn.recipe import Recipe
+from trainer.learn.segments import inputs_of
+
+Signal = NDArray[np.float32]
+
+
+class Score(NamedTuple):
+    """How far a model is off, over some recordings; nothing is pre-emphasised."""
+
+    loss: float
+    """esr_weight ESR + dc_weight DC, each recording by itself, averaged; silent targets count
+    against a floor."""
+    esr: float
+    """sum (y - ŷ)² over sum y², over all recordings together; NaN if they are silent."""
+    dc: float
+    """The squared mean of the error over the power of the target, averaged over recordings."""
+
+
+@partial(jax.jit, static_argnums=0)
+def _play(network: Network, weights: Any, inputs: jax.Array) -> jax.Array:
+    inner = kernel(network)
+
+    def one(signal: jax.Array) -> jax.Array:
+        return inner.process(weights, inner.init(weights), signal)[1][:, 0]
+
+    # A batch of one is the daemon's own program.
+    return one(inputs[0])[None] if inputs.shape[0] == 1 else jax.vmap(one)(inputs)
+
+
+def play(network: Network, weights: Any, pairs: Sequence[Pair]) -> list[Signal]:
+    """Return what the model makes of each pair's dry sound, in one pass from rest.
+
+    Recordings of the same length are played side by side.
+    """
+    outputs: list[Signal] = [np.zeros(0, np.float32)] * len(pairs)
+    alike = defaultdict(list)
+    for place, pair in enumerate(pairs):
+        alike[pair.dry.size].append(place)
+    for places in alike.values():
+        inputs = np.stack([inputs_of(pairs[place]) for place in places])
+        for place, output in zip(places, np.asarray(_play(network, weights, inputs)), strict=True):
+            outputs[place] = output
+    return outputs
+
+
+def power(pairs: Sequence[Pair]) -> float:
+    """Return the mean power of the targets."""
+    total = sum(float(np.sum(np.square(pair.wet, dtype=np.float64))) for pair in pairs)
+    return total / max(1, sum(pair.wet.size for pair in pairs))
+
+
+def silence(dataset: Dataset) -> float:
+    """Return the power up to which targets of a data set are silent."""
+    return SILENT_POWER * power([*dataset.train, *dataset.validation, *dataset.test])
+
+
+def refuse_silence(dataset: Dataset) -> None:
+    """Raise ConfigError where there is nothing to learn, or nothing to choose a model by."""
+    quiet = silence(dataset)
+    parts = {"train": "learn", "validation": "choose the best model by"}
+    problems = [
+        f"the {part} part is silent: there is nothing to {what}"
+        for part, what in parts.items()
+        if (pairs := getattr(dataset, part)) and power(pairs) <= quiet
+    ]
+    if problems:
+        raise ConfigError(dataset.name, problems)
+
+
+def esr(target: Signal, output: Signal, silent: float = 0.0) -> float:
+    """Return sum (y - ŷ)² over sum y² in float64; NaN for a target up to the power `silent`."""
+    wanted = target.astype(np.float64)
+    energy = float(np.sum(wanted**2))
+    if energy <= silent * wanted.size:
+        return float("nan")
+    return float(np.sum((wanted - output) ** 2)) / energy
+
+
+def loss_of_silence(dataset: Dataset, recipe: Recipe) -> float:
+    """Return the validation loss of an output that is zero."""
+    pairs = dataset.validation or dataset.train
+    floor = recipe.energy_floor * power(dataset.train)
+    return score(pairs, [np.zeros_like(pair.wet) for pair in pairs], floor, recipe.chosen_by).loss
+
+
+def score(
+    pairs: Sequence[Pair],
+    outputs: Sequence[Signal],
+    floor: float,
+    weights: tuple[float, float] = (0.75, 0.25),
+    silent: float = 0.0,
+) -> Score:
+    """Return how far outputs are off.
+
+    `floor` is the power that no target falls below in `loss`, `silent` that up to which targets
+    are silent together.
+    """
+    losses, means, off, energy = [], [], 0.0, 0.0
+    for pair, output in zip(pairs, outputs, strict=True):
+        wanted = pair.wet.astype(np.float64)
+        error = wanted - output
+        strength = max(float(np.mean(wanted**2)), floor)
+        ratio = float(np.mean(error**2)) / strength
+        means.append(float(np.mean(error)) ** 2 / strength)
+        losses.append(weights[0] * ratio + weights[1] * means[-1])
+        off += float(np.sum(error**2))
+        energy += float(np.sum(wanted**2))
+    heard = energy > silent * sum(pair.wet.size for pair in pairs)
+    whole = off / energy if heard else float("nan")
+    return Score(float(np.mean(losses)), whole, float(np.mean(means)))
