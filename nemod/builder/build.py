@@ -25,27 +25,27 @@ from nemod.common.errors import ModelError, NemodError
 from nemod.common.units import amplitude_to_db
 from nemod.control.settings import Settings
 from nemod.engine.ipc import (
-    Built,
-    Order,
-    Refused,
-    ResampledRig,
-    Rig,
+    BuildFailure,
+    BuildRequest,
+    BuildResult,
+    CompiledResampledRig,
+    CompiledRig,
     receive_frame,
     send_frame,
 )
 from nemod.engine.loading import load_part, load_rig
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, lead_and_latency
 from nemod.engine.rig import (
-    Loaded,
-    Recipe,
-    compile_recipe,
+    LoadedRig,
+    RigSpec,
+    compile_spec,
     first_state,
     flat_weights,
     host_leaves,
-    model_recipe,
+    model_spec,
     offset_blocked,
     parts,
-    recipe,
+    rig_spec,
 )
 from nemod.formats import load_model
 from nemod.formats.model import Model
@@ -69,7 +69,7 @@ PROBE_ERROR = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class BuiltRig:
     """A rig that can be played here and now, and shipped."""
 
     layout: tuple[str, ...]
@@ -77,8 +77,8 @@ class Ready:
     latency_frames: int
     policy: str
     """How the model meets the device's rate: `exact`, `delay` or `resample`."""
-    shipped: Rig | ResampledRig
-    loaded: Loaded
+    shipped: CompiledRig | CompiledResampledRig
+    loaded: LoadedRig
     cached: bool
     """Whether every program came from the disk."""
 
@@ -94,13 +94,13 @@ def rate_policy(network: Network, model_rate_hz: int, rate_hz: int) -> str:
     return "delay" if rate_hz > model_rate_hz and is_recurrent(network) else "resample"
 
 
-def compiled(made: Recipe, block_frames: int, *what: object) -> tuple[bytes, bool]:
+def compiled(made: RigSpec, block_frames: int, *what: object) -> tuple[bytes, bool]:
     """Return a recipe's program and whether it came from the disk. `what` names the recipe."""
     name = program_cache.key(block_frames, made.layout, *what)
     executable = program_cache.fetch(name)
     if executable is not None:
         return executable, True
-    executable = compile_recipe(made, block_frames)
+    executable = compile_spec(made, block_frames)
     program_cache.store(name, executable)
     return executable, False
 
@@ -113,15 +113,15 @@ def build(
     *,
     model_only: bool = False,
     prewarm: bool = True,
-) -> Ready:
+) -> BuiltRig:
     """Return the rig of a model at a device's rate, warmed up with these settings.
 
     `model_only` leaves out everything around the model, and the warm-up too, but for the silence
     that the model's own reference engine plays first (NAM's), unless `prewarm` is off.
     """
     if model_only:
-        made = model_recipe(model)
-        part, cached = forge(made, block_frames, settings, "model", model.network)
+        made = model_spec(model)
+        part, cached = compile_rig(made, block_frames, settings, "model", model.network)
         if model.prewarm_frames and prewarm:
             part = replace(part, state=prewarmed(made, part.controls, model.prewarm_frames))
         return _ready(made, part, "exact", block_frames, cached=cached)
@@ -134,13 +134,13 @@ def build(
     if policy == "delay":
         delayed = with_state_delay(model.network, rate_hz / model.sample_rate)
         model = replace(model, network=delayed)
-    made = recipe(model, rate_hz)
-    part, cached = forge(made, block_frames, settings, "rig", model.network, rate_hz)
+    made = rig_spec(model, rate_hz)
+    part, cached = compile_rig(made, block_frames, settings, "rig", model.network, rate_hz)
     part = replace(part, state=warm_up(made, part, block_frames, rate_hz, memory))
     return _ready(made, part, policy, block_frames, cached=cached)
 
 
-def prewarmed(made: Recipe, controls: NDArray[np.float32], frames: int) -> list[NDArray[Any]]:
+def prewarmed(made: RigSpec, controls: NDArray[np.float32], frames: int) -> list[NDArray[Any]]:
     """Return the state after as many frames of silence, as a program takes it."""
     targets = jax.numpy.asarray(controls)
     silence = np.zeros(frames, np.float32)
@@ -149,11 +149,13 @@ def prewarmed(made: Recipe, controls: NDArray[np.float32], frames: int) -> list[
     return host_leaves(state)
 
 
-def forge(made: Recipe, block_frames: int, settings: Settings, *what: object) -> tuple[Rig, bool]:
+def compile_rig(
+    made: RigSpec, block_frames: int, settings: Settings, *what: object
+) -> tuple[CompiledRig, bool]:
     """Return a recipe compiled, with its first state, and whether the program was on the disk."""
     executable, cached = compiled(made, block_frames, *what)
     controls = settings.vector(made.layout)
-    rig = Rig(
+    rig = CompiledRig(
         executable=executable,
         weights=flat_weights(made),
         state=first_state(made, controls),
@@ -162,8 +164,10 @@ def forge(made: Recipe, block_frames: int, settings: Settings, *what: object) ->
     return rig, cached
 
 
-def _ready(made: Recipe, part: Rig, policy: str, block_frames: int, *, cached: bool) -> Ready:
-    return Ready(
+def _ready(
+    made: RigSpec, part: CompiledRig, policy: str, block_frames: int, *, cached: bool
+) -> BuiltRig:
+    return BuiltRig(
         layout=made.layout,
         latency_frames=made.latency_frames,
         policy=policy,
@@ -173,18 +177,18 @@ def _ready(made: Recipe, part: Rig, policy: str, block_frames: int, *, cached: b
     )
 
 
-def _build_resampled(model: Model, rate_hz: int, block_frames: int, settings: Settings) -> Ready:
+def _build_resampled(model: Model, rate_hz: int, block_frames: int, settings: Settings) -> BuiltRig:
     """Return a rig whose model runs at its own rate, warmed up."""
     made = parts(model, rate_hz, model.sample_rate)
-    front, front_cached = forge(made.front, block_frames, settings, "front", rate_hz)
-    middle, middle_cached = forge(
+    front, front_cached = compile_rig(made.front, block_frames, settings, "front", rate_hz)
+    middle, middle_cached = compile_rig(
         made.model, MODEL_BLOCK_FRAMES, settings, "middle", model.network, model.sample_rate
     )
-    back, back_cached = forge(made.back, block_frames, settings, "back", rate_hz)
+    back, back_cached = compile_rig(made.back, block_frames, settings, "back", rate_hz)
     state, rest = warm_up_alone(middle, model.sample_rate, memory_frames(model.network) or 0)
     fresh = made.back.init(made.back.weights, jax.numpy.asarray(back.controls))
     lead, latency = lead_and_latency(rate_hz, model.sample_rate, block_frames)
-    rig = ResampledRig(
+    rig = CompiledResampledRig(
         parts=(
             front,
             replace(middle, state=state),
@@ -197,7 +201,7 @@ def _build_resampled(model: Model, rate_hz: int, block_frames: int, settings: Se
         latency_frames=latency,
         rest=rest,
     )
-    return Ready(
+    return BuiltRig(
         layout=made.layout,
         latency_frames=latency + sum(part.latency_frames for part in made),
         policy="resample",
@@ -207,7 +211,7 @@ def _build_resampled(model: Model, rate_hz: int, block_frames: int, settings: Se
     )
 
 
-def warm_up_alone(part: Rig, rate_hz: int, memory: int) -> tuple[list[NDArray[Any]], float]:
+def warm_up_alone(part: CompiledRig, rate_hz: int, memory: int) -> tuple[list[NDArray[Any]], float]:
     """Play silence to a model until it rests, or the cap is reached.
 
     Returns: the state, and what the model gives then (many rest at an offset).
@@ -228,7 +232,7 @@ def warm_up_alone(part: Rig, rate_hz: int, memory: int) -> tuple[list[NDArray[An
 
 
 def warm_up(
-    made: Recipe, rig: Rig, block_frames: int, rate_hz: int, memory: int
+    made: RigSpec, rig: CompiledRig, block_frames: int, rate_hz: int, memory: int
 ) -> list[NDArray[Any]]:
     """Play silence until the model rests, or the cap is reached; return the state to begin with.
 
@@ -258,7 +262,7 @@ def warm_up(
     return host_leaves(made.settle(warm, fresh))
 
 
-def prove(model: Model) -> float | None:
+def verify_probe(model: Model) -> float | None:
     """Play a file's own probe; return the largest error, relative to its peak, or None without one.
 
     Raises: ModelError when the file's own answer does not come out.
@@ -277,21 +281,21 @@ def prove(model: Model) -> float | None:
     return error
 
 
-def answer(order: Order) -> Built | Refused:
+def answer(order: BuildRequest) -> BuildResult | BuildFailure:
     """Carry out an order; whatever is wrong with the file becomes a sentence."""
     try:
         model = load_model(Path(order.path), size=order.size) if order.path else clean()
-        probe_error = prove(model)
+        probe_error = verify_probe(model)
         made = levelled(model, order.level)
         ready = build(made.model, order.rate_hz, order.block_frames, Settings(order.positions))
     except NemodError as error:
-        return Refused(order_id=order.order_id, reason=str(error))
+        return BuildFailure(request_id=order.request_id, reason=str(error))
     except Exception as error:
         reason = f"{order.path}: {type(error).__name__}: {error}"
-        return Refused(order_id=order.order_id, reason=reason)
+        return BuildFailure(request_id=order.request_id, reason=reason)
     info = describe(model) | dict(made.facts) | {"probe_error": probe_error}
-    return Built(
-        order_id=order.order_id,
+    return BuildResult(
+        request_id=order.request_id,
         rig=pickle.dumps(ready.shipped, protocol=pickle.HIGHEST_PROTOCOL),
         layout=ready.layout,
         latency_frames=ready.latency_frames,

@@ -81,11 +81,11 @@ def _check_one(path: Path, arguments: argparse.Namespace) -> None:
         console.print(f"{path}: a configuration without a fault", markup=False)
         return
     # The foundry is asked, so what is said here is what will be played.
-    from nemod.builder.build import describe, prove
+    from nemod.builder.build import describe, verify_probe
     from nemod.cli.bench.chain import measure
 
     model = load_model(path, size=arguments.size)
-    error = prove(model)
+    error = verify_probe(model)
     cost = measure(model, arguments.block, model_only=False)
     share = cost.median_us * 1e-6 / (arguments.block / CLOCK_RATE_HZ)
     facts = describe(model) | {

@@ -239,13 +239,13 @@ def _verify_one(library: Library, entry: Entry) -> tuple[str, str]:
         return NO_PROBE, "its file has no probe"
     xla.prepare()
     # Only here: jax takes a second to load.
-    from nemod.builder.build import prove
+    from nemod.builder.build import verify_probe
     from nemod.formats import load_model
 
     error: float | None = None
     reason = ""
     try:
-        error = prove(load_model(entry.path))
+        error = verify_probe(load_model(entry.path))
     except ModelError as fault:
         reason = fault.reason
     except Exception as fault:  # whatever the compiler says, the other models are verified

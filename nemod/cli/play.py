@@ -25,7 +25,7 @@ from nemod.common.errors import AudioError
 from nemod.config import LOG_LEVELS, Config, default_path
 from nemod.daemon.app import Daemon
 from nemod.daemon.recorder import Recorder
-from nemod.daemon.startup import beginning
+from nemod.daemon.startup import startup
 
 EPILOG = """\
 commands:
@@ -150,7 +150,7 @@ def main(argv: Sequence[str]) -> int:
     _only_linux()
     setproctitle.setproctitle("nemod")
     configure(config.log)
-    library, begin = beginning(config)
+    library, begin = startup(config)
     for folder in config.library:
         if not folder.is_dir():
             structlog.get_logger("nemod").warning("no such folder of models", folder=str(folder))

@@ -14,7 +14,7 @@ from contextlib import suppress
 _CREDENTIALS = struct.Struct("3i")
 
 
-class Claim:
+class ProcessLock:
     """A name of some kind, that is held from `take` as long as this object, or its process."""
 
     def __init__(self, kind: str, name: str) -> None:

@@ -12,7 +12,7 @@ PROC = Path("/proc")
 _TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 
 
-class Vitals(NamedTuple):
+class ProcessInfo(NamedTuple):
     """A process at one moment."""
 
     state: str
@@ -27,19 +27,19 @@ class Vitals(NamedTuple):
         return self.state in ("T", "t")
 
 
-def vitals(pid: int, proc: Path = PROC) -> Vitals | None:
+def process_info(pid: int, proc: Path = PROC) -> ProcessInfo | None:
     """Return how a process is, or None when it is gone or hidden."""
     with suppress(OSError, ValueError, IndexError):
         text = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
         # The name stands in parentheses and may hold some itself.
         fields = text.rpartition(")")[2].split()
-        return Vitals(fields[0], int(fields[1]), (int(fields[11]) + int(fields[12])) * _TICK_S)
+        return ProcessInfo(fields[0], int(fields[1]), (int(fields[11]) + int(fields[12])) * _TICK_S)
     return None
 
 
 def parent_of(pid: int, proc: Path = PROC) -> int:
     """Return the parent of a process, 0 where that is not to be known."""
-    found = vitals(pid, proc)
+    found = process_info(pid, proc)
     return found.parent if found else 0
 
 

@@ -20,14 +20,14 @@ from nemod.control.settings import Settings
 from nemod.daemon import notify
 from nemod.daemon.model_switcher import LOAD, Loads, Wanted
 from nemod.daemon.recorder import Recorder
-from nemod.daemon.session import Saved
-from nemod.daemon.session_writer import Keeper
+from nemod.daemon.session import Session
+from nemod.daemon.session_writer import SessionWriter
 from nemod.daemon.standby import wants_spare
-from nemod.daemon.startup import Beginning
+from nemod.daemon.startup import Startup
 from nemod.daemon.supervisor import Supervisor
-from nemod.daemon.telemetry import Readings
+from nemod.daemon.telemetry import Telemetry
 from nemod.engine.cpu_latency import suitable_us
-from nemod.engine.ipc import DeviceRequest, Opened, Play, Report
+from nemod.engine.ipc import DeviceOpened, DeviceRequest, PlayRig, TelemetryRecord
 from nemod.formats import load_model
 from nemod.library import Library
 from nemod.osc.host import Answer
@@ -39,14 +39,14 @@ log = structlog.get_logger("nemod")
 class Daemon:
     """Plays a model and obeys OSC; see `nemod.osc.host.Host` for what OSC may ask of it.
 
-    For the supervisor it is the owner of the audio plane; see `nemod.daemon.supervisor.Owner`.
+    For the supervisor it is the owner of the audio plane; see `SupervisorCallbacks`.
     """
 
     def __init__(
         self,
         config: Config,
         library: Library,
-        begin: Beginning,
+        begin: Startup,
         *,
         recorder: Recorder | None = None,
     ) -> None:
@@ -57,7 +57,7 @@ class Daemon:
         self._begin = begin
         self._recorder = recorder
         self._recorded_hz = 0
-        self._readings = Readings()
+        self._readings = Telemetry()
         self._supervisor = Supervisor(
             self,
             spare=wants_spare(config.spare),
@@ -72,7 +72,9 @@ class Daemon:
             changed=self._model_changed,
         )
         self._keeper = (
-            Keeper(begin.state_file, self._to_keep, begin.saved) if begin.state_file else None
+            SessionWriter(begin.state_file, self._to_keep, begin.saved)
+            if begin.state_file
+            else None
         )
         self._started_at = time.monotonic()
         self._bad_packets = 0
@@ -219,11 +221,11 @@ class Daemon:
 
     # --- what the supervisor tells: see nemod.daemon.supervisor.Owner ----------------------
 
-    def rig_to_play(self) -> tuple[Play, NDArray[np.float32]] | None:
+    def rig_to_play(self) -> tuple[PlayRig, NDArray[np.float32]] | None:
         """Return the rig that an audio plane begins with, and where its knobs stand."""
         return self._loads.rig_to_play()
 
-    def opened(self, opened: Opened) -> None:
+    def opened(self, opened: DeviceOpened) -> None:
         """Hear that the device runs, for the first time or again."""
         for notice in opened.notices:
             log.warning("audio", notice=notice)
@@ -243,10 +245,10 @@ class Daemon:
 
             recorder.start(self._supervisor.tape_fd, rate_hz, full)
         elif rate_hz != self._recorded_hz:
-            recorder.is_deaf = True
+            recorder.is_paused = True
             log.error("the recording ends: the device has another rate now", rate_hz=rate_hz)
 
-    def reported(self, report: Report) -> None:
+    def reported(self, report: TelemetryRecord) -> None:
         """Hear a report of the audio plane that plays."""
         self._readings.add(report)
         self._loads.heard(report.rig_id)
@@ -279,7 +281,7 @@ class Daemon:
         if self._keeper is not None and not self._is_stopping:
             self._keeper.touch()
 
-    def _to_keep(self) -> Saved:
+    def _to_keep(self) -> Session:
         """Return what is to be there again at the next start."""
         made = self._loads.current
         positions = self.settings.positions()
@@ -287,11 +289,11 @@ class Daemon:
         is_makeshift = bool(before.model) and not self._is_chosen and not self._loads.set_aside
         if made is None or is_makeshift:
             # A model that is missing today, as one on a stick, may be there the next time.
-            return Saved(
+            return Session(
                 model=before.model, path=before.path, size=before.size, positions=positions
             )
         is_model = made.path is not None
-        return Saved(
+        return Session(
             model=made.name if is_model else "",
             path=str(made.path) if is_model else "",
             size=self._begin.size,
@@ -301,7 +303,7 @@ class Daemon:
     # --- what OSC may ask: see nemod.osc.host.Host ------------------------------------------------
 
     @property
-    def device(self) -> Opened | None:
+    def device(self) -> DeviceOpened | None:
         """The device that was opened last."""
         return self._supervisor.device
 

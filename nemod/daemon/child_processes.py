@@ -18,20 +18,20 @@ import structlog
 from numpy.typing import NDArray
 
 from nemod.common import xla
-from nemod.daemon.progress_watchdog import Patience
+from nemod.daemon.progress_watchdog import ProgressWatchdog
 from nemod.engine.ipc import (
     FRAME_HEAD_BYTES,
     MAX_FRAME_BYTES,
-    REPORT_BYTES,
-    Built,
-    Order,
-    PlaneArguments,
-    Play,
-    Refused,
-    Report,
-    Stop,
-    Take,
-    decode_reports,
+    TELEMETRY_BYTES,
+    AudioProcessArguments,
+    BuildFailure,
+    BuildRequest,
+    BuildResult,
+    OpenDevice,
+    PlayRig,
+    StopProcess,
+    TelemetryRecord,
+    decode_telemetry,
     encode_frame,
     encode_settings,
     frame_length,
@@ -129,10 +129,10 @@ class _Child:
         return status
 
 
-class AudioPlane(_Child):
+class AudioProcess(_Child):
     """An audio plane as the control plane sees it: warm and waiting, then playing, then gone."""
 
-    def __init__(self, on_report: Callable[[Report], None]) -> None:
+    def __init__(self, on_report: Callable[[TelemetryRecord], None]) -> None:
         """`on_report` is called for every report, on the control thread."""
         super().__init__()
         self._on_report = on_report
@@ -156,7 +156,7 @@ class AudioPlane(_Child):
             os.set_blocking(fd, False)
 
         def argument(link_fd: int) -> str:
-            return PlaneArguments(
+            return AudioProcessArguments(
                 link_fd=link_fd,
                 settings_fd=settings_r,
                 report_fd=report_w,
@@ -169,7 +169,7 @@ class AudioPlane(_Child):
         self._pump = asyncio.create_task(self._gather(), name="events of the audio plane")
 
     async def next_event(self) -> Any:
-        """Return the next of `Ready`, `Opened`, `DeviceFailed`, `RigFailed`.
+        """Return the next of `ProcessReady`, `DeviceOpened`, `DeviceFailed`, `RigFailed`.
 
         Raises: EOFError when the process is gone.
         """
@@ -186,7 +186,7 @@ class AudioPlane(_Child):
                 self._events.put_nowait(await self._receive())
         self._events.put_nowait(None)
 
-    async def play(self, order: Play) -> None:
+    async def play(self, order: PlayRig) -> None:
         """Hand a rig down; the reports tell when it is heard. A spare only keeps it ready.
 
         Raises: ConnectionError.
@@ -194,7 +194,7 @@ class AudioPlane(_Child):
         self.rig_id = order.rig_id
         await self._send(order)
 
-    async def take(self, take: Take) -> None:
+    async def take(self, take: OpenDevice) -> None:
         """Have it open the device. Raises: ConnectionError."""
         await self._send(take)
 
@@ -233,15 +233,15 @@ class AudioPlane(_Child):
         if len(data) == len(self._partial):
             asyncio.get_running_loop().remove_reader(self._report_fd)
             return
-        whole = len(data) - len(data) % REPORT_BYTES
+        whole = len(data) - len(data) % TELEMETRY_BYTES
         self._partial = data[whole:]
-        for report in decode_reports(data[:whole]):
+        for report in decode_telemetry(data[:whole]):
             self._on_report(report)
 
     async def stop(self, patience_s: float = 1.2) -> None:
         """Fade out and end the process; one that does not is killed after `patience_s`."""
         with suppress(ConnectionError, OSError, TimeoutError):
-            await asyncio.wait_for(self._send(Stop()), patience_s)
+            await asyncio.wait_for(self._send(StopProcess()), patience_s)
         if self.process is not None:
             # The socket stays open until the fade is over: its end would mean an orphan's 3 s.
             with suppress(TimeoutError):
@@ -268,14 +268,14 @@ class AudioPlane(_Child):
         return status or 0
 
 
-class Foundry(_Child):
+class BuilderProcess(_Child):
     """The foundry as the control plane sees it: one order at a time."""
 
     async def start(self) -> None:
         """Start the process; it takes orders at once and answers when it is up."""
         await self._start("nemod.builder.build", str)
 
-    async def build(self, order: Order) -> Built | Refused:
+    async def build(self, order: BuildRequest) -> BuildResult | BuildFailure:
         """Have a rig made. A foundry that died or hangs is started again, once, for this order."""
         for _ in range(2):
             try:
@@ -288,15 +288,15 @@ class Foundry(_Child):
                 self.kill()
                 await self._end(1.0)
         reason = f"{order.path}: the foundry died or hung twice over it"
-        return Refused(order_id=order.order_id, reason=reason)
+        return BuildFailure(request_id=order.request_id, reason=reason)
 
-    async def _answer(self, order: Order) -> Built | Refused:
+    async def _answer(self, order: BuildRequest) -> BuildResult | BuildFailure:
         """Return the answer to an order.
 
         Raises: EOFError when the process is gone or makes no headway, OSError.
         """
         assert self.process is not None
-        patience = Patience(self.process.pid)
+        patience = ProgressWatchdog(self.process.pid)
         talk = asyncio.create_task(self._talk(order))
         try:
             while not talk.done():
@@ -308,11 +308,11 @@ class Foundry(_Child):
         finally:
             talk.cancel()
 
-    async def _talk(self, order: Order) -> Built | Refused:
+    async def _talk(self, order: BuildRequest) -> BuildResult | BuildFailure:
         await self._send(order)
         while True:
-            answer: Built | Refused = await self._receive()
-            if answer.order_id == order.order_id:
+            answer: BuildResult | BuildFailure = await self._receive()
+            if answer.request_id == order.request_id:
                 return answer
 
     async def stop(self) -> None:

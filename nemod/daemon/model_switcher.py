@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from nemod.common.errors import OscError
 from nemod.config import Config
 from nemod.control.settings import Settings
-from nemod.daemon.child_processes import Foundry
+from nemod.daemon.child_processes import BuilderProcess
 from nemod.daemon.quarantine import DEATHS, WITHIN_S, Quarantine
 from nemod.daemon.supervisor import Supervisor
-from nemod.engine.ipc import Built, Level, Opened, Order, Play, Refused
+from nemod.engine.ipc import BuildFailure, BuildRequest, BuildResult, DeviceOpened, Level, PlayRig
 from nemod.osc.host import Answer
 
 HEARD_TIMEOUT_S = 5.0
@@ -45,20 +45,20 @@ class Made:
     rig_id: int
     name: str
     path: Path | None
-    built: Built
-    device: Opened
+    built: BuildResult
+    device: DeviceOpened
     """It was made for this device's rate and block."""
 
-    def order(self) -> Play:
+    def order(self) -> PlayRig:
         """Return what hands it to an audio plane."""
-        return Play(
+        return PlayRig(
             rig_id=self.rig_id,
             rig=self.built.rig,
             rate_hz=self.device.rate_hz,
             block_frames=self.device.block_frames,
         )
 
-    def suits(self, device: Opened) -> bool:
+    def suits(self, device: DeviceOpened) -> bool:
         """Return whether a device can play it."""
         mine = self.device.rate_hz, self.device.block_frames
         return mine == (device.rate_hz, device.block_frames)
@@ -81,7 +81,7 @@ class Loads:
         changed: Callable[[], None],
     ) -> None:
         """`changed` is called when another model plays."""
-        self.foundry = Foundry()
+        self.foundry = BuilderProcess()
         self.current: Made | None = None
         self.set_aside = ""
         """The model that was set aside last, until somebody asks for it again."""
@@ -139,8 +139,8 @@ class Loads:
         assert device is not None
         self._rig_ids += 1
         built = await self.foundry.build(
-            Order(
-                order_id=self._rig_ids,
+            BuildRequest(
+                request_id=self._rig_ids,
                 path=str(wanted.path or ""),
                 rate_hz=device.rate_hz,
                 block_frames=device.block_frames,
@@ -152,7 +152,7 @@ class Loads:
                 size=self._size,
             )
         )
-        if isinstance(built, Refused):
+        if isinstance(built, BuildFailure):
             raise OscError("io", LOAD, built.reason)
         if self._queued is not None:
             raise OscError("busy", LOAD, f"overtaken by {self._queued.name!r}")
@@ -214,14 +214,14 @@ class Loads:
 
     # --- what the supervisor tells ---------------------------------------------------------------
 
-    def rig_to_play(self) -> tuple[Play, NDArray[np.float32]] | None:
+    def rig_to_play(self) -> tuple[PlayRig, NDArray[np.float32]] | None:
         """Return the current rig, and where its knobs stand."""
         made = self.current
         if made is None:
             return None
         return made.order(), self._settings.vector(made.built.layout)
 
-    def opened(self, device: Opened) -> None:
+    def opened(self, device: DeviceOpened) -> None:
         """Hear that a device runs; a rig made for another rate is made again."""
         if self._is_loading:
             return  # the end of that load looks after it
@@ -248,9 +248,13 @@ class Loads:
             self._end_pending(f"the audio process ended over it: {reason}" if blamed else "")
             return
         made = self.current
-        if not blamed or made is None or not self._quarantine.died(made.name, time.monotonic()):
+        if (
+            not blamed
+            or made is None
+            or not self._quarantine.record_crash(made.name, time.monotonic())
+        ):
             return
-        self._quarantine.forgive(made.name)
+        self._quarantine.clear(made.name)
         instead = self._earlier
         self._earlier = None
         if made.path is None:

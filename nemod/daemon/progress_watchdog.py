@@ -7,7 +7,7 @@ useless. A process that uses the processor works; one that was stopped, or sleep
 import time
 from collections.abc import Callable
 
-from nemod.common.procinfo import Vitals, vitals
+from nemod.common.procinfo import ProcessInfo, process_info
 
 STOPPED_S = 1.0
 """[s] A process that somebody has stopped is given up after this long."""
@@ -17,14 +17,14 @@ TOTAL_S = 600.0
 """[s] And one that works this long over one order."""
 
 
-class Patience:
+class ProgressWatchdog:
     """Watches one process over one order."""
 
     def __init__(
         self,
         pid: int,
         *,
-        look: Callable[[int], Vitals | None] = vitals,
+        look: Callable[[int], ProcessInfo | None] = process_info,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin now. `look` returns how the process is, None where that is not to be known."""

@@ -13,12 +13,12 @@ class Quarantine:
     def __init__(self) -> None:
         self._deaths: dict[str, deque[float]] = {}
 
-    def died(self, name: str, now_s: float) -> bool:
+    def record_crash(self, name: str, now_s: float) -> bool:
         """Count a death over this model; return whether it is to be set aside now."""
         times = self._deaths.setdefault(name, deque(maxlen=DEATHS))
         times.append(now_s)
         return len(times) == DEATHS and now_s - times[0] <= WITHIN_S
 
-    def forgive(self, name: str) -> None:
+    def clear(self, name: str) -> None:
         """Forget the deaths: somebody wants to try it again."""
         self._deaths.pop(name, None)

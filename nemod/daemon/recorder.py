@@ -24,7 +24,7 @@ class Recorder:
         self.path = path
         self.frames = 0
         """Frames written so far."""
-        self.is_deaf = False
+        self.is_paused = False
         """Whether what comes is no longer written: it does not go with what has been."""
         self._seconds = seconds
         self._thread: threading.Thread | None = None
@@ -55,7 +55,7 @@ class Recorder:
                 data = os.read(self._fd, _READ_BYTES)
                 if not data:
                     break
-                if self.is_deaf:
+                if self.is_paused:
                     continue
                 data = left + data
                 whole = len(data) - len(data) % 4

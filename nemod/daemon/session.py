@@ -33,7 +33,7 @@ class StateError(NemodError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
+class Session:
     """What is kept over a power cycle."""
 
     model: str = ""
@@ -62,7 +62,7 @@ def default_path() -> Path:
         raise StateError(f"there is no place for the state: {error}") from None
 
 
-def render(saved: Saved) -> str:
+def render(saved: Session) -> str:
     """Return the text of a state file."""
     tree = {
         "version": VERSION,
@@ -74,7 +74,7 @@ def render(saved: Saved) -> str:
     return json.dumps(tree, indent=1, allow_nan=False) + "\n"
 
 
-def parse(text: str) -> Saved:
+def parse(text: str) -> Session:
     """Return what a state file's text says.
 
     Raises: StateError that names the key, for anything that this program did not write.
@@ -94,7 +94,7 @@ def parse(text: str) -> Saved:
     if type(version) is not int or version != VERSION:
         raise StateError(f"version: {VERSION} is expected, not {_short(version)}")
     size = tree.get("size")
-    return Saved(
+    return Session(
         model=_text(tree, "model"),
         path=_text(tree, "path"),
         size=None if size is None else _share("size", size),
@@ -140,7 +140,7 @@ def _positions(tree: object) -> dict[str, float]:
     return found
 
 
-def load(path: Path) -> Saved | None:
+def load(path: Path) -> Session | None:
     """Return what a file keeps, None where there is none.
 
     Raises: StateError for a damaged file, OSError for one that cannot be read.
@@ -172,7 +172,7 @@ def keep_aside(path: Path) -> Path:
     return target
 
 
-def save(path: Path, saved: Saved) -> None:
+def save(path: Path, saved: Session) -> None:
     """Write the state: after a power cut there is the old file or the new one, never half of one.
 
     Raises: OSError.

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from nemod.common.background import in_background
-from nemod.daemon.session import Saved, StateError, keep_aside, load, save
+from nemod.daemon.session import Session, StateError, keep_aside, load, save
 
 QUIET_S = 1.0
 """[s] Without a change before it is written: a knob that turns is written once."""
@@ -20,7 +20,7 @@ LAST_WRITE_S = 1.0
 log = structlog.get_logger("nemod")
 
 
-def restored(path: Path) -> Saved | None:
+def restored(path: Path) -> Session | None:
     """Return the state of the last time, or None; whatever is wrong with it goes to the log."""
     try:
         return load(path)
@@ -37,10 +37,12 @@ def restored(path: Path) -> Saved | None:
     return None
 
 
-class Keeper:
+class SessionWriter:
     """Keeps a file as the daemon is."""
 
-    def __init__(self, path: Path, now: Callable[[], Saved], written: Saved | None = None) -> None:
+    def __init__(
+        self, path: Path, now: Callable[[], Session], written: Session | None = None
+    ) -> None:
         """`now` returns what is to be written; `written` is what the file holds already."""
         self.path = path
         self._now = now
@@ -75,7 +77,7 @@ class Keeper:
         self._writing = in_background(lambda: save(self.path, saved))
         self._writing.add_done_callback(lambda done: self._ended(done, saved))
 
-    def _ended(self, done: "asyncio.Future[None]", saved: Saved) -> None:
+    def _ended(self, done: "asyncio.Future[None]", saved: Session) -> None:
         self._writing = None
         if done.cancelled():
             return

@@ -13,9 +13,9 @@ from contextlib import suppress
 import structlog
 
 from nemod.common.errors import AudioError
-from nemod.common.procinfo import memory_bytes, vitals
-from nemod.daemon.child_processes import AudioPlane
-from nemod.engine.ipc import Play, Report
+from nemod.common.procinfo import memory_bytes, process_info
+from nemod.daemon.child_processes import AudioProcess
+from nemod.engine.ipc import PlayRig, TelemetryRecord
 
 READY_LIMIT_S = 120.0
 """[s] How long an audio plane may take to get warm: a small board with a slow card."""
@@ -39,25 +39,25 @@ def wants_spare(wish: bool | None) -> bool:
     return memory_bytes() >= MEMORY_BYTES if wish is None else wish
 
 
-def is_stopped(plane: AudioPlane) -> bool:
+def is_stopped(plane: AudioProcess) -> bool:
     """Return whether somebody has stopped its process by a signal."""
-    found = vitals(plane.process.pid) if plane.process is not None else None
+    found = process_info(plane.process.pid) if plane.process is not None else None
     return found is not None and found.is_stopped
 
 
-def _is_fit(plane: AudioPlane) -> bool:
+def _is_fit(plane: AudioProcess) -> bool:
     """Return whether a spare lives and can answer."""
     process = plane.process
     return process is not None and process.returncode is None and not is_stopped(plane)
 
 
-class Planes:
+class AudioProcessPool:
     """Starts audio planes, keeps one in reserve, and knows all that live."""
 
     def __init__(
         self,
-        rig: Callable[[], Play | None],
-        on_report: Callable[[AudioPlane, Report], None],
+        rig: Callable[[], PlayRig | None],
+        on_report: Callable[[AudioProcess, TelemetryRecord], None],
         *,
         spare: bool,
         tape_w: int,
@@ -67,14 +67,14 @@ class Planes:
         self._on_report = on_report
         self._keeps_spare = spare
         self._tape_w = tape_w
-        self._living: set[AudioPlane] = set()
-        self._next: asyncio.Task[AudioPlane] | None = None
+        self._living: set[AudioProcess] = set()
+        self._next: asyncio.Task[AudioProcess] | None = None
         self._due = 0.0
         self._failed = 0
         self._made_at = 0.0
         self._small_work: asyncio.Task[None] | None = None
 
-    async def take(self, *, at_first: bool) -> AudioPlane:
+    async def take(self, *, at_first: bool) -> AudioProcess:
         """Return the spare, or a new audio plane.
 
         Raises: AudioError when none can be had `at_first`; later it goes on trying.
@@ -102,13 +102,13 @@ class Planes:
         if self._next is None:
             self._next = asyncio.create_task(self._make())
 
-    async def end(self, plane: AudioPlane) -> None:
+    async def end(self, plane: AudioProcess) -> None:
         """End an audio plane at once."""
         self._living.discard(plane)
         with suppress(OSError):
             await plane.discard()
 
-    def let_go(self, plane: AudioPlane) -> None:
+    def detach(self, plane: AudioProcess) -> None:
         """Leave the end of an audio plane to the caller."""
         self._living.discard(plane)
 
@@ -121,10 +121,10 @@ class Planes:
                 self._next.exception()  # looked at, or asyncio would tell of it
         await asyncio.gather(*(self.end(plane) for plane in list(self._living)))
 
-    async def _make(self) -> AudioPlane:
+    async def _make(self) -> AudioProcess:
         """Return a warm audio plane. Raises: EOFError, OSError, TimeoutError."""
         began = time.monotonic()
-        plane = AudioPlane(lambda report: self._on_report(plane, report))
+        plane = AudioProcess(lambda report: self._on_report(plane, report))
         self._made_at = began
         self._living.add(plane)
         try:
@@ -141,7 +141,7 @@ class Planes:
 
     # --- the one in reserve ----------------------------------------------------------------------
 
-    def tend(self) -> None:
+    def maintain_standby(self) -> None:
         """Have a spare made where there is none, replace one that died, and give it the rig.
 
         To be called often while an audio plane plays.
@@ -162,7 +162,7 @@ class Planes:
                     self._failed = 0
                 self._give_rig(plane)
 
-    def _drop(self, now: float, plane: AudioPlane | None = None) -> None:
+    def _drop(self, now: float, plane: AudioProcess | None = None) -> None:
         self._next = None
         self._failed += 1
         # A rig that kills spares must not keep a small machine busy for ever.
@@ -171,7 +171,7 @@ class Planes:
         if plane is not None:
             self._small_work = asyncio.create_task(self.end(plane))
 
-    def _give_rig(self, plane: AudioPlane) -> None:
+    def _give_rig(self, plane: AudioProcess) -> None:
         order = self._rig()
         if order is None or order.rig_id == plane.rig_id:
             return
@@ -179,6 +179,6 @@ class Planes:
             self._small_work = asyncio.create_task(_hand_over(plane, order))
 
 
-async def _hand_over(plane: AudioPlane, order: Play) -> None:
+async def _hand_over(plane: AudioProcess, order: PlayRig) -> None:
     with suppress(ConnectionError):
         await plane.play(order)

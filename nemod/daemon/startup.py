@@ -8,9 +8,9 @@ from pathlib import Path
 import structlog
 
 from nemod.common.errors import NotFoundError
-from nemod.common.process_lock import Claim
+from nemod.common.process_lock import ProcessLock
 from nemod.config import Config
-from nemod.daemon.session import Saved, StateError, default_path
+from nemod.daemon.session import Session, StateError, default_path
 from nemod.daemon.session_writer import restored
 from nemod.library import Library
 
@@ -18,22 +18,22 @@ log = structlog.get_logger("nemod")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beginning:
+class Startup:
     """Where to start from. What was asked for wins over what was kept."""
 
     choices: Sequence[tuple[str, Path]]
     """Name and file of the first model, and of the one to take where that does not play."""
-    saved: Saved
+    saved: Session
     """What was kept, or nothing."""
     size: float | None
     """Which size of models that have several."""
     state_file: Path | None
     """Where the state is kept; None for nowhere."""
-    claim: Claim | None
+    claim: ProcessLock | None
     """Nobody else keeps it there as long as this lives."""
 
 
-def beginning(config: Config) -> tuple[Library, Beginning]:
+def startup(config: Config) -> tuple[Library, Startup]:
     """Return the library and what to begin with.
 
     Raises: NotFoundError when a model that was asked for is not there, or there is none at all.
@@ -42,8 +42,8 @@ def beginning(config: Config) -> tuple[Library, Beginning]:
     if file is not None and not _can_be_kept(file):
         log.warning("the state is not kept: there is something that cannot be read", file=str(file))
         file = None
-    saved = (restored(file) if file is not None else None) or Saved()
-    claim = Claim("state", str(file.resolve())) if file is not None else None
+    saved = (restored(file) if file is not None else None) or Session()
+    claim = ProcessLock("state", str(file.resolve())) if file is not None else None
     if claim is not None and not claim.take():
         # Two that write one file would each undo what the other keeps.
         log.warning(
@@ -63,7 +63,7 @@ def beginning(config: Config) -> tuple[Library, Beginning]:
             choices.append(library.find(library.names[0]))
         if not choices:
             raise NotFoundError(f"no model in {', '.join(map(str, library.folders))}")
-    return library, Beginning(
+    return library, Startup(
         choices=choices,
         saved=saved,
         size=config.size if config.size is not None or config.model else saved.size,
@@ -103,7 +103,7 @@ def _asked(model: str, library: Library) -> tuple[str, Path]:
         return library.find(library.name_of(path))
 
 
-def _kept(config: Config, saved: Saved) -> tuple[Library, list[tuple[str, Path]]]:
+def _kept(config: Config, saved: Session) -> tuple[Library, list[tuple[str, Path]]]:
     """Return the library and the model of the last time, if it is still there."""
     library = Library(config.library)
     if not saved.model:

@@ -19,10 +19,18 @@ from numpy.typing import NDArray
 
 from nemod.common.errors import AudioError
 from nemod.common.procinfo import oom_kills
-from nemod.daemon.child_processes import AudioPlane
+from nemod.daemon.child_processes import AudioProcess
 from nemod.daemon.quarantine import DEATHS
-from nemod.daemon.standby import Planes, is_stopped
-from nemod.engine.ipc import DeviceFailed, DeviceRequest, Opened, Play, Report, RigFailed, Take
+from nemod.daemon.standby import AudioProcessPool, is_stopped
+from nemod.engine.ipc import (
+    DeviceFailed,
+    DeviceOpened,
+    DeviceRequest,
+    OpenDevice,
+    PlayRig,
+    RigFailed,
+    TelemetryRecord,
+)
 
 LOOK_S = 0.05
 """[s] How often the audio plane is looked at."""
@@ -49,18 +57,18 @@ log = structlog.get_logger("nemod")
 Controls = NDArray[np.float32]
 
 
-class Owner(Protocol):
+class SupervisorCallbacks(Protocol):
     """Who is told, and asked what to play."""
 
-    def rig_to_play(self) -> tuple[Play, Controls] | None:
+    def rig_to_play(self) -> tuple[PlayRig, Controls] | None:
         """Return the rig that an audio plane begins with, and where its knobs stand."""
         ...
 
-    def opened(self, opened: Opened) -> None:
+    def opened(self, opened: DeviceOpened) -> None:
         """Hear that the device runs, for the first time or again."""
         ...
 
-    def reported(self, report: Report) -> None:
+    def reported(self, report: TelemetryRecord) -> None:
         """Hear a report of the audio plane that plays."""
         ...
 
@@ -95,18 +103,18 @@ class _NoDeviceError(Exception):
 class Supervisor:
     """The audio plane, as something that is always there."""
 
-    def __init__(self, owner: Owner, *, spare: bool, wait: bool, tape: bool) -> None:
+    def __init__(self, owner: SupervisorCallbacks, *, spare: bool, wait: bool, tape: bool) -> None:
         """`wait`: a device that is absent at the first start is waited for, too."""
         self.state = "starting"
-        self.device: Opened | None = None
+        self.device: DeviceOpened | None = None
         """What was opened last."""
         self.known = asyncio.Event()
         """Set once a device was open."""
         self.tape_fd, self._tape_w = os.pipe() if tape else (-1, -1)
         self._owner = owner
         self._wait = wait
-        self._planes = Planes(self._rig, self._report, spare=spare, tape_w=self._tape_w)
-        self._plane: AudioPlane | None = None
+        self._planes = AudioProcessPool(self._rig, self._report, spare=spare, tape_w=self._tape_w)
+        self._plane: AudioProcess | None = None
         self._reported_at = self._looked_at = 0.0
         self._wait_s = SHORTEST_WAIT_S
         self._is_first = True
@@ -129,7 +137,7 @@ class Supervisor:
         is_late = time.monotonic() - self._reported_at > 2.0 * HUNG_S
         return not (self.state == "running" and is_late)
 
-    async def play(self, order: Play) -> None:
+    async def play(self, order: PlayRig) -> None:
         """Hand a rig down. Raises: ConnectionError when there is nobody to take it."""
         if self._plane is None:
             raise ConnectionError("no audio plane is playing")
@@ -166,7 +174,7 @@ class Supervisor:
         """Fade out and end all processes. `run` must have been cancelled."""
         playing, self._plane = self._plane, None
         if playing is not None:
-            self._planes.let_go(playing)
+            self._planes.detach(playing)
             # One that was stopped by a signal will not fade, however long it is waited for.
             end = playing.discard() if is_stopped(playing) else playing.stop()
             await asyncio.gather(end, self._planes.end_all(), return_exceptions=True)
@@ -197,17 +205,17 @@ class Supervisor:
             self._set_state("error", error.reason)
             await asyncio.sleep(LONGEST_WAIT_S)
 
-    async def _end(self, plane: AudioPlane) -> None:
+    async def _end(self, plane: AudioProcess) -> None:
         self._plane = None
         await self._planes.end(plane)
 
-    def _rig(self) -> Play | None:
+    def _rig(self) -> PlayRig | None:
         wanted = self._owner.rig_to_play()
         return wanted[0] if wanted is not None else None
 
     # --- one audio plane's life ------------------------------------------------------------------
 
-    async def _open(self, plane: AudioPlane, request: DeviceRequest) -> None:
+    async def _open(self, plane: AudioProcess, request: DeviceRequest) -> None:
         """Have it take the device and begin with the rig that is wanted.
 
         Raises: _NoDeviceError, _LostError.
@@ -226,9 +234,11 @@ class Supervisor:
                     if plane.rig_id != order.rig_id:
                         await plane.play(order)
                     began_with = order.rig_id
-                    await plane.take(Take(request=request, rig_id=began_with, controls=controls))
+                    await plane.take(
+                        OpenDevice(request=request, rig_id=began_with, controls=controls)
+                    )
                 else:
-                    await plane.take(Take(request=request))
+                    await plane.take(OpenDevice(request=request))
                 opened = await self._opened(plane)
         except TimeoutError:
             reason = f"the device {request.name!r} was not open after {OPEN_LIMIT_S:g} s"
@@ -252,18 +262,18 @@ class Supervisor:
             with suppress(ConnectionError):
                 await plane.play(wanted[0])
 
-    async def _opened(self, plane: AudioPlane) -> Opened:
+    async def _opened(self, plane: AudioProcess) -> DeviceOpened:
         while True:
             event = await plane.next_event()
             match event:
-                case Opened():
+                case DeviceOpened():
                     return event
                 case DeviceFailed(reason):
                     raise _NoDeviceError(reason)
                 case RigFailed(rig_id, reason):
                     self._owner.rig_failed(rig_id, reason)
 
-    async def _stay(self, plane: AudioPlane) -> None:
+    async def _stay(self, plane: AudioProcess) -> None:
         """Watch it until it is lost. Raises: _NoDeviceError, _LostError."""
         since = silent_until = time.monotonic()
         killed = oom_kills()
@@ -291,11 +301,11 @@ class Supervisor:
                     silent_until = now
                 # At the first start the spare keeps out of the way; after a death it must not.
                 if not self._is_first or now - silent_until > SPARE_DELAY_S:
-                    self._planes.tend()
+                    self._planes.maintain_standby()
         finally:
             events.cancel()
 
-    async def _listen(self, plane: AudioPlane) -> str:
+    async def _listen(self, plane: AudioProcess) -> str:
         """Return why there is no device any more, or nothing when the process has ended."""
         try:
             while True:
@@ -307,12 +317,12 @@ class Supervisor:
         except EOFError:
             return ""
 
-    def _report(self, plane: AudioPlane, report: Report) -> None:
+    def _report(self, plane: AudioProcess, report: TelemetryRecord) -> None:
         if plane is self._plane:
             self._reported_at = time.monotonic()
             self._owner.reported(report)
 
-    def _hangs(self, plane: AudioPlane, now: float) -> bool:
+    def _hangs(self, plane: AudioProcess, now: float) -> bool:
         if now - self._looked_at > 4.0 * LOOK_S:
             # This process itself was held up: what it did not see proves nothing.
             self._reported_at = max(self._reported_at, now - HUNG_S / 2.0)
@@ -322,7 +332,7 @@ class Supervisor:
         plane.read_reports()
         return now - self._reported_at >= HUNG_S
 
-    async def _end_of(self, plane: AudioPlane, oom_kills_before: int) -> _LostError:
+    async def _end_of(self, plane: AudioProcess, oom_kills_before: int) -> _LostError:
         """Return how a process that is gone has ended, and whether what it played may be why."""
         status = await plane.discard(END_S)  # its socket closes a moment before it ends
         if status >= 0:
@@ -350,7 +360,7 @@ class Supervisor:
                 return
 
 
-def _again(request: DeviceRequest, device: Opened) -> DeviceRequest:
+def _again(request: DeviceRequest, device: DeviceOpened) -> DeviceRequest:
     """Return the request for the device that was open: at its rate, if it still has that."""
     if request.rate_hz is not None:
         return request

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import structlog
 
 from nemod.common.units import amplitude_to_db
-from nemod.engine.ipc import Report
+from nemod.engine.ipc import TelemetryRecord
 
 METER_HOLD_S = 0.2
 """[s] A meter shows the highest sample of this long; asking does not take it from others."""
@@ -15,18 +15,18 @@ METER_HOLD_S = 0.2
 log = structlog.get_logger("nemod")
 
 
-class Readings:
+class Telemetry:
     """Meters and counts. The counts of an audio plane begin at 0; these go on."""
 
     def __init__(self) -> None:
         self.load_peak = 0.0
-        self._report: Report | None = None
+        self._report: TelemetryRecord | None = None
         self._before = dict.fromkeys(("clips", "xruns", "tape_lost"), 0)
         self._peaks: deque[tuple[float, float, float]] = deque()
         self._clips_forgotten = 0
         self._faults_told = 0
 
-    def add(self, report: Report) -> None:
+    def add(self, report: TelemetryRecord) -> None:
         """Take a report."""
         self._report = report
         now = time.monotonic()

@@ -34,7 +34,7 @@ def suitable_us(driver: Path = DRIVER) -> int | None:
     return 0 if name == _GUEST_DRIVER else SHALLOW_US
 
 
-class Awake:
+class CpuLatencyLimit:
     """Forbids idle states that take longer than `limit_us` [us] to leave, until it is released."""
 
     def __init__(self, limit_us: int | None, device: Path = DEVICE) -> None:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from nemod.engine.histogram import BlockTimes
 from nemod.engine.ipc import (
-    REPORT_S,
     SETTINGS_BYTES,
-    Report,
-    encode_report,
+    TELEMETRY_S,
+    TelemetryRecord,
+    encode_telemetry,
     newest_settings,
     write_whole,
 )
@@ -38,7 +38,7 @@ Block = NDArray[np.float32]
 Call = Callable[[list[Any], Any, list[Any], Any], tuple[list[Any], Any]]
 
 
-class Playing:
+class ActiveRig:
     """A loaded rig with what it remembers. Made on the helper thread, then the engine's own."""
 
     __slots__ = ("call", "controls", "rig_id", "spare", "state", "weights")
@@ -85,9 +85,9 @@ class Engine:
         self._tape_fd = tape_fd
         self._times = times
 
-        self.slot: Playing | None = None
+        self.slot: ActiveRig | None = None
         """Helper thread -> engine: the next rig. The engine takes it when no fade is under way."""
-        self.tray: deque[Playing] = deque()
+        self.retired: deque[ActiveRig] = deque()
         """Engine -> helper thread: rigs that are no longer heard, to be freed there."""
         self.leaving = False
         """Any thread: fade to silence and stay silent."""
@@ -107,8 +107,8 @@ class Engine:
         self._steps = (np.arange(block_frames, dtype=np.float32) + 1.0) / np.float32(block_frames)
         self._left = 0
 
-        self._current: Playing | None = None
-        self._old: Playing | None = None
+        self._current: ActiveRig | None = None
+        self._old: ActiveRig | None = None
         self._mixed = np.zeros(block_frames, np.float32)
 
         self._period_s = block_frames / rate_hz
@@ -122,7 +122,7 @@ class Engine:
         self._blocks_reported = 0
 
     @property
-    def playing(self) -> tuple[Playing, ...]:
+    def playing(self) -> tuple[ActiveRig, ...]:
         """The rigs that are heard. Thread: any (a glance; it may have changed since)."""
         return tuple(rig for rig in (self._current, self._old) if rig is not None)
 
@@ -200,7 +200,7 @@ class Engine:
             else:
                 self._run(self._old, block, self._mixed)
                 fall = self._fall[start : start + out.size]
-                even = self._evened(out, self._mixed, rise, fall)
+                even = self._crossfade_gain(out, self._mixed, rise, fall)
                 out *= rise
                 self._mixed *= fall
                 out += self._mixed
@@ -210,10 +210,10 @@ class Engine:
             if self._faded > self._fade_frames:
                 self._faded = 0
                 if self._old is not None:
-                    self.tray.append(self._old)
+                    self.retired.append(self._old)
                     self._old = None
 
-    def _evened(self, new: Block, old: Block, rise: Block, fall: Block) -> Block:
+    def _crossfade_gain(self, new: Block, old: Block, rise: Block, fall: Block) -> Block:
         """Return the gain [frames] that keeps the power of a crossfade equal where both are alike.
 
         Sine and cosine do so for sounds that have nothing in common; two models of one guitar have,
@@ -229,7 +229,7 @@ class Engine:
         even: Block = 1.0 / np.sqrt(1.0 + 2.0 * course * rise * fall)
         return even
 
-    def _run(self, rig: Playing, block: Block, out: Block) -> None:
+    def _run(self, rig: ActiveRig, block: Block, out: Block) -> None:
         if rig.state is None:
             rig.reset()
         # Donated to the call: after an error in it there is no state to go on with.
@@ -276,10 +276,10 @@ class Engine:
             self._times.count(busy, late=self._late, xruns=self._xruns, faults=self._faults)
         if ended < self._next_report or self._report_fd < 0:
             return
-        self._next_report = ended + REPORT_S
+        self._next_report = ended + TELEMETRY_S
         blocks = self._blocks - self._blocks_reported
         alone = self._current is not None and not self._faded
-        report = Report(
+        report = TelemetryRecord(
             blocks=self._blocks,
             rig_id=self._current.rig_id if alone and self._current else 0,
             clips=self._clips,
@@ -292,7 +292,7 @@ class Engine:
             load=self._busy_s / (blocks * self._period_s),
             load_peak=self._busy_peak_s / self._period_s,
         )
-        if write_whole(self._report_fd, encode_report(report)):
+        if write_whole(self._report_fd, encode_telemetry(report)):
             self._peak_in = self._peak_out = 0.0
             self._busy_s = self._busy_peak_s = 0.0
             self._blocks_reported = self._blocks

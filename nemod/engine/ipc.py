@@ -26,7 +26,7 @@ MAX_CONTROLS = (SETTINGS_BYTES - _SETTINGS_HEAD.size) // 4
 if MAX_KNOBS + len(TABLE) > MAX_CONTROLS:  # pragma: no branch
     raise AssertionError("a settings record is too small for the table of parameters")
 
-REPORT_S = 0.02
+TELEMETRY_S = 0.02
 """[s] Time between two reports of the audio plane."""
 
 
@@ -50,8 +50,8 @@ def newest_settings(data: bytes, rig_id: int) -> NDArray[np.float32] | None:
     return None
 
 
-class Report(NamedTuple):
-    """What the callback tells, every `REPORT_S`; counts are totals since the process began."""
+class TelemetryRecord(NamedTuple):
+    """What the callback tells, every `TELEMETRY_S`; counts are totals since the process began."""
 
     blocks: int
     """Blocks processed."""
@@ -79,18 +79,18 @@ class Report(NamedTuple):
 _REPORT = struct.Struct("<7Q4d")
 
 
-def encode_report(report: Report) -> bytes:
+def encode_telemetry(report: TelemetryRecord) -> bytes:
     """Return the record of a report. Thread: audio."""
     return _REPORT.pack(*report)
 
 
-def decode_reports(data: bytes) -> Iterator[Report]:
+def decode_telemetry(data: bytes) -> Iterator[TelemetryRecord]:
     """Yield the reports in whole records, oldest first."""
     for values in _REPORT.iter_unpack(data):
-        yield Report(*values)
+        yield TelemetryRecord(*values)
 
 
-REPORT_BYTES = _REPORT.size
+TELEMETRY_BYTES = _REPORT.size
 
 
 def write_whole(fd: int, record: bytes) -> bool:
@@ -182,7 +182,7 @@ class DeviceRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlaneArguments:
+class AudioProcessArguments:
     """The descriptors that an audio plane is born with; on its command line, as JSON."""
 
     link_fd: int
@@ -195,7 +195,7 @@ class PlaneArguments:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> "PlaneArguments":
+    def from_json(cls, text: str) -> "AudioProcessArguments":
         """Return the arguments of a command line."""
         return cls(**json.loads(text))
 
@@ -210,10 +210,10 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class BuildRequest:
     """Control plane -> foundry: make a rig."""
 
-    order_id: int
+    request_id: int
     path: str
     """The model's file; empty for a clean rig, without a model."""
     rate_hz: int
@@ -226,7 +226,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rig:
+class CompiledRig:
     """Foundry -> audio plane: a compiled chain with its weights and a warmed state."""
 
     executable: bytes
@@ -238,10 +238,10 @@ class Rig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResampledRig:
+class CompiledResampledRig:
     """Foundry -> audio plane: a rig in three parts, the middle one at the model's own rate."""
 
-    parts: tuple[Rig, ...]
+    parts: tuple[CompiledRig, ...]
     """What stands before the model, the model, and what stands after it."""
     rate_hz: int
     model_rate_hz: int
@@ -255,10 +255,10 @@ class ResampledRig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class BuildResult:
     """Foundry -> control plane: the rig, still pickled, with what the control plane must know."""
 
-    order_id: int
+    request_id: int
     rig: bytes
     layout: tuple[str, ...]
     """Paths of the controls, in the order of a settings record."""
@@ -274,18 +274,18 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class BuildFailure:
     """Foundry -> control plane: no rig from this file, and why."""
 
-    order_id: int
+    request_id: int
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Play:
+class PlayRig:
     """Control plane -> audio plane: play this rig as number `rig_id`.
 
-    `rig` is a pickled `Rig` or `ResampledRig`: the control plane passes it on unopened. An audio
+    `rig` is a pickled `CompiledRig` or `CompiledResampledRig`: the control plane forwards it. An
     plane that has no device yet loads and proves it and keeps it ready.
     """
 
@@ -297,7 +297,7 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Take:
+class OpenDevice:
     """Control plane -> audio plane: open the device and play."""
 
     request: DeviceRequest
@@ -308,17 +308,17 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class StopProcess:
     """Control plane -> audio plane: fade out and end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """Audio plane -> control plane: warm, without a device; the next is `Take`."""
+class ProcessReady:
+    """Audio plane -> control plane: warm, without a device; the next is `OpenDevice`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class DeviceOpened:
     """Audio plane -> control plane: the device runs."""
 
     device: str

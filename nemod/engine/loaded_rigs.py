@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.engine.engine import Playing
-from nemod.engine.ipc import Play, Rig
+from nemod.engine.engine import ActiveRig
+from nemod.engine.ipc import CompiledRig, PlayRig
 from nemod.engine.loading import load_part, load_rig
-from nemod.engine.rig import Loaded, Program
+from nemod.engine.rig import LoadedRig, Program
 
 SETTLE_S = 0.1
 """[s] Silence that a rig hears before it takes up, so that its knobs have arrived where they are:
@@ -18,16 +18,16 @@ a muted rig must not be heard for the time that its switch takes."""
 
 
 @dataclass(slots=True)
-class Shelf:
+class LoadedRigs:
     """Rigs by number, and programs by the hash of their code."""
 
-    loaded: dict[int, tuple[Play, Loaded]] = field(default_factory=dict)
+    loaded: dict[int, tuple[PlayRig, LoadedRig]] = field(default_factory=dict)
     """The orders are kept without their bytes."""
     programs: dict[bytes, Program] = field(default_factory=dict)
     """They are kept as long as the process lives: to unload one holds the interpreter for some
     10 ms, which is a dropout; one takes under 1 MB."""
 
-    def load(self, order: Play) -> None:
+    def load(self, order: PlayRig) -> None:
         """Load a rig and play one block of proof.
 
         Raises: any exception, when the rig is not what it should be.
@@ -42,19 +42,19 @@ class Shelf:
         bare = replace(order, rig=b"")
         self.loaded[order.rig_id] = bare, rig
 
-    def _program(self, rig: Rig, frames: int) -> Program:
+    def _program(self, rig: CompiledRig, frames: int) -> Program:
         digest = hashlib.sha256(rig.executable).digest()
         if digest not in self.programs:
             self.programs[digest] = load_part(rig, frames)
         return self.programs[digest]
 
-    def playing(self, rig_id: int) -> Playing:
+    def playing(self, rig_id: int) -> ActiveRig:
         """Return a rig as the engine takes it."""
         _, rig = self.loaded[rig_id]
         states = rig.fresh(), rig.fresh()
-        return Playing(rig_id, rig.call, rig.weights, states, rig.controls)
+        return ActiveRig(rig_id, rig.call, rig.weights, states, rig.controls)
 
-    def settled(self, rig_id: int, controls: NDArray[np.float32] | None) -> Playing:
+    def settled(self, rig_id: int, controls: NDArray[np.float32] | None) -> ActiveRig:
         """Return a rig whose knobs have come to rest at `controls` [n] while it heard silence."""
         order, rig = self.loaded[rig_id]
         made = self.playing(rig_id)
@@ -73,7 +73,7 @@ class Shelf:
         order, _ = self.loaded[rig_id]
         return (order.rate_hz, order.block_frames) == (rate_hz, block_frames)
 
-    def spare_state(self, rig: Playing) -> None:
+    def spare_state(self, rig: ActiveRig) -> None:
         """Lay out a state to start afresh from, where that one was used."""
         if rig.spare is None and rig.rig_id in self.loaded:
             rig.spare = self.loaded[rig.rig_id][1].fresh()

@@ -2,22 +2,24 @@
 
 from collections.abc import Callable
 
-from nemod.engine.ipc import ResampledRig, Rig
+from nemod.engine.ipc import CompiledResampledRig, CompiledRig
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, load_resampled
-from nemod.engine.rig import Loaded, Program, load_program, on_device
+from nemod.engine.rig import LoadedRig, Program, load_program, on_device
 
-Fetch = Callable[[Rig, int], Program]
+Fetch = Callable[[CompiledRig, int], Program]
 """(rig or part of one, frames) -> its loaded program"""
 
 
-def load_part(part: Rig, frames: int) -> Program:
+def load_part(part: CompiledRig, frames: int) -> Program:
     """Return the program of a rig, or of a part of one."""
     return load_program(part.executable, len(part.weights), len(part.state), frames)
 
 
-def load_rig(rig: Rig | ResampledRig, block_frames: int, fetch: Fetch = load_part) -> Loaded:
+def load_rig(
+    rig: CompiledRig | CompiledResampledRig, block_frames: int, fetch: Fetch = load_part
+) -> LoadedRig:
     """Return the rig ready to be played; `fetch` may keep programs that were loaded before."""
-    if isinstance(rig, ResampledRig):
+    if isinstance(rig, CompiledResampledRig):
         front, model, back = rig.parts
         programs = (
             fetch(front, block_frames),
@@ -25,7 +27,7 @@ def load_rig(rig: Rig | ResampledRig, block_frames: int, fetch: Fetch = load_par
             fetch(back, block_frames),
         )
         return load_resampled(rig, programs)
-    return Loaded(
+    return LoadedRig(
         call=fetch(rig, block_frames).call,
         weights=on_device(rig.weights),
         controls=rig.controls,

@@ -27,23 +27,23 @@ from numpy.typing import NDArray
 
 from nemod.common.errors import AudioError
 from nemod.engine import histogram
-from nemod.engine.cpu_latency import Awake
+from nemod.engine.cpu_latency import CpuLatencyLimit
 from nemod.engine.devices.base import Device, PhrasePlayer, Process, open_device
 from nemod.engine.devices.lock import DeviceLock, users_of_cards
 from nemod.engine.engine import Engine
 from nemod.engine.ipc import (
+    AudioProcessArguments,
     DeviceFailed,
-    Opened,
-    PlaneArguments,
-    Play,
-    Ready,
+    DeviceOpened,
+    OpenDevice,
+    PlayRig,
+    ProcessReady,
     RigFailed,
-    Stop,
-    Take,
+    StopProcess,
     receive_frame,
     send_frame,
 )
-from nemod.engine.loaded_rigs import Shelf
+from nemod.engine.loaded_rigs import LoadedRigs
 from nemod.engine.rig import wake_up
 
 POLL_S = 0.02
@@ -114,9 +114,9 @@ class Helper:
 
     engine: Engine
     link: socket.socket
-    shelf: Shelf
+    shelf: LoadedRigs
 
-    def load(self, order: Play) -> None:
+    def load(self, order: PlayRig) -> None:
         """Load a rig, play one block of proof, and lay it before the engine."""
         engine = self.engine
         try:
@@ -130,8 +130,8 @@ class Helper:
 
     def look_after(self) -> None:
         """Free what the engine gave back; lay out a spare state where one was used."""
-        while self.engine.tray:
-            gone = self.engine.tray.popleft()
+        while self.engine.retired:
+            gone = self.engine.retired.popleft()
             self.shelf.forget(gone.rig_id)
             del gone
         for rig in self.engine.playing:
@@ -157,7 +157,7 @@ def _serve(helper: Helper, device: Device) -> int:
             except (EOFError, OSError):
                 orphaned_at = time.monotonic()
                 continue
-            if isinstance(order, Stop):
+            if isinstance(order, StopProcess):
                 break
             helper.load(order)
         helper.look_after()
@@ -176,12 +176,12 @@ def _serve(helper: Helper, device: Device) -> int:
     return 0
 
 
-def _wait(link: socket.socket, shelf: Shelf) -> Take | None:
+def _wait(link: socket.socket, shelf: LoadedRigs) -> OpenDevice | None:
     """Keep the newest rig ready until a device is to be taken; None when none ever is."""
     while True:
         try:
             order = receive_frame(link)
-            if isinstance(order, Play):
+            if isinstance(order, PlayRig):
                 try:
                     shelf.load(order)
                     shelf.keep_only(order.rig_id)
@@ -191,11 +191,15 @@ def _wait(link: socket.socket, shelf: Shelf) -> Take | None:
                 continue
         except (EOFError, OSError):
             return None
-        return order if isinstance(order, Take) else None
+        return order if isinstance(order, OpenDevice) else None
 
 
 def _start(
-    arguments: PlaneArguments, take: Take, shelf: Shelf, device: Device, player: PhrasePlayer | None
+    arguments: AudioProcessArguments,
+    take: OpenDevice,
+    shelf: LoadedRigs,
+    device: Device,
+    player: PhrasePlayer | None,
 ) -> tuple[Engine, str]:
     """Start the engine on the device; return it and what priority was refused."""
     engine = Engine(
@@ -230,7 +234,7 @@ def _start(
 
 
 def _open(
-    arguments: PlaneArguments, take: Take, shelf: Shelf
+    arguments: AudioProcessArguments, take: OpenDevice, shelf: LoadedRigs
 ) -> tuple[Device, Engine, str, DeviceLock]:
     """Open the device and start the engine; a rate that is only a wish may be refused.
 
@@ -249,9 +253,9 @@ def _open(
 
 
 def main(argv: list[str]) -> int:
-    """Run the audio plane. `argv`: one argument, the JSON of `PlaneArguments`."""
+    """Run the audio plane. `argv`: one argument, the JSON of `AudioProcessArguments`."""
     setproctitle.setproctitle("nemod spare")
-    arguments = PlaneArguments.from_json(argv[1])
+    arguments = AudioProcessArguments.from_json(argv[1])
     link = socket.socket(fileno=arguments.link_fd)
     for fd in (arguments.settings_fd, arguments.report_fd, arguments.tape_fd):
         if fd >= 0:
@@ -263,16 +267,16 @@ def main(argv: list[str]) -> int:
     gc.collect()
     gc.freeze()
     gc.disable()
-    shelf = Shelf()
+    shelf = LoadedRigs()
     try:
-        send_frame(link, Ready())
+        send_frame(link, ProcessReady())
     except OSError:
         return 0
     take = _wait(link, shelf)
     if take is None:
         return 0
     setproctitle.setproctitle("nemod audio")
-    awake = Awake(take.request.cpu_latency_us)
+    awake = CpuLatencyLimit(take.request.cpu_latency_us)
     try:
         device, engine, priority, lock = _open(arguments, take, shelf)
     except AudioError as error:
@@ -281,7 +285,7 @@ def main(argv: list[str]) -> int:
         return 1
     send_frame(
         link,
-        Opened(
+        DeviceOpened(
             device=device.name,
             rate_hz=device.rate_hz,
             block_frames=device.block_frames,

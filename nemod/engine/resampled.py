@@ -15,8 +15,8 @@ import numpy as np
 import samplerate
 from numpy.typing import NDArray
 
-from nemod.engine.ipc import ResampledRig
-from nemod.engine.rig import Loaded, Program, on_device
+from nemod.engine.ipc import CompiledResampledRig
+from nemod.engine.rig import LoadedRig, Program, on_device
 
 Frames = NDArray[np.float32]
 
@@ -34,7 +34,7 @@ class Crossing:
     Thread: audio, once made.
     """
 
-    def __init__(self, rig: ResampledRig) -> None:
+    def __init__(self, rig: CompiledResampledRig) -> None:
         """Start at rest: before the model silence, after it the model's own resting output."""
         self._up_ratio = rig.model_rate_hz / rig.rate_hz
         self._down_ratio = rig.rate_hz / rig.model_rate_hz
@@ -88,7 +88,7 @@ def lead_and_latency(rate_hz: int, model_rate_hz: int, block_frames: int) -> tup
 
     Found by streaming silence: the resamplers' counts depend on nothing but the two rates.
     """
-    silent = ResampledRig(
+    silent = CompiledResampledRig(
         parts=(), rate_hz=rate_hz, model_rate_hz=model_rate_hz, block_frames=block_frames,
         lead_frames=0, latency_frames=0, rest=0.0,
     )  # fmt: skip
@@ -111,7 +111,9 @@ def lead_and_latency(rate_hz: int, model_rate_hz: int, block_frames: int) -> tup
     return -lowest, held - lowest
 
 
-def load_resampled(rig: ResampledRig, programs: tuple[Program, Program, Program]) -> Loaded:
+def load_resampled(
+    rig: CompiledResampledRig, programs: tuple[Program, Program, Program]
+) -> LoadedRig:
     """Return the rig ready to be played; `programs` are those of its parts."""
     front, model, back = programs
     first = rig.parts[0].controls.size
@@ -133,7 +135,7 @@ def load_resampled(rig: ResampledRig, programs: tuple[Program, Program, Program]
         after, sound = back.call(weights[2], controls[second:], after, both)
         return [before, inner, after, crossing], sound
 
-    return Loaded(
+    return LoadedRig(
         call=call,
         weights=[on_device(part.weights) for part in rig.parts],
         controls=np.concatenate([part.controls for part in rig.parts]),

@@ -43,7 +43,7 @@ The state that goes in is donated: its buffers are used again.
 """
 
 
-class Recipe(NamedTuple):
+class RigSpec(NamedTuple):
     """What a rig is before it is compiled."""
 
     layout: tuple[str, ...]
@@ -59,14 +59,14 @@ class Recipe(NamedTuple):
     """How many signals a block holds."""
 
 
-class Parts(NamedTuple):
+class RigParts(NamedTuple):
     """The three parts of a rig, each with a smoother of its own; see `recipe`."""
 
-    front: Recipe
+    front: RigSpec
     """block [frames] -> what the model hears [frames]"""
-    model: Recipe
+    model: RigSpec
     """what the model hears [frames] -> what it answers [frames]"""
-    back: Recipe
+    back: RigSpec
     """[2, frames]: the block and the model's answer -> sound [frames + 3]"""
 
     @property
@@ -79,7 +79,7 @@ class Parts(NamedTuple):
         return np.split(controls, np.cumsum([len(part.layout) for part in self[:-1]]).tolist())
 
 
-def parts(model: Model, rate_hz: int, model_rate_hz: int) -> Parts:
+def parts(model: Model, rate_hz: int, model_rate_hz: int) -> RigParts:
     """Return a rig in parts: `rate_hz` is the device's, `model_rate_hz` that of the middle part.
 
     The model's first and second knob are `gain` and `level` where it has them; where it has not,
@@ -89,20 +89,20 @@ def parts(model: Model, rate_hz: int, model_rate_hz: int) -> Parts:
     drive = [gain("input"), *([gain("gain")] if knobs < 1 else [])]
     stages = [dc_blocker(rate_hz), eq(rate_hz), delay(rate_hz), reverb(rate_hz)]
     stages += [*([gain("level")] if knobs < 2 else []), gain("output")]
-    return Parts(
+    return RigParts(
         front=_part(chain("front", *drive), rate_hz, ((),) * len(drive)),
         model=_part(neural(model), model_rate_hz, model_weights(model)),
         back=_back(chain("back", *stages), rate_hz, ((),) * len(stages)),
     )
 
 
-def _part(effect: Effect, rate_hz: int, weights: Weights) -> Recipe:
+def _part(effect: Effect, rate_hz: int, weights: Weights) -> RigSpec:
     """Return an effect with its smoother."""
     fed = smoothed(effect, rate_hz)
-    return Recipe(effect.controls, effect.latency_frames, weights, fed.init, fed.process)
+    return RigSpec(effect.controls, effect.latency_frames, weights, fed.init, fed.process)
 
 
-def _back(stages: Effect, rate_hz: int, weights: Weights) -> Recipe:
+def _back(stages: Effect, rate_hz: int, weights: Weights) -> RigSpec:
     """Return what stands after the model: effects, the way past everything, mute, limiter."""
     final = [mute(), limiter(rate_hz)]
     ending = chain("ending", *final)
@@ -128,15 +128,15 @@ def _back(stages: Effect, rate_hz: int, weights: Weights) -> Recipe:
         _, audible = mute().process((), last, (), mixed)  # what the limiter hears
         return (distance, memory, end), jnp.concatenate([out, peaks(block, audible, out)])
 
-    return Recipe(layout, stages.latency_frames, weights, init, process, signals=2)
+    return RigSpec(layout, stages.latency_frames, weights, init, process, signals=2)
 
 
-def recipe(model: Model, rate_hz: int) -> Recipe:
+def rig_spec(model: Model, rate_hz: int) -> RigSpec:
     """Return the whole rig around a model, all of it at the device's rate, as one program."""
     return joined(parts(model, rate_hz, rate_hz))
 
 
-def joined(made: Parts) -> Recipe:
+def joined(made: RigParts) -> RigSpec:
     """Return a rig whose parts run at one rate, as one program.
 
     What stands before the model is one kernel, and what stands after it another; see
@@ -152,7 +152,7 @@ def joined(made: Parts) -> Recipe:
         weights: Weights, targets: jax.Array, state: Any, block: jax.Array
     ) -> tuple[Any, jax.Array]:
         def run(
-            part: Recipe, own: Weights
+            part: RigSpec, own: Weights
         ) -> Callable[[Any, jax.Array, jax.Array], tuple[Any, jax.Array]]:
             return lambda memory, wanted, signal: part.process(own, wanted, memory, signal)
 
@@ -171,7 +171,7 @@ def joined(made: Parts) -> Recipe:
         front, _, (distance, (_, *stages), end) = fresh
         return front, inner, (distance, (settled(blocker), *stages), end)
 
-    return Recipe(
+    return RigSpec(
         layout=made.layout,
         latency_frames=sum(part.latency_frames for part in made),
         weights=tuple(part.weights for part in made),
@@ -190,7 +190,7 @@ def peaks(block: jax.Array, before_limiter: jax.Array, out: jax.Array) -> jax.Ar
     return jnp.stack([jnp.max(jnp.abs(block)), jnp.max(jnp.abs(before_limiter)), everything])
 
 
-def model_recipe(model: Model) -> Recipe:
+def model_spec(model: Model) -> RigSpec:
     """Return the model alone: nothing else touches the samples."""
     net = neural(model)
 
@@ -201,7 +201,7 @@ def model_recipe(model: Model) -> Recipe:
         state, out = net.process(weights, controls, state, block)
         return state, jnp.concatenate([out, peaks(block, out, out)])
 
-    return Recipe(
+    return RigSpec(
         layout=net.controls,
         latency_frames=net.latency_frames,
         weights=model_weights(model),
@@ -210,12 +210,12 @@ def model_recipe(model: Model) -> Recipe:
     )
 
 
-def flat_weights(made: Recipe) -> list[NDArray[np.float32]]:
+def flat_weights(made: RigSpec) -> list[NDArray[np.float32]]:
     """Return the recipe's weights as a program takes them."""
     return [np.asarray(leaf) for leaf in jax.tree.leaves(made.weights)]
 
 
-def first_state(made: Recipe, controls: NDArray[np.float32]) -> list[NDArray[Any]]:
+def first_state(made: RigSpec, controls: NDArray[np.float32]) -> list[NDArray[Any]]:
     """Return the state before the first block, for these controls [n], as a program takes it."""
     return host_leaves(made.init(made.weights, jnp.asarray(controls)))
 
@@ -231,7 +231,7 @@ def offset_blocked(back: Any, offset: float) -> Any:
     return distance, (jnp.array([offset, 0.0], jnp.float32), *stages), end
 
 
-def compile_recipe(made: Recipe, block_frames: int) -> bytes:
+def compile_spec(made: RigSpec, block_frames: int) -> bytes:
     """Trace and compile a recipe for one block size; return the serialized program.
 
     Where the recipe takes several signals, `block` is [signals, frames].
@@ -269,7 +269,7 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class LoadedRig:
     """A rig that can be called: `call(weights, controls, fresh(), block)`."""
 
     call: Call
@@ -303,7 +303,7 @@ def on_device(leaves: list[NDArray[Any]]) -> list[jax.Array]:
 
 def wake_up() -> None:
     """Make jax do once what it does slowly the first time: start its backend, load a program."""
-    made = Recipe(
+    made = RigSpec(
         layout=("x",),
         latency_frames=0,
         weights=(),
@@ -311,5 +311,5 @@ def wake_up() -> None:
         process=lambda weights, targets, state, block: (state, block * targets[0]),
     )
     one = np.ones(1, np.float32)
-    program = load_program(compile_recipe(made, 1), 0, 1, 1)
+    program = load_program(compile_spec(made, 1), 0, 1, 1)
     np.asarray(program.call([], one, on_device([one]), one)[1])

@@ -33,7 +33,7 @@ xla.prepare()
 
 from nemod.builder import build  # noqa: E402
 from nemod.control.settings import Settings  # noqa: E402
-from nemod.engine.ipc import ResampledRig  # noqa: E402
+from nemod.engine.ipc import CompiledResampledRig  # noqa: E402
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, Crossing, lead_and_latency  # noqa: E402
 from nemod.formats import Model, load_model  # noqa: E402
 from nemod.formats.rate import is_recurrent, with_state_delay  # noqa: E402
@@ -96,7 +96,7 @@ def alone(model: Model, sound: Sound) -> Sound:
 def through_resamplers(model: Model, sound: Sound, device_hz: int) -> tuple[Sound, int]:
     """Return a model's answer between the rig's streaming resamplers, and its lag [frames]."""
     lead, latency = lead_and_latency(device_hz, model.sample_rate, BLOCK)
-    rig = ResampledRig(
+    rig = CompiledResampledRig(
         parts=(), rate_hz=device_hz, model_rate_hz=model.sample_rate, block_frames=BLOCK,
         lead_frames=lead, latency_frames=latency, rest=0.0,
     )  # fmt: skip

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from nemod.engine import histogram  # noqa: E402
-from nemod.engine.cpu_latency import Awake, suitable_us  # noqa: E402
+from nemod.engine.cpu_latency import CpuLatencyLimit, suitable_us  # noqa: E402
 from nemod.engine.histogram import Counts  # noqa: E402
 from tests.benchmarks import harness  # noqa: E402
 from tests.benchmarks.harness import PERIOD_US, XrunWatch  # noqa: E402
@@ -253,7 +253,7 @@ def measure(
             before = watch.count
             _wait(seconds, lambda step: say(f"{name}: {ALONE}", step))
             clock.rows.append(Row(name=ALONE, counts=None, jack_xruns=watch.count - before))
-        awake = Awake(latency_us)
+        awake = CpuLatencyLimit(latency_us)
         clock.rows.append(_arithmetic(times.with_name("beat"), seconds, name, watch, say))
         awake.release()
         device = "null" if name == "null" else "system"

@@ -14,22 +14,29 @@ import pytest
 from numpy.typing import NDArray
 
 from nemod.builder import build as build_module
-from nemod.builder.build import WARM_UP_CAP_S, answer, build, describe, prove
+from nemod.builder.build import WARM_UP_CAP_S, answer, build, describe, verify_probe
 from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
-from nemod.engine.ipc import Built, Order, Refused, Rig, receive_frame, send_frame
+from nemod.engine.ipc import (
+    BuildFailure,
+    BuildRequest,
+    BuildResult,
+    CompiledRig,
+    receive_frame,
+    send_frame,
+)
 from nemod.engine.rig import load_program
 from nemod.formats.model import Model, Probe
 from tests.engine.conftest import RATE_HZ, alone64, tiny
 
 BLOCK = 64
 
-Saved = Callable[[Model], Path]
+Session = Callable[[Model], Path]
 
 
-def order(path: Path, **positions: float) -> Order:
-    return Order(
-        order_id=9, path=str(path), rate_hz=RATE_HZ, block_frames=BLOCK, positions=positions
+def order(path: Path, **positions: float) -> BuildRequest:
+    return BuildRequest(
+        request_id=9, path=str(path), rate_hz=RATE_HZ, block_frames=BLOCK, positions=positions
     )
 
 
@@ -85,8 +92,8 @@ def test_two_models_of_one_size_share_a_program(tmp_path: Path, monkeypatch: Any
     one = build(tiny(seed=1), RATE_HZ, BLOCK, Settings(), model_only=True)
     other = build(tiny(seed=2), RATE_HZ, BLOCK, Settings(), model_only=True)
     assert (one.cached, other.cached) == (False, True)
-    assert isinstance(one.shipped, Rig)
-    assert isinstance(other.shipped, Rig)
+    assert isinstance(one.shipped, CompiledRig)
+    assert isinstance(other.shipped, CompiledRig)
     assert one.shipped.executable == other.shipped.executable
 
 
@@ -106,7 +113,7 @@ def test_the_model_rests_when_the_rig_is_built() -> None:
     rig = ready.loaded
     after, sound = rig.call(rig.weights, rig.controls, rig.fresh(), np.zeros(BLOCK, np.float32))
     assert np.abs(np.asarray(sound)[:BLOCK]).max() < 1e-6
-    assert isinstance(ready.shipped, Rig)
+    assert isinstance(ready.shipped, CompiledRig)
     for before, now in zip(ready.shipped.state, after, strict=True):
         if before.dtype == np.float32:
             np.testing.assert_allclose(np.asarray(now), before, atol=1e-5)
@@ -141,14 +148,14 @@ def test_a_true_probe_is_passed(
 ) -> None:
     """With the error that is left."""
     model = probed(tiny(unit, len(knobs)), guitar[:300], *knobs)
-    error = prove(model)
+    error = verify_probe(model)
     assert error is not None
     assert error < 1e-6
 
 
 def test_a_model_without_a_probe_proves_nothing() -> None:
     """And is not refused for it."""
-    assert prove(tiny()) is None
+    assert verify_probe(tiny()) is None
 
 
 @pytest.mark.parametrize("change", [0.01, np.nan])
@@ -160,14 +167,14 @@ def test_a_false_probe_is_refused(change: float, guitar: NDArray[np.float32]) ->
     output[200] += change
     wrong = replace(model, probe=model.probe._replace(output=output))
     with pytest.raises(ModelError, match="probe inside the file does not come out: off by"):
-        prove(wrong)
+        verify_probe(wrong)
 
 
 # --- orders ------------------------------------------------------------------------------------
 
 
 def test_an_order_is_answered_with_a_rig_that_plays(
-    saved: Saved, guitar: NDArray[np.float32]
+    saved: Session, guitar: NDArray[np.float32]
 ) -> None:
     """Everything that the audio plane and the control plane need is in it."""
     model = replace(
@@ -175,10 +182,10 @@ def test_an_order_is_answered_with_a_rig_that_plays(
         metadata={"author": "A", "esr": 0.01, "secret": 1},
     )
     built = answer(order(saved(model), gain=0.9, mute=1.0))
-    assert isinstance(built, Built)
-    assert (built.order_id, built.model_rate_hz, built.latency_frames) == (9, RATE_HZ, 0)
+    assert isinstance(built, BuildResult)
+    assert (built.request_id, built.model_rate_hz, built.latency_frames) == (9, RATE_HZ, 0)
     assert built.knob_names == ("gain", "tone")
-    rig: Rig = pickle.loads(built.rig)
+    rig: CompiledRig = pickle.loads(built.rig)
     controls = dict(zip(built.layout, rig.controls.tolist(), strict=True))
     assert controls["knob/1"] == pytest.approx(0.9)
     assert controls["mute"] == 1.0
@@ -203,7 +210,7 @@ def test_the_clean_rig_changes_nothing() -> None:
     But for the DC blocker, whose corner is below 10 Hz.
     """
     built = answer(replace(order(Path("none")), path=""))
-    assert isinstance(built, Built)
+    assert isinstance(built, BuildResult)
     rig = pickle.loads(built.rig)
     assert (built.knob_names, built.rate_policy) == ((), "exact")
     program = load_program(rig.executable, len(rig.weights), len(rig.state), BLOCK)
@@ -237,14 +244,14 @@ def test_a_file_that_is_no_model_is_refused_in_a_sentence(
     if content is not None:
         path.write_bytes(content)
     refused = answer(order(path))
-    assert isinstance(refused, Refused)
-    assert refused.order_id == 9
+    assert isinstance(refused, BuildFailure)
+    assert refused.request_id == 9
     assert refused.reason.startswith(f"{path}: ")
     assert reason in refused.reason
 
 
 def test_an_unforeseen_error_is_a_refusal_too(
-    saved: Saved, monkeypatch: pytest.MonkeyPatch
+    saved: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The foundry lives on."""
 
@@ -253,7 +260,7 @@ def test_an_unforeseen_error_is_a_refusal_too(
 
     monkeypatch.setattr(build_module, "build", fails)
     path = saved(tiny())
-    expected = Refused(order_id=9, reason=f"{path}: MemoryError: out of memory")
+    expected = BuildFailure(request_id=9, reason=f"{path}: MemoryError: out of memory")
     assert answer(order(path)) == expected
 
 
@@ -271,7 +278,7 @@ def test_the_foundry_serves_orders_until_the_other_end_closes(
     with ours:
         ours.settimeout(20.0)
         for number in (4, 5):
-            send_frame(ours, replace(order(tmp_path / "none.json"), order_id=number))
-        assert [receive_frame(ours).order_id for _ in range(2)] == [4, 5]
+            send_frame(ours, replace(order(tmp_path / "none.json"), request_id=number))
+        assert [receive_frame(ours).request_id for _ in range(2)] == [4, 5]
     server.join(20.0)
     assert ended == [0]

@@ -6,17 +6,17 @@ from nemod.daemon.quarantine import DEATHS, WITHIN_S, Quarantine
 def test_three_deaths_in_a_minute_are_too_many() -> None:
     """Neither two, nor three that are further apart, nor those of another model."""
     quarantine = Quarantine()
-    assert [quarantine.died("a", at) for at in (0.0, 30.0)] == [False, False]
-    assert not quarantine.died("b", 31.0)
-    assert not quarantine.died("a", WITHIN_S + 1.0)
-    assert quarantine.died("a", WITHIN_S + 2.0)
+    assert [quarantine.record_crash("a", at) for at in (0.0, 30.0)] == [False, False]
+    assert not quarantine.record_crash("b", 31.0)
+    assert not quarantine.record_crash("a", WITHIN_S + 1.0)
+    assert quarantine.record_crash("a", WITHIN_S + 2.0)
     assert DEATHS == 3
 
 
 def test_forgiven_deaths_do_not_count() -> None:
     """Somebody who loads the model again gets all the tries again."""
     quarantine = Quarantine()
-    quarantine.died("a", 0.0)
-    quarantine.died("a", 1.0)
-    quarantine.forgive("a")
-    assert not quarantine.died("a", 2.0)
+    quarantine.record_crash("a", 0.0)
+    quarantine.record_crash("a", 1.0)
+    quarantine.clear("a")
+    assert not quarantine.record_crash("a", 2.0)

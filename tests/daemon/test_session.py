@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nemod.control.settings import Settings
 from nemod.daemon.session import (
     MAX_BYTES,
-    Saved,
+    Session,
     StateError,
     default_path,
     keep_aside,
@@ -24,7 +24,7 @@ from nemod.daemon.session import (
 )
 from nemod.parameters.table import TABLE
 
-SAVED = Saved(
+SAVED = Session(
     model='Plexi "68"; ö', path="/amps/plexi.nam", size=0.5, positions={"bass": 0.7, "knob/3": 1.0}
 )
 GOOD: dict[str, Any] = json.loads(render(SAVED))
@@ -41,14 +41,14 @@ def test_what_is_written_is_read(
     model: str, size: float | None, positions: dict[str, float]
 ) -> None:
     """Every state comes back exactly."""
-    saved = Saved(model=model, size=size, positions=positions)
+    saved = Session(model=model, size=size, positions=positions)
     assert parse(render(saved)) == saved
 
 
 def test_all_that_settings_hold_is_read_again() -> None:
     """Whatever is kept of the knobs is valid at the next start."""
     settings = Settings({"knob/5": 0.25, "knob/1": 0.75, "mute": 1.0})
-    saved = Saved(positions=settings.positions())
+    saved = Session(positions=settings.positions())
     assert Settings(parse(render(saved)).positions).positions() == settings.positions()
 
 
@@ -120,7 +120,7 @@ def test_damaged_files_are_all_kept(tmp_path: Path) -> None:
 def test_a_save_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
     """The folder is made, the file is the user's alone; what a power cut left is overwritten."""
     path = tmp_path / "a" / "b" / "state.json"
-    save(path, Saved(model="first"))
+    save(path, Session(model="first"))
     assert path.stat().st_mode & 0o777 == 0o600
     path.with_name("state.json.new").write_text("half of a")
     save(path, SAVED)
@@ -134,7 +134,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     save(path, SAVED)
     path.with_name("state.json.new").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left") as caught:
-        save(path, Saved(model="other"))
+        save(path, Session(model="other"))
     assert caught.value.errno == errno.ENOSPC
     assert load(path) == SAVED
 

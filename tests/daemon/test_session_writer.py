@@ -7,8 +7,8 @@ import pytest
 import structlog
 
 from nemod.daemon import session_writer
-from nemod.daemon.session import Saved, load
-from nemod.daemon.session_writer import Keeper, restored
+from nemod.daemon.session import Session, load
+from nemod.daemon.session_writer import SessionWriter, restored
 
 
 @pytest.fixture(autouse=True)
@@ -26,21 +26,21 @@ def test_a_burst_of_changes_is_written_once(
 ) -> None:
     """What is written is what was true at the end; what is written already is not written again."""
     path = tmp_path / "state.json"
-    now = Saved(model="a")
-    written: list[Saved] = []
+    now = Session(model="a")
+    written: list[Session] = []
     monkeypatch.setattr(session_writer, "save", lambda path, saved: written.append(saved))
 
     async def play() -> None:
         nonlocal now
-        kept = Keeper(path, lambda: now, now)
+        kept = SessionWriter(path, lambda: now, now)
         kept.touch()
         await rest()
         assert written == []
         for number in range(100):
-            now = Saved(model=str(number))
+            now = Session(model=str(number))
             kept.touch()
         await rest()
-        assert written == [Saved(model="99")]
+        assert written == [Session(model="99")]
         await kept.close()
         assert len(written) == 1
 
@@ -52,12 +52,12 @@ def test_what_changed_last_is_written_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
 
     async def play() -> None:
-        kept = Keeper(path, lambda: Saved(model="last"))
+        kept = SessionWriter(path, lambda: Session(model="last"))
         kept.touch()
         await kept.close()
 
     asyncio.run(play())
-    assert load(path) == Saved(model="last")
+    assert load(path) == Session(model="last")
 
 
 def test_something_that_never_rests_is_written_all_the_same(
@@ -69,7 +69,7 @@ def test_something_that_never_rests_is_written_all_the_same(
     path = tmp_path / "state.json"
 
     async def play() -> None:
-        kept = Keeper(path, lambda: Saved(model="x"))
+        kept = SessionWriter(path, lambda: Session(model="x"))
         for _ in range(500):
             kept.touch()
             if path.exists():
@@ -77,7 +77,7 @@ def test_something_that_never_rests_is_written_all_the_same(
             await asyncio.sleep(0.01)
 
     asyncio.run(play())
-    assert load(path) == Saved(model="x")
+    assert load(path) == Session(model="x")
 
 
 def test_a_disk_that_takes_nothing_is_told_once(tmp_path: Path) -> None:
@@ -86,20 +86,20 @@ def test_a_disk_that_takes_nothing_is_told_once(tmp_path: Path) -> None:
     path.parent.write_text("in the way of the folder")
     count = 0
 
-    def now() -> Saved:
+    def now() -> Session:
         nonlocal count
         count += 1
-        return Saved(model=str(count))
+        return Session(model=str(count))
 
     async def play() -> None:
-        kept = Keeper(path, now)
+        kept = SessionWriter(path, now)
         for _ in range(3):
             kept.touch()
             await rest()
         path.parent.unlink()
         kept.touch()
         await rest()
-        assert load(path) == Saved(model=str(count))
+        assert load(path) == Session(model=str(count))
 
     with structlog.testing.capture_logs() as logs:
         asyncio.run(play())

@@ -9,8 +9,8 @@ import structlog
 
 from nemod.common.errors import NotFoundError
 from nemod.config import load as load_config
-from nemod.daemon.session import Saved, save
-from nemod.daemon.startup import beginning, state_file
+from nemod.daemon.session import Session, save
+from nemod.daemon.startup import startup, state_file
 from nemod.library import shipped_folder
 
 KEPT = "drive-gru20"
@@ -21,20 +21,20 @@ def kept(tmp_path: Path) -> Path:
     """A state file that names a shipped model, a size and a knob."""
     path = tmp_path / "state.json"
     file = str(shipped_folder() / f"{KEPT}.json")
-    save(path, Saved(model=KEPT, path=file, size=0.5, positions={"bass": 0.7}))
+    save(path, Session(model=KEPT, path=file, size=0.5, positions={"bass": 0.7}))
     return path
 
 
 def names(file: Path | bool, **asked: object) -> list[str]:
     """Return the first models that a daemon with this state tries, in order."""
     state = file if isinstance(file, bool) else str(file)
-    _, begin = beginning(load_config(None, {"state": state, **asked}))
+    _, begin = startup(load_config(None, {"state": state, **asked}))
     return [name for name, _ in begin.choices]
 
 
 def test_the_model_of_the_last_time_comes_first(kept: Path) -> None:
     """With the first of the library behind it, should it not play; knobs and size come too."""
-    _, begin = beginning(load_config(None, {"state": str(kept)}))
+    _, begin = startup(load_config(None, {"state": str(kept)}))
     assert [name for name, _ in begin.choices] == [KEPT, "clipper-lstm16"]
     assert (begin.size, dict(begin.saved.positions)) == (0.5, {"bass": 0.7})
 
@@ -42,10 +42,10 @@ def test_the_model_of_the_last_time_comes_first(kept: Path) -> None:
 def test_what_is_asked_for_wins(kept: Path) -> None:
     """A model and a size of the command line; and without a state nothing is restored."""
     assert names(kept, model="clipper-lstm16") == ["clipper-lstm16"]
-    _, begin = beginning(load_config(None, {"state": str(kept), "size": 0.25}))
+    _, begin = startup(load_config(None, {"state": str(kept), "size": 0.25}))
     assert begin.size == 0.25
-    _, begin = beginning(load_config(None, {"state": False}))
-    assert (begin.saved, begin.state_file) == (Saved(), None)
+    _, begin = startup(load_config(None, {"state": False}))
+    assert (begin.saved, begin.state_file) == (Session(), None)
     with pytest.raises(NotFoundError, match="nosuch"):
         names(kept, model="nosuch")
 
@@ -55,14 +55,14 @@ def test_a_kept_model_outside_the_library_is_found_by_its_file(tmp_path: Path) -
     model = tmp_path / "mine.json"
     shutil.copy(shipped_folder() / f"{KEPT}.json", model)
     file = tmp_path / "state.json"
-    save(file, Saved(model="mine", path=str(model)))
+    save(file, Session(model="mine", path=str(model)))
     assert names(file) == ["mine", "clipper-lstm16"]
 
 
 def test_a_kept_model_that_is_gone_is_told(tmp_path: Path) -> None:
     """And the first of the library plays."""
     file = tmp_path / "state.json"
-    save(file, Saved(model="gone", path=str(tmp_path / "gone.json")))
+    save(file, Session(model="gone", path=str(tmp_path / "gone.json")))
     with structlog.testing.capture_logs() as logs:
         assert names(file) == ["clipper-lstm16"]
     assert [(entry["event"], entry["model"]) for entry in logs] == [
@@ -80,11 +80,11 @@ def test_the_default_place_is_the_users(tmp_path: Path, monkeypatch: pytest.Monk
 def test_one_daemon_keeps_a_state_and_the_next_only_restores_it(kept: Path) -> None:
     """It says who keeps it; when that one is gone the file is free again."""
     config = load_config(None, {"state": str(kept)})
-    _, first = beginning(config)
+    _, first = startup(config)
     with structlog.testing.capture_logs() as told:
-        _, second = beginning(config)
+        _, second = startup(config)
     assert (first.state_file, second.state_file) == (kept, None)
     assert second.saved == first.saved
     assert [line["process"] for line in told] == [os.getpid()]
     del first
-    assert beginning(config)[1].state_file == kept
+    assert startup(config)[1].state_file == kept

@@ -13,7 +13,7 @@ import pytest
 from nemod.daemon import supervisor
 from nemod.daemon.quarantine import DEATHS
 from nemod.daemon.supervisor import Supervisor
-from nemod.engine.ipc import DeviceRequest, Opened
+from nemod.engine.ipc import DeviceOpened, DeviceRequest
 
 WAIT_S = 0.2
 
@@ -31,11 +31,13 @@ class Plane:
     async def take(self, take: Any) -> None:
         """Take the device."""
 
-    async def next_event(self) -> Opened:
+    async def next_event(self) -> DeviceOpened:
         """Open the device, if this is one that can, and end soon after."""
         if self._opens:
             self._opens = False
-            return Opened(device="card", rate_hz=48_000, block_frames=64, latency_s=0.0, notices=())
+            return DeviceOpened(
+                device="card", rate_hz=48_000, block_frames=64, latency_s=0.0, notices=()
+            )
         await asyncio.sleep(0.001)
         raise EOFError
 
@@ -44,7 +46,7 @@ class Plane:
         return -signal.SIGSEGV
 
 
-class Owner:
+class SupervisorCallbacks:
     """Who is told: counts, and remembers who is blamed."""
 
     def __init__(self) -> None:
@@ -63,7 +65,7 @@ class Owner:
         """Hear of a new state."""
         self.states.append(state)
 
-    def opened(self, opened: Opened) -> None:
+    def opened(self, opened: DeviceOpened) -> None:
         """Hear that the device runs."""
 
 
@@ -79,10 +81,12 @@ def test_a_driver_that_kills_is_tried_with_pauses_and_the_rig_is_not_blamed(
     async def end(plane: Plane) -> None:
         pass
 
-    async def run() -> Owner:
-        owner = Owner()
+    async def run() -> SupervisorCallbacks:
+        owner = SupervisorCallbacks()
         made = Supervisor(owner, spare=False, wait=False, tape=False)  # type: ignore[arg-type]
-        monkeypatch.setattr(made, "_planes", SimpleNamespace(take=take, end=end, tend=id))
+        monkeypatch.setattr(
+            made, "_planes", SimpleNamespace(take=take, end=end, maintain_standby=id)
+        )
         with suppress(TimeoutError):
             await asyncio.wait_for(made.run(DeviceRequest(name="card")), 6.0 * WAIT_S)
         return owner

@@ -1,17 +1,17 @@
 """Meters and counts over audio planes that come and go."""
 
-from nemod.daemon.telemetry import Readings
-from nemod.engine.ipc import Report
+from nemod.daemon.telemetry import Telemetry
+from nemod.engine.ipc import TelemetryRecord
 
 
-def report(**given: float) -> Report:
+def report(**given: float) -> TelemetryRecord:
     """Return a report with these values, all others 0."""
-    return Report(**{**dict.fromkeys(Report._fields, 0), **given})  # type: ignore[arg-type]
+    return TelemetryRecord(**{**dict.fromkeys(TelemetryRecord._fields, 0), **given})  # type: ignore[arg-type]
 
 
 def test_counts_go_on_when_another_process_plays() -> None:
     """Totals never fall; a reset forgets the clips of all that have played."""
-    readings = Readings()
+    readings = Telemetry()
     readings.add(report(clips=2, xruns=3, tape_lost=5))
     readings.begin_again()
     assert [readings.total(name) for name in ("clips", "xruns", "tape_lost")] == [2, 3, 5]
@@ -26,7 +26,7 @@ def test_counts_go_on_when_another_process_plays() -> None:
 
 def test_meters_show_the_highest_of_a_moment() -> None:
     """In dBFS; when nothing is reported any more they fall to silence."""
-    readings = Readings()
+    readings = Telemetry()
     readings.add(report(peak_in=0.1, peak_out=1.0, load_peak=0.5))
     readings.add(report(peak_in=0.01, peak_out=0.1, load_peak=0.2))
     meters = readings.meters()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nemod.engine.cpu_latency import DEVICE, SHALLOW_US, Awake, suitable_us
+from nemod.engine.cpu_latency import DEVICE, SHALLOW_US, CpuLatencyLimit, suitable_us
 
 
 def effective_us() -> int:
@@ -20,7 +20,7 @@ def effective_us() -> int:
 def test_the_kernel_obeys_until_it_is_released() -> None:
     """Its answer is what was asked for, and afterwards what it was before."""
     before = effective_us()
-    awake = Awake(0)
+    awake = CpuLatencyLimit(0)
     assert (effective_us(), awake.refused) == (0, "")
     awake.release()
     assert effective_us() == before
@@ -28,14 +28,14 @@ def test_the_kernel_obeys_until_it_is_released() -> None:
 
 def test_nothing_is_asked_for_where_nothing_is_wanted(tmp_path: Path) -> None:
     """The device is not even opened."""
-    awake = Awake(None, tmp_path / "absent")
+    awake = CpuLatencyLimit(None, tmp_path / "absent")
     assert awake.refused == ""
     awake.release()
 
 
 def test_a_refusal_says_what_helps(tmp_path: Path) -> None:
     """The file, why, and the line that gives access."""
-    refused = Awake(0, tmp_path / "absent").refused
+    refused = CpuLatencyLimit(0, tmp_path / "absent").refused
     assert f"{tmp_path / 'absent'}: No such file" in refused
     assert 'KERNEL=="cpu_dma_latency", GROUP="audio"' in refused
 

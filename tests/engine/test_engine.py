@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nemod.engine.engine import CEILING, FADE_S, Engine, Playing
-from nemod.engine.ipc import Report, decode_reports, encode_settings
+from nemod.engine.engine import CEILING, FADE_S, ActiveRig, Engine
+from nemod.engine.ipc import TelemetryRecord, decode_telemetry, encode_settings
 
 RATE_HZ = 48_000
 BLOCK = 64
@@ -43,10 +43,10 @@ class Amp:
         return [state[0] + 1], np.concatenate([out, np.array(told, np.float32)])
 
 
-def rig(number: int, factor: float = 1.0, amp: Amp | None = None) -> Playing:
+def rig(number: int, factor: float = 1.0, amp: Amp | None = None) -> ActiveRig:
     """Return a rig that multiplies by `factor`."""
     states = ([np.zeros(1, np.int64)], [np.zeros(1, np.int64)])
-    return Playing(number, amp or Amp(), [], states, np.array([factor], np.float32))
+    return ActiveRig(number, amp or Amp(), [], states, np.array([factor], np.float32))
 
 
 def play(engine: Engine, blocks: int, level: float = 0.5) -> Block:
@@ -74,8 +74,8 @@ def rise() -> NDArray[np.float64]:
     return np.sin(np.minimum(done, 1.0) * np.pi / 2)
 
 
-def reports(fd: int) -> list[Report]:
-    return list(decode_reports(os.read(fd, 1 << 16)))
+def reports(fd: int) -> list[TelemetryRecord]:
+    return list(decode_telemetry(os.read(fd, 1 << 16)))
 
 
 @pytest.fixture
@@ -176,10 +176,10 @@ def test_the_old_rig_is_laid_in_the_tray_when_it_is_no_longer_heard() -> None:
     (old,) = engine.playing
     engine.slot = rig(2)
     play(engine, FADE_BLOCKS - 1)
-    assert not engine.tray
+    assert not engine.retired
     assert {each.rig_id for each in engine.playing} == {1, 2}
     play(engine, 1)
-    assert list(engine.tray) == [old]
+    assert list(engine.retired) == [old]
     assert [each.rig_id for each in engine.playing] == [2]
 
 
@@ -194,7 +194,7 @@ def test_the_next_rig_waits_for_the_end_of_a_fade() -> None:
         assert engine.slot is waiting
         play(engine, 1)
         assert engine.slot is None
-    assert [each.rig_id for each in engine.tray] == [1]
+    assert [each.rig_id for each in engine.retired] == [1]
 
 
 def test_a_rig_that_waits_can_be_replaced() -> None:
@@ -265,7 +265,7 @@ def test_a_block_that_is_not_finite_is_muted_and_the_rig_starts_afresh(pipe: Pip
     assert last_report(engine, read).faults == 1
 
 
-def last_report(engine: Engine, read: int) -> Report:
+def last_report(engine: Engine, read: int) -> TelemetryRecord:
     """Return what the engine tells next."""
     engine._next_report = 0.0
     play(engine, 1)
@@ -324,7 +324,7 @@ def test_a_broken_old_rig_does_not_hold_the_next_one_up() -> None:
     heard = play(engine, 2 * FADE_BLOCKS)
     assert np.isfinite(heard).all()
     assert (heard[-BLOCK:] == 0.125).all()
-    assert [each.rig_id for each in engine.tray] == [1]
+    assert [each.rig_id for each in engine.retired] == [1]
 
 
 def test_a_new_rig_that_always_fails_can_be_replaced() -> None:

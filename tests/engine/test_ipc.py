@@ -16,17 +16,17 @@ from nemod.engine.ipc import (
     FRAME_HEAD_BYTES,
     MAX_CONTROLS,
     MAX_FRAME_BYTES,
-    REPORT_BYTES,
     SETTINGS_BYTES,
+    TELEMETRY_BYTES,
+    AudioProcessArguments,
+    BuildRequest,
     DeviceRequest,
-    Order,
-    PlaneArguments,
-    Play,
-    Report,
-    decode_reports,
+    PlayRig,
+    TelemetryRecord,
+    decode_telemetry,
     encode_frame,
-    encode_report,
     encode_settings,
+    encode_telemetry,
     frame_length,
     newest_settings,
     receive_frame,
@@ -69,7 +69,7 @@ def test_a_settings_record_has_one_size_and_gives_its_controls_back(count: int) 
 
 def test_a_record_is_written_to_a_pipe_as_a_whole() -> None:
     """Not above what POSIX promises to write at once (512 bytes at least, 4,096 on Linux)."""
-    assert max(SETTINGS_BYTES, REPORT_BYTES) <= select.PIPE_BUF
+    assert max(SETTINGS_BYTES, TELEMETRY_BYTES) <= select.PIPE_BUF
 
 
 def test_every_model_fits_into_a_record() -> None:
@@ -114,17 +114,17 @@ def test_a_full_pipe_takes_no_part_of_a_record(pipe: Pipe) -> None:
 # --- reports -----------------------------------------------------------------------------------
 
 
-def report(blocks: int) -> Report:
+def report(blocks: int) -> TelemetryRecord:
     counts = (3, 5, 7, 11, 13, 17)
-    return Report(blocks, *counts, peak_in=0.25, peak_out=1e-9, load=0.1, load_peak=2.5)
+    return TelemetryRecord(blocks, *counts, peak_in=0.25, peak_out=1e-9, load=0.1, load_peak=2.5)
 
 
 def test_reports_come_back_in_order() -> None:
     """Every field as it was, the oldest first."""
     expected = [report(number) for number in (1, 2, 2**63)]
-    data = b"".join(map(encode_report, expected))
-    assert len(data) == 3 * REPORT_BYTES
-    assert list(decode_reports(data)) == expected
+    data = b"".join(map(encode_telemetry, expected))
+    assert len(data) == 3 * TELEMETRY_BYTES
+    assert list(decode_telemetry(data)) == expected
 
 
 # --- frames ------------------------------------------------------------------------------------
@@ -133,10 +133,10 @@ def test_reports_come_back_in_order() -> None:
 def test_values_cross_a_socket(pair: tuple[socket.socket, socket.socket]) -> None:
     """One after the other, larger than the socket's buffer too."""
     ours, theirs = pair
-    order = Order(
-        order_id=3, path="a.json", rate_hz=48_000, block_frames=64, positions={"gain": 0.5}
+    order = BuildRequest(
+        request_id=3, path="a.json", rate_hz=48_000, block_frames=64, positions={"gain": 0.5}
     )
-    play = Play(rig_id=1, rig=b"x" * 3_000_000, rate_hz=48_000, block_frames=64)
+    play = PlayRig(rig_id=1, rig=b"x" * 3_000_000, rate_hz=48_000, block_frames=64)
     values = [order, play, None]
     sender = threading.Thread(target=lambda: [send_frame(ours, value) for value in values])
     sender.start()
@@ -196,5 +196,5 @@ def test_arguments_survive_the_command_line() -> None:
         ),
     ):
         assert DeviceRequest.from_json(request.to_json()) == request
-    arguments = PlaneArguments(link_fd=5, settings_fd=6, report_fd=7)
-    assert PlaneArguments.from_json(arguments.to_json()) == arguments
+    arguments = AudioProcessArguments(link_fd=5, settings_fd=6, report_fd=7)
+    assert AudioProcessArguments.from_json(arguments.to_json()) == arguments

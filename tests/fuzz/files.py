@@ -41,7 +41,7 @@ model: drive-gru20
 library: [~/amps, /srv/models]
 """
 STATE = session.render(
-    session.Saved(
+    session.Session(
         model="drive-gru20",
         path="/srv/models/drive.json",
         size=0.5,
@@ -107,7 +107,7 @@ def _load(kind: str, path: Path) -> str:
         made = config.load(path, {}) if kind == "config" else session.load(path)
     except (ConfigError, session.StateError) as error:
         return str(error)
-    assert isinstance(made, config.Config | session.Saved)
+    assert isinstance(made, config.Config | session.Session)
     return ""
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nemod.fx.effect import Effect
 
-Play = Callable[..., NDArray[np.float32]]
+PlayRig = Callable[..., NDArray[np.float32]]
 Process = Callable[..., tuple[Any, jax.Array]]
 
 
@@ -23,7 +23,7 @@ def compiled() -> Callable[[Effect], Process]:
 
 
 @pytest.fixture(scope="session")
-def play(compiled: Callable[[Effect], Process]) -> Play:
+def play(compiled: Callable[[Effect], Process]) -> PlayRig:
     """Return `play(effect, controls, signal, sizes=None, weights=())`.
 
     `controls` is one number per control, or an array [controls, frames]; `sizes` are the lengths

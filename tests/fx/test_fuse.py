@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nemod.engine.rig import recipe
+from nemod.engine.rig import rig_spec
 from nemod.fx.fuse import fused
 from tests.engine.conftest import tiny
 
@@ -92,7 +92,7 @@ def test_a_fused_step_is_compiled_as_one_kernel() -> None:
 @pytest.mark.parametrize("unit", ["LSTM", "GRU"])
 def test_a_whole_rig_is_a_few_kernels(unit: str) -> None:
     """Before the model, the model, after it: no loop is left over, and no line is copied."""
-    made = recipe(tiny(unit), RATE_HZ)
+    made = rig_spec(tiny(unit), RATE_HZ)
     targets = np.zeros(len(made.layout), np.float32)
     state = made.init(made.weights, jnp.asarray(targets))
     block = np.zeros(BLOCK, np.float32)

@@ -7,7 +7,7 @@ from typing import Any
 
 from nemod import __version__
 from nemod.common.errors import AudioError
-from nemod.engine.devices.duplex import Duplex, Take
+from nemod.engine.devices.duplex import Duplex, DuplexRecording
 from trainer.capture.measure import Measured, measure
 from trainer.capture.signal import Signal
 from trainer.folder import NUMBERED, FolderError, claim, is_sound, write_manifest, write_sound
@@ -83,7 +83,7 @@ class Session:
         """[frames] That of the newest take; None before the first one with this device."""
         return self._latency
 
-    def keep(self, setting: Setting, take: Take, found: Measured) -> None:
+    def keep(self, setting: Setting, take: DuplexRecording, found: Measured) -> None:
         """Write a take's files, and then the manifest that names them.
 
         Raises: FolderError; ValueError for a take without a latency.
@@ -163,7 +163,7 @@ def record(
     latency: int | None,
     progress: Callable[[int], None] | None,
     told: Callable[[str], None],
-) -> tuple[Take, Measured]:
+) -> tuple[DuplexRecording, Measured]:
     """Return a take without xruns and what it says; `told` hears of takes that are repeated.
 
     Raises: AudioError when the device stops, or loses blocks in every take.

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nemod.cli.options import channels, parser, seconds
 from nemod.common.errors import AudioError, ConfigError
-from nemod.engine.devices.duplex import Duplex, Take
+from nemod.engine.devices.duplex import Duplex, DuplexRecording
 from nemod.engine.ipc import DeviceRequest
 from trainer.capture import signal as signals
 from trainer.capture.measure import Measured
@@ -162,7 +162,7 @@ def _take(
     setting: Mapping[str, float],
     arguments: argparse.Namespace,
     console: Console,
-) -> tuple[Take, Measured]:
+) -> tuple[DuplexRecording, Measured]:
     return _until_right(
         lambda: _record(duplex, signal, latency, console),
         lambda found: _allowed(found, setting, latency),
@@ -174,13 +174,13 @@ def _take(
 
 
 def _until_right(
-    attempt: Callable[[], tuple[Take, Measured]],
+    attempt: Callable[[], tuple[DuplexRecording, Measured]],
     allowed: Callable[[Measured], bool],
     again: str,
     device: str,
     arguments: argparse.Namespace,
     console: Console,
-) -> tuple[Take, Measured]:
+) -> tuple[DuplexRecording, Measured]:
     """Record until it may be kept; between two attempts somebody mends what is wrong.
 
     Raises: AudioError when nobody does, or it does not help.
@@ -199,7 +199,7 @@ def _until_right(
 
 def _record(
     duplex: Duplex, signal: Signal, latency: int | None, console: Console
-) -> tuple[Take, Measured]:
+) -> tuple[DuplexRecording, Measured]:
     bar = Progress(
         TextColumn("recording"),
         BarColumn(),
@@ -276,7 +276,7 @@ def _settings(arguments: argparse.Namespace) -> list[dict[str, float]]:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     made = parser(
         "nemod-train capture",
-        "Play a sound through a pedal or amp and record what comes back.",
+        "PlayRig a sound through a pedal or amp and record what comes back.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nemod.common.errors import ConfigError, NemodError
-from nemod.common.process_lock import Claim
+from nemod.common.process_lock import ProcessLock
 
 CONFIG = "config.json"
 RESULT = "result.json"
@@ -118,7 +118,7 @@ def claimed(folder: Path) -> Iterator[None]:
 
     Raises: ConfigError that names the process that trains there.
     """
-    claim = Claim("training", str(folder.resolve()))
+    claim = ProcessLock("training", str(folder.resolve()))
     if not claim.take():
         holder = claim.holder()
         who = f"process {holder}" if holder else "another process"

@@ -23,7 +23,7 @@ from nemod.cli.options import parser
 from nemod.common import xla
 from nemod.common.errors import ConfigError, did_you_mean
 from nemod.control.settings import Settings
-from nemod.engine.rig import recipe, wake_up
+from nemod.engine.rig import rig_spec, wake_up
 from nemod.formats.model import Model
 
 UNITS = (8, 16, 20, 40, 80, 100)
@@ -74,7 +74,7 @@ def measure(model: Model, block_frames: int, *, model_only: bool) -> Cost:
 
 def compile_seconds(model: Model, block_frames: int) -> float:
     """Return how long the whole rig takes to compile [s], unless it is in the cache."""
-    made = recipe(model, RATE_HZ)
+    made = rig_spec(model, RATE_HZ)
     begin = time.perf_counter()
     compiled(made, block_frames, "rig", model.network, RATE_HZ)
     return time.perf_counter() - begin

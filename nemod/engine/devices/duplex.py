@@ -25,7 +25,7 @@ _MAX_LATENCY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Take:
+class DuplexRecording:
     """What came back while a sound was played."""
 
     recorded: Sound
@@ -81,7 +81,9 @@ class Duplex:
             self.close()
             raise
 
-    def play_and_record(self, played: Sound, progress: Callable[[int], None] | None = None) -> Take:
+    def play_and_record(
+        self, played: Sound, progress: Callable[[int], None] | None = None
+    ) -> DuplexRecording:
         """Return what the device records while it plays `played` [frames], from its first frame.
 
         `progress` is called some times a second with the frames played so far. An exception in the
@@ -90,7 +92,7 @@ class Duplex:
         Raises: AudioError when the device stops.
         """
         job = self._pass(np.ascontiguousarray(played, np.float32), progress)
-        return Take(
+        return DuplexRecording(
             recorded=job.recorded,
             rate_hz=self.rate_hz,
             block_frames=self.block_frames,
@@ -151,7 +153,7 @@ class Duplex:
         self.close()
 
 
-def play_and_record(request: DeviceRequest, played: Sound) -> Take:
+def play_and_record(request: DeviceRequest, played: Sound) -> DuplexRecording:
     """Open the device, play one sound [frames], and close it; see `Duplex` for several.
 
     Raises: AudioError when the device cannot be had or stops.

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nemod.common.errors import AudioError
-from nemod.common.process_lock import Claim
+from nemod.common.process_lock import ProcessLock
 from nemod.common.procinfo import parent_of
 
 PROC = Path("/proc")
@@ -22,7 +22,7 @@ class DeviceLock:
 
         Raises: AudioError that names the daemon that has it.
         """
-        self._claim = Claim("device", name)
+        self._claim = ProcessLock("device", name)
         limit = time.monotonic() + patience_s
         while name and not self._claim.take():
             pid = self._claim.holder()

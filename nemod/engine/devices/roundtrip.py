@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nemod.common.errors import AudioError
 from nemod.common.units import amplitude_to_db
 from nemod.engine.devices.base import DEMO, NULL
-from nemod.engine.devices.duplex import Duplex, Sound, Take
+from nemod.engine.devices.duplex import Duplex, DuplexRecording, Sound
 from nemod.engine.ipc import DeviceRequest
 
 TAKES = 5
@@ -95,7 +95,7 @@ def impulse_response(played: Sound, recorded: Sound) -> NDArray[np.float64]:
     return np.fft.irfft(quotient, size)[: played.size]
 
 
-def arrival(take: Take, played: Sound) -> Arrival:
+def arrival(take: DuplexRecording, played: Sound) -> Arrival:
     """Return when and how strongly what was played came back.
 
     Raises: AudioError where nothing came back, or something else, or too much, or too little.
@@ -137,7 +137,7 @@ def arrival(take: Take, played: Sound) -> Arrival:
     return Arrival(at, math.copysign(gain, response[at]))
 
 
-def judge(arrivals: Sequence[Arrival], take: Take, device: str, xruns: int) -> RoundTrip:
+def judge(arrivals: Sequence[Arrival], take: DuplexRecording, device: str, xruns: int) -> RoundTrip:
     """Return the answer of several takes.
 
     Raises: AudioError where they contradict each other by more than a frame.

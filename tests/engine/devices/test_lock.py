@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nemod.common.errors import AudioError
-from nemod.common.procinfo import memory_bytes, oom_kills, parent_of, vitals
+from nemod.common.procinfo import memory_bytes, oom_kills, parent_of, process_info
 from nemod.engine.devices.lock import DeviceLock, users_of_cards
 
 HOLD = """
@@ -65,19 +65,19 @@ def test_who_uses_a_card_is_read_from_alsa(tmp_path: Path) -> None:
 
 def test_vitals_of_a_process(tmp_path: Path) -> None:
     """State, parent and processor time as the kernel gives them, whatever the name holds."""
-    ours = vitals(os.getpid())
+    ours = process_info(os.getpid())
     assert ours is not None
     assert (ours.state, ours.parent) == ("R", os.getppid())
     assert ours.worked_s > 0.0
     fields = ["T", "42", *["0"] * 9, "100", "50", *["0"] * 30]
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "stat").write_text(f"7 (a) b) {' '.join(fields)}\n")
-    found = vitals(7, tmp_path)
+    found = process_info(7, tmp_path)
     assert found is not None
     assert found.is_stopped
     assert found.worked_s == pytest.approx(150 / os.sysconf("SC_CLK_TCK"))
     assert parent_of(7, tmp_path) == 42
-    assert (parent_of(8, tmp_path), vitals(8, tmp_path)) == (0, None)
+    assert (parent_of(8, tmp_path), process_info(8, tmp_path)) == (0, None)
 
 
 def test_memory_and_its_victims(tmp_path: Path) -> None:

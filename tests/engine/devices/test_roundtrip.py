@@ -8,7 +8,7 @@ import pytest
 from scipy.signal import firwin, lfilter
 
 from nemod.common.errors import AudioError
-from nemod.engine.devices.duplex import Take
+from nemod.engine.devices.duplex import DuplexRecording
 from nemod.engine.devices.roundtrip import (
     NOISE_PEAK,
     Arrival,
@@ -24,9 +24,9 @@ RATE = 48_000
 PLAYED = signal(RATE)
 
 
-def take(recorded: Any) -> Take:
+def take(recorded: Any) -> DuplexRecording:
     """Return a take of 64-frame blocks whose driver states two of them."""
-    return Take(
+    return DuplexRecording(
         recorded=np.asarray(recorded, np.float32),
         rate_hz=RATE,
         block_frames=64,

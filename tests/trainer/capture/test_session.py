@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from nemod.engine.devices.duplex import Take
+from nemod.engine.devices.duplex import DuplexRecording
 from trainer.capture.measure import Measured
 from trainer.capture.session import Plan, Session
 from trainer.capture.signal import assemble, recorded
@@ -39,7 +39,7 @@ def test_a_session_that_goes_on_knows_its_latency(plan: Plan) -> None:
     """Of the takes in the folder, as long as the device is the same one."""
     session = Session(plan)
     assert Session(plan).latency is None
-    take = Take(
+    take = DuplexRecording(
         recorded=plan.signal.played,
         rate_hz=RATE,
         block_frames=64,
@@ -55,7 +55,7 @@ def test_a_session_that_goes_on_knows_its_latency(plan: Plan) -> None:
 def kept(plan: Plan) -> None:
     """Keep the first take of a session, of a wire."""
     session = Session(plan)
-    take = Take(
+    take = DuplexRecording(
         recorded=plan.signal.played,
         rate_hz=RATE,
         block_frames=64,

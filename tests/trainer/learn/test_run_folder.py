@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from nemod.common.errors import ConfigError
-from nemod.common.process_lock import Claim
+from nemod.common.process_lock import ProcessLock
 from trainer.data.dataset import Dataset
 from trainer.learn import checkpoint, run_folder
 from trainer.learn.fit import Epoch, fit
@@ -54,7 +54,7 @@ def test_a_folder_is_one_trainings_at_a_time(tmp_path: Path, small: Dataset, qui
     with pytest.raises(LookupError):
         fit(small, quick, tmp_path / "run", again)
     assert f"process {os.getpid()} trains in it" in caught[0].problems[0]
-    claim = Claim("training", str((tmp_path / "run").resolve()))
+    claim = ProcessLock("training", str((tmp_path / "run").resolve()))
     assert claim.take()
     claim.release()
 
