@@ -286,7 +286,7 @@ class PlayRig:
     """Control plane -> audio plane: play this rig as number `rig_id`.
 
     `rig` is a pickled `CompiledRig` or `CompiledResampledRig`: the control plane forwards it. An
-    plane that has no device yet loads and proves it and keeps it ready.
+    audio process that has no device yet loads and verifies it and keeps it ready.
     """
 
     rig_id: int
