@@ -60,7 +60,7 @@ class Daemon:
         self._readings = Telemetry()
         self._supervisor = Supervisor(
             self,
-            spare=wants_spare(config.spare),
+            spare=wants_spare(config.standby),
             wait=config.audio.wait,
             tape=recorder is not None,
         )

@@ -9,12 +9,13 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nemod.common.errors import NemodError
+from nemod.common.files import replacing
+from nemod.common.paths import state_folder
 from nemod.control.settings import canonical
 from nemod.parameters.table import BY_PATH, knob_number
 
@@ -47,19 +48,11 @@ class Session:
 
 
 def default_path() -> Path:
-    """Return where the state is kept.
+    """Return where the state is kept: see `nemod.common.paths.state_folder`.
 
-    `$STATE_DIRECTORY` (set by systemd for a service), else `$XDG_STATE_HOME/nemod`, else
-    `~/.local/state/nemod`. Raises: StateError where there is no home either.
+    Raises: FolderError without a home folder.
     """
-    service = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    if service:
-        return Path(service) / FILE
-    base = os.environ.get("XDG_STATE_HOME")
-    try:
-        return (Path(base) if base else Path.home() / ".local" / "state") / "nemod" / FILE
-    except RuntimeError as error:
-        raise StateError(f"there is no place for the state: {error}") from None
+    return state_folder() / FILE
 
 
 def render(saved: Session) -> str:
@@ -178,20 +171,5 @@ def save(path: Path, saved: Session) -> None:
     Raises: OSError.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partly = path.with_name(f"{path.name}.new")
-    try:
-        fd = os.open(partly, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(render(saved))
-            file.flush()
-            os.fsync(fd)
-        partly.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partly.unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with replacing(path, mode=0o600) as draft:
+        draft.write_text(render(saved), encoding="utf-8")

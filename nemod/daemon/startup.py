@@ -8,9 +8,10 @@ from pathlib import Path
 import structlog
 
 from nemod.common.errors import NotFoundError
+from nemod.common.paths import FolderError
 from nemod.common.process_lock import ProcessLock
 from nemod.config import Config
-from nemod.daemon.session import Session, StateError, default_path
+from nemod.daemon.session import Session, default_path
 from nemod.daemon.session_writer import restored
 from nemod.library import Library
 
@@ -80,7 +81,7 @@ def state_file(config: Config) -> Path | None:
         return config.state
     try:
         return default_path()
-    except StateError as error:
+    except FolderError as error:
         log.warning("the state is not kept", reason=str(error))
         return None
 

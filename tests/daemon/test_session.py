@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -118,11 +119,10 @@ def test_damaged_files_are_all_kept(tmp_path: Path) -> None:
 
 
 def test_a_save_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
-    """The folder is made, the file is the user's alone; what a power cut left is overwritten."""
+    """The folder is made, and the file is the user's alone."""
     path = tmp_path / "a" / "b" / "state.json"
     save(path, Session(model="first"))
     assert path.stat().st_mode & 0o777 == 0o600
-    path.with_name("state.json.new").write_text("half of a")
     save(path, SAVED)
     assert load(path) == SAVED
     assert [entry.name for entry in path.parent.iterdir()] == ["state.json"]
@@ -132,11 +132,16 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     """The kernel refuses the write; what was kept before is still there."""
     path = tmp_path / "state.json"
     save(path, SAVED)
-    path.with_name("state.json.new").symlink_to("/dev/full")
-    with pytest.raises(OSError, match="No space left") as caught:
-        save(path, Session(model="other"))
-    assert caught.value.errno == errno.ENOSPC
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            save(path, Session(model="other"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.errno == errno.EFBIG
     assert load(path) == SAVED
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_file_is_written_before_it_takes_the_name(
@@ -148,21 +153,26 @@ def test_the_file_is_written_before_it_takes_the_name(
     sync, rename = os.fsync, os.replace
 
     def fsync(fd: int) -> None:
-        steps.append("sync " + Path(os.readlink(f"/proc/self/fd/{fd}")).name)
+        steps.append("sync " + _name(Path(os.readlink(f"/proc/self/fd/{fd}"))))
         sync(fd)
 
     def replace(old: Path, new: Path) -> None:
-        steps.append(f"rename {Path(old).name} {Path(new).name}")
+        steps.append(f"rename {_name(Path(old))} {_name(Path(new))}")
         rename(old, new)
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "replace", replace)
     save(path, SAVED)
     assert steps == [
-        "sync state.json.new",
-        "rename state.json.new state.json",
+        "sync draft",
+        "rename draft state.json",
         f"sync {tmp_path.name}",
     ]
+
+
+def _name(path: Path) -> str:
+    """Return a file's name, `draft` for one that is to become the state."""
+    return "draft" if path.suffix == ".tmp" else path.name
 
 
 def test_where_the_state_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from nemod.cli.options import chosen, parser
+from nemod.common.command_line import chosen, parser
 from nemod.common.errors import ConfigError
 from trainer import xla
 from trainer.cli.data_options import add_data_options, load

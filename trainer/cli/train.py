@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nemod.cli.options import parser
+from nemod.common.command_line import parser
 from nemod.common.errors import ConfigError
 from trainer import xla
 from trainer.cli.command import retold
