@@ -7,10 +7,13 @@ entry point imports it:
 1. While modules are imported, Ctrl-C ends the process at once: there is nothing to clean up, and
    an exception at any place of an import could be swallowed or printed by the import system.
 2. While the command runs, Ctrl-C is KeyboardInterrupt and SIGTERM is `Terminated`, a subclass, so
-   that drafts are removed and child processes ended.
-3. While the interpreter shuts down, Ctrl-C ends the process at once again.
+   that drafts are removed and child processes ended. What is imported meanwhile is imported to
+   its end.
+3. While the interpreter shuts down, Ctrl-C ends the process at once again. In the last part,
+   where Python has no handlers any more, it is ignored: the work is done, and the status right.
 """
 
+import atexit
 import os
 import sys
 
@@ -23,10 +26,11 @@ try:
     def _exit_at_once(number: int, frame: object) -> None:
         os._exit(_INTERRUPTED)
 
-    _AT_START = signal.getsignal(signal.SIGINT)
     # Where SIGINT is ignored, as in a background job of a shell script, it stays ignored.
-    if _AT_START is signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _exit_at_once)
+        # Registered first, it is called last.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     from collections.abc import Callable
     from contextlib import suppress
     from types import FrameType
@@ -36,7 +40,7 @@ except KeyboardInterrupt:
     os._exit(_INTERRUPTED)
 
 _REDELIVERY_S = 0.02
-"""[s] After which an interrupt that was raised where Python drops it is raised again."""
+"""[s] After which an interrupt that could not be raised is tried again."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -47,9 +51,11 @@ def run(program: str, load: Callable[[], Callable[[], int]]) -> int:
     """Run a program and return its exit status, having flushed what it wrote.
 
     `load` imports the program and returns its main function. `program` is its name in messages.
-    A program that SIGTERM ended is ended by SIGTERM, so that its parent can tell.
+    A program that was interrupted ends here, without the interpreter's shutdown, in which
+    libraries with threads of their own are known to crash; after SIGTERM it ends by SIGTERM, so
+    that its parent can tell.
     """
-    terminated = False
+    interrupt: KeyboardInterrupt | None = None
     try:
         try:
             _open_closed_streams()
@@ -58,57 +64,81 @@ def run(program: str, load: Callable[[], Callable[[], int]]) -> int:
             status = main()
         except BaseException as error:
             _exit_on_interrupt()
-            terminated = isinstance(error, Terminated)
+            interrupt = error if isinstance(error, KeyboardInterrupt) else None
             status = report(program, error)
         _exit_on_interrupt()
     except KeyboardInterrupt:  # a second one, before `_exit_on_interrupt` had its effect
         os._exit(_INTERRUPTED)
     status = _flush(program, status)
-    if terminated:
+    if isinstance(interrupt, Terminated):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
+    if interrupt is not None:
+        os._exit(status)
     return status
 
 
 # --- interrupts --------------------------------------------------------------------------------
 
+_waiting: type[KeyboardInterrupt] | None = None
+"""The interrupt that is to be raised when the timer ends."""
+
 
 def _interrupt_by_exceptions() -> None:
     sys.unraisablehook = _unraisable
-    signal.signal(signal.SIGALRM, _deliver)
+    signal.signal(signal.SIGALRM, _on_timer)
     if signal.getsignal(signal.SIGINT) is _exit_at_once:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _on_signal)
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _terminate)
+        signal.signal(signal.SIGTERM, _on_signal)
 
 
 def _exit_on_interrupt() -> None:
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) in (_on_signal, signal.default_int_handler):
         signal.signal(signal.SIGINT, _exit_at_once)
-    if signal.getsignal(signal.SIGTERM) is _terminate:
+    if signal.getsignal(signal.SIGTERM) is _on_signal:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    if _waiting is not None and number == signal.SIGINT:
+        os._exit(_INTERRUPTED)  # Ctrl-C for the second time: at once
+    _raise(Terminated if number == signal.SIGTERM else KeyboardInterrupt, frame)
 
 
-_dropped: list[BaseException] = []
-"""The interrupt that Python dropped, until it is raised again."""
+def _on_timer(number: int, frame: FrameType | None) -> None:
+    if _waiting is not None:
+        _raise(_waiting, frame)
+
+
+def _raise(kind: type[KeyboardInterrupt], frame: FrameType | None) -> None:
+    """Raise an interrupt, or have it raised later where a module is being imported.
+
+    An exception there would leave a half-initialised module, and crashes some extension modules.
+    """
+    global _waiting
+    _waiting = None
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            _wait(kind)
+            return
+        frame = frame.f_back
+    raise kind
+
+
+def _wait(kind: type[KeyboardInterrupt]) -> None:
+    global _waiting
+    _waiting = kind
+    signal.setitimer(signal.ITIMER_REAL, _REDELIVERY_S)
 
 
 def _unraisable(found: "sys.UnraisableHookArgs", /) -> None:
     """Have an interrupt raised again that hit a destructor or a callback, where Python drops it."""
     if isinstance(found.exc_value, KeyboardInterrupt):
-        _dropped[:] = [found.exc_value]
-        signal.setitimer(signal.ITIMER_REAL, _REDELIVERY_S)
+        _wait(type(found.exc_value))
     else:
         sys.__unraisablehook__(found)
-
-
-def _deliver(number: int, frame: FrameType | None) -> None:
-    if _dropped:
-        raise type(_dropped.pop())
 
 
 # --- standard streams --------------------------------------------------------------------------

@@ -56,6 +56,7 @@ def _place(error: BaseException) -> str:
     while trace is not None:
         code = trace.tb_frame.f_code
         ours = any(f"{os.sep}{part}{os.sep}" in code.co_filename for part in ("nemod", "trainer"))
+        ours = ours and os.path.basename(code.co_filename) != "entry.py"
         if ours or not is_ours:
             place = f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}, {code.co_name}"
             is_ours = ours

@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -86,7 +85,6 @@ def main(argv: Sequence[str]) -> int:
         ),
     }
     metadata = {key: value for key, value in said.items() if value is not None}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Only now: jax reads its flags when it is imported.
     from trainer.learn.fit import fit
 
