@@ -7,9 +7,9 @@ are dropped and counted.
 
 from collections.abc import Callable
 
-from nemod.common.errors import OscError
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.commands import Dispatcher
+from nemod.osc.errors import OscError
 from nemod.osc.limits import TokenBucket, Window
 from nemod.osc.sender import Sender
 from nemod.osc.system import TRANSACTION

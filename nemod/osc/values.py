@@ -7,8 +7,8 @@ are never parsed as numbers, and NaN and infinity are refused.
 import math
 from enum import StrEnum
 
-from nemod.common.errors import OscError
 from nemod.osc.codec import Value
+from nemod.osc.errors import OscError
 
 
 class Kind(StrEnum):
