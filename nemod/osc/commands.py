@@ -116,7 +116,7 @@ class Dispatcher:
     def _transaction(
         self, first: Message, rest: Sequence[Message | Bundle], request: "_Request"
     ) -> None:
-        """Check everything, then do everything; nothing is touched if one message is wrong."""
+        """Check all messages, then carry them out; nothing changes if one is wrong."""
         try:
             number = _transaction_number(first)
             steps = []
@@ -152,7 +152,7 @@ class Dispatcher:
             self.counters.far_future += ahead_s > FAR_FUTURE_S
 
     def _plan(self, message: Message, request: "_Request") -> Step:
-        """Return what a message does, checked but not yet done.
+        """Return the action of a message, checked but not yet carried out.
 
         Raises: OscError.
         """
@@ -315,7 +315,7 @@ def _transaction_number(message: Message) -> int:
 
 
 def _cut_to_one_packet(address: str, messages: Sequence[bytes]) -> list[bytes]:
-    """Return as many messages as one small packet holds; if not all fit, it says so itself."""
+    """Return as many messages as one small packet holds; an error follows if not all fit."""
     if len(pack(messages, SMALL_PACKET)) <= 1:
         return list(messages)
     text = f"cut to one packet of {SMALL_PACKET} bytes; query less at a time"

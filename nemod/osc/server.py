@@ -1,7 +1,7 @@
-"""The UDP server: sockets, who may talk, and the way of a datagram to the dispatcher and back.
+"""The UDP server: sockets, access control, and the way from a datagram to the dispatcher and back.
 
 There is one socket for IPv4 and, where the machine has it, one for IPv6, on the same port: on all
-interfaces, or with `local` on 127.0.0.1 and ::1 alone. Nothing that arrives can raise out of here.
+interfaces, or with `local` on 127.0.0.1 and ::1 alone. No datagram can raise an exception out of this module.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ class OscServer:
     ) -> None:
         """Port 0 takes a free one. `local` and `allow` as in `nemod.osc.access`.
 
-        Raises: ConfigError for a network in `allow` that is none.
+        Raises: ConfigError for an entry of `allow` that is not a network.
         """
         self.port = port
         self.counters = Counters()
@@ -101,7 +101,7 @@ class OscServer:
 
     @property
     def dispatcher(self) -> Dispatcher:
-        """What performs packets; other transports share it."""
+        """What carries out packets; other transports share it."""
         return self._dispatcher
 
     async def start(self) -> None:
@@ -131,7 +131,7 @@ class OscServer:
             try:
                 data, source = opened.recvfrom(MAX_DATAGRAM + 1)
             except OSError:
-                # Nothing more has arrived, or the network says that an earlier answer did not.
+                # Nothing more has arrived, or an earlier answer was rejected by the network.
                 return
             self._guard(partial(self._receive, data, source, opened))
 
@@ -187,7 +187,7 @@ class OscServer:
 
 def _answerer(opened: socket.socket, source: SocketAddress) -> Callable[[bytes], None]:
     def send(packet: bytes) -> None:
-        # A full queue or a host that is gone loses an answer, as UDP may at any time.
+        # An answer may be lost, as any datagram.
         with suppress(OSError):
             opened.sendto(packet, source)
 

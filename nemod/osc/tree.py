@@ -1,4 +1,4 @@
-"""The address space: which leaf an address, or a pattern, means."""
+"""The address space: finds the leaves of an address or a pattern."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
