@@ -12,11 +12,11 @@ The daemon and its commands are in `nemod.cli`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nemod.builder.offline import render
+    from nemod.common.version import __version__
     from nemod.formats import load_model, save_model
     from nemod.formats.model import Model
 
-__version__ = "0.1.0"
-__all__ = ["Model", "load_model", "render", "save_model"]
+__all__ = ["Model", "__version__", "load_model", "render", "save_model"]
 
 
 def __getattr__(name: str) -> object:
@@ -29,6 +29,10 @@ def __getattr__(name: str) -> object:
         from nemod import formats
 
         return getattr(formats, name)
+    if name == "__version__":
+        from nemod.common.version import __version__
+
+        return __version__
     if name == "Model":
         from nemod.formats.model import Model
 

@@ -17,7 +17,7 @@ from nemod.common.paths import absolute
 from nemod.config import Config
 from nemod.daemon.app import Daemon
 from nemod.daemon.recorder import Recorder
-from nemod.daemon.startup import startup
+from nemod.daemon.startup import Startup, prepare
 
 _NOTE = """
 Without arguments, the demo device plays a guitar phrase through the first model.
@@ -46,18 +46,21 @@ def main(argv: Sequence[str]) -> int:
     config = configuration(arguments)
     _check_platform()
     setproctitle.setproctitle("nemod")
-    library, begin = startup(config)
+    startup = prepare(config)
     recorder = None
     if arguments.record is not None:
         recorder = Recorder(absolute(arguments.record), arguments.seconds)
-    asyncio.run(_play(Daemon(config, library, begin, recorder=recorder), arguments.seconds))
+    asyncio.run(_play(config, startup, recorder, arguments.seconds))
     if recorder is not None:
         print(f"{recorder.path}: {recorder.frames} frames", file=sys.stderr)  # noqa: T201
     return 0
 
 
-async def _play(daemon: Daemon, length_s: float | None) -> None:
-    meters = asyncio.create_task(show_meters(daemon, _host(daemon.config)))
+async def _play(
+    config: Config, startup: Startup, recorder: Recorder | None, length_s: float | None
+) -> None:
+    daemon = Daemon(config, startup, recorder=recorder)
+    meters = asyncio.create_task(show_meters(daemon, _host(config)))
     try:
         await daemon.run(seconds=length_s)
     finally:

@@ -6,9 +6,9 @@ from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
-from nemod import __version__
 from nemod.common.error_report import report
 from nemod.common.errors import ConfigError, did_you_mean
+from nemod.common.version import __version__
 
 SOURCE = "command line"
 """What errors name as their source where a configuration error names its file."""

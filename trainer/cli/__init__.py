@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from nemod import __version__
 from nemod.common.command_line import Command, commands_help, find_command, run_command
+from nemod.common.version import __version__
 
 COMMANDS = {
     "train": Command("trainer.cli.train", "train a model on dry and wet recordings"),
