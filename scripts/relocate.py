@@ -1,6 +1,6 @@
 """Makes a virtual environment usable at the place to which it was moved or copied.
 
-    python relocate.py OLD NEW    OLD is the folder where it was, NEW the one where it is
+python relocate.py OLD NEW    OLD is the folder where it was, NEW the one where it is
 """
 
 import os
