@@ -61,7 +61,7 @@ def test_the_scripts_are_found_through_links(ready: Project, tmp_path: Path) -> 
     assert ready.call("/bin/sh", "run").stdout == ready.plays()
 
 
-def test_the_environment_ismade_again_when_its_python_is_gone(ready: Project) -> None:
+def test_the_environment_is_made_again_when_its_python_is_gone(ready: Project) -> None:
     """A dangling link to the Python that the system has removed is no dead end."""
     for name in ("python", "python3"):
         link = ready.root / ".venv/bin" / name
@@ -86,7 +86,7 @@ def other_python() -> str:
     pytest.skip("no second version of Python on this machine")
 
 
-def test_the_environment_ismade_again_after_an_upgrade_of_python(
+def test_the_environment_is_made_again_after_an_upgrade_of_python(
     ready: Project,
 ) -> None:
     """The Python to which the environment's link leads does not see the packages of the older."""
