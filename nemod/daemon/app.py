@@ -215,7 +215,7 @@ class Daemon:
         await self._osc.close()
         if self._recorder is not None:
             self._recorder.close()
-            lost = self._readings.total("tape_lost")
+            lost = self._readings.total("recording_lost")
             if lost:
                 log.warning("the recording has gaps", lost_frames=lost)
 

@@ -17,6 +17,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.common import xla
 from nemod.daemon.progress_watchdog import ProgressWatchdog
 from nemod.engine.ipc import (
@@ -24,9 +25,6 @@ from nemod.engine.ipc import (
     MAX_FRAME_BYTES,
     TELEMETRY_BYTES,
     AudioProcessArguments,
-    BuildFailure,
-    BuildRequest,
-    BuildResult,
     OpenDevice,
     PlayRig,
     StopProcess,
@@ -159,8 +157,8 @@ class AudioProcess(_Child):
             return AudioProcessArguments(
                 link_fd=link_fd,
                 settings_fd=settings_r,
-                report_fd=report_w,
-                tape_fd=tape_w,
+                telemetry_fd=report_w,
+                recording_fd=tape_w,
             ).to_json()
 
         theirs = [fd for fd in (settings_r, report_w, tape_w) if fd >= 0]
@@ -273,7 +271,7 @@ class BuilderProcess(_Child):
 
     async def start(self) -> None:
         """Start the process; it takes orders at once and answers when it is up."""
-        await self._start("nemod.builder.build", str)
+        await self._start("nemod.builder.process", str)
 
     async def build(self, order: BuildRequest) -> BuildResult | BuildFailure:
         """Have a rig made. A foundry that died or hangs is started again, once, for this order."""

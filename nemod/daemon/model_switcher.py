@@ -10,13 +10,14 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult, Level
 from nemod.common.errors import OscError
 from nemod.config import Config
 from nemod.control.settings import Settings
 from nemod.daemon.child_processes import BuilderProcess
 from nemod.daemon.quarantine import DEATHS, WITHIN_S, Quarantine
 from nemod.daemon.supervisor import Supervisor
-from nemod.engine.ipc import BuildFailure, BuildRequest, BuildResult, DeviceOpened, Level, PlayRig
+from nemod.engine.ipc import DeviceOpened, PlayRig
 from nemod.osc.host import Answer
 
 HEARD_TIMEOUT_S = 5.0
