@@ -28,6 +28,7 @@ from nemod.formats.model import Model
 from nemod.formats.network import Dense, DenseWeights, Network, memory_frames
 from nemod.formats.rate import is_memoryless, is_recurrent, with_state_delay
 from nemod.formats.summary import parameters, summary
+from nemod.parameters.parameter_set import KnobSpec
 
 KNOWN = (
     "author", "modeled_by", "licence", "license", "esr", "loudness", "gain", "input_level_dbu",
@@ -89,9 +90,12 @@ def build(
 ) -> BuiltRig:
     """Return the rig of a model at a device's rate, warmed up with these settings.
 
+    A knob of the model that was never set has the default of the model's file.
+
     `model_only` omits everything around the model and the warm-up, except for the silence that the
     reference engine of the model (NAM's) plays first, unless `prewarm` is off.
     """
+    settings = settings.copy_for(knob_specs(model))
     if model_only:
         alone = model_spec(model)
         rig, cached = compile_rig(alone, block_frames, settings, "model", model.network)
@@ -206,7 +210,11 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
         settings = Settings(request.positions)
         built = build(adjusted.model, request.rate_hz, request.block_frames, settings)
     except NemodError as error:
-        return BuildFailure(request_id=request.request_id, reason=str(error))
+        return BuildFailure(
+            request_id=request.request_id,
+            reason=str(error),
+            is_model_fault=isinstance(error, ModelError),
+        )
     except Exception as error:
         reason = f"{request.path}: {type(error).__name__}: {error}"
         return BuildFailure(request_id=request.request_id, reason=reason)
@@ -216,7 +224,7 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
         rig=pickle.dumps(built.shipped, protocol=pickle.HIGHEST_PROTOCOL),
         layout=built.layout,
         latency_frames=built.latency_frames,
-        knob_names=tuple(knob.name for knob in model.knobs),
+        knobs=knob_specs(model),
         model_rate_hz=model.sample_rate,
         rate_policy=built.policy,
         info=info,
@@ -234,6 +242,11 @@ def clean() -> Model:
         weights=DenseWeights(one, zero),
         rate_follows_device=True,
     )
+
+
+def knob_specs(model: Model) -> tuple[KnobSpec, ...]:
+    """Return the knobs of a model as the control core takes them."""
+    return tuple(KnobSpec(knob.name, knob.default) for knob in model.knobs)
 
 
 def describe(model: Model) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from nemod.parameters.parameter_set import KnobSpec
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
@@ -23,7 +25,7 @@ class BuildRequest:
     rate_hz: int
     block_frames: int
     positions: dict[str, float]
-    """Positions of the knobs, so that the rig is warmed up with the settings it will play with."""
+    """Positions that were set; the rig is warmed up with them, and with the model's defaults."""
     level: Level = Level()
     size: float | None = None
     """0..1: the size to choose from a model that has several."""
@@ -39,7 +41,8 @@ class BuildResult:
     layout: tuple[str, ...]
     """Paths of the controls, in the order of a settings record."""
     latency_frames: int
-    knob_names: tuple[str, ...]
+    knobs: tuple[KnobSpec, ...]
+    """The conditioning knobs of the model, with their defaults."""
     model_rate_hz: int
     rate_policy: str
     """`exact`, `delay` or `resample`."""
@@ -55,3 +58,5 @@ class BuildFailure:
 
     request_id: int
     reason: str
+    is_model_fault: bool = False
+    """Whether the file is the cause, so that a retry is useless until the file has changed."""

@@ -28,6 +28,9 @@ from nemod.fx.ceiling import CEILING
 FADE_S = 0.03
 """[s] Crossfade from one rig to the next."""
 
+FULL_SCALE = 1.0
+"""A block with a larger peak before the limiter counts as clipped."""
+
 _INFINITE = float("inf")
 _PIPE_READ_BYTES = 64 * SETTINGS_BYTES
 
@@ -225,7 +228,7 @@ class Engine:
         out[:] = samples[:-3]
         self._peak_in = max(self._peak_in, peak_in)
         self._peak_out = max(self._peak_out, peak_out)
-        self._clips += peak_out > CEILING
+        self._clips += peak_out > FULL_SCALE
 
     def _fade_out(self, out: Block) -> None:
         start = min(self._stopped_frames, self._fade_frames)

@@ -61,7 +61,7 @@ class TelemetryRecord(NamedTuple):
     rig_id: int
     """The rig that sounds alone; 0 before the first and during a crossfade."""
     clips: int
-    """Blocks in which the limiter reduced the gain."""
+    """Blocks whose peak before the limiter was above full scale."""
     late: int
     """Blocks that began later than a whole period after their time."""
     xruns: int

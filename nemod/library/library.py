@@ -101,6 +101,13 @@ class Library:
             raise NotFoundError(f"{path} is not in the library")
         return name
 
+    def problem(self, name: str) -> str:
+        """Return why a model is known not to play, or nothing."""
+        return ""
+
+    def mark_unplayable(self, name: str, reason: str) -> None:
+        """Mark a model until its file changes."""
+
     # --- what is known ---------------------------------------------------------------------------
 
     def rescan(self) -> None:
