@@ -1,5 +1,5 @@
-"""The fixtures of the engine's tests serve those of the builder too."""
+"""The fixtures of the engine's tests serve here too."""
 
-from tests.engine.conftest import guitar, saved
+from tests.engine.conftest import guitar, pipe, saved
 
-__all__ = ["guitar", "saved"]
+__all__ = ["guitar", "pipe", "saved"]
