@@ -1,4 +1,4 @@
-"""Calibration and normalisation: only on request, from the file or measured."""
+"""Calibration and normalisation: by choice, from the file or measured."""
 
 from dataclasses import replace
 
@@ -11,8 +11,8 @@ from nemod.builder.messages import Level
 from tests.engine.conftest import RATE_HZ, tiny
 
 
-def test_nothing_changes_without_a_request() -> None:
-    """The model is the same object, and its gains are 0 dB."""
+def test_nothing_is_changed_unasked() -> None:
+    """Without a choice the model is the same object, and its gains are 0 dB."""
     model = tiny()
     done = levelled(model, Level())
     assert done.model is model
@@ -20,7 +20,7 @@ def test_nothing_changes_without_a_request() -> None:
 
 
 def test_a_stated_loudness_is_brought_to_the_target() -> None:
-    """A file that states -12 dB is played 6 dB softer, and the source is named."""
+    """A file that says -12 dB is played 6 dB softer, and it is said where that is from."""
     model = replace(tiny(), metadata={"loudness": -12.0})
     done = levelled(model, Level(normalize=True))
     assert done.facts["output_gain_db"] == pytest.approx(-6.0)
@@ -32,14 +32,14 @@ def test_a_stated_loudness_is_brought_to_the_target() -> None:
 
 
 def test_a_measured_loudness_is_brought_to_the_target() -> None:
-    """Measured again afterwards, the loudness is the target."""
+    """Measured again after it, the loudness is the target."""
     done = levelled(tiny("GRU", 1), Level(normalize=True))
     assert done.facts["loudness_source"] == "measured"
     assert measured_loudness_db(done.model) == pytest.approx(TARGET_DB, abs=0.01)
 
 
 def test_calibration_needs_both_figures() -> None:
-    """Interface at 12 dBu, capture at 18 dBu: 6 dB less input; without a statement nothing."""
+    """Interface at 12 dBu, capture at 18 dBu: the model hears 6 dB less; unstated: nothing."""
     stated = replace(tiny(), metadata={"input_level_dbu": 18.0})
     assert levelled(stated, Level(input_dbu=12.0)).facts["input_gain_db"] == pytest.approx(-6.0)
     assert levelled(tiny(), Level(input_dbu=12.0)).facts["input_gain_db"] == 0.0
@@ -48,6 +48,6 @@ def test_calibration_needs_both_figures() -> None:
     softer = nemod.render(
         stated, sound * np.float32(10.0 ** (-6.0 / 20.0)), RATE_HZ, model_only=True
     )
-    output = nemod.render(calibrated, sound, RATE_HZ, model_only=True)
-    # The residual path of the network is inside the calibrated part.
-    np.testing.assert_allclose(output, softer, atol=1e-6)
+    heard = nemod.render(calibrated, sound, RATE_HZ, model_only=True)
+    # The residual path of the network is inside the calibrated part too.
+    np.testing.assert_allclose(heard, softer, atol=1e-6)
