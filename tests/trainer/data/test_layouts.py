@@ -230,3 +230,33 @@ def test_configurations_without_recordings_are_refused_in_words(shared_data: Pat
     for path in sorted((shared_data / "models" / "train_config").rglob("*.json")):
         with pytest.raises(DataError):
             load_dataset(path)
+
+
+@pytest.mark.parametrize("text", ["5150", "0815", "on", "2024-01-01", "1e3", "null"])
+def test_a_name_in_a_manifest_is_the_text_that_was_written(tmp_path: Path, text: str) -> None:
+    """Whatever YAML takes it for: set, pairs, files and knobs; numbers stay numbers."""
+    pair = f"{{name: {text}, dry: {text}, wet: b.wav, lag: 3, knobs: {{{text}: 0.5}}}}"
+    for manifest in (f"name: {text}\nknobs: [{text}]\npairs: [{pair}]", f"- {pair}"):
+        plan = read_plan(write(tmp_path, manifest))
+        assert plan.name == (text if manifest.startswith("name") else tmp_path.name)
+        assert plan.knobs == (text,)
+        (source,) = plan.sources
+        assert (source.name, source.dry, source.lag) == (text, tmp_path / text, 3)
+        assert source.knobs == {text: 0.5}
+
+
+def test_a_number_in_json_is_a_name_where_one_is_expected(tmp_path: Path) -> None:
+    """As it was written, without rounding."""
+    text = '{"name": 5150, "pairs": [{"name": 1.50, "dry": "a.wav", "wet": "b.wav", "lag": 2}]}'
+    plan = read_plan(write(tmp_path, text, "manifest.json"))
+    assert (plan.name, plan.sources[0].name, plan.sources[0].lag) == ("5150", "1.50", 2)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.yaml"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_skipped(tmp_path: Path, name: str, encoding: str) -> None:
+    """Editors of Windows write one."""
+    (tmp_path / name).write_bytes(
+        '{"name": "Größe", "pairs": [{"dry": "a.wav", "wet": "b.wav"}]}'.encode(encoding)
+    )
+    assert read_plan(tmp_path).name == "Größe"
