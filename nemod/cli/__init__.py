@@ -37,9 +37,9 @@ def _no_such_command(word: str) -> NoReturn:
 def _command(name: str) -> Callable[[Sequence[str]], int]:
     # Imported one by one: only render, check and bench need jax, which takes a second to load.
     if name == "bench":
-        from nemod.cli.bench import chain
+        from nemod.cli.bench import command
 
-        return chain.main
+        return command.main
     if name == "render":
         from nemod.cli import render
 
@@ -56,6 +56,10 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         from nemod.cli import service
 
         return service.main
-    from nemod.cli import listing
+    if name == "devices":
+        from nemod.cli import devices
 
-    return {"devices": listing.devices, "check": listing.check}[name]
+        return devices.main
+    from nemod.cli import check
+
+    return check.main

@@ -378,6 +378,7 @@ class Daemon:
             "load": self._readings.load,
             "load_peak": self._readings.load_peak,
             "xruns": self._readings.total("xruns"),
+            "late": self._readings.total("late"),
             "latency_ms": 1000.0 * latency_s,
             "rate": device.rate_hz if device else 0,
             "block": device.block_frames if device else 0,

@@ -21,7 +21,7 @@ class Telemetry:
     def __init__(self) -> None:
         self.load_peak = 0.0
         self._report: TelemetryRecord | None = None
-        self._before = dict.fromkeys(("clips", "xruns", "tape_lost"), 0)
+        self._before = dict.fromkeys(("clips", "late", "xruns", "tape_lost"), 0)
         self._peaks: deque[tuple[float, float, float]] = deque()
         self._clips_forgotten = 0
         self._faults_told = 0
@@ -47,7 +47,7 @@ class Telemetry:
         self._faults_told = 0
 
     def total(self, name: str) -> int:
-        """Return a count since the daemon began: `clips`, `xruns` or `tape_lost`."""
+        """Return a count since the daemon began: `clips`, `late`, `xruns` or `tape_lost`."""
         return self._before[name] + (getattr(self._report, name) if self._report else 0)
 
     @property

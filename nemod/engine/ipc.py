@@ -325,6 +325,8 @@ class DeviceOpened:
     rate_hz: int
     block_frames: int
     latency_s: float
+    counts_xruns: bool = True
+    """Whether it reports lost samples; see `nemod.engine.devices.base.Device`."""
     notices: tuple[str, ...]
     """What the system would not grant, each with its remedy."""
 

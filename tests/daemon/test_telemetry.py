@@ -12,9 +12,10 @@ def report(**given: float) -> TelemetryRecord:
 def test_counts_go_on_when_another_process_plays() -> None:
     """Totals never fall; a reset forgets the clips of all that have played."""
     readings = Telemetry()
-    readings.add(report(clips=2, xruns=3, tape_lost=5))
+    readings.add(report(clips=2, late=7, xruns=3, tape_lost=5))
     readings.begin_again()
-    assert [readings.total(name) for name in ("clips", "xruns", "tape_lost")] == [2, 3, 5]
+    names = ("clips", "late", "xruns", "tape_lost")
+    assert [readings.total(name) for name in names] == [2, 7, 3, 5]
     readings.add(report(clips=1, xruns=1))
     assert (readings.meters()["clip"], readings.total("xruns")) == (3, 4)
     readings.reset()
