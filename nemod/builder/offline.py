@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from nemod.builder.build import build
 from nemod.common.errors import ModelError, did_you_mean
 from nemod.common.units import db_to_amplitude
-from nemod.control.settings import GAIN_KNOBS, Settings
+from nemod.control.settings import Settings
 from nemod.engine.rig import MAX_BLOCK_FRAMES, MIN_BLOCK_FRAMES
 from nemod.formats.model import Model
+from nemod.parameters.table import MODEL_KNOBS
 
 DEFAULT_BLOCK_FRAMES = 64
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 768_000
@@ -115,7 +116,7 @@ def knob_path(model: Model, path: str) -> str:
         return path
     if given.casefold() in names:
         return f"knob/{names.index(given.casefold()) + 1}"
-    count = max(len(names), len(GAIN_KNOBS))
+    count = max(len(names), len(MODEL_KNOBS))
     if path not in {f"knob/{n + 1}" for n in range(count)}:
         allowed = ", ".join(["(none)"] if not names else [knob.name for knob in model.knobs])
         raise ValueError(f"knob {given!r}: this model's knobs are {allowed}")

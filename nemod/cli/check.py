@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from nemod.cli.options import parser
+from nemod.common.command_line import parser
 from nemod.common.errors import ConfigError, ModelError
 from nemod.config import MAX_BLOCK_FRAMES, MIN_BLOCK_FRAMES
 from nemod.config import load as load_config

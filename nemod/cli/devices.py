@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nemod.cli.options import parser
+from nemod.common.command_line import parser
 from nemod.common.errors import AudioError
 from nemod.engine.devices.base import DEMO, NULL
 from nemod.engine.devices.names import UDEV_HINT, Port, has_twins, lasting_names

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nemod.builder.build import rate_policy
 from nemod.builder.level import levelled
+from nemod.builder.messages import Level
 from nemod.builder.offline import (
     AUTO_TAIL_S,
     DEFAULT_BLOCK_FRAMES,
@@ -22,13 +23,13 @@ from nemod.builder.offline import (
     render,
     tail_frames,
 )
-from nemod.cli.options import add_library, configuration, number_or_text, parser
+from nemod.cli.options import add_options, configuration
 from nemod.cli.render_settings import position, setting
+from nemod.common.command_line import parser
 from nemod.common.errors import AudioError, ConfigError
 from nemod.common.sound_files import FORMATS, Sound, check_output, read_sound, write_sound
 from nemod.common.units import amplitude_to_db
-from nemod.config import Config, default_path
-from nemod.engine.ipc import Level
+from nemod.config import Config, config_file, default_path
 from nemod.formats import load_model
 from nemod.formats.model import Model
 from nemod.library import Library
@@ -77,10 +78,7 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
     made.add_argument(
         "--block", type=int, default=DEFAULT_BLOCK_FRAMES, metavar="N", help="1 to 65536 [64]"
     )
-    made.add_argument(
-        "--size", type=number_or_text, metavar="0..1", help="size of a model that has several [1]"
-    )
-    add_library(made)
+    add_options(made, "size", "library")
     return made.parse_args(argv)
 
 
@@ -107,14 +105,14 @@ def _tail(text: str) -> Tail:
 def main(argv: Sequence[str]) -> int:
     """Render a file. Raises: NemodError for what cannot be read, played or written."""
     arguments = read_arguments(argv)
-    config = configuration(arguments, {"size": "size"})
+    config = configuration(arguments)
     path = Path(arguments.model)
     if not path.is_file():
         _, path = Library(config.library).find(arguments.model)
     sources = {
         "the recording": arguments.input,
         "the model": path,
-        "the configuration": arguments.config or default_path(),
+        "the configuration": config_file(arguments) or default_path(),
     }
     check_output(arguments.output, sources)
     model = _model(path, config, model_only=arguments.model_only)
@@ -161,9 +159,7 @@ def _model(path: Path, config: Config, *, model_only: bool) -> Model:
 
 def _notes(arguments: argparse.Namespace, sound: Sound, model: Model, path: Path) -> list[str]:
     """Return what the user should know before the recording is played."""
-    folders = [Path(folder) for folder in arguments.library or ()]
-    notes = [f"{folder}: no such folder of models" for folder in folders if not folder.is_dir()]
-    notes += [f"{arguments.input}: {sound.note}"] if sound.note else []
+    notes = [f"{arguments.input}: {sound.note}"] if sound.note else []
     if sound.channels > 1 and arguments.channel is None:
         notes.append(
             f"{arguments.input}: {sound.channels} channels; the first is played "

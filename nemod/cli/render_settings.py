@@ -4,14 +4,14 @@ import argparse
 import math
 from typing import NamedTuple
 
+from nemod.builder.build import knob_specs
 from nemod.builder.offline import knob_path
 from nemod.common.errors import did_you_mean
-from nemod.control.settings import canonical
 from nemod.formats.model import Model
-from nemod.parameters.table import BY_PATH, Param, param
+from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
+from nemod.parameters.table import Parameter
 
 _WORDS = {"true": 1.0, "on": 1.0, "false": 0.0, "off": 0.0}
-_SHORT = {"delay": "delay/mix", "reverb": "reverb/mix"}
 
 
 class Setting(NamedTuple):
@@ -44,7 +44,7 @@ def setting(text: str) -> Setting:
         raise argparse.ArgumentTypeError(
             f"{text!r}: ADDRESS=VALUE with a number is expected, as /nemo/gain=0.7"
         )
-    return Setting(text, _SHORT.get(path, path), number, is_real)
+    return Setting(text, SHORT_FORMS.get(path, path), number, is_real)
 
 
 def position(given: Setting, model: Model) -> tuple[str, float]:
@@ -53,10 +53,11 @@ def position(given: Setting, model: Model) -> tuple[str, float]:
     Raises: ValueError for a setting that does not exist, and for a value out of its range.
     """
     path = knob_path(model, given.path)
+    parameters = ParameterSet(knob_specs(model))
     try:
-        row = param(canonical(path))
+        row = parameters.row(path)
     except KeyError:
-        near = did_you_mean(given.path, BY_PATH)
+        near = did_you_mean(given.path, parameters.all_paths())
         raise ValueError(f"no setting is named {given.path!r}{near}") from None
     if not given.is_real:
         if not 0.0 <= given.value <= 1.0:
@@ -68,6 +69,6 @@ def position(given: Setting, model: Model) -> tuple[str, float]:
     return path, row.position(given.value)
 
 
-def _range(row: Param) -> str:
+def _range(row: Parameter) -> str:
     low = "-inf (silence)" if row.low == -math.inf else f"{row.low:g}"
     return f"{low} to {row.high:g} {row.unit}".rstrip()

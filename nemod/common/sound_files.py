@@ -231,7 +231,8 @@ def write_sound(path: Path, samples: NDArray[np.float32], rate_hz: int) -> int:
     target = _target(path)
     clipped = 0
     try:
-        with replacing(target) as draft:
+        former_mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        with replacing(target, mode=former_mode) as draft:
             if made.container == "WAV":
                 writer = WavWriter(draft, rate_hz)
                 try:
@@ -241,8 +242,6 @@ def write_sound(path: Path, samples: NDArray[np.float32], rate_hz: int) -> int:
             else:
                 draft.write_bytes(_encoded(path, samples, rate_hz, made))
                 clipped = int(np.count_nonzero(np.abs(samples) > 1.0))
-            if target.exists():
-                draft.chmod(stat.S_IMODE(target.stat().st_mode))
     except OSError as error:
         raise AudioError(f"{path}: cannot be written: {error.strerror or error}") from None
     return clipped

@@ -6,7 +6,33 @@ from typing import Any
 import pytest
 
 from nemod.cli.meters import line, panel
+from nemod.control.events import Meters
+from nemod.control.rig import Status
 from nemod.engine.ipc import DeviceOpened
+
+
+class Rig:
+    """What is shown of a controller."""
+
+    model_name = "amp"
+
+    def status(self) -> Status:
+        return Status(
+            state="running",
+            load=0.1,
+            load_peak=0.2,
+            xruns=3,
+            late=5,
+            latency_ms=1.0,
+            rate=48_000,
+            block=64,
+            model_rate=48_000,
+            rate_policy="exact",
+            uptime=1,
+        )
+
+    def meters(self) -> Meters:
+        return Meters(in_dbfs=-20.0, out_dbfs=-10.0, clips=0)
 
 
 @dataclass
@@ -14,14 +40,8 @@ class Daemon:
     """What is shown of a daemon."""
 
     device: DeviceOpened | None
-    model_name: str = "amp"
+    controller: Rig
     osc_port: int = 9000
-
-    def status(self) -> dict[str, Any]:
-        return {"state": "running", "load": 0.1, "load_peak": 0.2, "xruns": 3, "late": 5}
-
-    def meters(self) -> dict[str, float]:
-        return {"in": -20.0, "out": -10.0, "clip": 0}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +60,8 @@ def test_a_clock_shows_late_wake_ups_instead_of_xruns(
             latency_s=0.001,
             counts_xruns=counts_xruns,
             notices=(),
-        )
+        ),
+        Rig(),
     )
     for text in (line(daemon), panel(daemon, "host").plain):
         assert shown in text

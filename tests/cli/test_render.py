@@ -56,12 +56,12 @@ def test_the_block_is_a_detail(nemod: Nemod, amp: Path, riff: Path, target: Path
 
 @pytest.mark.parametrize(
     "given",
-    ["/nemo/gain=0.7", "gain=0.7", "/nemo/real/gain=9.6", "real/gain = 9.6", "knob/1=0.7"],
+    ["/nemo/gain=0.7", "gain=0.7", "/nemo/real/gain=0.7", " knob/gain = 0.7", "knob/1=0.7"],
 )
 def test_a_setting_has_several_spellings(
     nemod: Nemod, two_knobs: Path, riff: Path, target: Path, given: str
 ) -> None:
-    """As an address, without its root, and in the knob's own unit: 9.6 of -24..24 dB is 0.7."""
+    """As an address, without its root, by number, by name; a model's own knob has no unit."""
     arguments = ("render", riff, target, "--model", two_knobs, "--model-only", "--set", given)
     assert nemod(*arguments).status == 0
     settings = {"gain": 0.7}
@@ -381,11 +381,11 @@ def test_a_library_that_is_not_there_is_reported(
     nemod: Nemod, amp: Path, riff: Path, tmp_path: Path, target: Path
 ) -> None:
     """The model that is named by its file is played all the same."""
-    outcome = nemod("render", riff, target, "--model", amp, "--library", tmp_path / "none")
-    assert (outcome.status, outcome.err) == (
-        0,
-        f"nemod: {tmp_path / 'none'}: no such folder of models\n",
-    )
+    folder = tmp_path / "none"
+    outcome = nemod("render", riff, target, "--model", amp, "--library", folder)
+    assert outcome.status == 0
+    assert "library folder not found" in outcome.err
+    assert str(folder) in outcome.err
 
 
 def same_name(path: Path, _folder: Path) -> Path:

@@ -33,7 +33,7 @@ from nemod.cli.bench.study_report import (
     markdown,
     table,
 )
-from nemod.cli.options import chosen
+from nemod.common.command_line import chosen
 from nemod.common.errors import ConfigError, NemodError
 from nemod.control.settings import Settings
 from nemod.formats.model import Model
