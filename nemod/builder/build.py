@@ -20,9 +20,9 @@ import setproctitle
 from numpy.typing import NDArray
 
 from nemod.builder import program_cache
+from nemod.builder.describe import describe
 from nemod.builder.level import levelled, play_alone
 from nemod.common.errors import ModelError, NemodError
-from nemod.common.units import amplitude_to_db
 from nemod.control.settings import Settings
 from nemod.engine.ipc import (
     BuildFailure,
@@ -51,7 +51,6 @@ from nemod.formats import load_model
 from nemod.formats.model import Model
 from nemod.formats.network import Dense, DenseWeights, Network, memory_frames
 from nemod.formats.rate import is_memoryless, is_recurrent, with_state_delay
-from nemod.formats.summary import parameters, summary
 
 REST_PEAK = 1e-4
 """Largest sample at which a rig that hears silence counts as resting (-80 dBFS)."""
@@ -59,11 +58,6 @@ REST_STEADY_S = 0.05
 """[s] How long it has to stay there."""
 WARM_UP_CAP_S = 2.0
 """[s] Some models oscillate by themselves and never rest."""
-KNOWN = (
-    "author", "modeled_by", "licence", "license", "esr", "loudness", "gain", "input_level_dbu",
-    "output_level_dbu", "gear_make", "gear_model", "gear_type", "tone_type", "description", "date",
-)  # fmt: skip
-"""What a file's own metadata may say that is worth passing on."""
 PROBE_ERROR = 1e-3
 """Largest difference from a file's own probe output, relative to its peak (at least 1)."""
 
@@ -293,7 +287,7 @@ def answer(order: BuildRequest) -> BuildResult | BuildFailure:
     except Exception as error:
         reason = f"{order.path}: {type(error).__name__}: {error}"
         return BuildFailure(request_id=order.request_id, reason=reason)
-    info = describe(model) | dict(made.facts) | {"probe_error": probe_error}
+    info = describe(model).plain() | dict(made.facts) | {"probe_error": probe_error}
     return BuildResult(
         request_id=order.request_id,
         rig=pickle.dumps(ready.shipped, protocol=pickle.HIGHEST_PROTOCOL),
@@ -308,7 +302,7 @@ def answer(order: BuildRequest) -> BuildResult | BuildFailure:
 
 
 def clean() -> Model:
-    """Return the model that changes nothing: the rest of the rig is heard alone."""
+    """Return the model whose output is its input: the rig without an amplifier."""
     one, zero = np.ones((1, 1), np.float32), np.zeros(1, np.float32)
     return Model(
         name="clean",
@@ -317,26 +311,6 @@ def clean() -> Model:
         weights=DenseWeights(one, zero),
         rate_follows_device=True,
     )
-
-
-def describe(model: Model) -> dict[str, Any]:
-    """Return what there is to know of a model, as JSON types."""
-    memory = memory_frames(model.network)
-    source = "the file" if model.rate_stated else f"assumed, as {model.dialect} files are played"
-    facts = {
-        "name": model.name,
-        "dialect": model.dialect,
-        "architecture": summary(model.network),
-        "parameters": parameters(model.weights),
-        "receptive_field": "recurrent" if memory is None else f"{memory + 1} frames",
-        "knobs": [knob.name for knob in model.knobs],
-        "sample_rate": "the device's" if model.rate_follows_device else model.sample_rate,
-        "sample_rate_stated": model.rate_stated,
-        "sample_rate_source": source,
-        "in_gain_db": round(amplitude_to_db(model.in_gain), 2),
-        "out_gain_db": round(amplitude_to_db(model.out_gain), 2),
-    }
-    return facts | {key: model.metadata[key] for key in KNOWN if key in model.metadata}
 
 
 def main(argv: list[str]) -> int:
