@@ -1,5 +1,6 @@
 """`load_model`: reads a model file of any dialect, recognised by its content."""
 
+import sys
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
@@ -59,9 +60,11 @@ def _unknown(members: dict[str, Json]) -> str:
 @lru_cache(maxsize=1000)
 def _warn(file: str, left_out: tuple[str, ...]) -> None:
     """Log what was left out; once per process for the same file and the same values."""
-    # Imported only here: reading a library starts a third sooner without it.
+    # Imported only here: without it a process that reads a library starts a third sooner.
     import structlog
 
-    structlog.get_logger("nemod").warning(
-        "metadata of a model ignored", file=file, ignored=list(left_out)
-    )
+    log = structlog.get_logger("nemod")
+    if not structlog.is_configured():
+        # Unconfigured, structlog writes to standard output, where a command writes its result.
+        log = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
+    log.warning("metadata of a model ignored", file=file, ignored=list(left_out))

@@ -8,6 +8,7 @@ import pytest
 import nemod
 from nemod.builder.level import TARGET_DB, levelled, measured_loudness_db
 from nemod.engine.ipc import Level
+from nemod.formats import ModelInfo
 from tests.engine.conftest import RATE_HZ, tiny
 
 
@@ -21,7 +22,7 @@ def test_nothing_is_changed_unasked() -> None:
 
 def test_a_stated_loudness_is_brought_to_the_target() -> None:
     """A file that says -12 dB is played 6 dB softer, and it is said where that is from."""
-    model = replace(tiny(), metadata={"loudness": -12.0})
+    model = replace(tiny(), info=ModelInfo(loudness_db=-12.0))
     done = levelled(model, Level(normalize=True))
     assert done.facts["output_gain_db"] == pytest.approx(-6.0)
     assert done.facts["loudness_source"] == "file"
@@ -40,7 +41,7 @@ def test_a_measured_loudness_is_brought_to_the_target() -> None:
 
 def test_calibration_needs_both_figures() -> None:
     """Interface at 12 dBu, capture at 18 dBu: the model hears 6 dB less; unstated: nothing."""
-    stated = replace(tiny(), metadata={"input_level_dbu": 18.0})
+    stated = replace(tiny(), info=ModelInfo(input_level_dbu=18.0))
     assert levelled(stated, Level(input_dbu=12.0)).facts["input_gain_db"] == pytest.approx(-6.0)
     assert levelled(tiny(), Level(input_dbu=12.0)).facts["input_gain_db"] == 0.0
     sound = np.linspace(-0.3, 0.3, 500, dtype=np.float32)

@@ -1,12 +1,13 @@
 """RTNeural's keras-style JSON and AIDA-X files."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from nemod.common.errors import ModelError
-from nemod.formats import load_model
+from nemod.formats import ModelInfo, load_model
 from nemod.formats.model import without_gains
 from nemod.formats.network import (
     Activation,
@@ -32,6 +33,7 @@ def _layer(kind: str, outputs: int, *weights: Any, **extra: Any) -> dict[str, An
     return {"type": kind, "activation": "", "shape": shape, "weights": list(weights), **extra}
 
 
+LAST = _layer("dense", 1, [[1.0]] * 3)
 DENSE = _layer("dense", 1, _numbers(2, 1), [0.5])
 LSTM = _layer("lstm", 2, _numbers(1, 8), _numbers(2, 8), _numbers(8))
 
@@ -85,7 +87,7 @@ def test_batch_norm_becomes_factor_and_offset(write) -> None:
 def test_a_shared_slope_is_every_channels(write) -> None:
     """A PReLU stored as (1, 1)."""
     model = load_model(
-        write(_document(_layer("dense", 3, [[1.0] * 3]), _layer("prelu", 3, [[0.5]])))
+        write(_document(_layer("dense", 3, [[1.0] * 3]), _layer("prelu", 3, [[0.5]]), LAST))
     )
     assert model.network.layers[1] == Prelu(3)
     assert model.weights[1].slopes.tolist() == [0.5, 0.5, 0.5]
@@ -142,10 +144,10 @@ def test_gains_and_skip_belong_to_the_model(write, inside: bool) -> None:
 
 
 def test_a_file_without_a_rate_plays_at_the_devices(write) -> None:
-    """And the model says so; what else the file says is kept."""
+    """And the model says so."""
     model = load_model(write(_document(LSTM, DENSE, author="someone", license="CC0")))
     assert (model.rate_stated, model.rate_follows_device) == (False, True)
-    assert model.metadata == {"author": "someone", "licence": "CC0"}
+    assert model.info == ModelInfo(author="someone", licence="CC0")
 
 
 BREAKS = [
@@ -172,7 +174,7 @@ BREAKS = [
         "layers[0].groups: 2, which must divide 1 inputs and 3 outputs",
     ),
     (_layer("batchnorm", 1, [0.0], [-1.0]), "layers[0].weights: a variance that is not positive"),
-    (_layer("activation", 2), "layers[0].shape: 2 channels, but the layer gives 1"),
+    (_layer("activation", 2), "layers[0].shape: 2 channels, but the layer has 1 outputs"),
     (_layer("activation", 1), "layers: has no layer that computes anything"),
 ]
 
@@ -191,3 +193,23 @@ def test_more_memory_than_any_model_has_is_refused(write) -> None:
     far = _layer("conv1d", 64, [[[0.0] * 64] * 64] * 2, kernel_size=[2], dilation=[65_536])
     with pytest.raises(ModelError, match=r"layers: remembers .* numbers between samples"):
         load_model(write(_document(wide, far)))
+
+
+def test_a_model_with_two_outputs_is_refused(write) -> None:
+    """Note detectors and circuit models of two waves have several."""
+    with pytest.raises(ModelError, match="layers: a model with 2 outputs, expected 1"):
+        load_model(write(_document(LSTM)))
+
+
+def test_no_other_layer_is_suggested(write) -> None:
+    """A `conv2d` would not become a `conv1d` by a change of its name."""
+    with pytest.raises(ModelError) as caught:
+        load_model(write(_document(_layer("conv2d", 1))))
+    assert "did you mean" not in caught.value.reason
+
+
+def test_a_released_model_with_two_outputs_is_refused(shared_data: Path) -> None:
+    """RTNeural-Variant's GRU has two inputs and two outputs: it is stereo."""
+    name = "keras/jatinchowdhury18__RTNeural-Variant/models_GRU_16_2.json"
+    with pytest.raises(ModelError, match="a model with 2 outputs"):
+        load_model(shared_data / "models" / name)
