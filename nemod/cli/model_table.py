@@ -1,4 +1,4 @@
-"""Models of the library as a table, as a list of facts, and as JSON."""
+"""Prints models of the library as a table, as a list of facts, and as JSON."""
 
 import json
 import sys
@@ -14,16 +14,16 @@ from nemod.library.entry import FAILED
 from nemod.library.text import clean
 
 _WHOLE = 1_000_000
-"""[characters] Width of what goes to a file or a pipe: nothing is cut there."""
+"""[characters] Width of the output to a file or a pipe: nothing is cut there."""
 
 
 def say(text: str) -> None:
-    """Print what was asked for; a path may hold what no terminal takes."""
+    """Print a result; a path may hold characters that no terminal accepts."""
     print(text.encode("utf-8", "backslashreplace").decode())  # noqa: T201
 
 
 def warn(text: str) -> None:
-    """Print what went wrong."""
+    """Print an error or a warning."""
     print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)  # noqa: T201
 
 
@@ -58,12 +58,14 @@ def show(entries: Sequence[Entry], as_json: bool, places: dict[str, int] | None 
 
 
 def _note(entry: Entry) -> str:
-    """Return what a user should know of a model in the list: refused, failed, there twice."""
+    """Return what a user should know about a model: refused, unplayable, failed, duplicate."""
     notes = []
     if entry.facts.error:
         notes.append(f"refused: {entry.facts.error}")
     elif not entry.is_read:
         notes.append("not read yet")
+    if entry.unplayable:
+        notes.append(f"cannot be played: {entry.unplayable}")
     if entry.probe == FAILED:
         notes.append(f"the probe failed: {entry.probe_reason}")
     if entry.same_as:
@@ -108,13 +110,13 @@ _NARROW = {
     "tags": 4,
     "note": 18,
 }
-"""Columns for which a terminal has room, and the least width of each [characters]."""
+"""Columns that fit on a terminal, and the minimum width of each [characters]."""
 _SHORT = 80
-"""[characters] Longest cell on a terminal; `info` says all."""
+"""[characters] Longest cell on a terminal; `info` prints everything."""
 
 
 def show_one(entry: Entry, as_json: bool) -> None:
-    """Show all that is known of a model."""
+    """Print everything that is known about a model."""
     if as_json:
         say(json.dumps(entry.plain(), indent=2))
         return

@@ -1,9 +1,9 @@
-"""`nemod models ...`: the library as a database."""
+"""`nemod models ...`: lists, searches and changes the library."""
 
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from nemod.common.errors import ConfigError, ModelError, NotFoundError, did_you_
 from nemod.config import Config
 from nemod.library import SCAN_LIMIT_S, Entry, Library, LibraryError
 from nemod.library.entry import FAILED, NO_PROBE
-from nemod.library.folders import real
+from nemod.library.folders import model_files, real
 from nemod.library.text import clean
 
 _ALL = """\
@@ -26,11 +26,11 @@ commands:
   nemod models [list]            all models, by name
   nemod models scan [DIR...]     read what is new or has changed
   nemod models search WORD...    models whose name, gear, author, tags or kind have all words
-  nemod models info NAME         all that is known of a model
-  nemod models add FILE...       copy models into your own folder
+  nemod models info NAME         everything that is known about a model
+  nemod models add FILE...       copy models, or all models of a folder, into your own folder
   nemod models remove NAME       move a model out of your own folder
-  nemod models tag NAME +A -B    give tags, take tags away
-  nemod models verify [NAME...]  play the probe that a model's file has, and keep the result
+  nemod models tag NAME +A -B    add tags, remove tags
+  nemod models verify [NAME...]  play the probes that are stored in files, and keep the results
 
 Each has --help, and takes --library DIR and --config FILE.
 """
@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError(
             "command line",
             [
-                f"nemod models {word}: no such command{did_you_mean(word, COMMANDS)}; "
+                f"nemod models {word}: unknown command{did_you_mean(word, COMMANDS)}; "
                 f"{', '.join(COMMANDS)}"
             ],
         )
@@ -91,8 +91,8 @@ def _scan(argv: Sequence[str]) -> int:
     for folder in arguments.folders:
         if not any(real(folder).is_relative_to(inside) for inside in known):
             say(
-                f"{folder} is not in the library: its models have no names before the "
-                f"configuration has 'library: [{real(folder)}]', or --library is given"
+                f"{folder} is not in the library: to load its models by name, add "
+                f"'library: [{real(folder)}]' to the configuration, or use --library"
             )
     return 0
 
@@ -126,7 +126,7 @@ def _search(argv: Sequence[str]) -> int:
 
 
 def _info(argv: Sequence[str]) -> int:
-    made = _parser("info", "Say all that is known of a model.")
+    made = _parser("info", "Print everything that is known about a model.")
     made.add_argument("name", metavar="NAME")
     _add_json(made)
     arguments = made.parse_args(argv)
@@ -140,13 +140,13 @@ def _info(argv: Sequence[str]) -> int:
 def _add(argv: Sequence[str]) -> int:
     from nemod.library.user_models import add  # loads the readers
 
-    made = _parser("add", "Copy models into your own folder.")
+    made = _parser("add", "Copy models into your own folder; of a folder all that are below it.")
     made.add_argument("files", nargs="+", type=Path, metavar="FILE")
     arguments = made.parse_args(argv)
     library = Library(_config(arguments).library)
     _refresh(library)
     refused = 0
-    for file in arguments.files:
+    for file in _each_file(arguments.files):
         try:
             added = add(library, file)
         except ModelError as error:
@@ -173,7 +173,7 @@ def _remove(argv: Sequence[str]) -> int:
 
 
 def _tag(argv: Sequence[str]) -> int:
-    made = _parser("tag", "Give a model tags (+live), take some away (-clean), or list them.")
+    made = _parser("tag", "Add tags to a model (+live), remove some (-clean), or list them.")
     made.usage = "nemod models tag [--library DIR] [--config FILE] NAME [+TAG | -TAG ...]"
     made.add_argument("name", metavar="NAME")
     made.add_argument("changes", nargs=argparse.REMAINDER, metavar="+TAG | -TAG")
@@ -192,7 +192,9 @@ def _tag(argv: Sequence[str]) -> int:
 
 
 def _verify(argv: Sequence[str]) -> int:
-    made = _parser("verify", "Play the probe that a model's file has, and keep the result.")
+    made = _parser(
+        "verify", "Play the probe that is stored in a model's file, and keep the result."
+    )
     made.add_argument("names", nargs="*", metavar="NAME", help="[all models]")
     arguments = made.parse_args(argv)
     library = Library(_config(arguments).library)
@@ -231,14 +233,28 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 _RESULTS = {NO_PROBE: "without a probe"}
 
 
+def _each_file(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield files, and the model files below folders."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = model_files(path)
+        for note in found.notes:
+            warn(f"left out: {note}")
+        if not found.files:
+            warn(f"{path}: no model file in this folder")
+        yield from found.files
+
+
 def _verify_one(library: Library, entry: Entry) -> tuple[str, str]:
-    """Play a model's probe and store how it came out; return that as a word and as a sentence."""
+    """Play a model's probe and store the result; return it as a word and as a sentence."""
     if entry.facts.error or not entry.is_read:
         return "refused", f"refused: {entry.facts.error or 'not read yet'}"
     if entry.probe == NO_PROBE:
         return NO_PROBE, "its file has no probe"
     xla.prepare()
-    # Only here: jax takes a second to load.
+    # Imported only here: jax takes a second to load.
     from nemod.builder.build import verify_probe
     from nemod.formats import load_model
 
@@ -248,7 +264,7 @@ def _verify_one(library: Library, entry: Entry) -> tuple[str, str]:
         error = verify_probe(load_model(entry.path))
     except ModelError as fault:
         reason = fault.reason
-    except Exception as fault:  # whatever the compiler says, the other models are verified
+    except Exception as fault:  # a fault of the compiler must not stop the verification
         reason = f"{type(fault).__name__}: {fault}"
     reason = clean(reason, 1000)
     word = library.index.set_probe(entry.path, entry.facts.sha256, error, reason)
@@ -264,8 +280,8 @@ def _tag_change(text: str) -> tuple[str, str]:
         raise ConfigError(
             "command line",
             [
-                f"{text!r}: +TAG gives a tag and -TAG takes it away; a tag is one word of letters, "
-                f"digits, '.', '_' and '-', at most {_MAX_TAG}; options stand before the name"
+                f"{text!r}: +TAG adds a tag and -TAG removes it; a tag is one word of letters, "
+                f"digits, '.', '_' and '-', at most {_MAX_TAG}; options go before the name"
             ],
         )
     return sign, tag
@@ -293,7 +309,7 @@ def _refresh(library: Library) -> None:
 
 
 def _entries(library: Library) -> list[Entry]:
-    """Return what is known, read anew where it has changed; without an index, names alone."""
+    """Return what is known, after reading what has changed; without an index, names only."""
     try:
         _refresh(library)
         return library.entries()
@@ -304,7 +320,7 @@ def _entries(library: Library) -> list[Entry]:
 
 @contextmanager
 def _bar(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal while something is done that takes long."""
+    """Show a progress bar on a terminal."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),

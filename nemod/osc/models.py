@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
 from nemod.common.errors import OscError
+from nemod.library.names import fold, natural_key
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode, string_size
 from nemod.osc.host import Host
@@ -77,9 +78,9 @@ def find_name(address: str, names: Sequence[str], given: str) -> str:
     if "/" not in given and "\\" not in given:
         if given in names:
             return given
-        folded = given.casefold()
+        folded = fold(given)
         for name in names:
-            if name.casefold() == folded:
+            if fold(name) == folded:
                 return name
     raise UnknownError(
         "not_found",
@@ -92,10 +93,10 @@ def find_name(address: str, names: Sequence[str], given: str) -> str:
 
 def _near(names: Sequence[str], given: str) -> Iterable[str]:
     """Return the names around the place where this one would stand, and those that hold it."""
-    folded = given.casefold()
-    place = bisect_left(names, folded, key=str.casefold)
+    folded = fold(given)
+    place = bisect_left(names, natural_key(given), key=natural_key)
     around = list(names[max(place - _CANDIDATES, 0) : place + _CANDIDATES])
-    return around + [name for name in names if folded in name.casefold()][:_CANDIDATES]
+    return around + [name for name in names if folded in fold(name)][:_CANDIDATES]
 
 
 def _named_by_index(address: str, names: Sequence[str], index: int) -> str:

@@ -183,7 +183,7 @@ def test_what_is_no_tag_is_wrong_usage(nemod: Nemod, folder: Path, change: str) 
     """The message says what a tag is."""
     status, _, errors = nemod("tag", "--library", folder, "mine", change)
     assert status == 2
-    assert "+TAG gives a tag and -TAG takes it away" in errors
+    assert "+TAG adds a tag and -TAG removes it" in errors
 
 
 def test_verify_plays_the_probe_and_keeps_the_result(nemod: Nemod, folder: Path) -> None:
@@ -215,7 +215,7 @@ def test_an_unknown_command_is_wrong_usage(nemod: Nemod) -> None:
     """The nearest command and all of them are named."""
     status, _, errors = nemod("serch")
     assert status == 2
-    assert "nemod models serch: no such command, did you mean 'search'?" in errors
+    assert "nemod models serch: unknown command, did you mean 'search'?" in errors
 
 
 def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
@@ -243,4 +243,4 @@ def test_a_damaged_index_is_set_aside(nemod: Nemod, folder: Path) -> None:
     index.write_bytes(b"damaged" * 1000)
     status, out, errors = nemod("--library", folder)
     assert (status, out) == (0, before)
-    assert "index of models set aside" in errors
+    assert "index of models moved aside" in errors

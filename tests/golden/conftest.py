@@ -72,6 +72,14 @@ class Case:
         return np.repeat(values, frames, axis=1)
 
     @property
+    def outputs(self) -> int:
+        """Channels of the last layer of a file in RTNeural's JSON; the reference is the first."""
+        shape = json.loads(self.model_path.read_text())["layers"][-1]["shape"]
+        while isinstance(shape, list):
+            shape = shape[-1]
+        return int(shape)
+
+    @property
     def guitar_frames(self) -> int:
         return int(GUITAR_S * self.facts["sample_rate"])
 

@@ -114,7 +114,7 @@ def test_what_was_left_out_is_told(open_library: Open, folder: Path) -> None:
     library = open_library()
     assert library.notes == (
         f"{str(folder / 'a') + chr(92)}nb.json".join("''")
-        + ": its name holds a character that no name may",
+        + ": its name has a character that is not allowed in names",
     )
     assert not [name for name in library.names if "\n" in name]
 
@@ -127,7 +127,7 @@ def test_two_thousand_files_are_named(open_library: Open, folder: Path) -> None:
             (folder / place / f"m{number}.json").touch()
     names = open_library().names
     assert {"x-m0", "y-m0", "x-m999", "y-m999"} <= set(names)
-    assert names == sorted(names, key=str.casefold)
+    assert [name for name in names if name[:2] == "x-"] == [f"x-m{n}" for n in range(1000)]
     assert len([name for name in names if name[:2] in ("x-", "y-")]) == 2_000
 
 
