@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from nemod.cli import main
-from nemod.library import shipped_folder, user_folder
+from nemod.library import Library, shipped_folder, user_folder
 from nemod.library.folders import removed_folder
 
 Nemod = Callable[..., tuple[int, str, str]]
@@ -77,10 +77,12 @@ def test_the_list_is_whole_where_there_is_no_terminal(
 
 
 def test_indices_are_those_of_osc(nemod: Nemod, folder: Path) -> None:
-    """The place in the sorted list of all names."""
+    """The place in the list of all names, in natural order."""
+    for number in (10, 1, 2):
+        (folder / f"Yours {number}.json").write_text("{")
     rows = listed(nemod, "--library", folder)
     assert [row["index"] for row in rows.values()] == list(range(len(rows)))
-    assert list(rows) == sorted(rows, key=str.casefold)
+    assert list(rows)[-4:] == ["yours", "Yours 1", "Yours 2", "Yours 10"]
 
 
 def test_a_scan_says_what_it_did(nemod: Nemod, folder: Path) -> None:
@@ -163,6 +165,31 @@ def test_models_are_added_once_and_removed(nemod: Nemod, folder: Path) -> None:
     status, out, _ = nemod("remove", "mine")
     assert (status, str(removed_folder() / "mine.json") in out) == (0, True)
     assert "mine" not in listed(nemod)
+
+
+def test_all_models_of_a_folder_are_added(nemod: Nemod, folder: Path) -> None:
+    """Without hidden files, such as those that macOS puts on a stick."""
+    (folder / "sub").mkdir()
+    (folder / "mine.json").rename(folder / "sub" / "mine.json")
+    for path in (folder / "._mine.json", folder / "sub" / "._mine.json", folder / "notes.txt"):
+        path.write_bytes(b"\0\5\26\7Mac OS X")
+    for name in ("broken", "yours"):
+        (folder / f"{name}.json").unlink()
+    status, out, errors = nemod("add", folder)
+    assert (status, errors) == (0, "")
+    assert f"sub/mine.json: added as 'mine', {user_folder() / 'mine.json'}" in out
+    assert [path.name for path in user_folder().iterdir()] == ["mine.json"]
+    (folder / "empty").mkdir()
+    assert "no model file in this folder" in nemod("add", folder / "empty")[2]
+
+
+def test_a_model_that_was_marked_unplayable_is_noted(nemod: Nemod, folder: Path) -> None:
+    """In the list and, as the last error, in JSON."""
+    Library([folder]).mark_unplayable("mine", "the build failed")
+    _, out, _ = nemod("list", "--library", folder)
+    (line,) = [line for line in out.splitlines() if line.split()[1] == "mine"]
+    assert "cannot be played: the build failed" in line
+    assert listed(nemod, "--library", folder)["mine"]["last_error"] == "the build failed"
 
 
 def test_tags_are_given_and_taken(nemod: Nemod, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Looking for model files in folders."""
+"""Listing the model files of folders."""
 
 import os
 from pathlib import Path
@@ -14,8 +14,9 @@ def relative(folder: Path) -> list[str]:
 
 
 def test_files_are_told_by_their_suffix(folder: Path) -> None:
-    """Three suffixes in any case, in folders too; hidden files and folders are not looked at."""
-    for name in ("b.JSON", "a.nam", "sub/c.aidax", "d.txt", ".e.json", ".git/f.json", "g"):
+    """Three suffixes in any case, in folders too; hidden files and folders are ignored."""
+    hidden = (".e.json", ".git/f.json", "._a.nam", "sub/._c.aidax")
+    for name in ("b.JSON", "a.nam", "sub/c.aidax", "d.txt", "g", *hidden):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
     assert relative(folder) == ["a.nam", "b.JSON", "sub/c.aidax"]

@@ -44,6 +44,16 @@ def test_a_model_is_found_in_any_case(open_library: Open, folder: Path) -> None:
         library.name_of(folder / "Other.json")
 
 
+@pytest.mark.parametrize("name", ["Caf\u00e9", "Cafe\u0301", "CAFE\u0301"])
+def test_a_model_is_found_in_any_spelling_of_accents(
+    open_library: Open, folder: Path, name: str
+) -> None:
+    """A configuration written on macOS names it in another one than a phone."""
+    path = folder / "Cafe\u0301.json"
+    path.touch()
+    assert open_library().find(name) == ("Caf\u00e9", path)
+
+
 def test_a_mistyped_name_gets_the_nearest(open_library: Open, folder: Path) -> None:
     """The message says where was looked."""
     (folder / "Plexi.json").touch()

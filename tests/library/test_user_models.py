@@ -65,6 +65,23 @@ def test_what_cannot_be_played_is_refused(library: Library, folder: Path) -> Non
     assert not user_folder().exists()
 
 
+def test_a_hidden_file_is_no_model(library: Library, folder: Path, write_model: Write) -> None:
+    """Neither to be added nor as a name that is taken."""
+    with pytest.raises(ModelError, match="a hidden file"):
+        add(library, write_model(folder / "._amp.json"))
+    write_model(user_folder() / ".amp.json", 1)
+    assert add(library, write_model(folder / "amp.json", 2)).is_new
+
+
+def test_names_that_differ_in_accents_only_are_one(
+    library: Library, folder: Path, write_model: Write
+) -> None:
+    """MacOS spells them in another way than Linux."""
+    add(library, write_model(folder / "caf\u00e9.json", 1))
+    with pytest.raises(ModelError, match="another model is named"):
+        add(library, write_model(folder / "cafe\u0301.json", 2))
+
+
 def test_a_removed_model_is_kept_aside(library: Library, folder: Path, write_model: Write) -> None:
     """Two of one name have two places there; the index forgets them."""
     for number in range(2):
