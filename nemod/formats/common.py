@@ -21,6 +21,7 @@ from nemod.formats.network import (
     WaveNet,
     WaveNetArray,
     WaveNetLayerWeights,
+    Weights,
 )
 from nemod.parameters.table import MAX_KNOBS
 
@@ -45,7 +46,7 @@ class Layer(NamedTuple):
     """A network with its weights."""
 
     network: Network
-    weights: Any
+    weights: Weights
 
 
 def lstm_layer(w_x: Array, w_h: Array, bias_x: Array, bias_h: Array) -> Layer:

@@ -21,7 +21,7 @@ from nemod.formats.common import (
 )
 from nemod.formats.document import Array, Node
 from nemod.formats.info_reader import read_info
-from nemod.formats.network import Network, Residual, Stack
+from nemod.formats.network import Network, Residual, Stack, Weights
 from nemod.formats.reading import Reading, Source
 
 RECURRENT_KEYS = ("rec", "lstm", "gru")
@@ -99,7 +99,7 @@ class _Tensors:
             self.node.child(key).fail("a tensor that no SimpleRNN or RecNet has")
 
 
-def _simple_rnn(data: Node, tensors: _Tensors) -> tuple[Network, object]:
+def _simple_rnn(data: Node, tensors: _Tensors) -> tuple[Network, Weights]:
     outputs = data.optional("output_size")
     if outputs:
         refuse_outputs(outputs, outputs.integer(1, MAX_OUTPUTS))
@@ -121,12 +121,12 @@ def _simple_rnn(data: Node, tensors: _Tensors) -> tuple[Network, object]:
     )
 
 
-def _rec_net(blocks: Node, tensors: _Tensors) -> tuple[Network, object]:
+def _rec_net(blocks: Node, tensors: _Tensors) -> tuple[Network, Weights]:
     count = len(blocks.keys())
     if not 1 <= count <= MAX_LAYERS:
         blocks.fail(f"{count} blocks, expected 1 to {MAX_LAYERS}")
     networks: list[Network] = []
-    weights: list[object] = []
+    weights: list[Weights] = []
     for number in range(count):
         block = blocks.child(str(number))
         inputs = block.child("input_size")
@@ -172,7 +172,7 @@ def _block(
     rec_bias: bool,
     lin_bias: bool,
     skip: bool,
-) -> tuple[Network, object]:
+) -> tuple[Network, Weights]:
     prefix = tensors.prefix(start, RECURRENT_KEYS, "weight_hh_l0")
     gates = _gates(
         unit, prefix.removeprefix(start), tensors.node.child(f"{prefix}weight_hh_l0"), hidden

@@ -46,6 +46,7 @@ class Model:
     """Name of the file's dialect, to be shown: `guitarml`, ..."""
     network: Network
     weights: Any
+    """`network.Weights`; untyped, because which of its classes it is follows from `network`."""
     knobs: tuple[Knob, ...] = ()
     sample_rate: int = 44_100
     """[Hz]"""

@@ -36,6 +36,7 @@ from nemod.formats.network import (
     Scale,
     ScaleWeights,
     Stack,
+    Weights,
 )
 from nemod.formats.reading import Reading, Source
 from nemod.formats.weight_reader import WeightReader
@@ -167,7 +168,7 @@ def _lstm(config: Node, reader: WeightReader, rate: int | None) -> tuple[Layer, 
     hidden = config.child("hidden_size").integer(1, MAX_HIDDEN)
     count = config.child("num_layers").integer(1, MAX_LAYERS)
     networks: list[Network] = []
-    weights: list[object] = []
+    weights: list[Weights] = []
     for layer in range(count):
         width = hidden if layer else inputs
         # Columns are the input, then the hidden state; both start states follow the weights.

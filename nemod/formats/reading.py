@@ -1,13 +1,13 @@
 """What passes between `load_model` and the reader of a dialect."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nemod.formats.document import Node
 from nemod.formats.extras import Extras
 from nemod.formats.info import ModelInfo
 from nemod.formats.model import Knob, Probe
-from nemod.formats.network import Network
+from nemod.formats.network import Network, Weights
 
 
 class Source(NamedTuple):
@@ -25,7 +25,7 @@ class Reading:
     """What a reader returns: a model without what follows from its dialect."""
 
     network: Network
-    weights: Any
+    weights: Weights
     knobs: tuple[Knob, ...] = ()
     sample_rate: int | None = None
     """[Hz] As the file states it."""

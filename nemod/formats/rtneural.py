@@ -39,6 +39,7 @@ from nemod.formats.network import (
     Scale,
     ScaleWeights,
     Stack,
+    Weights,
 )
 from nemod.formats.reading import Reading, Source
 
@@ -118,7 +119,7 @@ def _channels(shape: Node, high: int) -> int:
     return shape.integer(1, high)
 
 
-def _layers(layers: Node, inputs: int) -> tuple[Network, object]:
+def _layers(layers: Node, inputs: int) -> tuple[Network, Weights]:
     built: list[Layer] = []
     channels = inputs
     for place, node in enumerate(layers.sequence(1, MAX_LAYERS)):
