@@ -51,6 +51,7 @@ from nemod.formats import load_model
 from nemod.formats.model import Model
 from nemod.formats.network import Dense, DenseWeights, Network, memory_frames
 from nemod.formats.rate import is_memoryless, is_recurrent, with_state_delay
+from nemod.parameters.parameter_set import KnobSpec
 
 REST_PEAK = 1e-4
 """Largest sample at which a rig that hears silence counts as resting (-80 dBFS)."""
@@ -110,9 +111,12 @@ def build(
 ) -> BuiltRig:
     """Return the rig of a model at a device's rate, warmed up with these settings.
 
+    A knob of the model that was never set has the default of the model's file.
+
     `model_only` leaves out everything around the model, and the warm-up too, but for the silence
     that the model's own reference engine plays first (NAM's), unless `prewarm` is off.
     """
+    settings = settings.copy_for(knob_specs(model))
     if model_only:
         made = model_spec(model)
         part, cached = compile_rig(made, block_frames, settings, "model", model.network)
@@ -283,7 +287,11 @@ def answer(order: BuildRequest) -> BuildResult | BuildFailure:
         made = levelled(model, order.level)
         ready = build(made.model, order.rate_hz, order.block_frames, Settings(order.positions))
     except NemodError as error:
-        return BuildFailure(request_id=order.request_id, reason=str(error))
+        return BuildFailure(
+            request_id=order.request_id,
+            reason=str(error),
+            is_model_fault=isinstance(error, ModelError),
+        )
     except Exception as error:
         reason = f"{order.path}: {type(error).__name__}: {error}"
         return BuildFailure(request_id=order.request_id, reason=reason)
@@ -293,7 +301,7 @@ def answer(order: BuildRequest) -> BuildResult | BuildFailure:
         rig=pickle.dumps(ready.shipped, protocol=pickle.HIGHEST_PROTOCOL),
         layout=ready.layout,
         latency_frames=ready.latency_frames,
-        knob_names=tuple(knob.name for knob in model.knobs),
+        knobs=knob_specs(model),
         model_rate_hz=model.sample_rate,
         rate_policy=ready.policy,
         info=info,
@@ -311,6 +319,11 @@ def clean() -> Model:
         weights=DenseWeights(one, zero),
         rate_follows_device=True,
     )
+
+
+def knob_specs(model: Model) -> tuple[KnobSpec, ...]:
+    """Return the knobs of a model as the control core takes them."""
+    return tuple(KnobSpec(knob.name, knob.default) for knob in model.knobs)
 
 
 def main(argv: list[str]) -> int:

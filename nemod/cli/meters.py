@@ -27,31 +27,31 @@ def bar(level_db: float) -> str:
 
 def line(daemon: "Daemon") -> str:
     """Return the state of the daemon in one line."""
-    status, meters = daemon.status(), daemon.meters()
+    status, meters = daemon.controller.status(), daemon.controller.meters()
     return (
-        f"{status['state']} · {daemon.model_name or '(no model yet)'} · "
-        f"in {meters['in']:+6.1f} dB · out {meters['out']:+6.1f} dB · "
-        f"load {status['load']:.1%} (peak {status['load_peak']:.1%}) · xruns {status['xruns']}"
+        f"{status.state} · {daemon.controller.model_name or '(no model yet)'} · "
+        f"in {meters.in_dbfs:+6.1f} dB · out {meters.out_dbfs:+6.1f} dB · "
+        f"load {status.load:.1%} (peak {status.load_peak:.1%}) · xruns {status.xruns}"
     )
 
 
 def panel(daemon: "Daemon", host: str) -> Text:
     """Return the meters as a few lines."""
-    status, meters = daemon.status(), daemon.meters()
+    controller = daemon.controller
+    status, meters = controller.status(), controller.meters()
     device = daemon.device
     where = f"{device.device}, {device.rate_hz} Hz, {device.block_frames} frames" if device else "…"
     text = Text()
-    text.append(f"nemod {status['state']}", style="bold")
-    text.append(f"   {daemon.model_name or '(no model yet)'}   on {where}\n")
-    for name in ("in", "out"):
-        level = float(meters[name])
+    text.append(f"nemod {status.state}", style="bold")
+    text.append(f"   {controller.model_name or '(no model yet)'}   on {where}\n")
+    for name, level in (("in", meters.in_dbfs), ("out", meters.out_dbfs)):
         style = "red" if level > -1.0 else "green"
         text.append(f"{name:>4} ")
         text.append(bar(level), style=style)
         text.append(f" {level:+6.1f} dBFS\n")
     text.append(
-        f"load {status['load']:.1%} (peak {status['load_peak']:.1%})   xruns {status['xruns']}   "
-        f"limited {meters['clip']}\n"
+        f"load {status.load:.1%} (peak {status.load_peak:.1%})   xruns {status.xruns}   "
+        f"clipped {meters.clips}\n"
     )
     text.append(f"OSC  udp://{host}:{daemon.osc_port}   try /nemo/gain 0.7   Ctrl-C ends\n")
     return text
@@ -64,7 +64,7 @@ async def show_meters(daemon: "Daemon", host: str) -> None:
         told = False
         while True:
             await asyncio.sleep(PLAIN_REFRESH_S if told else REFRESH_S)
-            if daemon.model_name or daemon.status()["state"] == "no_device":
+            if daemon.controller.model_name or daemon.controller.status().state == "no_device":
                 if not told:
                     print(f"OSC udp://{host}:{daemon.osc_port}", flush=True)  # noqa: T201
                     told = True

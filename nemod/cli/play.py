@@ -25,7 +25,7 @@ from nemod.common.errors import AudioError
 from nemod.config import LOG_LEVELS, Config, default_path
 from nemod.daemon.app import Daemon
 from nemod.daemon.recorder import Recorder
-from nemod.daemon.startup import startup
+from nemod.daemon.startup import Startup, prepare
 
 EPILOG = """\
 commands:
@@ -150,18 +150,21 @@ def main(argv: Sequence[str]) -> int:
     _only_linux()
     setproctitle.setproctitle("nemod")
     configure(config.log)
-    library, begin = startup(config)
+    startup = prepare(config)
     for folder in config.library:
         if not folder.is_dir():
             structlog.get_logger("nemod").warning("no such folder of models", folder=str(folder))
     recorder = Recorder(arguments.record, arguments.seconds) if arguments.record else None
-    asyncio.run(_play(Daemon(config, library, begin, recorder=recorder), arguments.seconds))
+    asyncio.run(_play(config, startup, recorder, arguments.seconds))
     if recorder is not None:
         print(f"{recorder.path}: {recorder.frames} frames", file=sys.stderr)  # noqa: T201
     return 0
 
 
-async def _play(daemon: Daemon, length_s: float | None) -> None:
+async def _play(
+    config: Config, startup: Startup, recorder: Recorder | None, length_s: float | None
+) -> None:
+    daemon = Daemon(config, startup, recorder=recorder)
     meters = asyncio.create_task(show_meters(daemon, _addresses(daemon.config)))
     try:
         await daemon.run(seconds=length_s)

@@ -40,21 +40,6 @@ class AudioError(NemodError):
     """An audio device, or what reaches it, that cannot be had or has failed."""
 
 
-class OscError(NemodError):
-    """A message that was understood as OSC but cannot be carried out.
-
-    `code` is one of the codes of the control contract: address, type, args, value, not_found,
-    busy, io, denied, readonly, writeonly, tx, rate, limit.
-    """
-
-    def __init__(self, code: str, address: str, text: str) -> None:
-        """`address` is what was sent, `text` says what is allowed there."""
-        self.code = code
-        self.address = address
-        self.text = text
-        super().__init__(f"{address}: {text}")
-
-
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     """Return `, did you mean 'x'?` for the nearest allowed word, or nothing."""
     near = get_close_matches(given, list(allowed), n=1, cutoff=0.6)

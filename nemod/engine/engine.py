@@ -31,6 +31,9 @@ FADE_S = 0.03
 CEILING = 10.0 ** (-1.0 / 20.0)
 """The limiter's ceiling; two rigs that are heard together must not rise above it either."""
 
+FULL_SCALE = 1.0
+"""A block with a larger peak before the limiter counts as clipped."""
+
 _INFINITE = float("inf")
 _PIPE_READ_BYTES = 64 * SETTINGS_BYTES
 
@@ -254,7 +257,7 @@ class Engine:
         out[:] = heard[:-3]
         self._peak_in = max(self._peak_in, peak_in)
         self._peak_out = max(self._peak_out, peak_out)
-        self._clips += peak_out > CEILING
+        self._clips += peak_out > FULL_SCALE
 
     def _leave(self, out: Block) -> None:
         start = min(self._left, self._fade_frames)

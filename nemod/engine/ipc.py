@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nemod.parameters.parameter_set import KnobSpec
 from nemod.parameters.table import MAX_KNOBS, TABLE
 
 _SETTINGS_HEAD = struct.Struct("<II")
@@ -58,7 +59,7 @@ class TelemetryRecord(NamedTuple):
     rig_id: int
     """The rig that is heard alone; 0 before the first."""
     clips: int
-    """Blocks in which the limiter had to act."""
+    """Blocks whose peak before the limiter was above full scale."""
     late: int
     """Blocks that began later than a whole period after their time."""
     xruns: int
@@ -219,7 +220,7 @@ class BuildRequest:
     rate_hz: int
     block_frames: int
     positions: dict[str, float]
-    """Where the knobs stand, so that the rig is warmed up as it will be played."""
+    """The positions that were set; the rig is warmed up with them, and the model's defaults."""
     level: Level = Level()
     size: float | None = None
     """0..1: which size of a model that has several."""
@@ -263,7 +264,8 @@ class BuildResult:
     layout: tuple[str, ...]
     """Paths of the controls, in the order of a settings record."""
     latency_frames: int
-    knob_names: tuple[str, ...]
+    knobs: tuple[KnobSpec, ...]
+    """The model's conditioning knobs, with their defaults."""
     model_rate_hz: int
     rate_policy: str
     """`exact`, `delay` or `resample`."""
@@ -275,10 +277,12 @@ class BuildResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildFailure:
-    """Foundry -> control plane: no rig from this file, and why."""
+    """Builder -> control plane: no rig from this file, and why."""
 
     request_id: int
     reason: str
+    is_model_fault: bool = False
+    """Whether the file is the cause, so that it is no use to try it again until it has changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

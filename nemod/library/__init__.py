@@ -8,7 +8,6 @@ from nemod.library.entry import Entry, Facts, LibraryError
 from nemod.library.folders import shipped_folder, user_folder
 from nemod.library.index import Index
 from nemod.library.library import SCAN_LIMIT_S, Library
-from nemod.library.names import natural_key
 from nemod.library.scan import Report
 
 __all__ = [
@@ -19,7 +18,6 @@ __all__ = [
     "Library",
     "LibraryError",
     "Report",
-    "natural_key",
     "shipped_folder",
     "user_folder",
 ]

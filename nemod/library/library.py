@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from nemod.common.errors import NotFoundError, did_you_mean
+from nemod.common.names import fold
 from nemod.library.entry import Entry, LibraryError, Problem
 from nemod.library.folders import Found, model_files, real, shipped_folder, user_folder
 from nemod.library.index import Index
 from nemod.library.journal import info, warn
-from nemod.library.names import fold, name_files
+from nemod.library.names import name_files
 from nemod.library.pool import cores
 from nemod.library.scan import Progress, Report, file_stamp, refresh
 from nemod.library.text import clean
@@ -115,12 +116,14 @@ class Library:
         """Return why a model is known to be unplayable; empty if it is not known to be.
 
         Known is a fault found when the file was read, verified or loaded, as long as its size and
-        time of change are the same. Nothing is read but the index; without one, what this object
-        was told by `mark_unplayable`.
-
-        Raises: NotFoundError.
+        time of change are the same. Nothing is read but the index; without one, only what was
+        passed to `mark_unplayable` of this object is known. A name that is not in the library has
+        no problem.
         """
-        _, path = self.find(name)
+        try:
+            _, path = self.find(name)
+        except NotFoundError:
+            return ""
         return self._problem_of(path, self._problems(path).get(path, []))
 
     def problems(self) -> dict[str, str]:
@@ -136,16 +139,18 @@ class Library:
     def mark_unplayable(self, name: str, reason: str) -> None:
         """Remember why a model cannot be played, until its file changes; "" removes the mark.
 
-        The mark is kept in the index and, where that is not available, in this object. It may wait
-        for another process that writes to the index.
-
-        Raises: NotFoundError.
+        The mark is kept in the index and, where that is not available, in this object. This may
+        wait for another process that writes to the index. A name that is not in the library is
+        ignored.
         """
-        _, path = self.find(name)
+        try:
+            _, path = self.find(name)
+        except NotFoundError:
+            return
         stamp = file_stamp(path)
         if stamp is None:
             return
-        problem = Problem(*stamp, clean(reason, _MAX_REASON))
+        problem = Problem(*stamp, clean(reason.removeprefix(f"{path}: "), _MAX_REASON))
         with self._marking:
             self._unplayable[path] = problem
         try:

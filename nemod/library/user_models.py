@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nemod.common.errors import ModelError, NotFoundError
+from nemod.common.names import fold
 from nemod.formats import load_model
 from nemod.formats.dialects import SUFFIXES
 from nemod.library.entry import LibraryError
 from nemod.library.facts import content_hash
 from nemod.library.folders import is_hidden, real, removed_folder, user_folder
 from nemod.library.library import Library
-from nemod.library.names import fold, is_name
+from nemod.library.names import is_name
 
 
 class Added(NamedTuple):

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from nemod.common.errors import NotFoundError
 from nemod.library import Index, Library
 from nemod.library.index import index_file
 
@@ -26,8 +25,8 @@ def test_nothing_is_known_before_a_file_was_read(open_library: Open, folder: Pat
     library = open_library()
     assert (library.problem("a"), library.problems()) == ("", {})
     assert not library.index.file.exists()
-    with pytest.raises(NotFoundError):
-        library.problem("b")
+    library.mark_unplayable("not in the library", "broken")
+    assert library.problem("not in the library") == ""
 
 
 def test_what_a_scan_found_is_known_to_the_next_process(
@@ -74,7 +73,7 @@ def test_a_mark_holds_until_the_file_changes(
     library = open_library()
     if is_read:
         library.refresh([folder], workers=1)
-    library.mark_unplayable("A", "the build failed:\n\x1b[31mno memory")
+    library.mark_unplayable("A", f"{path}: the build failed:\n\x1b[31mno memory")
     reason = "the build failed: [31mno memory"
     assert library.problem("a") == open_library().problem("a") == reason
     assert open_library().problems() == {"a": reason}
