@@ -1,16 +1,14 @@
-"""Bounded reading of untrusted JSON, and `Node`, a value that is checked before it is returned.
+"""`Node`: a value of an untrusted JSON document, which is checked before it is returned.
 
-Nothing here depends on a dialect. Every fault raises one `ModelError` with the file, the key (or
-line and column) and what was expected. The limits below bound memory and time.
+Nothing here depends on a dialect. Every fault raises one `ModelError` with the file, the key and
+what was expected.
 """
 
 import json
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain
-from pathlib import Path
-from stat import S_ISREG
 from typing import NoReturn, TypeAlias
 
 import numpy as np
@@ -21,103 +19,15 @@ from nemod.common.errors import ModelError, did_you_mean
 Array = NDArray[np.float32]
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
-MAX_BYTES = 32 * 2**20
-"""Largest file that is read; the largest released model is 40 times smaller."""
-MAX_CONTAINERS = 500_000
-"""Most objects and lists in one file; each takes far more memory than its two bytes of text."""
-MAX_STRINGS = 2_000_000
-"""Most strings in one file; PedalNet's files write their numbers as strings."""
 MAX_DIGITS = 400
-"""Longest run of digits; no float64 needs more, and converting more takes quadratic time."""
+"""Longest run of digits that is converted, which takes quadratic time; no float64 needs more."""
+MAX_MEMBERS = 4_000_000
+"""Most members of a list for which there is no lower limit."""
 MAX_TEXT = 10_000
 """[characters] Longest string that is read."""
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-_DIGITS = re.compile(rb"[0-9]{%d}" % (MAX_DIGITS + 1))
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?\s*", re.ASCII)
-_UTF_8_BOM = b"\xef\xbb\xbf"
-_UTF_16_BOMS = (b"\xff\xfe", b"\xfe\xff")
-_OTHER_CONTENT = (
-    (b"<", "this is a web page (HTML or XML), expected JSON; download the raw file instead"),
-    (
-        b"version https://git-lfs",
-        "this is a Git LFS pointer, expected JSON; fetch the file that it stands for",
-    ),
-    (b"PK", "this is a zip archive, expected JSON; unpack it and use the model file inside"),
-    (b"\x1f\x8b", "this is a gzip archive, expected JSON; unpack it first"),
-    (b"Rar!", "this is a RAR archive, expected JSON; unpack it first"),
-    (b"7z\xbc\xaf", "this is a 7-Zip archive, expected JSON; unpack it first"),
-)
-"""First bytes of files that are often taken for a model, and what to do about each."""
-
-
-def read_json(path: Path) -> "Node":
-    """Return the root of a JSON file. A byte order mark is allowed.
-
-    Raises: ModelError for anything that is not a JSON document within the limits.
-    """
-
-    def fail(reason: str) -> NoReturn:
-        raise ModelError(str(path), reason)
-
-    data = _read_bytes(path, fail)
-    if data.startswith(_UTF_16_BOMS):
-        # What PowerShell's redirection and some Windows editors write.
-        try:
-            data = data.decode("utf-16").encode()
-        except UnicodeError:
-            fail("begins with a UTF-16 byte order mark, but is not UTF-16")
-    head = data[:512].removeprefix(_UTF_8_BOM).lstrip(b" \t\r\n")
-    if not head:
-        fail("the file is empty, expected a JSON document")
-    for start, reason in _OTHER_CONTENT:
-        if head.startswith(start):
-            fail(reason)
-    if head[:1] not in b'{["-0123456789tfnNI' or b"\0" in data[:4096]:
-        fail(f"this is not JSON: it begins with {head[:8]!r}, expected an object '{{'")
-    if data.count(b"{") + data.count(b"[") > MAX_CONTAINERS:
-        fail(f"more than {MAX_CONTAINERS} objects and lists, no model has so many")
-    if data.count(b'"') > 2 * MAX_STRINGS:
-        fail(f"more than {MAX_STRINGS} strings, no model has so many")
-    if found := _DIGITS.search(data):
-        fail(f"{_place(data, found.start())}: a number of more than {MAX_DIGITS} digits")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        fail(f"{_place(data, error.start)}: byte 0x{data[error.start]:02x} is not UTF-8")
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        fail(f"line {error.lineno} column {error.colno}: not JSON: {error.msg}")
-    except RecursionError:
-        fail("nested too deeply, no model is")
-    return Node(str(path), "", value)
-
-
-def _read_bytes(path: Path, fail: Callable[[str], NoReturn]) -> bytes:
-    try:
-        status = path.stat()
-        if path.is_dir():
-            fail("this is a directory, expected a model file")
-        if not S_ISREG(status.st_mode):
-            fail("this is not a regular file")
-        if status.st_size > MAX_BYTES:
-            fail(f"{status.st_size} bytes, a model file has at most {MAX_BYTES}")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        fail("no such file")
-    except (OSError, ValueError) as error:
-        fail(f"cannot be read: {getattr(error, 'strerror', None) or error}")
-    if len(data) > MAX_BYTES:
-        fail(f"a model file has at most {MAX_BYTES} bytes")
-    return data
-
-
-def _place(data: bytes, at: int) -> str:
-    line = data.count(b"\n", 0, at) + 1
-    before = data.rfind(b"\n", 0, at)
-    return f"line {line} column {at - before}"
 
 
 def describe(value: Json) -> str:
@@ -186,7 +96,7 @@ class Node:
         """Return a member of an object, or None where it is absent or null."""
         return self.child(name) if self.has(name) else None
 
-    def sequence(self, low: int = 0, high: int = MAX_CONTAINERS) -> list["Node"]:
+    def sequence(self, low: int = 0, high: int = MAX_MEMBERS) -> list["Node"]:
         """Return the members of a list of `low` to `high` values."""
         if not isinstance(self.value, list):
             self.expected("a list")

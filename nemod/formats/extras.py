@@ -120,6 +120,8 @@ class Extras:
         """Return a value of a bounded depth; None where it is null or unusable."""
         if depth == 0 and isinstance(node.value, (dict, list)):
             return self.get(node, _is_too_deep)
+        if isinstance(node.value, (dict, list)) and len(node.value) > MAX_OTHER:
+            return self.get(node, _does_not_fit)
         if isinstance(node.value, dict):
             names = {
                 name: self.get(Node(node.file, node.key, name), Node.text) for name in node.value

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from nemod.formats.common import refuse_outputs
 from nemod.formats.dialects import DIALECTS, dialect_of
-from nemod.formats.document import Json, read_json
+from nemod.formats.document import Json
 from nemod.formats.extras import Extras
+from nemod.formats.json_file import read_json
 from nemod.formats.model import Model
 from nemod.formats.other_files import what_it_is
 from nemod.formats.reading import Source
@@ -24,16 +25,19 @@ def load_model(path: str | PathLike[str], *, size: float | None = None) -> Model
         expected.
     """
     file = Path(path)
-    root = read_json(file)
+    root, faults = read_json(file)
     dialect = dialect_of(root)
     if dialect is None:
+        if faults:
+            root.fail(faults[0])
         expected = "; ".join(dialect.keys for dialect in DIALECTS)
         root.fail(what_it_is(root) or f"{_unknown(root.mapping())}, expected {expected}")
     extras = Extras()
     reading = dialect.read(Source(root, extras, size if dialect.has_sizes else None))
     refuse_outputs(root, reading.network.outputs)
-    if extras.left_out:
-        _warn(str(file), extras.left_out)
+    ignored = (*faults, *extras.left_out)
+    if ignored:
+        _warn(str(file), ignored)
     is_stated = reading.sample_rate is not None
     return Model(
         name=file.stem,
@@ -58,8 +62,8 @@ def _unknown(members: dict[str, Json]) -> str:
 
 
 @lru_cache(maxsize=1000)
-def _warn(file: str, left_out: tuple[str, ...]) -> None:
-    """Log what was left out; once per process for the same file and the same values."""
+def _warn(file: str, ignored: tuple[str, ...]) -> None:
+    """Log what was ignored in a file; once per process for the same file and values."""
     # Imported only here: without it a process that reads a library starts a third sooner.
     import structlog
 
@@ -67,4 +71,4 @@ def _warn(file: str, left_out: tuple[str, ...]) -> None:
     if not structlog.is_configured():
         # Unconfigured, structlog writes to standard output, where a command writes its result.
         log = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
-    log.warning("metadata of a model ignored", file=file, ignored=list(left_out))
+    log.warning("metadata of a model ignored", file=file, ignored=list(ignored))

@@ -8,7 +8,7 @@ from stat import S_ISREG
 
 from nemod.common.errors import ModelError
 from nemod.formats import load_model
-from nemod.formats.document import MAX_BYTES
+from nemod.formats.json_file import MAX_BYTES
 from nemod.formats.model import Model
 from nemod.formats.summary import parameters, summary
 from nemod.library.entry import Facts

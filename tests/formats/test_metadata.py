@@ -1,5 +1,6 @@
 """Metadata of every dialect: what is understood, and that no bad value refuses a good model."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -198,6 +199,48 @@ def test_metadata_is_bounded(write) -> None:
     # 7 x (9,000 characters, the key, quotes and braces) are less than 65,536; 8 are more.
     assert list(model.info.other) == [*(f"key {number}" for number in range(7)), "short"]
     assert "metadata.key 7: more than 65536 characters of unknown metadata" in logged
+    model, logged = warnings(write, nam(metadata={"own": [0] * 1_000_000, "short": 1}))
+    assert (model.info.other, "metadata.own: more than" in logged) == ({"short": 1}, True)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"9" * 5000, "metadata.loudness: inf, expected a number"),
+        (b"-" + b"9" * 5000, "metadata.loudness: -inf, expected a number"),
+        (b"[" * 5000 + b"]" * 5000, "metadata.loudness: a list of 1, expected a number"),
+        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "metadata.loudness: an object of 1, expected"),
+        (b'"J\xfcrgen"', "byte 0xfc is not UTF-8"),
+        (b'"' + b"9" * 5000 + b'"', 'metadata.loudness: the text "99999'),
+    ],
+    ids=["digits", "minus", "lists", "objects", "latin-1", "text"],
+)
+def test_extreme_json_in_metadata_refuses_no_model(write, raw: bytes, message: str) -> None:
+    """Beyond what Python's own parser reads."""
+    document = json.dumps(nam(metadata={"loudness": "HERE"}, weights=[0.25])).encode()
+    model, logged = warnings(write, document.replace(b'"HERE"', raw))
+    assert message in logged
+    assert model.weights.w.tolist() == [[0.25]]
+    assert model.info.loudness_db is None
+
+
+def test_long_numbers_keep_their_value(write) -> None:
+    """A fraction is cut at 400 digits, which float32 cannot tell."""
+    document = json.dumps(nam(weights=["HERE"])).encode()
+    for raw, expected in (
+        (b"0." + b"3" * 5000, 1.0 / 3.0),
+        (b"-0." + b"0" * 300 + b"3" * 300 + b"e300", -1.0 / 3.0),
+        (b"2.5" + b"0" * 5000 + b"e-1", 0.25),
+    ):
+        weights = load_model(write(document.replace(b'"HERE"', raw))).weights
+        assert weights.w[0, 0] == pytest.approx(expected, rel=1e-7)
+
+
+def test_control_characters_in_text_refuse_no_model(write) -> None:
+    """A line break that was typed into a description."""
+    document = json.dumps(nam(metadata={"description": "HERE"})).encode()
+    model = load_model(write(document.replace(b"HERE", b"a\n\tb")))
+    assert model.info.description == "a\n\tb"
 
 
 @pytest.mark.parametrize("stated", [0, -1, "fast", 1e9, 44_100.5, float("nan"), [], True])

@@ -8,7 +8,7 @@ import pytest
 
 from nemod.common.errors import ModelError
 from nemod.formats import load_model
-from nemod.formats.document import MAX_BYTES
+from nemod.formats.json_file import MAX_BYTES
 
 CONTENT = [
     (b"", "the file is empty"),
@@ -25,7 +25,6 @@ CONTENT = [
     (b'{"a": 1\n "b": 2}', "line 2 column 2: not JSON: Expecting ',' delimiter"),
     (b'{"a": [1, 2', "line 1 column 12: not JSON"),
     (b"[" * 100_000, "nested too deeply"),
-    (b'{"a": [\n' + b"9" * 5000 + b"]}", "line 2 column 1: a number of more than 400 digits"),
     (b"[" + b"[],\n" * 600_000 + b"1]", "more than 500000 objects and lists"),
     (b"[" + b'"",' * 2_100_000 + b"1]", "more than 2000000 strings"),
     (b"[]", "a list of 0, expected an object"),
