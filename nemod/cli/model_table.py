@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nemod.common.names import fold
 from nemod.library import Entry
 from nemod.library.entry import FAILED
 from nemod.library.text import clean
@@ -28,10 +29,10 @@ def warn(text: str) -> None:
 
 
 def searched(entry: Entry) -> str:
-    """Return the text in which a search looks, casefolded."""
+    """Return the text in which a search looks, folded for comparison."""
     facts = entry.facts
     parts = (entry.name, facts.gear, facts.author, *entry.tags, facts.architecture, facts.dialect)
-    return "\n".join(parts).casefold()
+    return fold("\n".join(parts))
 
 
 def show(entries: Sequence[Entry], as_json: bool, places: dict[str, int] | None = None) -> None:
@@ -52,7 +53,7 @@ def show(entries: Sequence[Entry], as_json: bool, places: dict[str, int] | None 
         )
     longest = 5000 if is_whole else _SHORT
     for entry in entries:
-        cells = [str(at[entry.name]), *(tell(entry) for title, tell in columns[1:])]
+        cells = [str(at[entry.name]), *(text_of(entry) for title, text_of in columns[1:])]
         table.add_row(*(Text(clean(cell, longest)) for cell in cells))
     _console().print(table)
 
@@ -128,8 +129,8 @@ def show_one(entry: Entry, as_json: bool) -> None:
 
 def _facts(entry: Entry) -> Iterable[tuple[str, str]]:
     yield "name", entry.name
-    for title, tell in _COLUMNS[2:]:
-        if text := tell(entry):
+    for title, text_of in _COLUMNS[2:]:
+        if text := text_of(entry):
             yield title, text
     if entry.probe_error is not None:
         yield "probe error", f"{entry.probe_error:.1e}"

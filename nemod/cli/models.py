@@ -15,6 +15,7 @@ from nemod.cli.model_table import say, searched, show, show_one, warn
 from nemod.cli.options import Parser, add_library, configuration, parser
 from nemod.common import xla
 from nemod.common.errors import ConfigError, ModelError, NotFoundError, did_you_mean
+from nemod.common.names import fold
 from nemod.config import Config
 from nemod.library import SCAN_LIMIT_S, Entry, Library, LibraryError
 from nemod.library.entry import FAILED, NO_PROBE
@@ -111,7 +112,7 @@ def _search(argv: Sequence[str]) -> int:
     _add_json(made)
     arguments = made.parse_args(argv)
     entries = _entries(Library(_config(arguments).library))
-    words = [word.casefold() for given in arguments.words for word in given.split()]
+    words = [fold(word) for given in arguments.words for word in given.split()]
     found = [entry for entry in entries if all(word in searched(entry) for word in words)]
     if not found:
         known = {word for entry in entries for word in searched(entry).split()}
@@ -210,10 +211,10 @@ def _verify(argv: Sequence[str]) -> int:
             if arguments.names or word not in ("passed", NO_PROBE):
                 say(f"{name}: {text}")
         progress(len(names), len(names))
-    told = ", ".join(
+    results = ", ".join(
         f"{count} {_RESULTS.get(word, word)}" for word, count in sorted(counts.items())
     )
-    say(f"{len(names)} models: {told or 'nothing to verify'}")
+    say(f"{len(names)} models: {results or 'nothing to verify'}")
     return 1 if counts.get(FAILED, 0) + counts.get("refused", 0) else 0
 
 
@@ -274,7 +275,7 @@ def _verify_one(library: Library, entry: Entry) -> tuple[str, str]:
 
 
 def _tag_change(text: str) -> tuple[str, str]:
-    sign, tag = text[:1], text[1:].casefold()
+    sign, tag = text[:1], fold(text[1:])
     is_tag = all(char.isalnum() or char in "._-" for char in tag) and tag[:1].isalnum()
     if sign not in ("+", "-") or not is_tag or len(tag) > _MAX_TAG:
         raise ConfigError(

@@ -62,7 +62,7 @@ def listed(nemod: Nemod, *arguments: str | Path) -> dict[str, dict[str, Any]]:
 def test_the_list_is_whole_where_there_is_no_terminal(
     nemod: Nemod, folder: Path, word: list[str]
 ) -> None:
-    """One line a model with everything in it; duplicates and refusals are marked."""
+    """One line per model with all columns; duplicates and refusals are marked."""
     status, out, _ = nemod(*word, "--library", folder)
     lines = {line.split()[1]: line for line in out.splitlines()}
     assert status == 0
@@ -122,7 +122,7 @@ def test_a_search_looks_for_all_words(nemod: Nemod, folder: Path) -> None:
 
 
 def test_a_search_without_result_is_an_error(nemod: Nemod, folder: Path) -> None:
-    """With the nearest word that there is."""
+    """With the most similar known word."""
     status, _, errors = nemod("search", "--library", folder, "zeeta")
     assert (status, errors) == (1, "nemod: no model has 'zeeta', did you mean 'zeta'?\n")
 
@@ -154,7 +154,7 @@ def test_a_mistyped_name_gets_the_nearest(nemod: Nemod, folder: Path) -> None:
 
 
 def test_models_are_added_once_and_removed(nemod: Nemod, folder: Path) -> None:
-    """A duplicate and what cannot be read are told; the others are copied."""
+    """A duplicate and an unreadable file are reported; the others are copied."""
     files = [folder / f"{name}.json" for name in ("mine", "broken", "yours")]
     status, out, errors = nemod("add", *files)
     assert status == 1
@@ -193,7 +193,7 @@ def test_a_model_that_was_marked_unplayable_is_noted(nemod: Nemod, folder: Path)
 
 
 def test_tags_are_given_and_taken(nemod: Nemod, folder: Path) -> None:
-    """They stay from call to call; a tag is one word in any case."""
+    """They are kept between calls; a tag is one word in any case."""
     library = ("--library", folder)
     assert nemod("tag", *library, "mine", "+Live", "+clean", "+v1.2")[1] == (
         "mine: clean, live, v1.2\n"
@@ -214,7 +214,7 @@ def test_what_is_no_tag_is_wrong_usage(nemod: Nemod, folder: Path, change: str) 
 
 
 def test_verify_plays_the_probe_and_keeps_the_result(nemod: Nemod, folder: Path) -> None:
-    """A file whose own answer does not come out is told, and stays marked."""
+    """A file whose probe fails is reported and marked."""
     document = json.loads((folder / "mine.json").read_text())
     document["probe"]["output"][10] += 0.5
     (folder / "wrong.json").write_text(json.dumps(document))
@@ -253,7 +253,7 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_without_an_index_there_are_names(nemod: Nemod, folder: Path) -> None:
-    """A place for the index that cannot be written does not hide the models."""
+    """A folder that cannot be written does not hide the models."""
     data = user_folder().parent
     data.parent.mkdir(parents=True, exist_ok=True)
     data.write_text("not a folder")
@@ -263,8 +263,8 @@ def test_without_an_index_there_are_names(nemod: Nemod, folder: Path) -> None:
     assert "the index of models" in errors
 
 
-def test_a_damaged_index_is_set_aside(nemod: Nemod, folder: Path) -> None:
-    """The list is as before, and the log says where the old one is."""
+def test_a_damaged_index_is_moved_aside(nemod: Nemod, folder: Path) -> None:
+    """The list is the same, and the log says where the old index is."""
     before = nemod("--library", folder)[1]
     index = user_folder().parent / "library.db"
     index.write_bytes(b"damaged" * 1000)

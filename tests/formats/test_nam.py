@@ -42,7 +42,7 @@ def _wavenet(*arrays: dict[str, Any], count: int = 47, **extra: Any) -> dict[str
 
 
 def test_lstm_columns_are_input_then_state(write) -> None:
-    """The stored start values are the model's, and half a second warms NAM's player."""
+    """With the stored start state, and half a second of warm-up."""
     config = {"input_size": 1, "hidden_size": 1, "num_layers": 1}
     model = load_model(write(_document("LSTM", config, 16, sample_rate=48_000)))
     assert model.network == Stack((Lstm(1, 1), Dense(1, 1)))
@@ -56,13 +56,13 @@ def test_lstm_columns_are_input_then_state(write) -> None:
 
 
 def test_a_file_without_a_rate_is_assumed_48_khz(write) -> None:
-    """Then one sample, in a block of 64, warms an LSTM."""
+    """An LSTM's warm-up is then one sample, in a block of 64."""
     config = {"input_size": 1, "hidden_size": 1, "num_layers": 1}
     model = load_model(write(_document("LSTM", config, 16)))
     assert (model.sample_rate, model.rate_stated, model.prewarm_frames) == (48_000, False, 64)
 
 
-def test_linear_taps_are_turned_round(write) -> None:
+def test_linear_taps_are_reversed(write) -> None:
     """The file has the newest sample's weight first."""
     config = {"receptive_field": 3, "bias": True}
     model = load_model(write(_document("Linear", config, 4)))
@@ -115,7 +115,7 @@ def test_activations_are_words_objects_or_lists(write, given: Any, expected: Cur
 
 
 def test_a_slimmable_keeps_the_first_channels(write) -> None:
-    """Size 0 keeps one of two; the full size is what is played unless asked."""
+    """Size 0 keeps one of two; the default is the full size."""
     slim = {"method": "slice_channels_uniform", "kwargs": {"allowed_channels": [1, 2]}}
     path = write(_wavenet(_array(slimmable=slim), count=41))
     full, small = load_model(path), load_model(path, size=0.0)
@@ -127,7 +127,7 @@ def test_a_slimmable_keeps_the_first_channels(write) -> None:
 
 
 def test_a_container_picks_by_size(write) -> None:
-    """The first that reaches further than the size, else the last."""
+    """The first whose limit is above the size, else the last."""
     config = {"receptive_field": 1, "bias": False}
     members = [
         {"max_value": limit, "model": _document("Linear", config | {"receptive_field": taps}, taps)}

@@ -42,7 +42,7 @@ def _document(*layers: dict[str, Any], in_shape: Any = None, **extra: Any) -> di
     return {"in_shape": in_shape or [None, None, 1], "layers": list(layers), **extra}
 
 
-def test_lstm_matrices_are_turned(write) -> None:
+def test_lstm_matrices_are_transposed(write) -> None:
     """Keras stores [inputs, 4 hidden]; rows are i, f, c, o as PyTorch's i, f, g, o."""
     model = load_model(write(_document(LSTM, DENSE)))
     assert model.network == Stack((Lstm(1, 2), Dense(2, 1)))
@@ -52,7 +52,7 @@ def test_lstm_matrices_are_turned(write) -> None:
     np.testing.assert_array_equal(_numbers(8), recurrent.bias)
 
 
-def test_gru_rows_are_sorted_anew(write) -> None:
+def test_gru_rows_are_reordered(write) -> None:
     """Keras has z, r, h; PyTorch r, z, n; the recurrent bias of n stays apart."""
     gru = _layer("gru", 1, [[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0]], [[10.0, 20.0, 30.0], [1, 2, 3]])
     model = load_model(write(_document(gru, _layer("dense", 1, [[1.0]]))))
@@ -66,7 +66,7 @@ def test_gru_rows_are_sorted_anew(write) -> None:
 
 
 def test_convolution_groups_become_zeros(write) -> None:
-    """Taps stay oldest first; each output sees its own group only."""
+    """Taps stay oldest first; each output depends on its own group only."""
     conv = _layer(
         "conv1d", 2, _numbers(2, 1, 2), [0.0, 0.0], kernel_size=[2], dilation=[3], groups=2
     )
@@ -84,7 +84,7 @@ def test_batch_norm_becomes_factor_and_offset(write) -> None:
     assert (model.weights[0].factor[0], model.weights[0].offset[0]) == (1.5, -2.0)
 
 
-def test_a_shared_slope_is_every_channels(write) -> None:
+def test_a_shared_slope_is_repeated_for_every_channel(write) -> None:
     """A PReLU stored as (1, 1)."""
     model = load_model(
         write(_document(_layer("dense", 3, [[1.0] * 3]), _layer("prelu", 3, [[0.5]]), LAST))
@@ -93,7 +93,7 @@ def test_a_shared_slope_is_every_channels(write) -> None:
     assert model.weights[1].slopes.tolist() == [0.5, 0.5, 0.5]
 
 
-def test_activations_stand_inline_or_alone(write) -> None:
+def test_activations_are_inline_or_layers(write) -> None:
     """An empty one is no layer, even where it is the first."""
     alone = _layer("activation", 1) | {"activation": "elu"}
     nothing = _layer("activation", 1)
@@ -117,7 +117,7 @@ def test_every_spelling_of_a_shape_is_read(write, shape: Any) -> None:
 
 
 def test_an_input_layer_is_no_layer(write) -> None:
-    """Keras's own, which exporters call unknown; elsewhere unknown is unknown."""
+    """Exporters call Keras's input layer `unknown`; at another place it is an error."""
     inputs = _layer("unknown", 1)
     assert load_model(write(_document(inputs, LSTM, DENSE))).network.layers[0] == Lstm(1, 2)
     with pytest.raises(ModelError, match=r"layers\[1\].type: an unknown layer 'unknown'"):
@@ -188,7 +188,7 @@ def test_a_broken_layer_is_refused_by_its_key(write, layer: Any, message: str) -
 
 
 def test_more_memory_than_any_model_has_is_refused(write) -> None:
-    """Sixty-four layers of the longest reach would take gigabytes."""
+    """Sixty-four layers of the longest dilation would take gigabytes."""
     wide = _layer("dense", 64, [[1.0] * 64])
     far = _layer("conv1d", 64, [[[0.0] * 64] * 64] * 2, kernel_size=[2], dilation=[65_536])
     with pytest.raises(ModelError, match=r"layers: remembers .* numbers between samples"):

@@ -34,7 +34,7 @@ def _document(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def test_numbers_are_text_and_go_to_their_places(write) -> None:
+def test_numbers_are_text_and_are_reordered(write) -> None:
     """Convolutions are stored [tap][in][out]."""
     model = load_model(write(_document(level_adjust=0.5)))
     (own,) = model.weights.arrays
@@ -67,7 +67,7 @@ def test_a_broken_document_is_refused_by_its_key(write, change: Any, message: st
     assert caught.value.reason.startswith(message)
 
 
-def test_a_tensor_that_stands_twice_or_for_nothing_is_refused(write) -> None:
+def test_a_duplicate_or_unknown_tensor_is_refused(write) -> None:
     """Nothing in the file is silently ignored."""
     document = _document()
     document["variables"].append(_variable(0, "W_out", 4))

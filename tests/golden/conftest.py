@@ -1,4 +1,4 @@
-"""The reference cases: what other engines made of released models, as fixtures.
+"""Reference cases as fixtures: outputs of other engines for released models.
 
 A test that asks for `aga_case`, `keras_case`, `nam_case` and so on runs once for each case of that
 family; where the shared data is absent it skips.
@@ -61,7 +61,7 @@ class Case:
         return self.array(self.facts["output_file"])
 
     def controls(self, model: Model) -> Array:
-        """Return where the knobs stand, [knobs, frames]."""
+        """Return the knobs' values, [knobs, frames]."""
         knobs = self.facts.get("knobs")
         frames = len(self.inputs)
         if isinstance(knobs, dict):

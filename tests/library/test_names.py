@@ -19,12 +19,12 @@ def test_a_name_is_the_stem_sorted_without_regard_to_case() -> None:
 
 
 def test_two_alike_get_their_folder_in_front() -> None:
-    """Alike is without regard to case, and the sign between is no path separator."""
+    """Regardless of case; the separator is no path separator."""
     assert names("/x/amps/Lead.json", "/x/pedals/lead.nam") == ["amps-Lead", "pedals-lead"]
 
 
 def test_alike_in_folders_alike_are_numbered() -> None:
-    """Every file has a name, and no two are alike in any case."""
+    """Every file has a name, and no two are equal in any case."""
     assert names("/1/a/x.json", "/2/a/x.json", "/3/A/X.json") == ["a-x", "a-x-2", "A-X-3"]
 
 
@@ -36,7 +36,7 @@ def test_a_stem_that_is_alone_keeps_its_name() -> None:
 
 
 def test_accents_spelt_in_two_ways_are_alike() -> None:
-    """A file from macOS is found by what a keyboard writes."""
+    """A name from macOS becomes what a keyboard writes."""
     assert names("/a/Cafe\u0301.json") == ["Caf\u00e9"]
 
 
