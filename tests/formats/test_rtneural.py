@@ -117,7 +117,7 @@ def test_every_spelling_of_a_shape_is_read(write, shape: Any) -> None:
 
 
 def test_an_input_layer_is_no_layer(write) -> None:
-    """Exporters call Keras's input layer `unknown`; at another place it is an error."""
+    """Exporters call Keras's input layer `unknown`; elsewhere it is an error."""
     inputs = _layer("unknown", 1)
     assert load_model(write(_document(inputs, LSTM, DENSE))).network.layers[0] == Lstm(1, 2)
     with pytest.raises(ModelError, match=r"layers\[1\].type: an unknown layer 'unknown'"):

@@ -209,7 +209,8 @@ def files_table() -> tuple[list[str], list[str]]:
         check = str(facts.get("peer_check") or "")
         peers[kind, check.rpartition(": ")[2]] += 1
     lines = [
-        "| family | files | read here | refused here | read by the peer | not tried or refused by the peer |",
+        "| family | files | read here | refused here | read by the peer "
+        "| not tried or refused by the peer |",
         "|---|--:|--:|--:|--:|--:|",
     ]
     for kind in dict.fromkeys([*FORMATS, *(kind for kind, _ in ours)]):

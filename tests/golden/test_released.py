@@ -87,7 +87,7 @@ def test_pedalnet_models_equal_wavenetva(wnva_case: Any, render: Any, block: int
 def test_vectors_inside_aida_files_are_reproduced(
     embedded_case: Any, render: Any, block: int
 ) -> None:
-    """The bare network has the output that the trainer stored, the whole model that of its probe."""
+    """The bare network has the trainer's output, the whole model that of its probe."""
     model = load_model(embedded_case.model_path)
     bare = without_gains(model)
     out = render(bare, embedded_case.controls(bare), embedded_case.inputs, block)

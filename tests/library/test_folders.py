@@ -34,7 +34,7 @@ def test_a_link_that_leads_out_is_ignored(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_link_that_stays_inside_is_its_file(folder: Path) -> None:
-    """A link is followed to a file that would be listed by itself; loops and dangling links are not."""
+    """A link is followed to a file that would be listed by itself; loops are ignored."""
     (folder / "real.json").touch()
     (folder / "passwords").touch()
     (folder / "link.json").symlink_to("real.json")
