@@ -229,7 +229,7 @@ class Engine:
         self._alike = alike
         # From one block's correlation to the next in steps too small to be heard.
         course = np.float32(before) + np.float32(alike - before) * self._steps
-        even: Block = 1.0 / np.sqrt(1.0 + 2.0 * course * rise * fall)
+        even: Block = np.reciprocal(np.sqrt(1.0 + 2.0 * course * rise * fall))
         return even
 
     def _run(self, rig: ActiveRig, block: Block, out: Block) -> None:

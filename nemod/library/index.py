@@ -4,11 +4,21 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from nemod.library.entry import FAILED, NO_PROBE, PASSED, UNTRIED, Entry, Facts, Problem
-from nemod.library.folders import data_folder
+from nemod.common.paths import FolderError, data_folder
+from nemod.library.entry import (
+    FAILED,
+    NO_PROBE,
+    PASSED,
+    UNTRIED,
+    Entry,
+    Facts,
+    LibraryError,
+    Problem,
+)
 from nemod.library.store import Store
 
 VERSION = 2
@@ -107,7 +117,14 @@ class Index:
 
     def __init__(self, file: Path | None = None) -> None:
         """`file` None is the user's own index. It is opened at the first use."""
-        self._store = Store(file or index_file(), SCHEMA + _UNPLAYABLE, VERSION, _UPGRADES)
+        self._file = file
+
+    @cached_property
+    def _store(self) -> Store:
+        try:
+            return Store(self._file or index_file(), SCHEMA + _UNPLAYABLE, VERSION, _UPGRADES)
+        except FolderError as error:
+            raise LibraryError(f"the index of models: {error}") from None
 
     @property
     def file(self) -> Path:

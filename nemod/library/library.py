@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nemod.common.errors import NotFoundError, did_you_mean
 from nemod.common.names import fold
+from nemod.common.paths import FolderError
 from nemod.library.entry import Entry, LibraryError, Problem
 from nemod.library.folders import Found, model_files, real, shipped_folder, user_folder
 from nemod.library.index import Index
@@ -46,7 +47,7 @@ class Library:
 
         `index` None is the user's own.
         """
-        self.folders = (shipped_folder(), user_folder(), *folders)
+        self.folders = (shipped_folder(), *_user_folders(), *folders)
         self.index = index or Index()
         self._files = tuple(files)
         self._paths: dict[str, Path] = {}
@@ -163,8 +164,8 @@ class Library:
         found: dict[Path, list[Problem]] = {}
         # The first look at a problem must not create an index; and a fault of the index is logged
         # where it is filled.
-        if self.index.file.exists():
-            with suppress(LibraryError):
+        with suppress(LibraryError):
+            if self.index.file.exists():
                 found = self.index.problems(path)
         with self._marking:
             for at, problem in self._unplayable.items():
@@ -272,3 +273,11 @@ def _near(name: str, names: Iterable[str]) -> list[str]:
         return some
     first = fold(name)[:1]
     return [one for one in some if fold(one)[:1] == first][:_NEAR_NAMES]
+
+
+def _user_folders() -> tuple[Path, ...]:
+    """Return the user's own folder of models; nothing where there is no home folder."""
+    try:
+        return (user_folder(),)
+    except FolderError:
+        return ()

@@ -1,4 +1,4 @@
-"""Access by source address: this machine, attached private networks, and networks named by the user.
+"""Access by source address: this machine, attached private networks, and configured networks.
 
 A phone on the same Wi-Fi works out of the box; nobody beyond the router does, even where the
 machine has a public address.

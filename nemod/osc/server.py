@@ -1,7 +1,8 @@
 """The UDP server: sockets, access control, and the way from a datagram to the dispatcher and back.
 
 There is one socket for IPv4 and, where the machine has it, one for IPv6, on the same port: on all
-interfaces, or with `local` on 127.0.0.1 and ::1 alone. No datagram can raise an exception out of this module.
+interfaces, or with `local` on 127.0.0.1 and ::1 alone. No datagram can raise an
+exception out of this module.
 """
 
 import asyncio

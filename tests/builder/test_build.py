@@ -185,7 +185,7 @@ def test_an_order_is_answered_with_a_rig_that_plays(
     built = answer(order(saved(model), gain=0.9, mute=1.0))
     assert isinstance(built, BuildResult)
     assert (built.request_id, built.model_rate_hz, built.latency_frames) == (9, RATE_HZ, 0)
-    assert built.knob_names == ("gain", "tone")
+    assert [knob.name for knob in built.knobs] == ["gain", "tone"]
     rig: CompiledRig = pickle.loads(built.rig)
     controls = dict(zip(built.layout, rig.controls.tolist(), strict=True))
     assert controls["knob/1"] == pytest.approx(0.9)
@@ -213,7 +213,7 @@ def test_the_clean_rig_changes_nothing() -> None:
     built = answer(replace(order(Path("none")), path=""))
     assert isinstance(built, BuildResult)
     rig = pickle.loads(built.rig)
-    assert (built.knob_names, built.rate_policy) == ((), "exact")
+    assert (built.knobs, built.rate_policy) == ((), "exact")
     program = load_program(rig.executable, len(rig.weights), len(rig.state), BLOCK)
     block = 0.1 * np.sin(2 * np.pi * 1000.0 * np.arange(BLOCK) / RATE_HZ).astype(np.float32)
     _, sound = program.call(rig.weights, rig.controls, [leaf.copy() for leaf in rig.state], block)
