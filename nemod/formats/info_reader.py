@@ -8,6 +8,8 @@ from nemod.formats.document import Json, Node
 from nemod.formats.extras import Extras
 from nemod.formats.info import ModelInfo
 
+LEVELS_DBU = (-60.0, 60.0)
+"""[dBu] A stated level outside of this range is an error: it would become a gain."""
 MAX_LINE = 1000
 """[characters] Longest author, licence, gear and the like; descriptions may be longer."""
 
@@ -46,10 +48,10 @@ class _InfoReader:
             author=self._line("author", "modeled_by", "modelled_by"),
             licence=self._line("licence", "license"),
             esr=self._esr(),
-            loudness_db=self._number("loudness", -200.0, 100.0),
+            loudness_db=self._number("loudness", -100.0, 40.0),
             gain=self._number("gain", -1e6, 1e6),
-            input_level_dbu=self._number("input_level_dbu", -200.0, 200.0),
-            output_level_dbu=self._number("output_level_dbu", -200.0, 200.0),
+            input_level_dbu=self._number("input_level_dbu", *LEVELS_DBU),
+            output_level_dbu=self._number("output_level_dbu", *LEVELS_DBU),
             gear=self._line("gear", "based"),
             gear_make=self._line("gear_make"),
             gear_model=self._line("gear_model"),

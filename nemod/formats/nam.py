@@ -48,7 +48,7 @@ MAX_DEPTH = 4
 """Models inside models: containers and conditions."""
 
 
-_PARAMETRIC = re.compile(r"(concat|cat|film|hyper|parametric)\w*", re.IGNORECASE)
+_PARAMETRIC = re.compile(r"(concat|cat|film|hyper|\w*parametric)\w*", re.IGNORECASE)
 """Names of the architectures of NAM's parametric trainers, from 2022 (`CatLSTM`, `HyperConvNet`) to
 today (`ConcatWaveNet`, `FiLMWaveNet`, `HyperWaveNet`, `ParametricWaveNet`)."""
 _NO_METADATA = {"architecture", "config", "weights", "metadata", "sample_rate"}
@@ -56,7 +56,8 @@ _NO_METADATA = {"architecture", "config", "weights", "metadata", "sample_rate"}
 
 def matches(root: Node) -> bool:
     """Return whether a JSON object is of this dialect."""
-    return {"architecture", "config"} <= root.mapping().keys()
+    members = root.mapping()
+    return "architecture" in members and ("config" in members or "weights" in members)
 
 
 def read(source: Source) -> Reading:
@@ -95,9 +96,9 @@ def _refuse_parametric(root: Node) -> None:
     """
     named = root.child("architecture")
     word = named.text()
-    config = root.child("config").mapping()
-    names = _PARAMETRIC.fullmatch(word) or any(config.get(key) for key in ("params", "parametric"))
-    if names:
+    is_parametric = bool(_PARAMETRIC.fullmatch(word))
+    config = {} if is_parametric else root.child("config").mapping()
+    if is_parametric or any(config.get(key) for key in ("params", "parametric")):
         named.fail(f"a parametric NAM model ({word[:60]}), which nemod does not play")
     inputs = config.get("input_size") if word == "LSTM" else _condition_size(config)
     if isinstance(inputs, (int, float)) and inputs > 1:

@@ -1,4 +1,4 @@
-"""Reads from a model file what the index stores. Imported by the reader processes only (numpy)."""
+"""Reads from a model file what the index stores; the daemon leaves this to reader processes."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from nemod.library.text import clean
 
 MAX_FIELD = 200
 """[characters] Longest author, gear and the like that is stored."""
-MAX_ERROR = 1000
+MAX_ERROR = 2000
 
 
 def read_facts(path: Path) -> Facts:

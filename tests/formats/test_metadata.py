@@ -128,6 +128,8 @@ def test_no_bad_special_key_refuses_a_model(write, rnn, value: Any) -> None:
     [
         (nam(metadata={"loudness": float("nan")}), "metadata.loudness: nan, expected a number"),
         (nam(metadata={"loudness": float("-inf")}), "metadata.loudness: -inf, expected a number"),
+        (nam(metadata={"loudness": -300}), "metadata.loudness: -300, expected a number from -100"),
+        (nam(metadata={"input_level_dbu": 99}), "input_level_dbu: 99, expected a number from -60"),
         (nam(notes="x" * 20_000), "notes: a text of 20000 characters, expected at most 10000"),
         (nam(metadata=["x"]), "metadata: a list of 1, expected an object"),
         (nam(sample_rate="fast"), 'sample_rate: the text "fast", expected a whole number'),

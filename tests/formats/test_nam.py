@@ -207,8 +207,9 @@ def test_parametric_models_are_refused_by_name(write, architecture: str, version
     """Whatever version and config they have."""
     config = {"params": [{"name": "gain"}], "layers": None}
     document = _document(architecture, config, 3) | {"version": version}
-    with pytest.raises(ModelError, match=rf"a parametric NAM model \({architecture}\)"):
-        load_model(write(document))
+    for changed in (document, {key: document[key] for key in ("architecture", "weights")}):
+        with pytest.raises(ModelError, match=rf"a parametric NAM model \({architecture}\)"):
+            load_model(write(changed))
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_two_thousand_files_are_named(open_library: Open, folder: Path) -> None:
 
 
 def test_the_library_does_without_jax(folder: Path, tmp_path: Path, write_model: Write) -> None:
-    """A start and a rescan load neither jax nor the readers into the daemon."""
+    """Neither a start nor a rescan loads it into the daemon."""
     write_model(folder / "a.json")
     code = (
         "import sys; from pathlib import Path; from nemod.library import Index, Library; "
