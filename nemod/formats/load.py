@@ -6,12 +6,11 @@ from os import PathLike
 from pathlib import Path
 
 from nemod.formats.common import refuse_outputs
-from nemod.formats.dialects import DIALECTS, dialect_of
-from nemod.formats.document import Json
+from nemod.formats.dialects import dialect_of
 from nemod.formats.extras import Extras
 from nemod.formats.json_file import read_json
 from nemod.formats.model import Model
-from nemod.formats.other_files import what_it_is
+from nemod.formats.other_files import refuse
 from nemod.formats.reading import Source
 
 
@@ -30,8 +29,7 @@ def load_model(path: str | PathLike[str], *, size: float | None = None) -> Model
     if dialect is None:
         if faults:
             root.fail(faults[0])
-        expected = "; ".join(dialect.keys for dialect in DIALECTS)
-        root.fail(what_it_is(root) or f"{_unknown(root.mapping())}, expected {expected}")
+        refuse(root)
     extras = Extras()
     reading = dialect.read(Source(root, extras, size if dialect.has_sizes else None))
     refuse_outputs(root, reading.network.outputs)
@@ -54,11 +52,6 @@ def load_model(path: str | PathLike[str], *, size: float | None = None) -> Model
         probe=reading.probe,
         info=reading.info,
     )
-
-
-def _unknown(members: dict[str, Json]) -> str:
-    keys = ", ".join(repr(key[:40]) for key in list(members)[:8])
-    return f"no known kind of model: it has {keys or 'nothing'}"
 
 
 @lru_cache(maxsize=1000)

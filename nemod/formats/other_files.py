@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from nemod.formats.dialects import DIALECTS, dialect_of
 from nemod.formats.document import Json, Node
@@ -14,25 +15,24 @@ MAX_DEPTH = 3
 Place = tuple[str | int, ...]
 
 
-def what_it_is(root: Node) -> str:
-    """Return what a JSON document of no dialect seems to be; empty if it is not recognised.
-
-    Raises: ModelError for a document that is not an object.
-    """
+def refuse(root: Node) -> NoReturn:
+    """Raise ModelError for a JSON document of no dialect: what it seems to be, and what to do."""
     models = list(_models(root))
     if models:
-        return _several(root, models)
-    members = root.mapping()
+        root.fail(_several(root, models))
     expected = "; ".join(dialect.keys for dialect in DIALECTS)
+    root.fail(f"{_kind(root.mapping())}, expected {expected}")
+
+
+def _kind(members: dict[str, Json]) -> str:
     if {"conv1d", "lstm", "dense"} <= members.keys():
-        kind = "a SmartAmpPro model, which plays windows of samples and is not supported"
-    elif any(key.endswith((".weight", ".weight_ih_l0")) or key == "weight" for key in members):
-        kind = "bare PyTorch tensors without their sizes"
-    elif {"net", "hidden_size", "unit_type", "Data Sets"} & members.keys():
-        kind = "a training configuration, not a model"
-    else:
-        return ""
-    return f"{kind}, expected {expected}"
+        return "a SmartAmpPro model, which plays windows of samples and is not supported"
+    if any(key.endswith((".weight", ".weight_ih_l0")) or key == "weight" for key in members):
+        return "bare PyTorch tensors without their sizes"
+    if {"net", "hidden_size", "unit_type", "Data Sets"} & members.keys():
+        return "a training configuration, not a model"
+    keys = ", ".join(repr(key[:40]) for key in list(members)[:8])
+    return f"no known kind of model: it has {keys or 'nothing'}"
 
 
 def _models(node: Node, place: Place = ()) -> Iterator[Place]:
