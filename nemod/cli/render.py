@@ -13,13 +13,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nemod.builder.build import rate_policy
 from nemod.builder.level import levelled
+from nemod.builder.messages import Level
 from nemod.builder.offline import DEFAULT_BLOCK_FRAMES, render
 from nemod.cli.options import add_options, configuration
 from nemod.common.command_line import parser
 from nemod.common.errors import AudioError, ConfigError
 from nemod.common.units import amplitude_to_db
 from nemod.daemon.recorder import sound_format
-from nemod.engine.ipc import Level
 from nemod.formats import load_model
 from nemod.library import Library
 from nemod.parameters.table import param

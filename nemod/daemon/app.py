@@ -184,7 +184,7 @@ class Daemon:
         await self._osc.close()
         if self._recorder is not None:
             self._recorder.close()
-            lost = self._telemetry.total("tape_lost")
+            lost = self._telemetry.total("recording_lost")
             if lost:
                 log.warning("the recording has gaps", lost_frames=lost)
 
