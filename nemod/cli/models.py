@@ -15,7 +15,7 @@ from nemod.cli.options import add_options, configuration
 from nemod.common import xla
 from nemod.common.command_line import Parser, parser
 from nemod.common.errors import ConfigError, ModelError, NotFoundError, did_you_mean
-from nemod.common.names import fold
+from nemod.common.names import NaturalKey, fold, natural_key
 from nemod.library import SCAN_LIMIT_S, Entry, Library, LibraryError
 from nemod.library.entry import FAILED, NO_PROBE
 from nemod.library.folders import model_files, real
@@ -78,7 +78,8 @@ def _scan(argv: Sequence[str]) -> int:
     with _bar("reading models") as progress:
         report = library.refresh(arguments.folders, force=arguments.force, progress=progress)
     took_s = time.monotonic() - began
-    for path, reason in sorted(report.refused.items()):
+    for path in sorted(report.refused, key=_in_order):
+        reason = report.refused[path]
         say(clean(f"refused: {path}: {reason}", 5000))
     for note in report.notes:
         say(f"left out: {note}")
@@ -233,6 +234,10 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 _RESULTS = {NO_PROBE: "without a probe"}
 
 
+def _in_order(path: Path) -> NaturalKey:
+    return natural_key(str(path))
+
+
 def _each_file(paths: Iterable[Path]) -> Iterator[Path]:
     """Yield files, and the model files below folders."""
     for path in paths:
@@ -244,7 +249,7 @@ def _each_file(paths: Iterable[Path]) -> Iterator[Path]:
             warn(f"left out: {note}")
         if not found.files:
             warn(f"{path}: no model file in this folder")
-        yield from found.files
+        yield from sorted(found.files, key=_in_order)
 
 
 def _verify_one(library: Library, entry: Entry) -> tuple[str, str]:

@@ -70,13 +70,20 @@ def _command(root: Node, place: Place) -> str:
     dialect = dialect_of(_inside(root, place))
     suffix = dialect.suffixes[0] if dialect else path.suffix
     target = path.with_name(f"{path.stem[:100]}-{word or 'model'}{suffix}")
-    steps = "".join(f"[{step!a}]" for step in place)
+    steps = "".join(f"[{_literal(step)}]" for step in place)
     code = (
         "import json, sys; "
         f'model = json.load(open(sys.argv[1], encoding="utf-8-sig")){steps}; '
         'json.dump(model, open(sys.argv[2], "x"))'
     )
     return f"python3 -c {shlex.quote(code)} {shlex.quote(root.file)} {shlex.quote(str(target))}"
+
+
+def _literal(step: str | int) -> str:
+    """Return a key or an index in Python, in double quotes where it is as simple as most are."""
+    if isinstance(step, str) and re.fullmatch(r"[\w .+-]+", step, re.ASCII):
+        return f'"{step}"'
+    return ascii(step)
 
 
 def _inside(node: Node, place: Place) -> Node:
