@@ -11,9 +11,9 @@ import soundfile
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nemod.builder.build import rate_policy
 from nemod.builder.level import levelled
 from nemod.builder.offline import DEFAULT_BLOCK_FRAMES, render
+from nemod.builder.rate_policy import rate_policy
 from nemod.cli.options import add_library, configuration, number_or_text, parser
 from nemod.common.errors import AudioError, ConfigError
 from nemod.common.units import amplitude_to_db
