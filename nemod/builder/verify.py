@@ -40,6 +40,8 @@ TAIL_S = 0.25
 SILENCE_DB = -60.0
 """[dB] re full scale, root of the mean square."""
 ALLOWANCE_DB = 6.0
+_PASSED = b"passed"
+"""The verdict on a rig without a fault; not empty, which a damaged file could be."""
 _SOURCES = (
     "builder/build.py",
     "builder/rate_policy.py",
@@ -92,15 +94,14 @@ def verified(
     for way in (policy, "resample") if policy == "delay" else (policy,):
         name = _verdict_name(model, way, rate_hz, block_frames)
         verdict = program_cache.fetch(name)
-        if verdict:
-            fault = verdict.decode()
+        fault = "" if verdict in (None, _PASSED) else verdict.decode()
+        if fault:
             continue
         rig = make(way, rate_hz)
-        fault = ""
         if verdict is None:
             own = lambda: make("exact", model.sample_rate)  # noqa: E731
             fault = find_fault(model, rig, rate_hz, block_frames, None if way == "exact" else own)
-            program_cache.store(name, fault.encode())
+            program_cache.store(name, fault.encode() or _PASSED)
         if not fault:
             return rig
     raise ModelError(model.name, f"at {rate_hz} Hz {fault}")

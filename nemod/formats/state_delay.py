@@ -64,7 +64,7 @@ def flat_gain_delay(delay: float, taps: int) -> NDArray[np.float64]:
     """
     outside = delay > _mean_delay(_zeros(4.0, taps - 1, outside=False))
     low, high = math.log(4.0), math.log(_LARGEST_RHO)
-    for _ in range(100):
+    for _ in range(60):
         middle = (low + high) / 2.0
         found = _mean_delay(_zeros(math.exp(middle), taps - 1, outside=outside))
         if (found < delay) == outside:

@@ -11,7 +11,7 @@ RATES_HZ = (
     176_400, 192_000,
 )  # fmt: skip
 PAIRS = [high / low for low in RATES_HZ for high in RATES_HZ if high > low]
-OMEGA = np.linspace(0.0, np.pi, 4001)
+OMEGA = np.linspace(0.0, np.pi, 1601)
 """[rad a frame]"""
 
 
@@ -22,9 +22,9 @@ def response(weights: object, first: int = 1) -> NDArray[np.complex128]:
 
 
 def test_the_gain_is_at_most_1_at_every_frequency() -> None:
-    """Inside a loop a gain above 1 is an oscillation. Over all pairs of rates, and 3,000 others."""
-    near = 1.0 + np.geomspace(1e-8, 1.0, 500)
-    for ratio in (*PAIRS, *near, 3.0 - near / 2.0, *np.linspace(1.0, 26.0, 2000)):
+    """Inside a loop a gain above 1 is an oscillation. All pairs of rates and a grid of ratios."""
+    near = 1.0 + np.geomspace(1e-8, 1.0, 60)
+    for ratio in (*PAIRS, *near, *(3.0 - near), *np.linspace(1, 2, 201), *np.linspace(2, 26, 500)):
         gain = np.abs(response(state_taps(float(ratio)))).max()
         assert gain <= 1.0 + 1e-9, ratio
 
@@ -80,7 +80,7 @@ def test_more_taps_come_near_the_all_pass() -> None:
 
     Eight taps are within 2 dB of it, a parabola is 11 dB away.
     """
-    delay, at = 48.0 / 44.1 - 1.0, 100  # pi / 40
+    delay, at = 48.0 / 44.1 - 1.0, 40  # pi / 40
     least = delay * (1.0 - delay**2) / 12.0 * OMEGA[at] ** 3
     errors = {
         taps: abs(response(flat_gain_delay(delay, taps), 0)[at] - np.exp(-1j * OMEGA[at] * delay))
