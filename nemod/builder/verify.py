@@ -27,7 +27,7 @@ from nemod.builder.rate_policy import RatePolicy
 from nemod.common.errors import ModelError
 from nemod.common.units import amplitude_to_db
 from nemod.control.settings import Settings
-from nemod.engine.rig import LoadedRig
+from nemod.engine.active_rig import LoadedRig
 from nemod.formats.model import Model
 from nemod.parameters.table import knob_number
 
@@ -46,6 +46,7 @@ _SOURCES = (
     "builder/build.py",
     "builder/rate_policy.py",
     "builder/verify.py",
+    "builder/warm_up.py",
     "engine/resampled.py",
     "formats/rate.py",
     "formats/state_delay.py",

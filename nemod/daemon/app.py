@@ -63,7 +63,7 @@ class Daemon:
             self._telemetry,
             on_opened=self._on_opened,
             on_state=lambda state, why: self.events.publish(StateChanged(state, why)),
-            standby=wants_standby(config.spare),
+            standby=wants_standby(config.standby),
             wait=config.audio.wait,
             recording=recorder is not None,
         )
@@ -184,7 +184,7 @@ class Daemon:
         await self._osc.close()
         if self._recorder is not None:
             self._recorder.close()
-            lost = self._telemetry.total("tape_lost")
+            lost = self._telemetry.total("recording_lost")
             if lost:
                 log.warning("the recording has gaps", lost_frames=lost)
 

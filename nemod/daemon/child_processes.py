@@ -17,6 +17,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.common import xla
 from nemod.daemon.progress_watchdog import ProgressWatchdog
 from nemod.engine.ipc import (
@@ -24,9 +25,6 @@ from nemod.engine.ipc import (
     MAX_FRAME_BYTES,
     TELEMETRY_BYTES,
     AudioProcessArguments,
-    BuildFailure,
-    BuildRequest,
-    BuildResult,
     OpenDevice,
     PlayRig,
     StopProcess,
@@ -168,8 +166,8 @@ class AudioProcess(_Child):
             return AudioProcessArguments(
                 link_fd=link_fd,
                 settings_fd=settings_r,
-                report_fd=telemetry_w,
-                tape_fd=recording_w,
+                telemetry_fd=telemetry_w,
+                recording_fd=recording_w,
             ).to_json()
 
         theirs = [fd for fd in (settings_r, telemetry_w, recording_w) if fd >= 0]
@@ -283,7 +281,7 @@ class BuilderProcess(_Child):
 
     async def start(self) -> None:
         """Start the process; it accepts requests at once and answers when it is ready."""
-        await self._start("nemod.builder.build", str)
+        await self._start("nemod.builder.process", str)
 
     async def build(self, request: BuildRequest) -> BuildResult | BuildFailure:
         """Build a rig. A builder that has ended or hangs is restarted, once for each request."""

@@ -17,6 +17,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult, Level
 from nemod.common.errors import NemodError
 from nemod.config import Config
 from nemod.control.errors import Code, ControlError
@@ -25,7 +26,7 @@ from nemod.control.jobs import Job
 from nemod.control.rig import CLEAN, ModelFile
 from nemod.control.settings import Settings
 from nemod.daemon.quarantine import CRASHES, WITHIN_S, Quarantine
-from nemod.engine.ipc import BuildFailure, BuildRequest, BuildResult, DeviceOpened, Level, PlayRig
+from nemod.engine.ipc import DeviceOpened, PlayRig
 
 HEARD_TIMEOUT_S = 5.0
 """[s] Longest time from sending a rig until it is heard alone."""

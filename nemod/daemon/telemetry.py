@@ -13,7 +13,7 @@ from nemod.engine.ipc import TelemetryRecord
 METER_HOLD_S = 0.2
 """[s] A meter shows the highest peak of this long, so that a query resets nothing for others."""
 
-Count = Literal["clips", "xruns", "late", "tape_lost"]
+Count = Literal["clips", "xruns", "late", "recording_lost"]
 
 log = structlog.get_logger("nemod")
 
@@ -26,7 +26,7 @@ class Telemetry:
         self.load_peak = 0.0
         self._events = events or EventStream()
         self._record: TelemetryRecord | None = None
-        self._before: dict[Count, int] = {"clips": 0, "xruns": 0, "late": 0, "tape_lost": 0}
+        self._before: dict[Count, int] = {"clips": 0, "xruns": 0, "late": 0, "recording_lost": 0}
         self._peaks: deque[tuple[float, float, float]] = deque()
         self._clips_at_reset = 0
         self._faults_logged = 0

@@ -15,7 +15,7 @@ from nemod.builder.rate_policy import RatePolicy
 from nemod.builder.verify import find_fault, residues, verified
 from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
-from nemod.engine.rig import LoadedRig
+from nemod.engine.active_rig import LoadedRig
 from nemod.formats.model import Knob
 from nemod.formats.rate import with_taps
 from nemod.formats.state_delay import lagrange_delay

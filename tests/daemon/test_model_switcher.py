@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.common.errors import NemodError
 from nemod.config import Config
 from nemod.control.events import Changed, Event, EventStream, ModelChanged, Source
@@ -19,7 +20,7 @@ from nemod.control.settings import Settings
 from nemod.daemon import model_switcher
 from nemod.daemon.model_switcher import ModelSwitcher, session_model
 from nemod.daemon.quarantine import CRASHES
-from nemod.engine.ipc import BuildFailure, BuildRequest, BuildResult, DeviceOpened, PlayRig
+from nemod.engine.ipc import DeviceOpened, PlayRig
 from nemod.parameters.parameter_set import KnobSpec
 
 ME = Source("test")
