@@ -5,6 +5,7 @@ The result is ready to play: the audio process only has to load it.
 
 import pickle
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from nemod.builder import program_cache
 from nemod.builder.describe import describe
 from nemod.builder.level import levelled, play_alone
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
+from nemod.builder.rate_policy import RatePolicy, rate_policy
+from nemod.builder.verify import verified
 from nemod.builder.warm_up import prewarmed, warmed_up, warmed_up_model, warmed_up_part
 from nemod.common.errors import ModelError, NemodError
 from nemod.control.settings import Settings
@@ -24,8 +27,8 @@ from nemod.engine.resampled import MODEL_BLOCK_FRAMES, lead_and_latency
 from nemod.engine.rig import AnyRigSpec, model_spec, rig_parts, rig_spec
 from nemod.formats import load_model
 from nemod.formats.model import Model
-from nemod.formats.network import Dense, DenseWeights, Network, memory_frames
-from nemod.formats.rate import is_memoryless, is_recurrent, with_state_delay
+from nemod.formats.network import Dense, DenseWeights, memory_frames
+from nemod.formats.rate import with_state_delay
 from nemod.parameters.parameter_set import KnobSpec
 
 PROBE_ERROR = 1e-3
@@ -45,17 +48,6 @@ class BuiltRig:
     loaded: LoadedRig
     cached: bool
     """Whether every program came from the cache on disk."""
-
-
-def rate_policy(network: Network, model_rate_hz: int, rate_hz: int) -> str:
-    """Return how a network is played at a device's rate.
-
-    A recurrent network runs at a higher rate with its state delayed by the ratio of the two. Below
-    its own rate that would need states from the future: it is resampled, as all others are.
-    """
-    if model_rate_hz == rate_hz or is_memoryless(network):
-        return "exact"
-    return "delay" if rate_hz > model_rate_hz and is_recurrent(network) else "resample"
 
 
 def compiled(spec: AnyRigSpec, block_frames: int, *what: object) -> tuple[bytes, bool]:
@@ -81,12 +73,14 @@ def build(
     model_only: bool = False,
     prewarm: bool = True,
 ) -> BuiltRig:
-    """Return the rig of a model at a device's rate, warmed up with these settings.
+    """Return the rig of a model at a device's rate, verified and warmed up with these settings.
 
     A knob of the model that was never set has the default of the model's file.
 
-    `model_only` omits everything around the model and the warm-up, except for the silence that the
-    reference engine of the model (NAM's) plays first, unless `prewarm` is off.
+    `model_only` omits everything around the model, the test and the warm-up, except for the silence
+    that the reference engine of the model (NAM's) plays first, unless `prewarm` is off.
+
+    Raises: ModelError for a model that oscillates at this rate or whose output is not finite.
     """
     settings = settings.copy_for(knob_specs(model))
     if model_only:
@@ -97,10 +91,18 @@ def build(
         return _built(alone, rig, "exact", block_frames, cached=cached)
     if model.rate_follows_device:
         model = replace(model, sample_rate=rate_hz)
-    memory = memory_frames(model.network) or 0
     policy = rate_policy(model.network, model.sample_rate, rate_hz)
+    make = partial(_build_by, model, block_frames, settings)
+    return verified(model, policy, rate_hz, block_frames, make)
+
+
+def _build_by(
+    model: Model, block_frames: int, settings: Settings, policy: RatePolicy, rate_hz: int
+) -> BuiltRig:
+    """Return the whole rig of a model for a device at `rate_hz`, warmed up, not yet verified."""
     if policy == "resample":
         return _build_resampled(model, rate_hz, block_frames, settings)
+    memory = memory_frames(model.network) or 0
     if policy == "delay":
         delayed = with_state_delay(model.network, rate_hz / model.sample_rate)
         model = replace(model, network=delayed)
