@@ -18,12 +18,18 @@ def add_data_options(made: argparse.ArgumentParser, *, knobs: bool = False) -> N
     made.add_argument("--rate", type=_rate, metavar="HZ", help="resample all recordings")
     made.add_argument("--channel", type=_channel, metavar="N", help="of files with several [1]")
     made.add_argument("--invert", action="store_true", default=None, help="turn wet upside down")
+    made.add_argument(
+        "--cut-at-jumps",
+        action="store_true",
+        help="cut recordings where the latency jumps (lost buffers), and align each piece",
+    )
     made.add_argument("--force", action="store_true", help="go on although dry and wet sound wrong")
 
 
 def reading(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return how to read recordings, in the words of `load_dataset`."""
-    return {name: getattr(arguments, name) for name in ("rate", "channel", "invert", "force")}
+    names = ("rate", "channel", "invert", "force", "cut_at_jumps")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def load(arguments: argparse.Namespace, console: Console) -> Dataset:

@@ -34,6 +34,7 @@ class Reading:
     """From 1."""
     invert: bool | None = None
     force: bool = False
+    cut_at_jumps: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trainer.data.continuity import check_continuity
 from trainer.data.dataset import Dataset, Pair, Reading
 from trainer.data.examine import examine
 from trainer.data.faults import DataError, Finding, Severity, find, gathered
@@ -28,6 +29,7 @@ def load_dataset(
     channel: int | None = None,
     invert: bool | None = None,
     force: bool = False,
+    cut_at_jumps: bool = False,
     say: Say | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -42,6 +44,7 @@ def load_dataset(
     Raises: DataError with a sentence for everything that forbids training.
     """
     plan = adjusted(read_plan(Path(path)), knobs=knobs, rate=rate, channel=channel, invert=invert)
+    plan = replace(plan, cut_at_jumps=cut_at_jumps)
     plan, takes, findings = survey(plan, force=force, progress=progress)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
@@ -52,7 +55,14 @@ def load_dataset(
     else:
         for finding in findings:
             say(finding)
-    how = Reading(path=Path(path), rate=rate, channel=channel, invert=invert, force=force)
+    how = Reading(
+        path=Path(path),
+        rate=rate,
+        channel=channel,
+        invert=invert,
+        force=force,
+        cut_at_jumps=cut_at_jumps,
+    )
     return replace(assemble(plan, takes), reading=how)
 
 
@@ -96,6 +106,7 @@ def survey(
         plan = replace(plan, knobs=knobs_of(takes))
     findings += knob_findings(takes, plan.knobs)
     if not any(finding.severity is Severity.ERROR for finding in findings):
+        findings += check_continuity(takes, plan, progress)
         findings += examine(takes, plan, progress)
         findings += amounts(split(plan, takes), takes[0].rate)
     if force:
