@@ -15,7 +15,7 @@ from rich.table import Table
 from nemod.cli.options import chosen, parser
 from nemod.common.errors import ConfigError
 from trainer import xla
-from trainer.cli.data_options import add_data_options, load
+from trainer.cli.data_options import add_data, add_data_options, data_paths, load
 from trainer.learn import run_folder
 from trainer.learn.recipe import ARCHITECTURES, Recipe, from_json, read_recipe
 
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("data", type=Path, metavar="DATA")
+    add_data(made)
     made.add_argument("--out", type=Path, metavar="DIR", help="the sweep's folder (sweeps/NAME)")
     made.add_argument(
         "--trials", type=_count, default=TRIALS, metavar="N", help=f"over all ({TRIALS})"
@@ -110,7 +110,7 @@ def main(argv: Sequence[str]) -> int:
     dataset = load(arguments, console)
     folder = arguments.out or Path("sweeps") / run_folder.as_name(dataset.name)
     plan = Plan(
-        data=str(arguments.data.resolve()),
+        data=str(data_paths(arguments)[0].resolve()),
         architectures=architectures,
         trials=arguments.trials,
         space=space,

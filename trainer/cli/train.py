@@ -16,7 +16,7 @@ from nemod.cli.options import parser
 from nemod.common.errors import ConfigError
 from trainer import xla
 from trainer.cli.command import retold
-from trainer.cli.data_options import add_data_options, load
+from trainer.cli.data_options import add_data, add_data_options, load
 from trainer.learn import run_folder
 from trainer.learn.recipe import Recipe, from_json, read_recipe
 
@@ -32,7 +32,7 @@ was killed."""
 
 def _parser() -> argparse.ArgumentParser:
     made = parser("nemod-train train", DESCRIPTION)
-    made.add_argument("data", type=Path, metavar="DATA")
+    add_data(made)
     made.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (runs/NAME)")
     made.add_argument("--name", help="name of the model and its file (data-archNN)")
     made.add_argument(
@@ -82,7 +82,7 @@ def main(argv: Sequence[str]) -> int:
         "licence": arguments.licence,
         "description": arguments.description,
         "made_by": retold(
-            ["nemod-train", "train", *argv], (arguments.data, arguments.out, arguments.recipe)
+            ["nemod-train", "train", *argv], (*arguments.data, arguments.out, arguments.recipe)
         ),
     }
     metadata = {key: value for key, value in said.items() if value is not None}

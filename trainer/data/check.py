@@ -88,6 +88,7 @@ def _plain(value: object) -> object:
 
 def check_data(
     path: Path,
+    wet: Path | None = None,
     *,
     rate: int | None = None,
     channel: int | None = None,
@@ -98,7 +99,7 @@ def check_data(
 ) -> Report:
     """Return what is known of a data set; the arguments are those of `load_dataset`."""
     try:
-        plan = adjusted(read_plan(path), rate=rate, channel=channel, invert=invert)
+        plan = adjusted(read_plan(path, wet), rate=rate, channel=channel, invert=invert)
     except DataError as error:
         return Report(path.name, None, (), {}, (), error.findings)
     plan = replace(plan, cut_at_jumps=cut_at_jumps)

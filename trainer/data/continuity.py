@@ -89,7 +89,7 @@ def _finding(take: Take, jump: Jump) -> Finding:
 
 def _parts(take: Take, jumps: Sequence[Jump]) -> list[Take]:
     """Return the pieces of a take as takes, all with the latency of the first one."""
-    parts = []
+    parts: list[Take] = []
     for piece in pieces(jumps, take.wet.size, take.rate):
         dry, wet = piece.cut(take.dry, take.wet)
         if dry.size:

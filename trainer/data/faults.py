@@ -117,6 +117,13 @@ FAULTS: dict[str, Fault] = _table(
         "Name the files input.wav and output.wav, or NAME-input.wav and NAME-target.wav, or write "
         "a manifest.yaml; see docs/training-data.md.",
     ),
+    Fault(
+        "ambiguous",
+        E,
+        "{files} are both the {role} recording of one pair.",
+        "",
+        "Move or rename one of them.",
+    ),
     Fault("manifest", E, "{problem}.", "", "See docs/training-data.md for what is allowed."),
     Fault(
         "missing-file",

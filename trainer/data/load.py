@@ -17,12 +17,13 @@ from trainer.data.plan import SPLITS, Plan
 from trainer.data.split import amounts, split
 from trainer.data.takes import Progress, Take, knob_findings, knobs_of, open_takes
 
-Say = Callable[[Finding], None]
+ReportFinding = Callable[[Finding], None]
 _log = logging.getLogger(__name__)
 
 
 def load_dataset(
     path: Path | str,
+    wet: Path | str | None = None,
     *,
     knobs: Sequence[str] | None = None,
     rate: int | None = None,
@@ -30,7 +31,7 @@ def load_dataset(
     invert: bool | None = None,
     force: bool = False,
     cut_at_jumps: bool = False,
-    say: Say | None = None,
+    report: ReportFinding | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
     """Return the data set of a folder, a manifest or a GuitarML configuration.
@@ -43,20 +44,24 @@ def load_dataset(
 
     Raises: DataError with a sentence for everything that forbids training.
     """
-    plan = adjusted(read_plan(Path(path)), knobs=knobs, rate=rate, channel=channel, invert=invert)
+    wet = None if wet is None else Path(wet)
+    plan = adjusted(
+        read_plan(Path(path), wet), knobs=knobs, rate=rate, channel=channel, invert=invert
+    )
     plan = replace(plan, cut_at_jumps=cut_at_jumps)
     plan, takes, findings = survey(plan, force=force, progress=progress)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         raise DataError(errors)
-    if say is None:
+    if report is None:
         for _, sentence in gathered(findings):
             _log.warning("%s", sentence)
     else:
         for finding in findings:
-            say(finding)
+            report(finding)
     how = Reading(
         path=Path(path),
+        wet=wet,
         rate=rate,
         channel=channel,
         invert=invert,

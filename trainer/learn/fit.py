@@ -380,7 +380,11 @@ def _read(reading: Reading | None) -> dict[str, Any] | None:
     """Return how the data were read, so that a report reads them so."""
     if reading is None:
         return None
-    return {**asdict(reading), "path": str(reading.path.absolute())}
+    paths = {"path": reading.path, "wet": reading.wet}
+    return {
+        **asdict(reading),
+        **{key: path and str(path.absolute()) for key, path in paths.items()},
+    }
 
 
 def _rounded(value: float) -> float | None:

@@ -193,7 +193,7 @@ def _prediction(writer: _Writer, run: Run, data: Path | None, load: Load) -> Non
 
 
 def _elsewhere(how: Reading | None, path: Path) -> Reading:
-    return replace(how, path=path) if how else Reading(path=path)
+    return replace(how, path=path, wet=None) if how else Reading(path=path)
 
 
 def _sound(writer: _Writer, run: Run, dataset: Dataset) -> None:
