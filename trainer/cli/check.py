@@ -11,7 +11,7 @@ from rich.text import Text
 
 from nemod.cli.options import parser
 from trainer.cli.data_options import add_data, add_data_options, data_paths, reading
-from trainer.data.check import Report, Row, check_data
+from trainer.data.check import CheckReport, Row, check_data
 from trainer.data.faults import Severity, gathered
 
 MANY_PAIRS = 24
@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     return 1 if report.refused else 0
 
 
-def _show(report: Report, *, every: bool) -> None:
+def _show(report: CheckReport, *, every: bool) -> None:
     console = Console(highlight=False)
     if report.rows:
         console.print(_table(report.rows if every else report.rows[:MANY_PAIRS]))

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from nemod.cli.options import parser
 from nemod.common.errors import ConfigError
 from trainer import xla
-from trainer.cli.command import retold
+from trainer.cli.command import redact_paths
 from trainer.cli.data_options import add_data, add_data_options, load
 from trainer.learn import run_folder
 from trainer.learn.recipe import Recipe, from_json, read_recipe
@@ -81,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
         "author": arguments.author,
         "licence": arguments.licence,
         "description": arguments.description,
-        "made_by": retold(
+        "made_by": redact_paths(
             ["nemod-train", "train", *argv], (*arguments.data, arguments.out, arguments.recipe)
         ),
     }

@@ -41,7 +41,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckReport:
     """Everything that is known of a data set."""
 
     name: str
@@ -96,15 +96,15 @@ def check_data(
     force: bool = False,
     cut_at_jumps: bool = False,
     progress: Progress | None = None,
-) -> Report:
+) -> CheckReport:
     """Return what is known of a data set; the arguments are those of `load_dataset`."""
     try:
         plan = adjusted(read_plan(path, wet), rate=rate, channel=channel, invert=invert)
     except DataError as error:
-        return Report(path.name, None, (), {}, (), error.findings)
+        return CheckReport(path.name, None, (), {}, (), error.findings)
     plan = replace(plan, cut_at_jumps=cut_at_jumps)
     plan, takes, findings = survey(plan, force=force, progress=progress)
-    return Report(
+    return CheckReport(
         plan.name,
         takes[0].rate if takes else None,
         plan.knobs,
