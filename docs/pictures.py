@@ -47,14 +47,14 @@ def before_and_after() -> None:
 
 
 def box(axes: Axes, x: float, y: float, width: float, text: str, colour: str) -> None:
-    """One part."""
+    """Draw one part."""
     shape = FancyBboxPatch((x, y), width, 0.72, boxstyle="round,pad=0.06", fc=colour, ec="#555555")
     axes.add_patch(shape)
     axes.text(x + width / 2, y + 0.36, text, ha="center", va="center", fontsize=9)
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], text: str) -> None:
-    """What travels from part to part."""
+    """Draw what travels from part to part."""
     axes.add_patch(
         FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=12, color="#333333")
     )
@@ -62,37 +62,64 @@ def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], text
     axes.text(*middle, text, fontsize=8, va="center", color="#333333")
 
 
+def process(
+    axes: Axes, x: float, y: float, width: float, height: float, title: str, colour: str
+) -> None:
+    """Draw the frame of one process."""
+    frame = FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0.08", fc=colour, ec="none")
+    axes.add_patch(frame)
+    axes.text(x, y + height + 0.13, title, fontsize=9, weight="bold")
+
+
 def architecture() -> None:
-    """Three processes and what travels between them."""
-    figure, axes = plt.subplots(figsize=(10.0, 4.4), layout="constrained")
-    axes.set(xlim=(0, 12), ylim=(0, 5.4))
+    """All processes and what travels between them."""
+    figure, axes = plt.subplots(figsize=(10.5, 6.4), layout="constrained")
+    axes.set(xlim=(0, 12.6), ylim=(0, 7.7))
     axes.axis("off")
-    axes.add_patch(FancyBboxPatch((0.2, 2.6), 7.3, 1.3, boxstyle="round", fc=CONTROL, ec="none"))
-    axes.text(3.0, 3.95, "control plane: process nemod", fontsize=9, weight="bold")
-    axes.add_patch(FancyBboxPatch((8.6, 2.6), 3.0, 1.3, boxstyle="round", fc=CONTROL, ec="none"))
-    axes.text(8.6, 3.95, "process nemod foundry", fontsize=9, weight="bold")
-    axes.add_patch(FancyBboxPatch((0.2, 0.2), 11.4, 1.3, boxstyle="round", fc=AUDIO, ec="none"))
-    axes.text(0.3, 1.58, "audio plane: process nemod audio", fontsize=9, weight="bold")
-    box(axes, 0.6, 4.5, 3.2, "phone, script, controller", OUTSIDE)
-    box(axes, 0.4, 2.9, 1.8, "OSC server", "white")
-    box(axes, 2.8, 2.9, 1.8, "settings", "white")
-    box(axes, 5.2, 2.9, 1.9, "library, loads", "white")
-    box(axes, 8.8, 2.9, 2.5, "read, compile,\nprove, warm up", "white")
-    box(axes, 0.5, 0.62, 1.7, "guitar", OUTSIDE)
-    box(axes, 3.0, 0.62, 3.6, "engine: one compiled call a block", "white")
-    box(axes, 7.3, 0.62, 1.5, "speaker", OUTSIDE)
-    box(axes, 9.4, 0.62, 2.0, "helper: load rigs", "white")
-    arrow(axes, (1.3, 4.44), (1.3, 3.7), "UDP")
-    arrow(axes, (2.26, 3.26), (2.74, 3.26), "")
-    arrow(axes, (3.7, 2.84), (4.2, 1.42), "whole snapshots (pipe)")
-    arrow(axes, (5.9, 1.42), (6.1, 2.84), "meters, faults (pipe)")
-    arrow(axes, (7.16, 3.36), (8.74, 3.36), "order")
-    arrow(axes, (8.74, 3.05), (7.16, 3.05), "rig")
-    arrow(axes, (7.0, 2.84), (10.0, 1.42), "  program, weights, state (socket)")
-    arrow(axes, (2.26, 0.98), (2.94, 0.98), "")
-    arrow(axes, (6.66, 0.98), (7.24, 0.98), "")
-    axes.plot([10.4, 10.4, 4.8], [0.56, 0.3, 0.3], color="#333333", linewidth=1)
-    arrow(axes, (4.8, 0.3), (4.8, 0.58), "")
+    box(axes, 0.5, 6.6, 3.2, "phone, script, controller", OUTSIDE)
+    process(axes, 0.3, 3.5, 8.1, 2.3, "", CONTROL)
+    axes.text(2.9, 5.93, "nemod (the daemon; no jax)", fontsize=9, weight="bold")
+    box(axes, 0.5, 4.9, 2.2, "surfaces: osc", "white")
+    box(axes, 3.2, 4.9, 2.3, "control core\ncontroller, events", "white")
+    box(axes, 6.0, 4.9, 2.2, "model switcher", "white")
+    box(axes, 0.5, 3.7, 2.2, "library", "white")
+    box(axes, 3.2, 3.7, 2.3, "session, telemetry", "white")
+    box(axes, 6.0, 3.7, 2.2, "supervisor", "white")
+    process(axes, 9.6, 4.7, 2.7, 1.1, "nemod builder", CONTROL)
+    box(axes, 9.7, 4.88, 2.5, "read, compile,\nverify, warm up", "white")
+    process(axes, 9.6, 3.1, 2.7, 0.9, "reader workers", CONTROL)
+    box(axes, 9.7, 3.18, 2.5, "decode unknown files", "white")
+    process(axes, 0.3, 0.5, 8.1, 1.6, "nemod audio (real-time)", AUDIO)
+    box(axes, 0.5, 0.9, 1.4, "guitar", OUTSIDE)
+    box(axes, 2.5, 0.9, 2.6, "engine: one compiled\ncall per block", "white")
+    box(axes, 5.6, 0.9, 1.2, "speaker", OUTSIDE)
+    box(axes, 7.1, 0.9, 1.2, "helper", "white")
+    process(axes, 9.6, 1.5, 2.7, 0.8, "nemod standby", AUDIO)
+    box(axes, 9.7, 1.55, 2.5, "rig loaded, no device", "white")
+    process(axes, 9.6, 0.1, 2.7, 0.6, "nemod probe", AUDIO)
+    axes.text(10.95, 0.4, "is the device connected?", ha="center", va="center", fontsize=9)
+    arrow(axes, (2.2, 6.5), (2.2, 5.75), "")
+    axes.text(2.3, 6.25, "UDP", fontsize=8, color="#333333")
+    arrow(axes, (2.78, 5.3), (3.12, 5.3), "")
+    arrow(axes, (3.12, 5.08), (2.78, 5.08), "")
+    arrow(axes, (5.58, 5.26), (5.92, 5.26), "")
+    arrow(axes, (8.28, 5.4), (9.55, 5.4), "")
+    axes.text(8.5, 5.48, "request", fontsize=8, color="#333333")
+    arrow(axes, (9.55, 5.0), (8.28, 5.0), "")
+    axes.text(8.5, 5.08, "rig", fontsize=8, color="#333333")
+    axes.plot([1.6, 1.6, 9.0, 9.0], [3.6, 3.3, 3.3, 3.4], color="#333333", linewidth=1)
+    arrow(axes, (9.0, 3.4), (9.5, 3.4), "")
+    arrow(axes, (7.0, 4.85), (7.0, 4.5), "")
+    arrow(axes, (3.1, 3.4), (3.3, 1.75), "")
+    axes.text(0.9, 2.75, "settings: whole\nsnapshots (pipe)", fontsize=8, color="#333333")
+    arrow(axes, (4.7, 1.75), (4.9, 3.4), "")
+    axes.text(4.9, 2.25, "telemetry (pipe)", fontsize=8, color="#333333")
+    arrow(axes, (7.7, 3.6), (7.7, 1.75), "rigs\n(socket)")
+    arrow(axes, (8.28, 3.8), (9.5, 2.3), "rigs")
+    arrow(axes, (1.98, 1.26), (2.42, 1.26), "")
+    arrow(axes, (5.18, 1.26), (5.52, 1.26), "")
+    axes.plot([7.7, 7.7, 3.8], [0.84, 0.62, 0.62], color="#333333", linewidth=1)
+    arrow(axes, (3.8, 0.62), (3.8, 0.84), "")
     figure.savefig(HERE / "architecture.png", dpi=110)
     plt.close(figure)
 

@@ -1,64 +1,35 @@
-"""The foundry makes rigs: it reads a model, compiles, proves it by its probe, and warms it up.
+"""Builds rigs: from a model to a compiled rig for one sample rate and block size.
 
-It runs in a process of its own (`nemod foundry`), so that a compilation stalls nothing. What it
-ships is ready to be played: nothing is left to be done on the audio plane but to load it.
+The result is ready to play: the audio process only has to load it.
 """
 
-import math
 import pickle
-import signal
-import socket
-import sys
-from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
-import setproctitle
-from numpy.typing import NDArray
 
 from nemod.builder import program_cache
 from nemod.builder.level import levelled, play_alone
+from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
+from nemod.builder.warm_up import prewarmed, warmed_up, warmed_up_model, warmed_up_part
 from nemod.common.errors import ModelError, NemodError
 from nemod.common.units import amplitude_to_db
 from nemod.control.settings import Settings
-from nemod.engine.ipc import (
-    BuildFailure,
-    BuildRequest,
-    BuildResult,
-    CompiledResampledRig,
-    CompiledRig,
-    receive_frame,
-    send_frame,
-)
-from nemod.engine.loading import load_part, load_rig
+from nemod.engine.active_rig import LoadedRig
+from nemod.engine.ipc import CompiledResampledRig, CompiledRig
+from nemod.engine.loading import load_rig
+from nemod.engine.program import compile_spec, first_state, flat_weights
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, lead_and_latency
-from nemod.engine.rig import (
-    LoadedRig,
-    RigSpec,
-    compile_spec,
-    first_state,
-    flat_weights,
-    host_leaves,
-    model_spec,
-    offset_blocked,
-    parts,
-    rig_spec,
-)
+from nemod.engine.rig import AnyRigSpec, model_spec, rig_parts, rig_spec
 from nemod.formats import load_model
 from nemod.formats.model import Model
 from nemod.formats.network import Dense, DenseWeights, Network, memory_frames
 from nemod.formats.rate import is_memoryless, is_recurrent, with_state_delay
 from nemod.formats.summary import parameters, summary
+from nemod.parameters.parameter_set import KnobSpec
 
-REST_PEAK = 1e-4
-"""Largest sample at which a rig that hears silence counts as resting (-80 dBFS)."""
-REST_STEADY_S = 0.05
-"""[s] How long it has to stay there."""
-WARM_UP_CAP_S = 2.0
-"""[s] Some models oscillate by themselves and never rest."""
 KNOWN = (
     "author", "modeled_by", "licence", "license", "esr", "loudness", "gain", "input_level_dbu",
     "output_level_dbu", "gear_make", "gear_model", "gear_type", "tone_type", "description", "date",
@@ -70,17 +41,17 @@ PROBE_ERROR = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltRig:
-    """A rig that can be played here and now, and shipped."""
+    """A rig in both forms: loaded in this process, and to be shipped."""
 
     layout: tuple[str, ...]
     """Paths of the controls."""
     latency_frames: int
     policy: str
-    """How the model meets the device's rate: `exact`, `delay` or `resample`."""
+    """How the model is played at the device's rate: `exact`, `delay` or `resample`."""
     shipped: CompiledRig | CompiledResampledRig
     loaded: LoadedRig
     cached: bool
-    """Whether every program came from the disk."""
+    """Whether every program came from the cache on disk."""
 
 
 def rate_policy(network: Network, model_rate_hz: int, rate_hz: int) -> str:
@@ -94,13 +65,16 @@ def rate_policy(network: Network, model_rate_hz: int, rate_hz: int) -> str:
     return "delay" if rate_hz > model_rate_hz and is_recurrent(network) else "resample"
 
 
-def compiled(made: RigSpec, block_frames: int, *what: object) -> tuple[bytes, bool]:
-    """Return a recipe's program and whether it came from the disk. `what` names the recipe."""
-    name = program_cache.key(block_frames, made.layout, *what)
+def compiled(spec: AnyRigSpec, block_frames: int, *what: object) -> tuple[bytes, bool]:
+    """Return the program of a rig and whether it was cached.
+
+    `what` holds all that the program depends on besides its layout.
+    """
+    name = program_cache.key(block_frames, spec.layout, *what)
     executable = program_cache.fetch(name)
     if executable is not None:
         return executable, True
-    executable = compile_spec(made, block_frames)
+    executable = compile_spec(spec, block_frames)
     program_cache.store(name, executable)
     return executable, False
 
@@ -116,15 +90,18 @@ def build(
 ) -> BuiltRig:
     """Return the rig of a model at a device's rate, warmed up with these settings.
 
-    `model_only` leaves out everything around the model, and the warm-up too, but for the silence
-    that the model's own reference engine plays first (NAM's), unless `prewarm` is off.
+    A knob of the model that was never set has the default of the model's file.
+
+    `model_only` omits everything around the model and the warm-up, except for the silence that the
+    reference engine of the model (NAM's) plays first, unless `prewarm` is off.
     """
+    settings = settings.copy_for(knob_specs(model))
     if model_only:
-        made = model_spec(model)
-        part, cached = compile_rig(made, block_frames, settings, "model", model.network)
+        alone = model_spec(model)
+        rig, cached = compile_rig(alone, block_frames, settings, "model", model.network)
         if model.prewarm_frames and prewarm:
-            part = replace(part, state=prewarmed(made, part.controls, model.prewarm_frames))
-        return _ready(made, part, "exact", block_frames, cached=cached)
+            rig = replace(rig, state=prewarmed(alone, rig.controls, model.prewarm_frames))
+        return _built(alone, rig, "exact", block_frames, cached=cached)
     if model.rate_follows_device:
         model = replace(model, sample_rate=rate_hz)
     memory = memory_frames(model.network) or 0
@@ -134,132 +111,75 @@ def build(
     if policy == "delay":
         delayed = with_state_delay(model.network, rate_hz / model.sample_rate)
         model = replace(model, network=delayed)
-    made = rig_spec(model, rate_hz)
-    part, cached = compile_rig(made, block_frames, settings, "rig", model.network, rate_hz)
-    part = replace(part, state=warm_up(made, part, block_frames, rate_hz, memory))
-    return _ready(made, part, policy, block_frames, cached=cached)
-
-
-def prewarmed(made: RigSpec, controls: NDArray[np.float32], frames: int) -> list[NDArray[Any]]:
-    """Return the state after as many frames of silence, as a program takes it."""
-    targets = jax.numpy.asarray(controls)
-    silence = np.zeros(frames, np.float32)
-    first = made.init(made.weights, targets)
-    state, _ = jax.jit(made.process)(made.weights, targets, first, silence)
-    return host_leaves(state)
+    spec = rig_spec(model, rate_hz)
+    rig, cached = compile_rig(spec, block_frames, settings, "rig", model.network, rate_hz)
+    rig = warmed_up(spec, rig, block_frames, rate_hz, memory)
+    return _built(spec, rig, policy, block_frames, cached=cached)
 
 
 def compile_rig(
-    made: RigSpec, block_frames: int, settings: Settings, *what: object
+    spec: AnyRigSpec, block_frames: int, settings: Settings, *what: object
 ) -> tuple[CompiledRig, bool]:
-    """Return a recipe compiled, with its first state, and whether the program was on the disk."""
-    executable, cached = compiled(made, block_frames, *what)
-    controls = settings.vector(made.layout)
+    """Return a compiled rig in its first state, and whether its program was cached."""
+    executable, cached = compiled(spec, block_frames, *what)
+    controls = settings.vector(spec.layout)
     rig = CompiledRig(
         executable=executable,
-        weights=flat_weights(made),
-        state=first_state(made, controls),
+        weights=flat_weights(spec),
+        state=first_state(spec, controls),
         controls=controls,
     )
     return rig, cached
 
 
-def _ready(
-    made: RigSpec, part: CompiledRig, policy: str, block_frames: int, *, cached: bool
+def _built(
+    spec: AnyRigSpec, rig: CompiledRig, policy: str, block_frames: int, *, cached: bool
 ) -> BuiltRig:
     return BuiltRig(
-        layout=made.layout,
-        latency_frames=made.latency_frames,
+        layout=spec.layout,
+        latency_frames=spec.latency_frames,
         policy=policy,
-        shipped=part,
-        loaded=load_rig(part, block_frames),
+        shipped=rig,
+        loaded=load_rig(rig, block_frames),
         cached=cached,
     )
 
 
 def _build_resampled(model: Model, rate_hz: int, block_frames: int, settings: Settings) -> BuiltRig:
     """Return a rig whose model runs at its own rate, warmed up."""
-    made = parts(model, rate_hz, model.sample_rate)
-    front, front_cached = compile_rig(made.front, block_frames, settings, "front", rate_hz)
+    model_rate_hz = model.sample_rate
+    spec = rig_parts(model, rate_hz, model_rate_hz)
+    front, front_cached = compile_rig(spec.front, block_frames, settings, "front", rate_hz)
     middle, middle_cached = compile_rig(
-        made.model, MODEL_BLOCK_FRAMES, settings, "middle", model.network, model.sample_rate
+        spec.model, MODEL_BLOCK_FRAMES, settings, "middle", model.network, model_rate_hz
     )
-    back, back_cached = compile_rig(made.back, block_frames, settings, "back", rate_hz)
-    state, rest = warm_up_alone(middle, model.sample_rate, memory_frames(model.network) or 0)
-    fresh = made.back.init(made.back.weights, jax.numpy.asarray(back.controls))
-    lead, latency = lead_and_latency(rate_hz, model.sample_rate, block_frames)
+    back, back_cached = compile_rig(spec.back, block_frames, settings, "back", rate_hz)
+    silence = np.zeros(block_frames, np.float32)
+    memory = memory_frames(model.network) or 0
+    middle, rest = warmed_up_model(spec.model, middle, MODEL_BLOCK_FRAMES, model_rate_hz, memory)
+    resting = np.stack([silence, np.full_like(silence, rest)])
+    lead, latency = lead_and_latency(rate_hz, model_rate_hz, block_frames)
     rig = CompiledResampledRig(
         parts=(
-            front,
-            replace(middle, state=state),
-            replace(back, state=host_leaves(offset_blocked(fresh, rest))),
+            warmed_up_part(spec.front, front, silence),
+            middle,
+            warmed_up_part(spec.back, back, resting),
         ),
         rate_hz=rate_hz,
-        model_rate_hz=model.sample_rate,
+        model_rate_hz=model_rate_hz,
         block_frames=block_frames,
         lead_frames=lead,
         latency_frames=latency,
         rest=rest,
     )
     return BuiltRig(
-        layout=made.layout,
-        latency_frames=latency + sum(part.latency_frames for part in made),
+        layout=spec.layout,
+        latency_frames=latency + spec.latency_frames,
         policy="resample",
         shipped=rig,
         loaded=load_rig(rig, block_frames),
         cached=front_cached and middle_cached and back_cached,
     )
-
-
-def warm_up_alone(part: CompiledRig, rate_hz: int, memory: int) -> tuple[list[NDArray[Any]], float]:
-    """Play silence to a model until it rests, or the cap is reached.
-
-    Returns: the state, and what the model gives then (many rest at an offset).
-    """
-    program = load_part(part, MODEL_BLOCK_FRAMES)
-    silence = np.zeros(MODEL_BLOCK_FRAMES, np.float32)
-    steady = math.ceil(max(REST_STEADY_S * rate_hz, memory) / MODEL_BLOCK_FRAMES)
-    recent: deque[float] = deque(maxlen=steady)
-    now: list[Any] = [leaf.copy() for leaf in part.state]
-    rest = 0.0
-    for _ in range(math.ceil(WARM_UP_CAP_S * rate_hz / MODEL_BLOCK_FRAMES)):
-        now, out = program.call(part.weights, part.controls, now, silence)
-        rest = float(np.asarray(out)[-1])
-        recent.append(rest)
-        if len(recent) == steady and max(recent) - min(recent) < REST_PEAK:
-            break
-    return [np.array(leaf) for leaf in now], rest
-
-
-def warm_up(
-    made: RigSpec, rig: CompiledRig, block_frames: int, rate_hz: int, memory: int
-) -> list[NDArray[Any]]:
-    """Play silence until the model rests, or the cap is reached; return the state to begin with.
-
-    `memory` [frames] is how far back a convolutional model hears: silence has to fill it.
-
-    Most recurrent models start far from where silence leaves them; heard, that is a thump. The
-    model's knobs stand where `controls` [n] say; all else is flat and open meanwhile, for neither
-    an echo nor a closed fader tells whether the model rests.
-    """
-    program = load_part(rig, block_frames)
-    controls = rig.controls
-    flat = Settings().vector(made.layout)
-    is_knob = np.array([path.startswith("knob/") for path in made.layout])
-    waiting = np.where(is_knob, controls, flat)
-    silence = np.zeros(program.block_frames, np.float32)
-    blocks_needed = math.ceil(max(REST_STEADY_S * rate_hz, memory) / program.block_frames)
-    resting = 0
-    now: list[Any] = first_state(made, waiting)
-    for _ in range(math.ceil(WARM_UP_CAP_S * rate_hz / program.block_frames)):
-        now, sound = program.call(rig.weights, waiting, now, silence)
-        peak = float(np.abs(np.asarray(sound)[:-3]).max())
-        resting = resting + 1 if peak < REST_PEAK else 0
-        if resting >= blocks_needed:
-            break
-    fresh = made.init(made.weights, jax.numpy.asarray(controls))
-    warm = jax.tree.unflatten(jax.tree.structure(fresh), [np.array(leaf) for leaf in now])
-    return host_leaves(made.settle(warm, fresh))
 
 
 def verify_probe(model: Model) -> float | None:
@@ -281,34 +201,39 @@ def verify_probe(model: Model) -> float | None:
     return error
 
 
-def answer(order: BuildRequest) -> BuildResult | BuildFailure:
-    """Carry out an order; whatever is wrong with the file becomes a sentence."""
+def answer(request: BuildRequest) -> BuildResult | BuildFailure:
+    """Carry out a request; any error becomes a `BuildFailure`, so that the builder lives on."""
     try:
-        model = load_model(Path(order.path), size=order.size) if order.path else clean()
+        model = load_model(Path(request.path), size=request.size) if request.path else clean()
         probe_error = verify_probe(model)
-        made = levelled(model, order.level)
-        ready = build(made.model, order.rate_hz, order.block_frames, Settings(order.positions))
+        adjusted = levelled(model, request.level)
+        settings = Settings(request.positions)
+        built = build(adjusted.model, request.rate_hz, request.block_frames, settings)
     except NemodError as error:
-        return BuildFailure(request_id=order.request_id, reason=str(error))
+        return BuildFailure(
+            request_id=request.request_id,
+            reason=str(error),
+            is_model_fault=isinstance(error, ModelError),
+        )
     except Exception as error:
-        reason = f"{order.path}: {type(error).__name__}: {error}"
-        return BuildFailure(request_id=order.request_id, reason=reason)
-    info = describe(model) | dict(made.facts) | {"probe_error": probe_error}
+        reason = f"{request.path}: {type(error).__name__}: {error}"
+        return BuildFailure(request_id=request.request_id, reason=reason)
+    info = describe(model) | dict(adjusted.facts) | {"probe_error": probe_error}
     return BuildResult(
-        request_id=order.request_id,
-        rig=pickle.dumps(ready.shipped, protocol=pickle.HIGHEST_PROTOCOL),
-        layout=ready.layout,
-        latency_frames=ready.latency_frames,
-        knob_names=tuple(knob.name for knob in model.knobs),
+        request_id=request.request_id,
+        rig=pickle.dumps(built.shipped, protocol=pickle.HIGHEST_PROTOCOL),
+        layout=built.layout,
+        latency_frames=built.latency_frames,
+        knobs=knob_specs(model),
         model_rate_hz=model.sample_rate,
-        rate_policy=ready.policy,
+        rate_policy=built.policy,
         info=info,
-        cached=ready.cached,
+        cached=built.cached,
     )
 
 
 def clean() -> Model:
-    """Return the model that changes nothing: the rest of the rig is heard alone."""
+    """Return a model that changes nothing, for a rig without a model."""
     one, zero = np.ones((1, 1), np.float32), np.zeros(1, np.float32)
     return Model(
         name="clean",
@@ -317,6 +242,11 @@ def clean() -> Model:
         weights=DenseWeights(one, zero),
         rate_follows_device=True,
     )
+
+
+def knob_specs(model: Model) -> tuple[KnobSpec, ...]:
+    """Return the knobs of a model as the control core takes them."""
+    return tuple(KnobSpec(knob.name, knob.default) for knob in model.knobs)
 
 
 def describe(model: Model) -> dict[str, Any]:
@@ -337,21 +267,3 @@ def describe(model: Model) -> dict[str, Any]:
         "out_gain_db": round(amplitude_to_db(model.out_gain), 2),
     }
     return facts | {key: model.metadata[key] for key in KNOWN if key in model.metadata}
-
-
-def main(argv: list[str]) -> int:
-    """Run the foundry: orders in, rigs out, until the other end closes. `argv[1]`: the socket."""
-    setproctitle.setproctitle("nemod foundry")
-    with socket.socket(fileno=int(argv[1])) as link:
-        while True:
-            try:
-                order = receive_frame(link)
-                send_frame(link, answer(order))
-            except (EOFError, ConnectionError):
-                return 0
-
-
-if __name__ == "__main__":
-    # A service manager ends all processes at once; the control plane stops its children in order.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(main(sys.argv))

@@ -13,9 +13,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from nemod.builder.messages import Level
 from nemod.common.units import amplitude_to_db, db_to_amplitude
 from nemod.engine.devices.demo import phrase
-from nemod.engine.ipc import Level
 from nemod.formats.model import Model
 from nemod.formats.network import Gains, GainsWeights
 from nemod.fx.nn.network import kernel

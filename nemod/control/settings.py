@@ -1,62 +1,106 @@
-"""Where all knobs stand: the one place that holds their positions, on the control plane."""
+"""The positions of all parameters: the one place that holds them, in the daemon's process."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.parameters.table import TABLE, Kind, knob_number, param
+from nemod.control.events import MODEL, SESSION, Changed, EventStream, Source
+from nemod.parameters.parameter_set import KnobSpec, ParameterSet
+from nemod.parameters.table import MODEL_KNOBS, canonical, knob_number, param
 
-GAIN_KNOBS = ("gain", "level")
-"""The model's first and second knob have these addresses too: one parameter, two addresses."""
-
-
-def canonical(path: str) -> str:
-    """Return the path under which a position is kept: `knob/1` is `gain`, `knob/2` is `level`.
-
-    Raises: KeyError for a knob whose number no model can have.
-    """
-    number = knob_number(path)
-    return path if number is None or number > len(GAIN_KNOBS) else GAIN_KNOBS[number - 1]
+DEFAULT_KNOB = 0.5
+"""Position of a model's knob that neither a client nor the model's file states."""
 
 
 class Settings:
-    """Positions (0..1) of all knobs by path. Thread: control."""
+    """Positions (0..1) by path. Thread: control.
 
-    def __init__(self, positions: Mapping[str, float] | None = None) -> None:
-        """Start from the table's defaults, changed by `positions`."""
-        self._positions = {row.path: row.default for row in TABLE}
-        for path, position in (positions or {}).items():
-            self.set(path, position)
+    A parameter that was never set has its default: the table's, or for a model's knob the one of
+    the model's file. Once set it keeps its position, also when another model is loaded. Every
+    change is published as an event.
+    """
 
-    def get(self, path: str) -> float:
-        """Return the position of a knob.
+    def __init__(
+        self, positions: Mapping[str, float] | None = None, events: EventStream | None = None
+    ) -> None:
+        """Start with `positions` set and all else at its default.
 
         Raises: KeyError for a path that is not in the table.
         """
-        path = canonical(path)
-        if path not in self._positions:
-            return param(path).default
-        return self._positions[path]
+        self.parameters = ParameterSet()
+        """The parameters that exist with the current model."""
+        self._events = events or EventStream()
+        self._set: dict[str, float] = {}
+        for path, position in (positions or {}).items():
+            self.set(path, position, SESSION)
 
-    def set(self, path: str, position: float) -> float:
-        """Move a knob and return where it stands now: the position clipped to 0..1.
+    def get(self, path: str) -> float:
+        """Return the position of a parameter. Raises: KeyError for an unknown path."""
+        return self._position(canonical(path), self.parameters.knobs)
 
-        A switch is on from 0.5 on. `position` must be finite. Raises: KeyError for a path that is
-        not in the table.
+    def is_set(self, path: str) -> bool:
+        """Whether a parameter was ever set. Raises: KeyError for an unknown path."""
+        return canonical(path) in self._set
+
+    def set(self, path: str, position: float, source: Source = SESSION) -> float:
+        """Set a parameter and return its position: the given one, clipped to 0..1.
+
+        `position` must be finite. Raises: KeyError for an unknown path.
         """
         path = canonical(path)
-        row = param(path)
-        clipped = min(max(float(position), 0.0), 1.0)
-        if row.kind is Kind.BOOL:
-            clipped = float(clipped >= 0.5)
-        self._positions[path] = clipped
+        clipped = param(path).clipped(position)
+        before, was_set = self.get(path), path in self._set
+        self._set[path] = clipped
+        is_adjusted = clipped != position
+        if clipped != before or not was_set or is_adjusted:
+            self._events.publish(Changed(path, clipped, source, is_adjusted))
         return clipped
 
-    def positions(self) -> dict[str, float]:
-        """Return a copy of all positions that were ever set or have a row, by path."""
-        return dict(self._positions)
+    def use_knobs(self, knobs: Sequence[KnobSpec]) -> None:
+        """Take the knobs of the model that is now the current one, and its defaults."""
+        before = {path: self.get(path) for path in self.parameters}
+        self.parameters = ParameterSet(knobs)
+        for path in self.parameters:
+            position = self.get(path)
+            if before.get(path) != position:
+                self._events.publish(Changed(path, position, MODEL))
 
-    def vector(self, layout: Iterable[str]) -> NDArray[np.float32]:
-        """Return the controls [len(layout)] of these paths, as the audio plane takes them."""
-        return np.array([param(path).control(self.get(path)) for path in layout], np.float32)
+    def copy_for(self, knobs: Sequence[KnobSpec]) -> "Settings":
+        """Return the same settings as they are for a model with these knobs; without events."""
+        made = Settings(self._set)
+        made.use_knobs(knobs)
+        return made
+
+    def positions(self) -> dict[str, float]:
+        """Return the positions of all parameters of the current model, and of all that were set."""
+        return {path: self.get(path) for path in self.parameters} | self._set
+
+    def set_positions(self) -> dict[str, float]:
+        """Return the positions that were set, by canonical path."""
+        return dict(self._set)
+
+    def vector(
+        self, layout: Iterable[str], knobs: Sequence[KnobSpec] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the controls [len(layout)] of these paths, as the audio process takes them.
+
+        `knobs`: those of the model that the layout belongs to; None means the current model's.
+        """
+        specs = self.parameters.knobs if knobs is None else knobs
+        controls = []
+        for path in layout:
+            # In a layout `gain` is the drive: a model's first knob is `knob/1` there.
+            is_knob = knob_number(path) is not None
+            position = self._position(canonical(path), specs if is_knob else ())
+            controls.append(param(path).control(position))
+        return np.array(controls, np.float32)
+
+    def _position(self, path: str, knobs: Sequence[KnobSpec]) -> float:
+        """Return the position under a canonical path for a model with these knobs."""
+        if path in self._set:
+            return self._set[path]
+        number = MODEL_KNOBS.index(path) + 1 if path in MODEL_KNOBS else knob_number(path)
+        if number is not None and number <= len(knobs):
+            return knobs[number - 1].default
+        return param(path).default if knob_number(path) is None else DEFAULT_KNOB

@@ -1,7 +1,7 @@
-"""The control plane's handles on its two child processes: the audio plane and the foundry.
+"""Handles of the daemon's child processes: the audio process and the builder.
 
 Both are started as fresh interpreters (what multiprocessing calls `spawn`, without its resource
-tracker), and both end by themselves when the control plane is gone: they see their socket close.
+tracker), and both end by themselves when the daemon has ended: they see their socket close.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.common import xla
 from nemod.daemon.progress_watchdog import ProgressWatchdog
 from nemod.engine.ipc import (
@@ -24,9 +25,6 @@ from nemod.engine.ipc import (
     MAX_FRAME_BYTES,
     TELEMETRY_BYTES,
     AudioProcessArguments,
-    BuildFailure,
-    BuildRequest,
-    BuildResult,
     OpenDevice,
     PlayRig,
     StopProcess,
@@ -41,9 +39,9 @@ from nemod.engine.ipc import (
 log = structlog.get_logger("nemod")
 
 KILL_S = 1.0
-"""[s] How long a killed process may take to be gone before nobody waits for it any more."""
-LOOK_S = 0.5
-"""[s] How often the foundry is looked at while it works."""
+"""[s] How long a killed process is waited for."""
+CHECK_S = 0.5
+"""[s] How often the builder's progress is checked."""
 
 
 class _Child:
@@ -68,8 +66,7 @@ class _Child:
                 pass_fds=passed,
                 stdin=asyncio.subprocess.DEVNULL,
                 env={**os.environ, **xla.ENVIRONMENT},
-                # A Ctrl-C at the terminal is for the control plane, which stops its children in
-                # order.
+                # Ctrl-C at the terminal is for the daemon, which stops its children in order.
                 start_new_session=True,
             )
         except BaseException:
@@ -88,7 +85,7 @@ class _Child:
         await self._writer.drain()
 
     async def _receive(self) -> Any:
-        """Return the next value. Raises: EOFError when the process is gone."""
+        """Return the next value. Raises: EOFError when the process has ended."""
         import pickle
 
         if self._reader is None:
@@ -101,10 +98,20 @@ class _Child:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise EOFError from error
 
+    @property
+    def pid(self) -> int:
+        """The process id; 0 when it was not started or has been waited for."""
+        return self.process.pid if self.process is not None else 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self.process is not None and self.process.returncode is None
+
     def kill(self) -> None:
-        """End the process at once, even one that was stopped; what follows is up to `_end`."""
+        """Kill the process, also one that was stopped by a signal."""
         if self.process is not None and self.process.returncode is None:
-            # Not `process.kill`, which may fetch the exit status from under asyncio.
+            # Not `process.kill`, which may collect the exit status before asyncio does.
             with suppress(ProcessLookupError):
                 os.kill(self.process.pid, signal.SIGKILL)
 
@@ -121,7 +128,7 @@ class _Child:
             await asyncio.wait_for(self.process.wait(), patience_s)
         except TimeoutError:
             self.kill()
-            # One that a driver holds in the kernel ends when that lets go of it.
+            # A process blocked in a driver ends when the driver returns.
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.process.wait(), KILL_S)
         status = self.process.returncode
@@ -130,48 +137,48 @@ class _Child:
 
 
 class AudioProcess(_Child):
-    """An audio plane as the control plane sees it: warm and waiting, then playing, then gone."""
+    """An audio process: ready and waiting, then playing, then ended."""
 
-    def __init__(self, on_report: Callable[[TelemetryRecord], None]) -> None:
-        """`on_report` is called for every report, on the control thread."""
+    def __init__(self, on_record: Callable[[TelemetryRecord], None]) -> None:
+        """`on_record` is called for every telemetry record, on the control thread."""
         super().__init__()
-        self._on_report = on_report
-        self._settings_fd = self._report_fd = -1
+        self._on_record = on_record
+        self._settings_fd = self._telemetry_fd = -1
         self._partial = b""
         self._waiting: dict[int, bytes] = {}
         self._events: asyncio.Queue[Any] = asyncio.Queue()
         self._pump: asyncio.Task[None] | None = None
         self.rig_id = 0
-        """The rig that was handed down last."""
+        """The rig that was sent last."""
 
-    async def start(self, tape_fd: int = -1) -> None:
-        """Start the process. `tape_fd`: where it is to write what is heard, -1 for nowhere.
+    async def start(self, recording_fd: int = -1) -> None:
+        """Start the process. `recording_fd`: where it writes its output, -1 for nowhere.
 
-        Raises: OSError when the system has no more processes or descriptors.
+        Raises: OSError when the system has no processes or descriptors left.
         """
         settings_r, self._settings_fd = os.pipe()
-        self._report_fd, report_w = os.pipe()
-        tape_w = os.dup(tape_fd) if tape_fd >= 0 else -1
-        for fd in (self._settings_fd, self._report_fd):
+        self._telemetry_fd, telemetry_w = os.pipe()
+        recording_w = os.dup(recording_fd) if recording_fd >= 0 else -1
+        for fd in (self._settings_fd, self._telemetry_fd):
             os.set_blocking(fd, False)
 
         def argument(link_fd: int) -> str:
             return AudioProcessArguments(
                 link_fd=link_fd,
                 settings_fd=settings_r,
-                report_fd=report_w,
-                tape_fd=tape_w,
+                telemetry_fd=telemetry_w,
+                recording_fd=recording_w,
             ).to_json()
 
-        theirs = [fd for fd in (settings_r, report_w, tape_w) if fd >= 0]
+        theirs = [fd for fd in (settings_r, telemetry_w, recording_w) if fd >= 0]
         await self._start("nemod.engine.process", argument, theirs)
-        asyncio.get_running_loop().add_reader(self._report_fd, self.read_reports)
-        self._pump = asyncio.create_task(self._gather(), name="events of the audio plane")
+        asyncio.get_running_loop().add_reader(self._telemetry_fd, self.read_telemetry)
+        self._pump = asyncio.create_task(self._gather(), name="events of the audio process")
 
     async def next_event(self) -> Any:
         """Return the next of `ProcessReady`, `DeviceOpened`, `DeviceFailed`, `RigFailed`.
 
-        Raises: EOFError when the process is gone.
+        Raises: EOFError when the process has ended.
         """
         event = await self._events.get()
         if event is None:
@@ -180,26 +187,26 @@ class AudioProcess(_Child):
         return event
 
     async def _gather(self) -> None:
-        """Queue the events, so that whoever waits for one may be cancelled."""
+        """Queue the events, so that waiting for one can be cancelled."""
         with suppress(EOFError):
             while True:
                 self._events.put_nowait(await self._receive())
         self._events.put_nowait(None)
 
-    async def play(self, order: PlayRig) -> None:
-        """Hand a rig down; the reports tell when it is heard. A spare only keeps it ready.
+    async def play(self, rig: PlayRig) -> None:
+        """Send a rig; telemetry shows when it is heard. A standby process only loads it.
 
         Raises: ConnectionError.
         """
-        self.rig_id = order.rig_id
-        await self._send(order)
+        self.rig_id = rig.rig_id
+        await self._send(rig)
 
-    async def take(self, take: OpenDevice) -> None:
-        """Have it open the device. Raises: ConnectionError."""
-        await self._send(take)
+    async def open_device(self, message: OpenDevice) -> None:
+        """Tell it to open the device. Raises: ConnectionError."""
+        await self._send(message)
 
     def send_settings(self, rig_id: int, controls: NDArray[np.float32]) -> None:
-        """Send a whole snapshot; where the pipe is full the newest one waits here."""
+        """Send a whole snapshot; while the pipe is full the newest one waits here."""
         record = encode_settings(rig_id, controls)
         if self._settings_fd < 0:
             return
@@ -222,28 +229,29 @@ class AudioProcess(_Child):
             self._waiting.clear()
         asyncio.get_running_loop().remove_writer(self._settings_fd)
 
-    def read_reports(self) -> None:
-        """Pass on the reports that have come."""
-        if self._report_fd < 0:
+    def read_telemetry(self) -> None:
+        """Pass on the telemetry records that have arrived."""
+        if self._telemetry_fd < 0:
             return
         try:
-            data = self._partial + os.read(self._report_fd, 1 << 16)
+            data = self._partial + os.read(self._telemetry_fd, 1 << 16)
         except BlockingIOError:
             return
         if len(data) == len(self._partial):
-            asyncio.get_running_loop().remove_reader(self._report_fd)
+            asyncio.get_running_loop().remove_reader(self._telemetry_fd)
             return
         whole = len(data) - len(data) % TELEMETRY_BYTES
         self._partial = data[whole:]
-        for report in decode_telemetry(data[:whole]):
-            self._on_report(report)
+        for record in decode_telemetry(data[:whole]):
+            self._on_record(record)
 
     async def stop(self, patience_s: float = 1.2) -> None:
-        """Fade out and end the process; one that does not is killed after `patience_s`."""
+        """Fade out and end the process; it is killed if that takes longer than `patience_s`."""
         with suppress(ConnectionError, OSError, TimeoutError):
             await asyncio.wait_for(self._send(StopProcess()), patience_s)
         if self.process is not None:
-            # The socket stays open until the fade is over: its end would mean an orphan's 3 s.
+            # The socket stays open until the fade is over: closed, it means that the daemon has
+            # ended, and the process would play on for 3 s.
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.process.wait(), patience_s)
         await self.discard()
@@ -261,58 +269,58 @@ class AudioProcess(_Child):
         if self._settings_fd >= 0:
             loop.remove_writer(self._settings_fd)
             os.close(self._settings_fd)
-        if self._report_fd >= 0:
-            loop.remove_reader(self._report_fd)
-            os.close(self._report_fd)
-        self._settings_fd = self._report_fd = -1
+        if self._telemetry_fd >= 0:
+            loop.remove_reader(self._telemetry_fd)
+            os.close(self._telemetry_fd)
+        self._settings_fd = self._telemetry_fd = -1
         return status or 0
 
 
 class BuilderProcess(_Child):
-    """The foundry as the control plane sees it: one order at a time."""
+    """The builder: one request at a time."""
 
     async def start(self) -> None:
-        """Start the process; it takes orders at once and answers when it is up."""
-        await self._start("nemod.builder.build", str)
+        """Start the process; it accepts requests at once and answers when it is ready."""
+        await self._start("nemod.builder.process", str)
 
-    async def build(self, order: BuildRequest) -> BuildResult | BuildFailure:
-        """Have a rig made. A foundry that died or hangs is started again, once, for this order."""
+    async def build(self, request: BuildRequest) -> BuildResult | BuildFailure:
+        """Build a rig. A builder that has ended or hangs is restarted, once for each request."""
         for _ in range(2):
             try:
-                if self.process is None or self.process.returncode is not None:
+                if not self.is_running:
                     await self._end(0.0)
                     await self.start()
-                return await self._answer(order)
+                return await self._answer(request)
             except (EOFError, OSError) as error:
-                log.warning("the foundry is started again", reason=str(error) or "it died")
+                log.warning("builder restarted", reason=str(error) or "it has ended")
                 self.kill()
                 await self._end(1.0)
-        reason = f"{order.path}: the foundry died or hung twice over it"
-        return BuildFailure(request_id=order.request_id, reason=reason)
+        reason = f"{request.path}: the builder ended or hung twice while building it"
+        return BuildFailure(request_id=request.request_id, reason=reason)
 
-    async def _answer(self, order: BuildRequest) -> BuildResult | BuildFailure:
-        """Return the answer to an order.
+    async def _answer(self, request: BuildRequest) -> BuildResult | BuildFailure:
+        """Return the answer to a request.
 
-        Raises: EOFError when the process is gone or makes no headway, OSError.
+        Raises: EOFError when the process has ended or makes no progress, OSError.
         """
         assert self.process is not None
-        patience = ProgressWatchdog(self.process.pid)
-        talk = asyncio.create_task(self._talk(order))
+        watchdog = ProgressWatchdog(self.process.pid)
+        exchange = asyncio.create_task(self._exchange(request))
         try:
-            while not talk.done():
-                await asyncio.wait({talk}, timeout=LOOK_S)
-                reason = "" if talk.done() else patience.lost()
+            while not exchange.done():
+                await asyncio.wait({exchange}, timeout=CHECK_S)
+                reason = "" if exchange.done() else watchdog.problem()
                 if reason:
                     raise EOFError(reason)
-            return talk.result()
+            return exchange.result()
         finally:
-            talk.cancel()
+            exchange.cancel()
 
-    async def _talk(self, order: BuildRequest) -> BuildResult | BuildFailure:
-        await self._send(order)
+    async def _exchange(self, request: BuildRequest) -> BuildResult | BuildFailure:
+        await self._send(request)
         while True:
             answer: BuildResult | BuildFailure = await self._receive()
-            if answer.request_id == order.request_id:
+            if answer.request_id == request.request_id:
                 return answer
 
     async def stop(self) -> None:

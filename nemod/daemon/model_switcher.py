@@ -1,150 +1,306 @@
-"""Which model plays, and how another comes to play. Thread: control."""
+"""Decides which model plays next, and brings it to the audio process. Thread: control.
+
+One request is carried out at a time and the newest one wins. A model is built by the builder, sent
+to the audio process, and current once it is heard; until then, and after any failure, the previous
+rig plays on.
+"""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from nemod.common.errors import OscError
+from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult, Level
+from nemod.common.errors import NemodError
 from nemod.config import Config
+from nemod.control.errors import Code, ControlError
+from nemod.control.events import DAEMON, EventStream, ModelChanged, Source
+from nemod.control.jobs import Job
+from nemod.control.rig import CLEAN, ModelFile
 from nemod.control.settings import Settings
-from nemod.daemon.child_processes import BuilderProcess
-from nemod.daemon.quarantine import DEATHS, WITHIN_S, Quarantine
-from nemod.daemon.supervisor import Supervisor
-from nemod.engine.ipc import BuildFailure, BuildRequest, BuildResult, DeviceOpened, Level, PlayRig
-from nemod.osc.host import Answer
+from nemod.daemon.quarantine import CRASHES, WITHIN_S, Quarantine
+from nemod.engine.ipc import DeviceOpened, PlayRig
 
 HEARD_TIMEOUT_S = 5.0
-"""[s] How long a rig may take from the socket to the speaker."""
-LOAD = "/nemo/model/load"
-CLEAN = "clean"
-"""Name of the rig without a model, that plays where no model may."""
+"""[s] Longest time from sending a rig until it is heard alone."""
+FIRST_MODEL_JOB = "first model"
+REBUILD_JOB = "rebuild"
 
 log = structlog.get_logger("nemod")
 
 
+class Builder(Protocol):
+    """Builds rigs; in the daemon `nemod.daemon.child_processes.BuilderProcess`."""
+
+    async def build(self, request: BuildRequest) -> BuildResult | BuildFailure:
+        """Return the rig, or why there is none."""
+        ...
+
+
+class AudioOutput(Protocol):
+    """The audio process as the switcher uses it; in the daemon the supervisor."""
+
+    @property
+    def device(self) -> DeviceOpened | None:
+        """The device that was opened last."""
+        ...
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether an audio process has the device open."""
+        ...
+
+    async def play(self, rig: PlayRig) -> None:
+        """Send a rig. Raises: ConnectionError when there is no audio process."""
+        ...
+
+    def send_settings(self, rig_id: int, controls: NDArray[np.float32]) -> None:
+        """Send the controls [n] of a rig."""
+        ...
+
+    async def wait_for_device(self) -> None:
+        """Return when a device was opened for the first time."""
+        ...
+
+
+class FaultLog(Protocol):
+    """Remembers which models cannot be played; in the daemon the library."""
+
+    def mark_unplayable(self, name: str, reason: str) -> None:
+        """Mark a model until its file changes."""
+        ...
+
+
+class _UnplayableError(Exception):
+    """A model cannot be played, but another one may."""
+
+    def __init__(self, reason: str, *, is_model_fault: bool = True) -> None:
+        """`is_model_fault`: it is the file, not this machine or this moment."""
+        self.is_model_fault = is_model_fault
+        super().__init__(reason)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A model that somebody asked for."""
+class _Request:
+    """A request that waits or is being carried out."""
 
-    name: str
-    path: Path | None
-    """None for the clean rig."""
-    answer: Answer
+    candidates: Iterator[ModelFile]
+    job: Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A rig that was made, and what of."""
+class BuiltModel:
+    """A rig that was built, from which model and for which device."""
 
     rig_id: int
-    name: str
-    path: Path | None
-    built: BuildResult
+    model: ModelFile
+    result: BuildResult
     device: DeviceOpened
-    """It was made for this device's rate and block."""
 
-    def order(self) -> PlayRig:
-        """Return what hands it to an audio plane."""
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.model.name
+
+    def play_rig(self) -> PlayRig:
+        """Return the message that sends it to an audio process."""
         return PlayRig(
             rig_id=self.rig_id,
-            rig=self.built.rig,
+            rig=self.result.rig,
             rate_hz=self.device.rate_hz,
             block_frames=self.device.block_frames,
         )
 
-    def suits(self, device: DeviceOpened) -> bool:
-        """Return whether a device can play it."""
+    def fits(self, device: DeviceOpened) -> bool:
+        """Return whether a device has the rate and block size that it was built for."""
         mine = self.device.rate_hz, self.device.block_frames
         return mine == (device.rate_hz, device.block_frames)
 
 
-def nobody(result: str | OscError) -> None:
-    """Be the answer of a load that nobody asked for."""
+class ModelSwitcher:
+    """The current model, the one that is being loaded, and the one that was requested last.
 
-
-class Loads:
-    """The model that plays, the one that is on its way, and the one that is asked for next."""
+    It implements `nemod.control.rig.Player` for the controller and
+    `nemod.daemon.supervisor.SupervisorCallbacks` for the supervisor.
+    """
 
     def __init__(
         self,
         config: Config,
         settings: Settings,
+        events: EventStream,
         *,
         size: float | None,
-        supervisor: Supervisor,
-        changed: Callable[[], None],
+        builder: Builder,
+        audio: Callable[[], AudioOutput],
+        faults: FaultLog,
     ) -> None:
-        """`changed` is called when another model plays."""
-        self.foundry = BuilderProcess()
-        self.current: Made | None = None
-        self.set_aside = ""
-        """The model that was set aside last, until somebody asks for it again."""
+        """`size`: which size of models that have several. `audio` returns the audio output."""
+        self.current: BuiltModel | None = None
+        self.quarantined = ""
+        """The model that was quarantined last, until it is requested again."""
+        self.was_requested = bool(config.model)
+        """Whether a client, or the command line, requested the current model."""
+        self.first_model: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when a model is heard for the first time; an exception when none can be played."""
+        # Retrieved here, or asyncio would log it where the daemon ends for another reason.
+        self.first_model.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._config = config
         self._settings = settings
+        self._events = events
         self._size = size
-        self._supervisor = supervisor
-        self._changed = changed
-        self._earlier: Made | None = None
-        self._pending: Made | None = None
-        self._pending_ends: asyncio.Future[str] | None = None
+        self._builder = builder
+        self._audio = audio
+        self._faults = faults
+        self._first_candidates: Callable[[], Iterable[ModelFile]] = tuple
+        self._previous: BuiltModel | None = None
+        self._pending: BuiltModel | None = None
+        self._pending_heard: asyncio.Future[str] | None = None
         self._rig_ids = 0
-        self._queued: Wanted | None = None
+        self._queued: _Request | None = None
         self._wake = asyncio.Event()
         self._is_loading = False
         self._quarantine = Quarantine()
 
-    # --- asking for a model ----------------------------------------------------------------------
+    # --- requests --------------------------------------------------------------------------------
 
-    def want(self, wanted: Wanted) -> None:
-        """Begin to load a model; the newest request wins."""
+    @property
+    def model_name(self) -> str:
+        """Name of the current model; empty before the first."""
+        return self.current.name if self.current else ""
+
+    def model_info(self) -> Mapping[str, object]:
+        """Return what is known of the current model (JSON types)."""
+        info = self.current.result.info if self.current else {}
+        return {**info, "quarantined": self.quarantined} if self.quarantined else info
+
+    def start(self, candidates: Callable[[], Iterable[ModelFile]]) -> None:
+        """Request the first model: the first of the candidates that plays."""
+        self._first_candidates = candidates
+        self._request(candidates(), FIRST_MODEL_JOB)
+
+    def load(self, candidates: Iterable[ModelFile], job: Job) -> None:
+        """Start to load the first of the candidates that plays; the newest request wins.
+
+        The job ends with the model's name, or with an error: `busy` when a newer request supersedes
+        it, `io` when no candidate plays.
+        """
         if self._queued is not None:
-            overtaken = OscError("busy", LOAD, f"overtaken by {wanted.name!r}")
-            self._queued.answer(overtaken)
-        self._queued = wanted
+            self._queued.job.fail(self._superseded(job.subject))
+        self._queued = _Request(candidates=iter(candidates), job=job)
         self._wake.set()
 
+    def _request(self, candidates: Iterable[ModelFile], kind: str) -> None:
+        self.load(candidates, Job(kind, "", DAEMON, self._events))
+
+    def _superseded(self, by: str) -> ControlError:
+        what = f"a request for {by!r}" if by else "a newer request"
+        return ControlError(Code.BUSY, by, f"superseded by {what}")
+
     async def run(self) -> None:
-        """Build and play what was asked for last, one at a time, until cancelled."""
-        await self._supervisor.known.wait()
+        """Carry out requests, one at a time, until cancelled."""
+        await self._audio().wait_for_device()
         while True:
             await self._wake.wait()
             self._wake.clear()
-            wanted, self._queued = self._queued, None
-            if wanted is None:
+            request, self._queued = self._queued, None
+            if request is None:
                 continue
             self._is_loading = True
             try:
-                wanted.answer(await self._load(wanted))
-            except OscError as error:
-                log.warning("model not loaded", model=wanted.name, reason=error.text)
-                wanted.answer(error)
-                self._mend(wanted)
+                await self._carry_out(request)
             except Exception as error:
-                # Whatever it is, the next request must still be heard.
-                log.exception("model not loaded", model=wanted.name)
-                wanted.answer(OscError("io", LOAD, f"{wanted.name}: {error}"))
-                self._mend(wanted)
+                # Whatever it is, the next request must still be carried out.
+                log.exception("model not loaded", model=request.job.subject)
+                request.job.fail(ControlError(Code.IO, request.job.subject, str(error)))
+                self._after_failure(request)
             finally:
                 self._is_loading = False
 
-    async def _load(self, wanted: Wanted) -> str:
-        """Return the name when the model is heard, or is what will be heard. Raises: OscError."""
-        device = self._supervisor.device
+    async def _carry_out(self, request: _Request) -> None:
+        """Try the candidates in order until one plays, and end the job."""
+        job = request.job
+        reasons: list[str] = []
+        for model in request.candidates:
+            if self._queued is not None:
+                job.fail(self._superseded(self._queued.job.subject))
+                return
+            job.subject = model.name
+            try:
+                await self._load(model, job.source)
+            except ControlError as error:
+                if error.code is not Code.BUSY:
+                    log.warning("model not loaded", model=model.name, reason=error.text)
+                job.fail(error)
+                self._after_failure(request)
+                return
+            except _UnplayableError as error:
+                log.warning("model cannot be played", model=model.name, reason=str(error))
+                if error.is_model_fault:
+                    self._faults.mark_unplayable(model.name, str(error))
+                reasons.append(str(error))
+            else:
+                self._after_success(job, model)
+                return
+        text = reasons[0] if reasons else "no model can be played"
+        if len(reasons) > 1:
+            text = f"none of {len(reasons)} models can be played, the first: {text}"
+        job.fail(ControlError(Code.IO, job.subject, text))
+        self._after_failure(request)
+
+    def _after_success(self, job: Job, model: ModelFile) -> None:
+        if job.source != DAEMON:
+            self.was_requested = True
+        if not self.first_model.done():
+            self.first_model.set_result(None)
+        job.finish(model.name)
+
+    def _after_failure(self, request: _Request) -> None:
+        """See that something plays after a request that failed.
+
+        The current rig may not fit a device that changed meanwhile: it is built again, and a model
+        that cannot be built again gives way to the clean rig.
+        """
+        device, current, job = self._audio().device, self.current, request.job
+        if self._queued is not None:
+            return
+        if current is None:
+            if job.kind != FIRST_MODEL_JOB:
+                # It superseded the request for the first model.
+                self._request(self._first_candidates(), FIRST_MODEL_JOB)
+            elif not self.first_model.done() and job.error is not None:
+                self.first_model.set_exception(NemodError(job.error.text))
+        elif device is not None and not current.fits(device):
+            if job.kind != REBUILD_JOB:
+                self._rebuild()
+            elif job.subject != CLEAN.name:
+                self._request([CLEAN], REBUILD_JOB)
+
+    # --- loading one model -----------------------------------------------------------------------
+
+    async def _load(self, model: ModelFile, source: Source) -> None:
+        """Return when the model is heard, or is what will be heard.
+
+        Raises: _UnplayableError when the model cannot be played, ControlError when it was
+        superseded or something else failed.
+        """
+        device = self._audio().device
         assert device is not None
         self._rig_ids += 1
-        built = await self.foundry.build(
+        result = await self._builder.build(
             BuildRequest(
                 request_id=self._rig_ids,
-                path=str(wanted.path or ""),
+                path=str(model.path or ""),
                 rate_hz=device.rate_hz,
                 block_frames=device.block_frames,
-                positions=self._settings.positions(),
+                positions=self._settings.set_positions(),
                 level=Level(
                     normalize=self._config.level.normalize,
                     input_dbu=self._config.level.input_dbu,
@@ -152,136 +308,140 @@ class Loads:
                 size=self._size,
             )
         )
-        if isinstance(built, BuildFailure):
-            raise OscError("io", LOAD, built.reason)
+        if isinstance(result, BuildFailure):
+            raise _UnplayableError(result.reason, is_model_fault=result.is_model_fault)
         if self._queued is not None:
-            raise OscError("busy", LOAD, f"overtaken by {self._queued.name!r}")
-        made = Made(
-            rig_id=self._rig_ids, name=wanted.name, path=wanted.path, built=built, device=device
-        )
-        if self._supervisor.playing:
-            reason = await self._play(made)
-            if reason:
-                raise OscError("io", LOAD, f"{wanted.name}: {reason}")
-        if wanted.name == self.set_aside:
-            self.set_aside = ""
-        self._now_plays(made)
-        log.info("model", model=made.name, cached=built.cached, rate_policy=built.rate_policy)
-        return made.name
+            raise self._superseded(self._queued.job.subject)
+        built = BuiltModel(rig_id=self._rig_ids, model=model, result=result, device=device)
+        if self._audio().is_playing:
+            await self._play(built)
+        if model.name == self.quarantined:
+            self.quarantined = ""
+        self._make_current(built, source)
+        log.info("model", model=built.name, cached=result.cached, rate_policy=result.rate_policy)
 
-    async def _play(self, made: Made) -> str:
-        """Have a rig played; return why it is not heard, or nothing."""
-        self._pending = made
-        self._pending_ends = asyncio.get_running_loop().create_future()
+    async def _play(self, built: BuiltModel) -> None:
+        """Send a rig and wait until it is heard. Raises: _UnplayableError, ControlError."""
+        self._pending = built
+        self._pending_heard = asyncio.get_running_loop().create_future()
         try:
-            await self._supervisor.play(made.order())
+            await self._audio().play(built.play_rig())
             self.commit()
-            return await asyncio.wait_for(self._pending_ends, HEARD_TIMEOUT_S)
+            reason = await asyncio.wait_for(self._pending_heard, HEARD_TIMEOUT_S)
         except (TimeoutError, ConnectionError):
-            # Where there is no audio plane any more, the next one begins with this rig.
-            return "the audio plane did not take the rig" if self._supervisor.playing else ""
-        finally:
-            self._pending = self._pending_ends = None
-
-    def _now_plays(self, made: Made) -> None:
-        before = self.current
-        if before is not None and before.path is not None and before.name != made.name:
-            self._earlier = before
-        self.current = made
-        device = self._supervisor.device
-        if device is not None and not made.suits(device):
-            self._make_again()
-        self.commit()
-        self._changed()
-
-    def _make_again(self) -> None:
-        """Have the current model made for the device as it is now, unless another is wanted."""
-        if self.current is not None and self._queued is None:
-            self.want(Wanted(name=self.current.name, path=self.current.path, answer=nobody))
-
-    def _mend(self, failed: Wanted) -> None:
-        """See that something sounds after a load that failed: what plays may not suit the device.
-
-        A model that cannot be made again, as when its file is gone, gives way to the clean rig.
-        """
-        device, made = self._supervisor.device, self.current
-        if self._queued is not None or device is None or made is None or made.suits(device):
+            # Without an audio process the next one starts with this rig.
+            if self._audio().is_playing:
+                text = f"{built.name}: the audio process did not take the rig"
+                raise ControlError(Code.IO, built.name, text) from None
             return
-        if failed.answer is not nobody:
-            self._make_again()
-        elif failed.path is not None:
-            self.want(Wanted(name=CLEAN, path=None, answer=nobody))
+        finally:
+            self._pending = self._pending_heard = None
+        if reason:
+            raise _UnplayableError(f"{built.name}: {reason}")
 
-    # --- what the supervisor tells ---------------------------------------------------------------
+    def _make_current(self, built: BuiltModel, source: Source) -> None:
+        before = self.current
+        if before is not None and before.model.path is not None and before.name != built.name:
+            self._previous = before
+        self.current = built
+        self._settings.use_knobs(built.result.knobs)
+        device = self._audio().device
+        if device is not None and not built.fits(device):
+            self._rebuild()
+        self.commit()
+        self._events.publish(ModelChanged(built.name, source))
+
+    def _rebuild(self) -> None:
+        """Build the current model for the device as it is now, unless another is requested."""
+        if self.current is not None and self._queued is None:
+            self._request([self.current.model], REBUILD_JOB)
+
+    # --- callbacks of the supervisor -------------------------------------------------------------
 
     def rig_to_play(self) -> tuple[PlayRig, NDArray[np.float32]] | None:
-        """Return the current rig, and where its knobs stand."""
-        made = self.current
-        if made is None:
-            return None
-        return made.order(), self._settings.vector(made.built.layout)
+        """Return the current rig and its controls [n]."""
+        current = self.current
+        return None if current is None else (current.play_rig(), self._controls(current))
 
-    def opened(self, device: DeviceOpened) -> None:
-        """Hear that a device runs; a rig made for another rate is made again."""
-        if self._is_loading:
-            return  # the end of that load looks after it
-        if self.current is not None and not self.current.suits(device):
-            self._make_again()
+    def device_opened(self, device: DeviceOpened) -> None:
+        """Called when a device starts running; a rig for another rate is built again."""
+        # The end of a load that is under way compares the rig with the device, too.
+        if not self._is_loading and self.current is not None and not self.current.fits(device):
+            self._rebuild()
+        self.commit()
 
-    def heard(self, rig_id: int) -> None:
-        """Hear which rig is heard alone."""
+    def rig_heard(self, rig_id: int) -> None:
+        """Called when a rig is heard alone, the crossfade to it being over."""
         if self._pending is not None and rig_id == self._pending.rig_id:
             self._end_pending("")
 
-    def failed(self, rig_id: int, reason: str) -> None:
-        """Hear that a rig did not pass its proof."""
+    def rig_failed(self, rig_id: int, reason: str) -> None:
+        """Called when the audio process could not load or verify a rig."""
         if self._pending is not None and self._pending.rig_id == rig_id:
             self._end_pending(reason)
         elif self.current is not None and self.current.rig_id == rig_id:
-            log.warning("the rig did not start again", model=self.current.name, reason=reason)
-            self._make_again()
+            log.warning("the rig could not be loaded again", model=self.current.name, reason=reason)
+            self._rebuild()
 
-    def lost(self, reason: str, *, blamed: bool) -> None:
-        """Hear that the audio plane is gone; `blamed`: what it played may have done it."""
+    def audio_process_lost(self, reason: str, *, rig_suspected: bool) -> None:
+        """Called when the audio process has ended; `rig_suspected`: its rig may be the cause."""
         if self._pending is not None:
-            # Heard for the first time, it is the suspect, and the one before plays on.
-            self._end_pending(f"the audio process ended over it: {reason}" if blamed else "")
+            # It was played for the first time, so it is the cause, and the current one stays.
+            self._end_pending(f"the audio process ended: {reason}" if rig_suspected else "")
             return
-        made = self.current
-        if (
-            not blamed
-            or made is None
-            or not self._quarantine.record_crash(made.name, time.monotonic())
-        ):
+        current = self.current
+        if current is None or not rig_suspected:
             return
-        self._quarantine.clear(made.name)
-        instead = self._earlier
-        self._earlier = None
-        if made.path is None:
-            log.error("the audio process dies even without a model", reason=reason)
+        if not self._quarantine.record_crash(current.name, time.monotonic()):
             return
-        self.set_aside = made.name
-        name = instead.name if instead is not None else CLEAN
+        self._quarantine.clear(current.name)
+        if current.model.path is None:
+            log.error("the audio process ends even without a model", reason=reason)
+            return
+        self._replace_crashing(current, reason)
+
+    def _replace_crashing(self, crashing: BuiltModel, reason: str) -> None:
+        """Quarantine the current model; the previous one, or the clean rig, takes its place."""
+        self.quarantined = crashing.name
+        self.current, self._previous = self._previous, None
         log.error(
-            f"model set aside: the audio process ended {DEATHS} times in {WITHIN_S:g} s over it",
-            model=made.name,
+            f"model quarantined: the audio process ended {CRASHES} times in {WITHIN_S:g} s with it",
+            model=crashing.name,
             reason=reason,
-            instead=name,
+            instead=self.model_name or CLEAN.name,
         )
-        self.current = instead
-        if instead is None:
-            self.want(Wanted(name=CLEAN, path=None, answer=nobody))
-        self._changed()
+        if self.current is None:
+            self._request([CLEAN], REBUILD_JOB)
+        else:
+            self._settings.use_knobs(self.current.result.knobs)
+        self._events.publish(ModelChanged(self.model_name, DAEMON))
 
     def _end_pending(self, reason: str) -> None:
-        if self._pending_ends is not None and not self._pending_ends.done():
-            self._pending_ends.set_result(reason)
+        if self._pending_heard is not None:
+            with suppress(asyncio.InvalidStateError):
+                self._pending_heard.set_result(reason)
 
-    # --- knobs -----------------------------------------------------------------------------------
+    # --- settings --------------------------------------------------------------------------------
 
     def commit(self) -> None:
-        """Send the settings as one snapshot to every rig that is heard or about to be."""
-        for made in (self.current, self._pending):
-            if made is not None:
-                vector = self._settings.vector(made.built.layout)
-                self._supervisor.send_settings(made.rig_id, vector)
+        """Send the settings, as one snapshot, to the current rig and the one being loaded."""
+        for built in (self.current, self._pending):
+            if built is not None:
+                self._audio().send_settings(built.rig_id, self._controls(built))
+
+    def _controls(self, built: BuiltModel) -> NDArray[np.float32]:
+        return self._settings.vector(built.result.layout, built.result.knobs)
+
+
+def session_model(switcher: ModelSwitcher, saved: tuple[str, str]) -> tuple[str, str]:
+    """Return name and file of the model that the next start is to load; empty for none.
+
+    `saved`: those of the previous session. They are kept while a substitute plays that nobody
+    requested: a model that is missing today, as one on a USB stick, may be there the next time.
+    """
+    current = switcher.current
+    is_substitute = bool(saved[0]) and not switcher.was_requested and not switcher.quarantined
+    if current is None or is_substitute:
+        return saved
+    path: Path | None = current.model.path
+    return (current.name, str(path)) if path is not None else ("", "")

@@ -1,24 +1,24 @@
-"""Which model has killed the audio plane too often."""
+"""Which model has crashed the audio process too often."""
 
 from collections import deque
 
-DEATHS = 3
+CRASHES = 3
 WITHIN_S = 60.0
-"""[s] A model with `DEATHS` in this time is set aside."""
+"""[s] A model with `CRASHES` crashes in this time is quarantined."""
 
 
 class Quarantine:
-    """Counts deaths by name."""
+    """Counts crashes by model."""
 
     def __init__(self) -> None:
-        self._deaths: dict[str, deque[float]] = {}
+        self._crashes: dict[str, deque[float]] = {}
 
     def record_crash(self, name: str, now_s: float) -> bool:
-        """Count a death over this model; return whether it is to be set aside now."""
-        times = self._deaths.setdefault(name, deque(maxlen=DEATHS))
+        """Count a crash with this model; return whether it is to be quarantined now."""
+        times = self._crashes.setdefault(name, deque(maxlen=CRASHES))
         times.append(now_s)
-        return len(times) == DEATHS and now_s - times[0] <= WITHIN_S
+        return len(times) == CRASHES and now_s - times[0] <= WITHIN_S
 
     def clear(self, name: str) -> None:
-        """Forget the deaths: somebody wants to try it again."""
-        self._deaths.pop(name, None)
+        """Forget the crashes of a model."""
+        self._crashes.pop(name, None)

@@ -1,169 +1,178 @@
-"""What a pedalboard has to know to come back as it was: the state file, from and to disk.
+"""What survives a power cycle: the session, kept in the state file.
 
-A small JSON file, written whole or not at all: to a second file, which is synchronised with the
-disk and then takes the name of the first. A file that is damaged is nobody's fault but the power
-cut's: it is kept aside, and the daemon starts from its defaults.
+The file is JSON, small, and replaced as a whole. It is read leniently: a key or a knob that this
+version does not know is skipped with a warning and written back unchanged, and a known key with a
+wrong value takes its default. Only a file that cannot be parsed at all is moved aside.
 """
 
 import json
 import os
 import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+import structlog
 
 from nemod.common.errors import NemodError
-from nemod.control.settings import canonical
-from nemod.parameters.table import BY_PATH, knob_number
+from nemod.common.files import replacing
+from nemod.common.paths import state_folder
+from nemod.parameters.table import canonical
 
 VERSION = 1
 FILE = "state.json"
 MAX_BYTES = 1 << 18
-"""[bytes] Many times what all knobs take."""
+"""[bytes] Largest file that is read; many times what all knobs take."""
 MAX_TEXT = 4096
-"""[characters] Of a name or a path."""
+"""[characters] Longest name or path."""
 MAX_DAMAGED = 100
-"""Damaged files that are kept; what comes after replaces the last one."""
+"""Most damaged files that are kept; further ones replace the last."""
+_KEYS = ("version", "model", "path", "size", "positions")
+
+log = structlog.get_logger("nemod")
 
 
-class StateError(NemodError):
-    """A state file that cannot be used."""
+class SessionError(NemodError):
+    """A state file that cannot be parsed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What is kept over a power cycle."""
+    """What the next start restores."""
 
     model: str = ""
-    """Name in the library of the model that played; empty for none."""
+    """Name of the current model in the library; empty for none."""
     path: str = ""
-    """Its file, for a model that was not in a folder of the library."""
+    """Its file, for a model outside the library's folders."""
     size: float | None = None
-    """0..1: which size of a model that has several."""
+    """0..1: size of a model that has several."""
     positions: Mapping[str, float] = field(default_factory=dict)
-    """0..1 by path: every knob and switch, those of the model included."""
+    """0..1 by canonical path: the knobs and switches that were set, and no others."""
+    unknown: Mapping[str, object] = field(default_factory=dict)
+    """Keys of the file that this version does not know, written back unchanged."""
+    unknown_positions: Mapping[str, object] = field(default_factory=dict)
+    """Knobs of the file that this version does not know, written back unchanged."""
 
 
-def default_path() -> Path:
-    """Return where the state is kept.
-
-    `$STATE_DIRECTORY` (set by systemd for a service), else `$XDG_STATE_HOME/nemod`, else
-    `~/.local/state/nemod`. Raises: StateError where there is no home either.
-    """
-    service = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    if service:
-        return Path(service) / FILE
-    base = os.environ.get("XDG_STATE_HOME")
-    try:
-        return (Path(base) if base else Path.home() / ".local" / "state") / "nemod" / FILE
-    except RuntimeError as error:
-        raise StateError(f"there is no place for the state: {error}") from None
-
-
-def render(saved: Session) -> str:
+def to_text(session: Session) -> str:
     """Return the text of a state file."""
     tree = {
+        **session.unknown,
         "version": VERSION,
-        "model": saved.model,
-        "path": saved.path,
-        "size": saved.size,
-        "positions": dict(sorted(saved.positions.items())),
+        "model": session.model,
+        "path": session.path,
+        "size": session.size,
+        "positions": dict(sorted({**session.unknown_positions, **session.positions}.items())),
     }
     return json.dumps(tree, indent=1, allow_nan=False) + "\n"
 
 
 def parse(text: str) -> Session:
-    """Return what a state file's text says.
+    """Return the session in a state file's text; what is skipped is logged.
 
-    Raises: StateError that names the key, for anything that this program did not write.
+    Raises: SessionError for a text that is no JSON object.
     """
     try:
-        tree = json.loads(text, parse_constant=_no_number)
+        tree = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise StateError(f"not JSON: {error}") from None
+        raise SessionError(f"not JSON: {error}") from None
     if not isinstance(tree, dict):
-        raise StateError(f"keys are expected, not {type(tree).__name__}")
-    allowed = {"version", "model", "path", "size", "positions"}
-    unknown = sorted(set(tree) - allowed)
-    if unknown:
-        known = ", ".join(sorted(allowed))
-        raise StateError(f"unknown key {_short(unknown[0])}; allowed are {known}")
+        raise SessionError(f"a JSON object is expected, not {type(tree).__name__}")
+    unknown = {key: value for key, value in tree.items() if key not in _KEYS}
+    for key in unknown:
+        _skip(key, "unknown key, kept as it is")
     version = tree.get("version")
     if type(version) is not int or version != VERSION:
-        raise StateError(f"version: {VERSION} is expected, not {_short(version)}")
-    size = tree.get("size")
+        _skip("version", f"{_short(version)}: written by another version, read as {VERSION}")
+    positions, unknown_positions = _positions(tree.get("positions", {}))
     return Session(
         model=_text(tree, "model"),
         path=_text(tree, "path"),
-        size=None if size is None else _share("size", size),
-        positions=_positions(tree.get("positions", {})),
+        size=_fraction("size", tree.get("size")),
+        positions=positions,
+        unknown=unknown,
+        unknown_positions=unknown_positions,
     )
 
 
-def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no number")
+def _refuse_constant(word: str) -> float:
+    raise ValueError(f"{word} is not a number")
+
+
+def _skip(key: str, reason: str) -> None:
+    log.warning("state file: value skipped", key=_short(key), reason=reason)
 
 
 def _short(value: object) -> str:
     return ascii(value)[:40]
 
 
-def _text(tree: Mapping[str, Any], key: str) -> str:
+def _text(tree: Mapping[str, object], key: str) -> str:
     value = tree.get(key, "")
-    good = isinstance(value, str) and len(value) <= MAX_TEXT
-    # What cannot be encoded, or holds control characters, cannot be the name of a file here.
-    if not good or any(ord(sign) < 32 or 0xD800 <= ord(sign) < 0xE000 for sign in value):
-        raise StateError(f"{key}: a name is expected, not {_short(value)}")
-    return str(value)
+    if isinstance(value, str) and len(value) <= MAX_TEXT and not any(map(_is_unusable, value)):
+        return value
+    _skip(key, f"a name is expected, not {_short(value)}")
+    return ""
 
 
-def _share(key: str, value: object) -> float:
+def _is_unusable(sign: str) -> bool:
+    """Whether no file name here holds it: a control character, or one that cannot be encoded."""
+    return ord(sign) < 32 or 0xD800 <= ord(sign) < 0xE000
+
+
+def _fraction(key: str, value: object) -> float | None:
+    if value is None:
+        return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-        raise StateError(f"{key}: a number from 0 to 1 is expected, not {_short(value)}")
+        _skip(key, f"a number from 0 to 1 is expected, not {_short(value)}")
+        return None
     return float(value)
 
 
-def _positions(tree: object) -> dict[str, float]:
+def _positions(tree: object) -> tuple[dict[str, float], dict[str, object]]:
+    """Return the positions of known knobs by canonical path, and everything else."""
     if not isinstance(tree, dict):
-        raise StateError(f"positions: knobs are expected, not {type(tree).__name__}")
-    found = {}
+        _skip("positions", f"an object is expected, not {type(tree).__name__}")
+        return {}, {}
+    found: dict[str, float] = {}
+    unknown: dict[str, object] = {}
     for path, value in tree.items():
         try:
-            known = canonical(path) == path and (path in BY_PATH or knob_number(path) is not None)
+            known = canonical(path)
         except KeyError:
-            known = False
-        if not known:
-            raise StateError(f"positions: there is no knob {_short(path)}")
-        found[path] = _share(f"positions.{path}", value)
-    return found
+            _skip(f"positions.{path}", "unknown knob, kept as it is")
+            unknown[path] = value
+            continue
+        position = _fraction(f"positions.{path}", value)
+        if position is not None and (known == path or known not in tree):
+            found[known] = position
+    return found, unknown
 
 
 def load(path: Path) -> Session | None:
-    """Return what a file keeps, None where there is none.
+    """Return the session in a file, None where there is no file.
 
-    Raises: StateError for a damaged file, OSError for one that cannot be read.
+    Raises: SessionError for a file that cannot be parsed, OSError for one that cannot be read.
     """
     try:
-        # A pipe in its place must not hold up the start.
+        # Without waiting: a named pipe in its place would block the start.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     with os.fdopen(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise StateError("not a file")
+            raise SessionError("not a regular file")
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise StateError(f"larger than {MAX_BYTES} bytes")
+        raise SessionError(f"larger than {MAX_BYTES} bytes")
     try:
-        return parse(data.decode("utf-8"))
+        return parse(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise StateError(f"not UTF-8 text, at byte {error.start}") from None
+        raise SessionError(f"not UTF-8 text, at byte {error.start}") from None
 
 
-def keep_aside(path: Path) -> Path:
-    """Rename a damaged file to `<name>.damaged-<n>` and return that. Raises: OSError."""
+def move_aside(path: Path) -> Path:
+    """Rename a damaged file to `<name>.damaged-<n>` and return the new path. Raises: OSError."""
     for number in range(1, MAX_DAMAGED + 1):
         target = path.with_name(f"{path.name}.damaged-{number}")
         if not os.path.lexists(target):
@@ -172,26 +181,19 @@ def keep_aside(path: Path) -> Path:
     return target
 
 
-def save(path: Path, saved: Session) -> None:
-    """Write the state: after a power cut there is the old file or the new one, never half of one.
+def save(path: Path, session: Session) -> None:
+    """Replace the state file: after a power cut the old file is there or the new one.
 
     Raises: OSError.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partly = path.with_name(f"{path.name}.new")
-    try:
-        fd = os.open(partly, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(render(saved))
-            file.flush()
-            os.fsync(fd)
-        partly.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partly.unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with replacing(path, mode=0o600) as draft:
+        draft.write_text(to_text(session), encoding="utf-8")
+
+
+def default_path() -> Path:
+    """Return where the state file is; see `nemod.common.paths.state_folder`.
+
+    Raises: FolderError without a home folder.
+    """
+    return state_folder() / FILE

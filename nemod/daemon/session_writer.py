@@ -1,4 +1,4 @@
-"""Writes the state a moment after it has changed. Thread: control, with the disk on another."""
+"""Writes the state file shortly after a change. Thread: control; the disk has its own thread."""
 
 import asyncio
 import time
@@ -8,94 +8,122 @@ from pathlib import Path
 import structlog
 
 from nemod.common.background import in_background
-from nemod.daemon.session import Session, StateError, keep_aside, load, save
+from nemod.control.events import Changed, EventStream, ModelChanged
+from nemod.daemon.session import Session, SessionError, load, move_aside, save
 
 QUIET_S = 1.0
-"""[s] Without a change before it is written: a knob that turns is written once."""
+"""[s] Time without a change before the file is written: a knob that is turned is written once."""
 LONGEST_S = 10.0
-"""[s] Something that never rests is written this often."""
+"""[s] Longest time between two writes while something changes all the time."""
 LAST_WRITE_S = 1.0
 """[s] How long the end of the daemon waits for the disk."""
 
 log = structlog.get_logger("nemod")
 
 
-def restored(path: Path) -> Session | None:
-    """Return the state of the last time, or None; whatever is wrong with it goes to the log."""
+def restore(path: Path) -> Session | None:
+    """Return the session in the state file, or None; what is wrong with the file is logged.
+
+    A file that cannot be parsed is moved aside.
+    """
     try:
         return load(path)
-    except StateError as error:
+    except SessionError as error:
         reason = str(error)
     except OSError as error:
-        log.warning("state not read", file=str(path), reason=error.strerror or str(error))
+        log.warning("state file not read", file=str(path), reason=error.strerror or str(error))
         return None
     try:
-        kept = str(keep_aside(path))
+        moved = str(move_aside(path))
     except OSError as error:
-        kept = f"where it was ({error.strerror})"
-    log.warning("state damaged, the defaults are taken", file=str(path), reason=reason, kept=kept)
+        moved = f"not moved ({error.strerror})"
+    log.warning(
+        "state file damaged, moved aside, defaults loaded",
+        file=str(path),
+        reason=reason,
+        moved=moved,
+    )
     return None
 
 
 class SessionWriter:
-    """Keeps a file as the daemon is."""
+    """Keeps the state file up to date."""
 
     def __init__(
-        self, path: Path, now: Callable[[], Session], written: Session | None = None
+        self,
+        path: Path,
+        session: Callable[[], Session],
+        written: Session | None = None,
+        events: EventStream | None = None,
     ) -> None:
-        """`now` returns what is to be written; `written` is what the file holds already."""
+        """`session` returns what to write; `written` is what the file holds already.
+
+        `events`: every change of a setting or the model leads to a write.
+        """
         self.path = path
-        self._now = now
+        self._session = session
         self._written = written
         self._due: asyncio.TimerHandle | None = None
         self._changed_at: float | None = None
         self._writing: asyncio.Future[None] | None = None
-        self._told = False
+        self._has_failed = False
+        self._changes = (events or EventStream()).subscribe(
+            (Changed, ModelChanged), wake=lambda: self._on_change()
+        )
 
-    def touch(self) -> None:
-        """Say that something may have changed; cheap."""
+    def _on_change(self) -> None:
+        self._changes.take()
+        self.schedule()
+
+    def schedule(self) -> None:
+        """Write soon, because something may have changed; cheap."""
         now = time.monotonic()
         if self._changed_at is None:
             self._changed_at = now
         if self._due is not None:
             self._due.cancel()
         wait_s = min(QUIET_S, max(self._changed_at + LONGEST_S - now, 0.0))
-        self._due = asyncio.get_running_loop().call_later(wait_s, self._begin)
+        self._due = asyncio.get_running_loop().call_later(wait_s, self._start_write)
 
-    def _begin(self) -> None:
-        """Begin to write what is to be written, unless a write is under way: then after that."""
+    def _start_write(self) -> None:
+        """Start to write, or after the write that is under way."""
         if self._due is not None:
             self._due.cancel()
             self._due = None
         if self._writing is not None:
-            self._due = asyncio.get_running_loop().call_later(QUIET_S, self._begin)
+            self._due = asyncio.get_running_loop().call_later(QUIET_S, self._start_write)
             return
         self._changed_at = None
-        saved = self._now()
-        if saved == self._written:
+        session = self._session()
+        if session == self._written:
             return
-        self._writing = in_background(lambda: save(self.path, saved))
-        self._writing.add_done_callback(lambda done: self._ended(done, saved))
+        self._writing = in_background(lambda: save(self.path, session))
+        self._writing.add_done_callback(lambda done: self._write_ended(done, session))
 
-    def _ended(self, done: "asyncio.Future[None]", saved: Session) -> None:
+    def _write_ended(self, done: "asyncio.Future[None]", session: Session) -> None:
         self._writing = None
         if done.cancelled():
             return
         error = done.exception()
         if error is None:
-            self._written, self._told = saved, False
-            log.debug("state written", file=str(self.path))
-        elif not self._told:
-            self._told = True
+            self._written, self._has_failed = session, False
+            log.debug("state file written", file=str(self.path))
+        elif not self._has_failed:
+            self._has_failed = True
             reason = getattr(error, "strerror", None) or str(error)
-            log.error("state not written, nothing else happens", file=str(self.path), reason=reason)
+            log.error(
+                "state file not written; the sound is not affected",
+                file=str(self.path),
+                reason=reason,
+            )
 
     async def close(self) -> None:
-        """Write what has changed, if the disk takes it in time."""
+        """Write what has changed, if the disk takes it in time; nothing is written after that."""
+        self._changes.close()
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=LAST_WRITE_S)
-        if self._due is not None or self._told:
-            self._begin()
+        if self._due is not None or self._has_failed:
+            self._start_write()
         if self._due is not None:
             self._due.cancel()
         if self._writing is not None:

@@ -1,8 +1,8 @@
-"""Audio planes that are warm before they are needed. Thread: control.
+"""The standby process: an audio process that is ready before it is needed. Thread: control.
 
-A spare has jax and the current rig loaded and only needs to open the device: sound is back in a
-few tenths of a second. Without one a new process is started when it is needed, which takes as long
-as importing jax does.
+It has loaded jax and the current rig and only needs to open the device: sound is back in a few
+tenths of a second. Without it a new process is started when it is needed, which takes as long as
+importing jax does.
 """
 
 import asyncio
@@ -18,66 +18,65 @@ from nemod.daemon.child_processes import AudioProcess
 from nemod.engine.ipc import PlayRig, TelemetryRecord
 
 READY_LIMIT_S = 120.0
-"""[s] How long an audio plane may take to get warm: a small board with a slow card."""
+"""[s] Longest time from the start of an audio process until it is ready, on a small board."""
 RIG_S = 1.0
-"""[s] How often it is looked whether the spare has the rig that plays."""
+"""[s] How often the standby process is given the current rig."""
 TRIES_AT_FIRST = 3
-"""Audio planes in a row that may fail to start."""
+"""Most audio processes in a row that may fail to start."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 5.0
-"""[s] From one that failed to start to the next; doubled every time."""
+"""[s] Between two attempts to start one; doubled each time."""
 LONG_ENOUGH_S = 60.0
-"""[s] A spare that has lived this long has not died over the rig: the next death is the first."""
+"""[s] A standby process that has lived this long is healthy: failures are counted from 0 again."""
 MEMORY_BYTES = 1_800_000_000
-"""[bytes] A machine with less has no spare unless it is asked for: boards that are sold with 1 GB
-have less than this, those with 2 GB have more."""
+"""[bytes] Below this there is no standby process unless the configuration asks for it: boards that
+are sold with 1 GB have less, those with 2 GB have more."""
 
 log = structlog.get_logger("nemod")
 
 
-def wants_spare(wish: bool | None) -> bool:
-    """Return whether there is to be a spare; None is what suits the machine."""
+def wants_standby(wish: bool | None) -> bool:
+    """Return whether to keep a standby process; None decides by the machine's memory."""
     return memory_bytes() >= MEMORY_BYTES if wish is None else wish
 
 
-def is_stopped(plane: AudioProcess) -> bool:
-    """Return whether somebody has stopped its process by a signal."""
-    found = process_info(plane.process.pid) if plane.process is not None else None
+def is_stopped(process: AudioProcess) -> bool:
+    """Return whether its process was stopped by a signal (SIGSTOP)."""
+    found = process_info(process.pid) if process.pid else None
     return found is not None and found.is_stopped
 
 
-def _is_fit(plane: AudioProcess) -> bool:
-    """Return whether a spare lives and can answer."""
-    process = plane.process
-    return process is not None and process.returncode is None and not is_stopped(plane)
+def _is_usable(process: AudioProcess) -> bool:
+    """Return whether a process runs and can answer."""
+    return process.is_running and not is_stopped(process)
 
 
 class AudioProcessPool:
-    """Starts audio planes, keeps one in reserve, and knows all that live."""
+    """Starts audio processes, keeps one on standby, and knows all that run."""
 
     def __init__(
         self,
         rig: Callable[[], PlayRig | None],
         on_report: Callable[[AudioProcess, TelemetryRecord], None],
         *,
-        spare: bool,
-        tape_w: int,
+        standby: bool,
+        recording_w: int,
     ) -> None:
-        """`rig` returns what plays; `spare`: whether `tend` keeps one in reserve."""
+        """`rig` returns the current rig. `recording_w`: see `AudioProcess.start`."""
         self._rig = rig
         self._on_report = on_report
-        self._keeps_spare = spare
-        self._tape_w = tape_w
-        self._living: set[AudioProcess] = set()
+        self._keeps_standby = standby
+        self._recording_w = recording_w
+        self._running: set[AudioProcess] = set()
         self._next: asyncio.Task[AudioProcess] | None = None
         self._due = 0.0
         self._failed = 0
         self._made_at = 0.0
-        self._small_work: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     async def take(self, *, at_first: bool) -> AudioProcess:
-        """Return the spare, or a new audio plane.
+        """Return the standby process, or a new one.
 
-        Raises: AudioError when none can be had `at_first`; later it goes on trying.
+        Raises: AudioError when none can be started `at_first`; later it goes on trying.
         """
         tries = 0
         while True:
@@ -85,100 +84,100 @@ class AudioProcessPool:
             task, self._next = self._next, None
             assert task is not None
             try:
-                plane = await task
-                if _is_fit(plane):
-                    return plane
-                await self.end(plane)
+                process = await task
+                if _is_usable(process):
+                    return process
+                await self.end(process)
             except (EOFError, OSError, TimeoutError) as error:
                 tries += 1
                 reason = str(error) or type(error).__name__
                 if at_first and tries >= TRIES_AT_FIRST:
-                    raise AudioError(f"the process that plays does not start: {reason}") from None
-                log.warning("the audio process does not start", reason=reason)
+                    raise AudioError(f"the audio process does not start: {reason}") from None
+                log.warning("audio process does not start", reason=reason)
                 await asyncio.sleep(min(FIRST_WAIT_S * 2**tries, LONGEST_WAIT_S))
 
     def prepare(self) -> None:
-        """Begin to start an audio plane, unless one is on its way already."""
+        """Begin to start an audio process, unless one is being started already."""
         if self._next is None:
             self._next = asyncio.create_task(self._make())
 
-    async def end(self, plane: AudioProcess) -> None:
-        """End an audio plane at once."""
-        self._living.discard(plane)
+    async def end(self, process: AudioProcess) -> None:
+        """End an audio process at once."""
+        self._running.discard(process)
         with suppress(OSError):
-            await plane.discard()
+            await process.discard()
 
-    def detach(self, plane: AudioProcess) -> None:
-        """Leave the end of an audio plane to the caller."""
-        self._living.discard(plane)
+    def detach(self, process: AudioProcess) -> None:
+        """Leave the end of an audio process to the caller."""
+        self._running.discard(process)
 
     async def end_all(self) -> None:
-        """End every one that lives."""
+        """End all that run."""
         if self._next is not None:
             self._next.cancel()
             await asyncio.wait({self._next})
             if not self._next.cancelled():
-                self._next.exception()  # looked at, or asyncio would tell of it
-        await asyncio.gather(*(self.end(plane) for plane in list(self._living)))
+                self._next.exception()  # retrieved, or asyncio would log it
+        await asyncio.gather(*(self.end(process) for process in list(self._running)))
 
     async def _make(self) -> AudioProcess:
-        """Return a warm audio plane. Raises: EOFError, OSError, TimeoutError."""
+        """Return an audio process that is ready. Raises: EOFError, OSError, TimeoutError."""
         began = time.monotonic()
-        plane = AudioProcess(lambda report: self._on_report(plane, report))
+        process = AudioProcess(lambda record: self._on_report(process, record))
         self._made_at = began
-        self._living.add(plane)
+        self._running.add(process)
         try:
-            await plane.start(self._tape_w)
-            await asyncio.wait_for(plane.next_event(), READY_LIMIT_S)
-            order = self._rig()
-            if order is not None:
-                await asyncio.wait_for(plane.play(order), READY_LIMIT_S)
+            await process.start(self._recording_w)
+            await asyncio.wait_for(process.next_event(), READY_LIMIT_S)
+            rig = self._rig()
+            if rig is not None:
+                await asyncio.wait_for(process.play(rig), READY_LIMIT_S)
         except BaseException:
-            await self.end(plane)
+            await self.end(process)
             raise
-        log.debug("an audio process is warm", seconds=round(time.monotonic() - began, 2))
-        return plane
+        log.debug("audio process ready", seconds=round(time.monotonic() - began, 2))
+        return process
 
-    # --- the one in reserve ----------------------------------------------------------------------
+    # --- the standby process ---------------------------------------------------------------------
 
     def maintain_standby(self) -> None:
-        """Have a spare made where there is none, replace one that died, and give it the rig.
+        """Start a standby process where there is none, replace one that ended, send it the rig.
 
-        To be called often while an audio plane plays.
+        To be called often while an audio process plays.
         """
         now = time.monotonic()
-        if not self._keeps_spare or now < self._due:
+        if not self._keeps_standby or now < self._due:
             return
         if self._next is None:
             self.prepare()
         elif self._next.done():
             if self._next.cancelled() or self._next.exception() is not None:
                 self._drop(now)
-            elif not _is_fit(plane := self._next.result()):
-                self._drop(now, plane)
+            elif not _is_usable(process := self._next.result()):
+                self._drop(now, process)
             else:
                 self._due = now + RIG_S
                 if now - self._made_at > LONG_ENOUGH_S:
                     self._failed = 0
-                self._give_rig(plane)
+                self._send_rig(process)
 
-    def _drop(self, now: float, plane: AudioProcess | None = None) -> None:
+    def _drop(self, now: float, process: AudioProcess | None = None) -> None:
         self._next = None
         self._failed += 1
-        # A rig that kills spares must not keep a small machine busy for ever.
+        # A rig that crashes standby processes must not keep a small machine busy for ever.
         self._due = now + min(2.0**self._failed, 60.0)
-        log.warning("the spare audio process has ended, another follows", count=self._failed)
-        if plane is not None:
-            self._small_work = asyncio.create_task(self.end(plane))
+        log.warning("standby process ended, another is started", count=self._failed)
+        if process is not None:
+            self._task = asyncio.create_task(self.end(process))
 
-    def _give_rig(self, plane: AudioProcess) -> None:
-        order = self._rig()
-        if order is None or order.rig_id == plane.rig_id:
+    def _send_rig(self, process: AudioProcess) -> None:
+        rig = self._rig()
+        if rig is None or rig.rig_id == process.rig_id:
             return
-        if self._small_work is None or self._small_work.done():
-            self._small_work = asyncio.create_task(_hand_over(plane, order))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(_send(process, rig))
 
 
-async def _hand_over(plane: AudioProcess, order: PlayRig) -> None:
+async def _send(process: AudioProcess, rig: PlayRig) -> None:
     with suppress(ConnectionError):
-        await plane.play(order)
+        await process.play(rig)

@@ -1,17 +1,19 @@
-"""What the daemon begins with: from the command line, the configuration, and the last time."""
+"""What the daemon starts with: from the command line, the configuration and the last session."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from nemod.common.errors import NotFoundError
+from nemod.common.paths import FolderError
 from nemod.common.process_lock import ProcessLock
 from nemod.config import Config
-from nemod.daemon.session import Session, StateError, default_path
-from nemod.daemon.session_writer import restored
+from nemod.control.rig import ModelFile
+from nemod.daemon.session import Session, default_path
+from nemod.daemon.session_writer import restore
 from nemod.library import Library
 
 log = structlog.get_logger("nemod")
@@ -19,105 +21,128 @@ log = structlog.get_logger("nemod")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Startup:
-    """Where to start from. What was asked for wins over what was kept."""
+    """What to start with. The command line and the configuration win over the session."""
 
-    choices: Sequence[tuple[str, Path]]
-    """Name and file of the first model, and of the one to take where that does not play."""
-    saved: Session
-    """What was kept, or nothing."""
+    library: Library
+    preferred: Sequence[ModelFile]
+    """The model that was requested, or that of the last session."""
+    is_requested: bool
+    """Whether the command line or the configuration names the model: then no other is tried."""
+    session: Session
+    """The last session, or an empty one."""
     size: float | None
-    """Which size of models that have several."""
+    """Size of models that have several."""
     state_file: Path | None
-    """Where the state is kept; None for nowhere."""
-    claim: ProcessLock | None
-    """Nobody else keeps it there as long as this lives."""
+    """Where the session is kept; None for nowhere."""
+    lock: ProcessLock | None
+    """Keeps other daemons from writing the same file, as long as it lives."""
+
+    def candidates(self) -> Iterator[ModelFile]:
+        """Yield the models to try at the start, in order, until one plays.
+
+        After the preferred one come all others of the library, except those that are known not to
+        play.
+        """
+        yield from self.preferred
+        if self.is_requested:
+            return
+        tried = {model.name for model in self.preferred}
+        for name in self.library.names:
+            if name not in tried and not self.library.problem(name):
+                yield ModelFile(*self.library.find(name))
 
 
-def startup(config: Config) -> tuple[Library, Startup]:
-    """Return the library and what to begin with.
+def prepare(config: Config) -> Startup:
+    """Return what to start with.
 
-    Raises: NotFoundError when a model that was asked for is not there, or there is none at all.
+    Raises: NotFoundError when a requested model does not exist, or the library is empty.
     """
-    file = state_file(config)
-    if file is not None and not _can_be_kept(file):
-        log.warning("the state is not kept: there is something that cannot be read", file=str(file))
-        file = None
-    saved = (restored(file) if file is not None else None) or Session()
-    claim = ProcessLock("state", str(file.resolve())) if file is not None else None
-    if claim is not None and not claim.take():
-        # Two that write one file would each undo what the other keeps.
-        log.warning(
-            "the state is restored but not kept: another nemod keeps it; --state FILE gives this "
-            "one its own",
-            file=str(file),
-            process=claim.holder(),
-        )
-        file = claim = None
+    file, session, lock = _session(config)
     if config.model:
         asked = Path(config.model)
         library = Library(config.library, files=[asked] if asked.is_file() else [])
-        choices = [_asked(config.model, library)]
+        preferred = [_requested(config.model, library)]
     else:
-        library, choices = _kept(config, saved)
-        if library.names:
-            choices.append(library.find(library.names[0]))
-        if not choices:
+        library, preferred = _restored(config, session)
+        if not preferred and not library.names:
             raise NotFoundError(f"no model in {', '.join(map(str, library.folders))}")
-    return library, Startup(
-        choices=choices,
-        saved=saved,
-        size=config.size if config.size is not None or config.model else saved.size,
+    return Startup(
+        library=library,
+        preferred=preferred,
+        is_requested=bool(config.model),
+        session=session,
+        size=config.size if config.size is not None or config.model else session.size,
         state_file=file,
-        claim=claim,
+        lock=lock,
     )
 
 
+def _session(config: Config) -> tuple[Path | None, Session, ProcessLock | None]:
+    """Return where the session is kept, the last session, and the lock of the file."""
+    file = state_file(config)
+    if file is not None and not _is_writable(file):
+        log.warning("session not kept: the state file cannot be read", file=str(file))
+        file = None
+    session = (restore(file) if file is not None else None) or Session()
+    lock = ProcessLock("state", str(file.resolve())) if file is not None else None
+    if lock is not None and not lock.take():
+        # Two daemons that write one file would undo each other's changes.
+        log.warning(
+            "session restored but not kept: another nemod writes the state file; use --state FILE "
+            "to give this one its own",
+            file=str(file),
+            process=lock.holder(),
+        )
+        file = lock = None
+    return file, session, lock
+
+
 def state_file(config: Config) -> Path | None:
-    """Return where the state is kept, or None for nowhere."""
+    """Return where the session is kept, or None for nowhere."""
     if config.state is False:
         return None
     if isinstance(config.state, Path):
         return config.state
     try:
         return default_path()
-    except StateError as error:
-        log.warning("the state is not kept", reason=str(error))
+    except FolderError as error:
+        log.warning("session not kept", reason=str(error))
         return None
 
 
-def _can_be_kept(file: Path) -> bool:
-    """Return whether a state may be written there: over nothing, or over what can be read."""
+def _is_writable(file: Path) -> bool:
+    """Return whether nothing is there, or a file that can be read and so replaced."""
     try:
         return not os.path.lexists(file) or (file.is_file() and os.access(file, os.R_OK))
     except OSError:
         return False
 
 
-def _asked(model: str, library: Library) -> tuple[str, Path]:
+def _requested(model: str, library: Library) -> ModelFile:
     try:
-        return library.find(model)
+        return ModelFile(*library.find(model))
     except NotFoundError:
         path = Path(model)
         if not path.is_file():
             raise
-        return library.find(library.name_of(path))
+        return ModelFile(*library.find(library.name_of(path)))
 
 
-def _kept(config: Config, saved: Session) -> tuple[Library, list[tuple[str, Path]]]:
-    """Return the library and the model of the last time, if it is still there."""
+def _restored(config: Config, session: Session) -> tuple[Library, list[ModelFile]]:
+    """Return the library and the model of the last session, if it still exists."""
     library = Library(config.library)
-    if not saved.model:
+    if not session.model:
         return library, []
-    path = Path(saved.path)
+    path = Path(session.path)
     try:
         try:
-            # By file first: names change when another model of the same name comes.
-            return library, [library.find(library.name_of(path))]
+            # By file first: names change when another model of the same name is added.
+            return library, [ModelFile(*library.find(library.name_of(path)))]
         except NotFoundError:
-            if saved.path and path.is_file():
+            if session.path and path.is_file():
                 library = Library(config.library, files=[path])
-                return library, [library.find(library.name_of(path))]
-            return library, [library.find(saved.model)]
+                return library, [ModelFile(*library.find(library.name_of(path)))]
+            return library, [ModelFile(*library.find(session.model))]
     except (NotFoundError, OSError) as error:
-        log.warning("the model of the last time is not there", model=saved.model, reason=str(error))
+        log.warning("model of the last session not found", model=session.model, reason=str(error))
         return Library(config.library), []

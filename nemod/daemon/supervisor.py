@@ -1,6 +1,6 @@
-"""Keeps an audio plane playing: starts it, watches it, replaces it, waits for its device.
+"""Keeps an audio process playing: starts it, watches it, replaces it, waits for its device.
 
-Thread: control. Where its successor comes from is the matter of `nemod.daemon.standby`.
+Thread: control. New audio processes, and the standby process, come from `nemod.daemon.standby`.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
@@ -20,8 +21,9 @@ from numpy.typing import NDArray
 from nemod.common.errors import AudioError
 from nemod.common.procinfo import oom_kills
 from nemod.daemon.child_processes import AudioProcess
-from nemod.daemon.quarantine import DEATHS
+from nemod.daemon.quarantine import CRASHES
 from nemod.daemon.standby import AudioProcessPool, is_stopped
+from nemod.daemon.telemetry import Telemetry
 from nemod.engine.ipc import (
     DeviceFailed,
     DeviceOpened,
@@ -32,25 +34,26 @@ from nemod.engine.ipc import (
     TelemetryRecord,
 )
 
-LOOK_S = 0.05
-"""[s] How often the audio plane is looked at."""
+CHECK_S = 0.05
+"""[s] How often the audio process is checked."""
 HUNG_S = 1.0
-"""[s] An audio plane that has reported nothing for this long hangs."""
+"""[s] An audio process that has sent no telemetry for this long hangs."""
 END_S = 0.2
-"""[s] How long a process may take to end that has closed its socket."""
+"""[s] How long a process that has closed its socket may take to end."""
 OPEN_LIMIT_S = 15.0
-"""[s] How long opening the device may take, waiting for an orphan included."""
-SPARE_DELAY_S = 1.0
-"""[s] From the first sound to the start of the first spare, so that it is in nobody's way."""
+"""[s] Longest time to open the device, waiting for another audio process to leave it included."""
+STANDBY_DELAY_S = 1.0
+"""[s] From the first sound to the start of the standby process, so that it does not slow the
+start down."""
 TRIES_AT_FIRST = 3
-"""Audio planes that may die before the first one has opened the device."""
+"""Most audio processes that may end before the first one has opened the device."""
 QUICK_S = 5.0
-"""[s] An audio plane that dies sooner after it began to open the device, or had opened it, has not
-really played."""
+"""[s] An audio process that ends sooner after it began to open the device, or had opened it, has
+not played long enough to count as working."""
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.25, 5.0
-"""[s] Between two looks for a device that has gone; doubled from one to the next."""
+"""[s] Between two probes for a disconnected device; doubled each time."""
 _OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""Signals that somebody sends; all others are the process's own doing."""
+"""Signals that come from outside; all others are caused by the process itself."""
 
 log = structlog.get_logger("nemod")
 
@@ -58,317 +61,338 @@ Controls = NDArray[np.float32]
 
 
 class SupervisorCallbacks(Protocol):
-    """Who is told, and asked what to play."""
+    """What the supervisor asks and reports; implemented by the model switcher."""
 
     def rig_to_play(self) -> tuple[PlayRig, Controls] | None:
-        """Return the rig that an audio plane begins with, and where its knobs stand."""
+        """Return the rig that an audio process starts with, and its controls."""
         ...
 
-    def opened(self, opened: DeviceOpened) -> None:
-        """Hear that the device runs, for the first time or again."""
+    def device_opened(self, device: DeviceOpened) -> None:
+        """Called when the device starts running, for the first time or again."""
         ...
 
-    def reported(self, report: TelemetryRecord) -> None:
-        """Hear a report of the audio plane that plays."""
+    def rig_heard(self, rig_id: int) -> None:
+        """Called with the rig that is heard alone, once per telemetry record."""
         ...
 
     def rig_failed(self, rig_id: int, reason: str) -> None:
-        """Hear that a rig did not pass its proof."""
+        """Called when the audio process could not load or verify a rig."""
         ...
 
-    def lost(self, reason: str, *, blamed: bool) -> None:
-        """Hear that the audio plane is gone; `blamed`: what it played may have done it."""
-        ...
-
-    def state_changed(self, state: str, why: str) -> None:
-        """Hear of a new state, one of the words of `/nemo/status/state`."""
+    def audio_process_lost(self, reason: str, *, rig_suspected: bool) -> None:
+        """Called when the audio process has ended; `rig_suspected`: its rig may be the cause."""
         ...
 
 
 class _LostError(Exception):
-    """The audio plane is gone."""
+    """The audio process has ended or hangs."""
 
-    def __init__(self, reason: str, *, blamed: bool, outside: bool = False) -> None:
-        """`outside`: somebody has ended it by a signal."""
+    def __init__(self, reason: str, *, rig_suspected: bool, outside: bool = False) -> None:
+        """`outside`: it was ended by a signal from outside."""
         self.reason = reason
-        self.blamed = blamed
+        self.rig_suspected = rig_suspected
         self.outside = outside
         super().__init__(reason)
 
 
 class _NoDeviceError(Exception):
-    """The audio plane says that there is no device (any more)."""
+    """The audio process reports that the device does not exist or was disconnected."""
 
 
 class Supervisor:
-    """The audio plane, as something that is always there."""
+    """The audio process, replaced whenever it ends."""
 
-    def __init__(self, owner: SupervisorCallbacks, *, spare: bool, wait: bool, tape: bool) -> None:
-        """`wait`: a device that is absent at the first start is waited for, too."""
+    def __init__(
+        self,
+        callbacks: SupervisorCallbacks,
+        telemetry: Telemetry,
+        *,
+        on_opened: Callable[[DeviceOpened], None],
+        on_state: Callable[[str, str], None],
+        standby: bool,
+        wait: bool,
+        recording: bool,
+    ) -> None:
+        """`on_opened(device)` and `on_state(state, reason)` are called after the callbacks.
+
+        `standby`: keep a second audio process ready. `wait`: wait for a device that is absent at
+        the start, too. `recording`: open a pipe for the output; its read end is `recording_fd`.
+        """
         self.state = "starting"
         self.device: DeviceOpened | None = None
-        """What was opened last."""
-        self.known = asyncio.Event()
-        """Set once a device was open."""
-        self.tape_fd, self._tape_w = os.pipe() if tape else (-1, -1)
-        self._owner = owner
+        """The device that was opened last."""
+        self.recording_fd, self._recording_w = os.pipe() if recording else (-1, -1)
+        self._callbacks = callbacks
+        self._telemetry = telemetry
+        self._on_opened = on_opened
+        self._on_state = on_state
         self._wait = wait
-        self._planes = AudioProcessPool(self._rig, self._report, spare=spare, tape_w=self._tape_w)
-        self._plane: AudioProcess | None = None
-        self._reported_at = self._looked_at = 0.0
+        self._processes = AudioProcessPool(
+            self._rig, self._report, standby=standby, recording_w=self._recording_w
+        )
+        self._process: AudioProcess | None = None
+        self._device_known = asyncio.Event()
+        self._reported_at = self._checked_at = 0.0
         self._wait_s = SHORTEST_WAIT_S
         self._is_first = True
-        self._deaths_at_start = 0
+        self._ends_at_start = 0
         self._opened_at = 0.0
-        self._quick_deaths = 0
-        if tape:
-            _widen(self._tape_w)
+        self._quick_ends = 0
+        if recording:
+            _enlarge(self._recording_w)
 
-    # --- what the owner does with it -------------------------------------------------------------
-
-    @property
-    def playing(self) -> bool:
-        """Whether there is an audio plane with an open device."""
-        return self._plane is not None
+    # --- for the model switcher ------------------------------------------------------------------
 
     @property
-    def is_well(self) -> bool:
-        """Whether all is as it should be, or being mended."""
+    def is_playing(self) -> bool:
+        """Whether an audio process has the device open."""
+        return self._process is not None
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the sound runs, or is being restored."""
         is_late = time.monotonic() - self._reported_at > 2.0 * HUNG_S
         return not (self.state == "running" and is_late)
 
-    async def play(self, order: PlayRig) -> None:
-        """Hand a rig down. Raises: ConnectionError when there is nobody to take it."""
-        if self._plane is None:
-            raise ConnectionError("no audio plane is playing")
-        await self._plane.play(order)
+    async def wait_for_device(self) -> None:
+        """Return when a device was opened for the first time."""
+        await self._device_known.wait()
+
+    async def play(self, rig: PlayRig) -> None:
+        """Send a rig. Raises: ConnectionError when there is no audio process."""
+        if self._process is None:
+            raise ConnectionError("no audio process is playing")
+        await self._process.play(rig)
 
     def send_settings(self, rig_id: int, controls: Controls) -> None:
-        """Send a snapshot of the knobs; without an audio plane the next one is given them."""
-        if self._plane is not None:
-            self._plane.send_settings(rig_id, controls)
+        """Send the controls of a rig; the next audio process asks for them by itself."""
+        if self._process is not None:
+            self._process.send_settings(rig_id, controls)
 
     # --- running ---------------------------------------------------------------------------------
 
     async def run(self, request: DeviceRequest) -> None:
         """Keep playing until cancelled.
 
-        Raises: AudioError when the device, or a process for it, cannot be had at first.
+        Raises: AudioError when the device cannot be opened, or no process started, at the start.
         """
         while True:
-            plane = await self._planes.take(at_first=self.device is None)
+            process = await self._processes.take(at_first=self.device is None)
             try:
-                await self._open(plane, request)
-                await self._stay(plane)
+                await self._open(process, request)
+                await self._watch(process)
             except _NoDeviceError as error:
-                await self._end(plane)
-                await self._device_gone(request, str(error))
+                await self._end(process)
+                await self._wait_until_connected(request, str(error))
             except _LostError as error:
-                await self._end(plane)
-                await self._died(error)
-            # Asking for the same rate again spares a new rig; a device that lost it has another.
+                await self._end(process)
+                await self._lost(error)
+            # With the same rate as before, no rig has to be built again.
             if self.device is not None:
-                request = _again(request, self.device)
+                request = _same_rate(request, self.device)
 
     async def stop(self) -> None:
         """Fade out and end all processes. `run` must have been cancelled."""
-        playing, self._plane = self._plane, None
+        playing, self._process = self._process, None
         if playing is not None:
-            self._planes.detach(playing)
-            # One that was stopped by a signal will not fade, however long it is waited for.
+            self._processes.detach(playing)
+            # A process that was stopped by a signal cannot fade out.
             end = playing.discard() if is_stopped(playing) else playing.stop()
-            await asyncio.gather(end, self._planes.end_all(), return_exceptions=True)
+            await asyncio.gather(end, self._processes.end_all(), return_exceptions=True)
         else:
-            await self._planes.end_all()
-        if self._tape_w >= 0:
-            os.close(self._tape_w)  # the end of the recording
-            self._tape_w = -1
+            await self._processes.end_all()
+        if self._recording_w >= 0:
+            os.close(self._recording_w)  # the end of the recording
+            self._recording_w = -1
 
     def _set_state(self, state: str, why: str = "") -> None:
         if state != self.state:
             self.state = state
-            self._owner.state_changed(state, why)
+            self._on_state(state, why)
 
-    async def _died(self, error: _LostError) -> None:
+    async def _lost(self, error: _LostError) -> None:
         if self.device is None:
-            self._deaths_at_start += 1
-            if self._deaths_at_start >= TRIES_AT_FIRST and not self._wait:
-                raise AudioError(f"the process that plays has ended: {error.reason}")
-        log.warning("the audio process is restarted", reason=error.reason)
+            self._ends_at_start += 1
+            if self._ends_at_start >= TRIES_AT_FIRST and not self._wait:
+                raise AudioError(f"the audio process has ended: {error.reason}")
+        log.warning("audio process restarted", reason=error.reason)
         self._set_state("restarting", error.reason)
         self._is_first = False
-        self._owner.lost(error.reason, blamed=error.blamed)
+        self._callbacks.audio_process_lost(error.reason, rig_suspected=error.rig_suspected)
         is_quick = not error.outside and time.monotonic() - self._opened_at < QUICK_S
-        self._quick_deaths = self._quick_deaths + 1 if is_quick else 0
-        if self._quick_deaths > DEATHS:
-            # Not the rig then, which has been set aside, or never was: no use to hurry.
+        self._quick_ends = self._quick_ends + 1 if is_quick else 0
+        if self._quick_ends > CRASHES:
+            # It is not the rig, which was quarantined or never suspected: retry slowly.
             self._set_state("error", error.reason)
             await asyncio.sleep(LONGEST_WAIT_S)
 
-    async def _end(self, plane: AudioProcess) -> None:
-        self._plane = None
-        await self._planes.end(plane)
+    async def _end(self, process: AudioProcess) -> None:
+        self._process = None
+        await self._processes.end(process)
 
     def _rig(self) -> PlayRig | None:
-        wanted = self._owner.rig_to_play()
+        wanted = self._callbacks.rig_to_play()
         return wanted[0] if wanted is not None else None
 
-    # --- one audio plane's life ------------------------------------------------------------------
+    # --- the life of one audio process -----------------------------------------------------------
 
-    async def _open(self, plane: AudioProcess, request: DeviceRequest) -> None:
-        """Have it take the device and begin with the rig that is wanted.
+    async def _open(self, process: AudioProcess, request: DeviceRequest) -> None:
+        """Have it open the device and start with the current rig.
 
         Raises: _NoDeviceError, _LostError.
         """
-        wanted = self._owner.rig_to_play()
-        # One that has proved the rig already, and dies now, dies of the device's driver.
-        is_proved = wanted is not None and plane.rig_id == wanted[0].rig_id
+        wanted = self._callbacks.rig_to_play()
+        # A process that has verified the rig and ends now is ended by the device's driver.
+        is_verified = wanted is not None and process.rig_id == wanted[0].rig_id
         self._opened_at = time.monotonic()
         began_with = 0
         killed = oom_kills()
         try:
-            # Sending may take for ever, too: to a process that was stopped.
+            # Sending to a process that was stopped may never end.
             async with asyncio.timeout(OPEN_LIMIT_S):
                 if wanted is not None:
                     order, controls = wanted
-                    if plane.rig_id != order.rig_id:
-                        await plane.play(order)
+                    if process.rig_id != order.rig_id:
+                        await process.play(order)
                     began_with = order.rig_id
-                    await plane.take(
+                    await process.open_device(
                         OpenDevice(request=request, rig_id=began_with, controls=controls)
                     )
                 else:
-                    await plane.take(OpenDevice(request=request))
-                opened = await self._opened(plane)
+                    await process.open_device(OpenDevice(request=request))
+                opened = await self._device_opened(process)
         except TimeoutError:
             reason = f"the device {request.name!r} was not open after {OPEN_LIMIT_S:g} s"
-            if is_stopped(plane):
-                raise _LostError(reason, blamed=False, outside=True) from None
-            # The rig is called for the first time when it is open: this waits for the driver.
+            if is_stopped(process):
+                raise _LostError(reason, rig_suspected=False, outside=True) from None
+            # The rig is not called before the device is open, so this is the driver.
             raise _NoDeviceError(reason) from None
         except (EOFError, ConnectionError):
-            lost = await self._end_of(plane, killed)
-            lost.blamed = lost.blamed and not is_proved
+            lost = await self._end_of(process, killed)
+            lost.rig_suspected = lost.rig_suspected and not is_verified
             raise lost from None
-        self._plane = plane
+        self._process = process
         self.device = opened
-        self._opened_at = self._reported_at = self._looked_at = time.monotonic()
-        self.known.set()
-        self._owner.opened(opened)
+        self._opened_at = self._reported_at = self._checked_at = time.monotonic()
+        self._device_known.set()
+        self._telemetry.new_process()
+        self._callbacks.device_opened(opened)
+        self._on_opened(opened)
         self._set_state("running")
-        # What was asked for while the device was being opened.
-        wanted = self._owner.rig_to_play()
+        # A rig that became current while the device was being opened.
+        wanted = self._callbacks.rig_to_play()
         if wanted is not None and wanted[0].rig_id != began_with:
             with suppress(ConnectionError):
-                await plane.play(wanted[0])
+                await process.play(wanted[0])
 
-    async def _opened(self, plane: AudioProcess) -> DeviceOpened:
+    async def _device_opened(self, process: AudioProcess) -> DeviceOpened:
         while True:
-            event = await plane.next_event()
+            event = await process.next_event()
             match event:
                 case DeviceOpened():
                     return event
                 case DeviceFailed(reason):
                     raise _NoDeviceError(reason)
                 case RigFailed(rig_id, reason):
-                    self._owner.rig_failed(rig_id, reason)
+                    self._callbacks.rig_failed(rig_id, reason)
 
-    async def _stay(self, plane: AudioProcess) -> None:
+    async def _watch(self, process: AudioProcess) -> None:
         """Watch it until it is lost. Raises: _NoDeviceError, _LostError."""
         since = silent_until = time.monotonic()
         killed = oom_kills()
-        events = asyncio.create_task(self._listen(plane))
+        events = asyncio.create_task(self._listen(process))
         try:
             while True:
-                await asyncio.wait({events}, timeout=LOOK_S)
+                await asyncio.wait({events}, timeout=CHECK_S)
                 if events.done():
                     reason = events.result()
                     if reason:
                         raise _NoDeviceError(reason)
-                    raise await self._end_of(plane, killed)
+                    raise await self._end_of(process, killed)
                 now = time.monotonic()
-                if self._hangs(plane, now):
-                    stopped = is_stopped(plane)
+                if self._hangs(process, now):
+                    stopped = is_stopped(process)
                     what = "was stopped by a signal" if stopped else "hangs"
                     raise _LostError(
-                        f"it {what}: no report for {HUNG_S:g} s",
-                        blamed=not stopped,
+                        f"it {what}: no telemetry for {HUNG_S:g} s",
+                        rig_suspected=not stopped,
                         outside=stopped,
                     )
                 if now - since > LONGEST_WAIT_S:
                     self._wait_s = SHORTEST_WAIT_S
                 if self._is_first and self._rig() is None:
                     silent_until = now
-                # At the first start the spare keeps out of the way; after a death it must not.
-                if not self._is_first or now - silent_until > SPARE_DELAY_S:
-                    self._planes.maintain_standby()
+                # At the first start the standby process can wait; after a restart it cannot.
+                if not self._is_first or now - silent_until > STANDBY_DELAY_S:
+                    self._processes.maintain_standby()
         finally:
             events.cancel()
 
-    async def _listen(self, plane: AudioProcess) -> str:
-        """Return why there is no device any more, or nothing when the process has ended."""
+    async def _listen(self, process: AudioProcess) -> str:
+        """Return why the device is gone, or nothing when the process has ended."""
         try:
             while True:
-                match await plane.next_event():
+                match await process.next_event():
                     case DeviceFailed(reason):
                         return reason
                     case RigFailed(rig_id, reason):
-                        self._owner.rig_failed(rig_id, reason)
+                        self._callbacks.rig_failed(rig_id, reason)
         except EOFError:
             return ""
 
-    def _report(self, plane: AudioProcess, report: TelemetryRecord) -> None:
-        if plane is self._plane:
+    def _report(self, process: AudioProcess, record: TelemetryRecord) -> None:
+        if process is self._process:
             self._reported_at = time.monotonic()
-            self._owner.reported(report)
+            self._telemetry.add(record)
+            self._callbacks.rig_heard(record.rig_id)
 
-    def _hangs(self, plane: AudioProcess, now: float) -> bool:
-        if now - self._looked_at > 4.0 * LOOK_S:
-            # This process itself was held up: what it did not see proves nothing.
+    def _hangs(self, process: AudioProcess, now: float) -> bool:
+        if now - self._checked_at > 4.0 * CHECK_S:
+            # This process itself was delayed, so the lack of telemetry proves nothing.
             self._reported_at = max(self._reported_at, now - HUNG_S / 2.0)
-        self._looked_at = now
+        self._checked_at = now
         if now - self._reported_at < HUNG_S:
             return False
-        plane.read_reports()
+        process.read_telemetry()
         return now - self._reported_at >= HUNG_S
 
-    async def _end_of(self, plane: AudioProcess, oom_kills_before: int) -> _LostError:
-        """Return how a process that is gone has ended, and whether what it played may be why."""
-        status = await plane.discard(END_S)  # its socket closes a moment before it ends
+    async def _end_of(self, process: AudioProcess, oom_kills_before: int) -> _LostError:
+        """Return how a process has ended, and whether its rig may be the cause."""
+        status = await process.discard(END_S)  # its socket closes a moment before it ends
         if status >= 0:
-            return _LostError(f"exit status {status}", blamed=True)
+            return _LostError(f"exit status {status}", rig_suspected=True)
         outside = -status in _OUTSIDE
         if -status == signal.SIGKILL and oom_kills() > oom_kills_before:
-            return _LostError("killed for want of memory", blamed=True)
-        return _LostError(f"killed by signal {-status}", blamed=not outside, outside=outside)
+            return _LostError("killed because the system ran out of memory", rig_suspected=True)
+        return _LostError(f"killed by signal {-status}", rig_suspected=not outside, outside=outside)
 
-    # --- a device that has gone ------------------------------------------------------------------
+    # --- a disconnected device -------------------------------------------------------------------
 
-    async def _device_gone(self, request: DeviceRequest, reason: str) -> None:
-        """Return when the device is there again. Raises: AudioError where nobody waits for it."""
+    async def _wait_until_connected(self, request: DeviceRequest, reason: str) -> None:
+        """Return when the device is connected. Raises: AudioError where `wait` is off."""
         if self.device is None and not self._wait:
             raise AudioError(reason)
         if self.state != "no_device":
-            log.warning("no device, it is waited for", device=request.name, reason=reason)
+            log.warning("device disconnected, waiting for it", device=request.name, reason=reason)
         self._set_state("no_device", reason)
-        self._owner.lost(reason, blamed=False)
+        self._callbacks.audio_process_lost(reason, rig_suspected=False)
         while True:
-            self._planes.prepare()
+            self._processes.prepare()
             await asyncio.sleep(self._wait_s)
             self._wait_s = min(2.0 * self._wait_s, LONGEST_WAIT_S)
-            if await _is_there(request):
+            if await _is_connected(request):
                 return
 
 
-def _again(request: DeviceRequest, device: DeviceOpened) -> DeviceRequest:
-    """Return the request for the device that was open: at its rate, if it still has that."""
+def _same_rate(request: DeviceRequest, device: DeviceOpened) -> DeviceRequest:
+    """Return the request with the rate of the device that was open, if it still has it."""
     if request.rate_hz is not None:
         return request
     return replace(request, rate_hz=device.rate_hz, rate_is_wish=True)
 
 
-async def _is_there(request: DeviceRequest) -> bool:
-    """Return whether the device is there; see `nemod.engine.devices.probe`."""
+async def _is_connected(request: DeviceRequest) -> bool:
+    """Return whether the device is connected; see `nemod.engine.devices.probe`."""
     try:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -393,8 +417,8 @@ async def _is_there(request: DeviceRequest) -> bool:
             await process.wait()
 
 
-def _widen(tape_fd: int) -> None:
-    """Give the tape room for seconds of sound, so that a slow disk costs no sample."""
-    # The largest that an unprivileged process may have; a smaller one works too.
+def _enlarge(recording_fd: int) -> None:
+    """Give the pipe room for seconds of sound, so that a slow disk loses nothing."""
+    # The largest that an unprivileged process may set; a smaller one works too.
     with suppress(OSError):
-        fcntl.fcntl(tape_fd, fcntl.F_SETPIPE_SZ, 1 << 20)
+        fcntl.fcntl(recording_fd, fcntl.F_SETPIPE_SZ, 1 << 20)

@@ -1,12 +1,22 @@
-"""The audio side: rigs are made by the foundry, played by the engine, in processes of their own.
+"""The audio process and the rigs that it plays.
 
-rig       the chain of effects, compiled for one rate, block size and network
-programs  compiled rigs on disk, so that a model is compiled once
-foundry   makes rigs: reads the model, compiles, proves, warms up
-engine    plays rigs: the callback
-link      what travels between the planes
-plane     the audio plane's process
-offline   the same rig over a file
-devices   what calls the engine: portaudio, or clock (demo, null)
-workers   the control plane's handles on both child processes
+The life of a rig, file by file:
+
+    chain          the default chain: which effects, in which order, on which condition
+    rig            chain and model -> `RigSpec`, for one rate, before compilation
+    program        `RigSpec` -> serialised program; program -> a function that can be called
+    ipc            `CompiledRig`, the shipped form; messages, settings and telemetry records
+    loading        `CompiledRig` -> `LoadedRig`
+    resampled      a rig whose model runs at its own rate, between two resamplers
+    active_rig     `LoadedRig`, and `ActiveRig`, the one that sounds
+    loaded_rigs    the rigs that the audio process has loaded and verified
+
+The process around it:
+
+    process        the audio process: opens a device, runs the engine, loads rigs
+    engine         the callback: plays a rig, crossfades to the next, counts what happens
+    realtime       locked memory and real-time priority
+    cpu_latency    forbids deep idle states of the processors
+    histogram      counts of block times in shared memory
+    devices/       what calls the engine: PortAudio, a clock, the demo
 """

@@ -1,9 +1,9 @@
-"""Processors that stay awake while the sound runs.
+"""CPU latency limit: keeps the processors out of deep idle states while the rig plays.
 
-Between two blocks a processor has nothing to do and falls asleep: the deeper, the longer it takes
-to wake up, and the colder its caches are then. As long as a process holds /dev/cpu_dma_latency open
-with a number of microseconds in it, the kernel enters no idle state that takes longer to leave
-(Documentation/power/pm_qos_interface.rst of Linux). It ends with the process.
+Between two blocks a processor goes idle: the deeper the idle state, the longer it takes to leave,
+and the fewer of its caches survive. While a process holds /dev/cpu_dma_latency open after writing a
+number of microseconds to it, the kernel enters no idle state that takes longer to leave
+(Documentation/power/pm_qos_interface.rst of Linux). The limit ends with the process.
 """
 
 import os
@@ -14,9 +14,9 @@ from pathlib import Path
 DEVICE = Path("/dev/cpu_dma_latency")
 DRIVER = Path("/sys/devices/system/cpu/cpuidle/current_driver")
 SHALLOW_US = 10
-"""[us] The first idle states of a processor, which keep its caches; deeper ones take 20 or more."""
+"""[us] Allows the first idle states, which keep the caches; deeper ones take 20 or more."""
 _GUEST_DRIVER = "haltpoll"
-"""In a virtual machine every idle state but polling gives the processor back to the host."""
+"""In a virtual machine every idle state but polling yields the processor to the host."""
 _NONE = ("", "none")
 _REMEDY = (
     "give the group audio access to it by a line in /etc/udev/rules.d/99-audio.rules: "
@@ -25,7 +25,7 @@ _REMEDY = (
 
 
 def suitable_us(driver: Path = DRIVER) -> int | None:
-    """Return what suits this machine [us]; None where processors have no idle states to forbid."""
+    """Return the limit for this machine [us]; None if its processors have no idle states."""
     name = ""
     with suppress(OSError):
         name = driver.read_text(encoding="utf-8").strip()
@@ -35,10 +35,10 @@ def suitable_us(driver: Path = DRIVER) -> int | None:
 
 
 class CpuLatencyLimit:
-    """Forbids idle states that take longer than `limit_us` [us] to leave, until it is released."""
+    """Forbids idle states that take longer than `limit_us` [us] to leave, until released."""
 
     def __init__(self, limit_us: int | None, device: Path = DEVICE) -> None:
-        """None forbids nothing; 0 is no sleep at all. Where it is not allowed `refused` says so."""
+        """None sets no limit, 0 forbids all idle states. `refused` explains a missing right."""
         self.refused = ""
         self._fd = -1
         if limit_us is None:
@@ -49,11 +49,11 @@ class CpuLatencyLimit:
         except OSError as error:
             self.release()
             self.refused = (
-                f"processors may fall asleep between blocks ({device}: {error.strerror}): {_REMEDY}"
+                f"processors may enter deep idle states ({device}: {error.strerror}): {_REMEDY}"
             )
 
     def release(self) -> None:
-        """Let them sleep again."""
+        """Remove the limit."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -1,9 +1,9 @@
-"""How long every block took, counted in shared memory.
+"""Histogram of block times in shared memory.
 
-A report tells the mean and the largest of 20 ms; percentiles need every block. The audio thread
-adds one to a bin of a memory-mapped file, which costs a microsecond and allocates nothing that
-stays; whoever maps the same file reads the counts at any time, without a word to the audio plane.
-The file belongs on a memory file system (`/dev/shm`): a page of a disk's file may have to wait.
+Telemetry has the mean and the maximum of 20 ms; percentiles need every block. The audio thread
+increments a bin of a memory-mapped file, which takes a microsecond and leaves no allocation behind;
+any process can map the file and read the counts without a message to the audio process. The file
+belongs on a memory file system (`/dev/shm`): writing to a page of a file on disk may block.
 """
 
 import math
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 VARIABLE = "NEMOD_BLOCK_TIMES"
-"""Environment variable: the file in which the audio plane counts. Without it nothing is counted."""
+"""Environment variable: path of the file. Without it nothing is counted."""
 
 BINS_PER_OCTAVE = 64
 """A bin is 1.1 % wide."""
@@ -24,16 +24,16 @@ FIRST_S = 1e-6
 """[s] Upper end of the first bin."""
 _OCTAVES = 20
 BINS = _OCTAVES * BINS_PER_OCTAVE
-"""The last one begins at 1 s, and takes everything longer."""
+"""The last one begins at 1 s and holds all longer times."""
 _HEAD = 4
 _BYTES = 8 * (_HEAD + BINS)
 
 
 class BlockTimes:
-    """The writer's end. The file outlives the process: a restarted audio plane counts on."""
+    """Writes the counts. The file outlives the process: a restarted audio process continues it."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, made where it is absent. Raises: OSError."""
+        """Open the file and create it if it does not exist. Raises: OSError."""
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             os.ftruncate(fd, _BYTES)
@@ -44,7 +44,7 @@ class BlockTimes:
         self._late, self._xruns, self._faults = self._words[1:_HEAD].tolist()
 
     def count(self, busy_s: float, *, late: int, xruns: int, faults: int) -> None:
-        """Count a block that took `busy_s` [s]; the others are totals since the process began.
+        """Count a block that took `busy_s` [s]; the other arguments are totals of this process.
 
         Thread: audio.
         """
@@ -63,27 +63,27 @@ def _bin(seconds: float) -> int:
 
 
 def from_environment() -> BlockTimes | None:
-    """Return where the environment wants blocks counted, or None. Raises: OSError."""
+    """Return the histogram that the environment names, or None. Raises: OSError."""
     path = os.environ.get(VARIABLE)
     return BlockTimes(Path(path)) if path else None
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What has been counted so far, or between two moments."""
+    """Counts since the file was created, or between two readings."""
 
     blocks: int
     late: int
-    """Blocks that began later than a whole period after their time."""
+    """Blocks that began more than a whole period late."""
     xruns: int
-    """Under- and overflows as the device tells them."""
+    """Underflows and overflows as the device counts them."""
     faults: int
     """Blocks that were muted."""
     bins: NDArray[np.int64]
     """[BINS]"""
 
     def __sub__(self, before: "Counts") -> "Counts":
-        """Return what was counted since `before`."""
+        """Return the counts since `before`."""
         return Counts(
             blocks=self.blocks - before.blocks,
             late=self.late - before.late,
@@ -93,9 +93,9 @@ class Counts:
         )
 
     def quantile_s(self, share: float) -> float:
-        """Return the time [s] that this share (0..1) of the blocks stays below, to 1.1 %.
+        """Return the quantile [s] of the block times at this share (0..1), to 1.1 %.
 
-        It is the upper end of a bin, so never too small. 1.0 gives the longest; without blocks
+        It is the upper end of a bin, so never too small. 1.0 gives the maximum; without blocks
         it is 0.
         """
         total = int(self.bins.sum())
@@ -107,13 +107,13 @@ class Counts:
 
 
 def read(path: Path) -> Counts:
-    """Return the counts of a file as they are now. Thread: any process's.
+    """Return the present counts of a file. Thread: any, in any process.
 
-    Raises: OSError, and ValueError for a file that is not of this kind.
+    Raises: OSError, and ValueError for a file of another kind.
     """
     data = path.read_bytes()
     if len(data) != _BYTES:
-        raise ValueError(f"{path}: {len(data)} bytes; counts of blocks have {_BYTES}")
+        raise ValueError(f"{path}: {len(data)} bytes; a histogram of block times has {_BYTES}")
     words = np.frombuffer(data, np.uint64).astype(np.int64)
     blocks, late, xruns, faults = (int(word) for word in words[:_HEAD])
     return Counts(blocks=blocks, late=late, xruns=xruns, faults=faults, bins=words[_HEAD:])

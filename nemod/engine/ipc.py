@@ -1,8 +1,8 @@
-"""What travels between the planes, and in which form.
+"""Inter-process communication of the daemon, the audio process and the builder.
 
-Settings go down a pipe as records of one fixed size below `PIPE_BUF`, so a write is whole or not
-at all and the newest record is the last one. Reports come up a pipe in the same manner. Rigs, and
-what is rare, are framed on a stream socket: a length, then a pickle; both ends are ours.
+Settings go down a pipe as records of one fixed size below `PIPE_BUF`, so that a write is atomic and
+the newest record is the last one. Telemetry comes up another pipe in the same form. Rigs and rare
+messages are framed on a stream socket: a length, then a pickle; both ends are our own processes.
 """
 
 import json
@@ -19,19 +19,22 @@ from numpy.typing import NDArray
 
 from nemod.parameters.table import MAX_KNOBS, TABLE
 
+HostArray = NDArray[np.float32] | NDArray[np.int32]
+"""An array of a rig's state while it is shipped."""
+
 _SETTINGS_HEAD = struct.Struct("<II")
 SETTINGS_BYTES = 1024
 """[bytes] One settings record: rig id, count, float32 controls, padding."""
 MAX_CONTROLS = (SETTINGS_BYTES - _SETTINGS_HEAD.size) // 4
 if MAX_KNOBS + len(TABLE) > MAX_CONTROLS:  # pragma: no branch
-    raise AssertionError("a settings record is too small for the table of parameters")
+    raise AssertionError("a settings record is too small for the parameter table")
 
 TELEMETRY_S = 0.02
-"""[s] Time between two reports of the audio plane."""
+"""[s] Time between two telemetry records."""
 
 
 def encode_settings(rig_id: int, controls: NDArray[np.float32]) -> bytes:
-    """Return the record that gives rig `rig_id` these controls [n]."""
+    """Return the record that sets the controls [n] of rig `rig_id`."""
     if controls.dtype != np.float32 or controls.size > MAX_CONTROLS:
         raise ValueError(f"{controls.size} controls of {controls.dtype}: at most {MAX_CONTROLS}")
     record = _SETTINGS_HEAD.pack(rig_id, controls.size) + controls.tobytes()
@@ -41,7 +44,7 @@ def encode_settings(rig_id: int, controls: NDArray[np.float32]) -> bytes:
 def newest_settings(data: bytes, rig_id: int) -> NDArray[np.float32] | None:
     """Return the newest controls for this rig among whole records, or None.
 
-    Thread: audio. Walks from the end, so a storm of records costs no more than one.
+    Thread: audio. Searches from the end, so that many records cost no more than one.
     """
     for start in range(len(data) - SETTINGS_BYTES, -1, -SETTINGS_BYTES):
         found, count = _SETTINGS_HEAD.unpack_from(data, start)
@@ -51,50 +54,50 @@ def newest_settings(data: bytes, rig_id: int) -> NDArray[np.float32] | None:
 
 
 class TelemetryRecord(NamedTuple):
-    """What the callback tells, every `TELEMETRY_S`; counts are totals since the process began."""
+    """State of the engine, sent every `TELEMETRY_S`; counts are totals since the process began."""
 
     blocks: int
     """Blocks processed."""
     rig_id: int
-    """The rig that is heard alone; 0 before the first."""
+    """The rig that sounds alone; 0 before the first and during a crossfade."""
     clips: int
-    """Blocks in which the limiter had to act."""
+    """Blocks whose peak before the limiter was above full scale."""
     late: int
     """Blocks that began later than a whole period after their time."""
     xruns: int
-    """Under- and overflows as the device counts them."""
+    """Underflows and overflows as the device counts them."""
     faults: int
-    """Blocks muted because of a sample that was not finite, or an error in the callback."""
-    tape_lost: int
-    """Frames that the recorder was too slow for."""
+    """Blocks muted because of a non-finite sample or an error in the callback."""
+    recording_lost: int
+    """Frames dropped because the recorder was too slow."""
     peak_in: float
-    """Largest sample since the last report, +-1.0 full scale."""
+    """Largest sample since the last record, +-1.0 full scale."""
     peak_out: float
     load: float
     """Mean share of the period, 0..1."""
     load_peak: float
-    """Largest share of the period."""
+    """Largest share of the period since the last record."""
 
 
-_REPORT = struct.Struct("<7Q4d")
+_TELEMETRY = struct.Struct("<7Q4d")
 
 
-def encode_telemetry(report: TelemetryRecord) -> bytes:
-    """Return the record of a report. Thread: audio."""
-    return _REPORT.pack(*report)
+def encode_telemetry(record: TelemetryRecord) -> bytes:
+    """Return the bytes of a record. Thread: audio."""
+    return _TELEMETRY.pack(*record)
 
 
 def decode_telemetry(data: bytes) -> Iterator[TelemetryRecord]:
-    """Yield the reports in whole records, oldest first."""
-    for values in _REPORT.iter_unpack(data):
+    """Yield the records in `data`, oldest first."""
+    for values in _TELEMETRY.iter_unpack(data):
         yield TelemetryRecord(*values)
 
 
-TELEMETRY_BYTES = _REPORT.size
+TELEMETRY_BYTES = _TELEMETRY.size
 
 
 def write_whole(fd: int, record: bytes) -> bool:
-    """Write a record to a non-blocking pipe; False when it is full or nobody reads. Thread: any."""
+    """Write a record to a non-blocking pipe; False when it is full or closed. Thread: any."""
     try:
         os.write(fd, record)
     except (BlockingIOError, BrokenPipeError):
@@ -106,7 +109,7 @@ def write_whole(fd: int, record: bytes) -> bool:
 
 _FRAME_HEAD = struct.Struct("<Q")
 MAX_FRAME_BYTES = 1 << 30
-"""[bytes] More than any rig; a larger length means that the stream is damaged."""
+"""[bytes] More than any rig; a larger length means that the stream is corrupt."""
 
 
 def encode_frame(value: object) -> bytes:
@@ -123,11 +126,11 @@ def send_frame(sock: socket.socket, value: object) -> None:
 def receive_frame(sock: socket.socket) -> Any:
     """Receive a value from a blocking socket.
 
-    Raises: EOFError when the other end is gone.
+    Raises: EOFError when the other end has closed, or the stream is corrupt.
     """
     (length,) = _FRAME_HEAD.unpack(_receive_exactly(sock, _FRAME_HEAD.size))
     if length > MAX_FRAME_BYTES:
-        raise EOFError(f"a frame of {length} bytes: the stream is damaged")
+        raise EOFError(f"a frame of {length} bytes: the stream is corrupt")
     return pickle.loads(_receive_exactly(sock, length))
 
 
@@ -137,7 +140,7 @@ def _receive_exactly(sock: socket.socket, count: int) -> bytearray:
     while view:
         got = sock.recv_into(view)
         if not got:
-            raise EOFError("the other end is gone")
+            raise EOFError("the other end has closed")
         view = view[got:]
     return data
 
@@ -146,16 +149,16 @@ FRAME_HEAD_BYTES = _FRAME_HEAD.size
 
 
 def frame_length(head: bytes) -> int:
-    """Return how many bytes follow a frame's head."""
+    """Return the number of bytes that follow the head of a frame."""
     return int(_FRAME_HEAD.unpack(head)[0])
 
 
-# --- what the frames and the command line hold -------------------------------------------------
+# --- messages and command lines ----------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceRequest:
-    """Which device to open, as the configuration says it."""
+    """The device to open, as configured."""
 
     name: str
     input_channel: int = 1
@@ -163,12 +166,12 @@ class DeviceRequest:
     output_channels: tuple[int, ...] = ()
     """Counted from 1; empty means the first two, or the only one."""
     rate_hz: int | None = None
-    """[Hz] None is the device's own."""
+    """[Hz] None selects the device's default."""
     rate_is_wish: bool = False
-    """Where the device refuses this rate, its own will do."""
+    """If the device refuses this rate, its default is acceptable."""
     block_frames: int = 64
     cpu_latency_us: int | None = None
-    """[us] See `nemod.engine.cpu_latency`; None lets processors sleep as they like."""
+    """[us] See `nemod.engine.cpu_latency`; None sets no limit."""
 
     def to_json(self) -> str:
         """Return the text that `from_json` reads."""
@@ -183,12 +186,13 @@ class DeviceRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioProcessArguments:
-    """The descriptors that an audio plane is born with; on its command line, as JSON."""
+    """The descriptors that an audio process inherits; on its command line, as JSON."""
 
     link_fd: int
     settings_fd: int
-    report_fd: int
-    tape_fd: int = -1
+    telemetry_fd: int
+    recording_fd: int = -1
+    """-1: the output is not recorded."""
 
     def to_json(self) -> str:
         """Return the text that `from_json` reads."""
@@ -201,144 +205,93 @@ class AudioProcessArguments:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """How loud models are made; see `nemod.builder.level`."""
-
-    normalize: bool = False
-    input_dbu: float | None = None
-    """[dBu] Level of a sine at the interface's input that reaches full scale."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildRequest:
-    """Control plane -> foundry: make a rig."""
-
-    request_id: int
-    path: str
-    """The model's file; empty for a clean rig, without a model."""
-    rate_hz: int
-    block_frames: int
-    positions: dict[str, float]
-    """Where the knobs stand, so that the rig is warmed up as it will be played."""
-    level: Level = Level()
-    size: float | None = None
-    """0..1: which size of a model that has several."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledRig:
-    """Foundry -> audio plane: a compiled chain with its weights and a warmed state."""
+    """Builder -> audio process: a serialised program with its weights and a warmed-up state."""
 
     executable: bytes
-    """The serialized program; see `nemod.engine.rig.Program`."""
+    """The serialised program; see `nemod.engine.program`."""
     weights: list[NDArray[np.float32]]
-    state: list[NDArray[Any]]
+    state: list[HostArray]
     controls: NDArray[np.float32]
-    """[n] The controls it was warmed up with."""
+    """[n] The controls of its warm-up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledResampledRig:
-    """Foundry -> audio plane: a rig in three parts, the middle one at the model's own rate."""
+    """Builder -> audio process: a rig in three parts, with the model at its own rate."""
 
     parts: tuple[CompiledRig, ...]
-    """What stands before the model, the model, and what stands after it."""
+    """The part before the model, the model, and the part after it."""
     rate_hz: int
     model_rate_hz: int
     block_frames: int
     lead_frames: int
-    """[frames] at the device's rate that lie ready at the start, so that none is ever missing."""
+    """[frames at the device's rate] Output queued at the start, so that none is ever missing."""
     latency_frames: int
-    """By how many frames the answer is late; what goes past the model is held back as long."""
+    """Latency of the model's path; the dry signal is delayed as much."""
     rest: float
-    """What the model gives when it hears silence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildResult:
-    """Foundry -> control plane: the rig, still pickled, with what the control plane must know."""
-
-    request_id: int
-    rig: bytes
-    layout: tuple[str, ...]
-    """Paths of the controls, in the order of a settings record."""
-    latency_frames: int
-    knob_names: tuple[str, ...]
-    model_rate_hz: int
-    rate_policy: str
-    """`exact`, `delay` or `resample`."""
-    info: dict[str, Any]
-    """What `/nemo/model/info` answers."""
-    cached: bool
-    """Whether the program came from the disk."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildFailure:
-    """Foundry -> control plane: no rig from this file, and why."""
-
-    request_id: int
-    reason: str
+    """Output of the model at rest, for silence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayRig:
-    """Control plane -> audio plane: play this rig as number `rig_id`.
+    """Daemon -> audio process: play this rig as number `rig_id`.
 
-    `rig` is a pickled `CompiledRig` or `CompiledResampledRig`: the control plane forwards it. An
-    audio process that has no device yet loads and verifies it and keeps it ready.
+    `rig` is a pickled `CompiledRig` or `CompiledResampledRig`, which the daemon forwards without
+    unpickling it. A standby process loads and verifies it and keeps it ready.
     """
 
     rig_id: int
     rig: bytes
     rate_hz: int
-    """What it was made for."""
+    """Rate of the device that it was built for."""
     block_frames: int
+    """Block size that it was built for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenDevice:
-    """Control plane -> audio plane: open the device and play."""
+    """Daemon -> audio process: open the device and play."""
 
     request: DeviceRequest
     rig_id: int = 0
-    """The rig to begin with, sent before; 0 is silence, and so is one made for another rate."""
+    """The rig to start with, sent before. Silence for 0 and for a rig of another rate or block."""
     controls: NDArray[np.float32] | None = None
-    """[n] Where its knobs stand now."""
+    """[n] The present controls of that rig."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopProcess:
-    """Control plane -> audio plane: fade out and end."""
+    """Daemon -> audio process: fade out and exit."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessReady:
-    """Audio plane -> control plane: warm, without a device; the next is `OpenDevice`."""
+    """Audio process -> daemon: started, without a device; expects `OpenDevice`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceOpened:
-    """Audio plane -> control plane: the device runs."""
+    """Audio process -> daemon: the device is running."""
 
     device: str
     rate_hz: int
     block_frames: int
     latency_s: float
     notices: tuple[str, ...]
-    """What the system would not grant, each with its remedy."""
+    """Rights that the system refused, each with its remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceFailed:
-    """Audio plane -> control plane: no device, and why."""
+    """Audio process -> daemon: the device could not be opened, or failed."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class RigFailed:
-    """Audio plane -> control plane: this rig did not pass its proof; the old one plays on."""
+    """Audio process -> daemon: the rig failed its verification; the old one keeps playing."""
 
     rig_id: int
     reason: str

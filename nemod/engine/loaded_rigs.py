@@ -1,4 +1,4 @@
-"""The rigs that an audio plane has loaded, proved and ready. Thread: helper."""
+"""The rigs that the audio process has loaded and verified. Thread: helper."""
 
 import hashlib
 import pickle
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.engine.engine import ActiveRig
+from nemod.engine.active_rig import ActiveRig, LoadedRig
 from nemod.engine.ipc import CompiledRig, PlayRig
 from nemod.engine.loading import load_part, load_rig
-from nemod.engine.rig import LoadedRig, Program
+from nemod.engine.program import Program
 
 SETTLE_S = 0.1
-"""[s] Silence that a rig hears before it takes up, so that its knobs have arrived where they are:
-a muted rig must not be heard for the time that its switch takes."""
+"""[s] Silence that a rig plays before it starts, so that its knobs have reached their positions: a
+muted rig must not be audible while its mute switch fades."""
 
 
 @dataclass(slots=True)
@@ -22,25 +22,26 @@ class LoadedRigs:
     """Rigs by number, and programs by the hash of their code."""
 
     loaded: dict[int, tuple[PlayRig, LoadedRig]] = field(default_factory=dict)
-    """The orders are kept without their bytes."""
+    """The requests are kept without their bytes."""
     programs: dict[bytes, Program] = field(default_factory=dict)
-    """They are kept as long as the process lives: to unload one holds the interpreter for some
-    10 ms, which is a dropout; one takes under 1 MB."""
+    """Kept as long as the process lives: unloading one holds the interpreter lock for some 10 ms,
+    which is a dropout; one program takes under 1 MB."""
 
-    def load(self, order: PlayRig) -> None:
-        """Load a rig and play one block of proof.
+    def load(self, request: PlayRig) -> None:
+        """Load a rig and verify it by one block of silence.
 
-        Raises: any exception, when the rig is not what it should be.
+        Raises: any exception, when the rig is damaged or its output is not finite.
         """
-        frames = order.block_frames
-        rig = load_rig(pickle.loads(order.rig), frames, self._program)
+        frames = request.block_frames
+        rig = load_rig(pickle.loads(request.rig), frames, self._program)
         silence = np.zeros(frames, np.float32)
         _, sound = rig.call(rig.weights, rig.controls, rig.fresh(), silence)
-        proof = np.asarray(sound)
-        if proof.shape != (frames + 3,) or not np.isfinite(proof).all():
-            raise ValueError(f"the proof block came out as {proof.shape}, or not finite")
-        bare = replace(order, rig=b"")
-        self.loaded[order.rig_id] = bare, rig
+        output = np.asarray(sound)
+        if output.shape != (frames + 3,):
+            raise ValueError(f"the verification block has shape {output.shape}")
+        if not np.isfinite(output).all():
+            raise ValueError("the verification block is not finite")
+        self.loaded[request.rig_id] = replace(request, rig=b""), rig
 
     def _program(self, rig: CompiledRig, frames: int) -> Program:
         digest = hashlib.sha256(rig.executable).digest()
@@ -48,41 +49,39 @@ class LoadedRigs:
             self.programs[digest] = load_part(rig, frames)
         return self.programs[digest]
 
-    def playing(self, rig_id: int) -> ActiveRig:
-        """Return a rig as the engine takes it."""
-        _, rig = self.loaded[rig_id]
-        states = rig.fresh(), rig.fresh()
-        return ActiveRig(rig_id, rig.call, rig.weights, states, rig.controls)
+    def activate(self, rig_id: int) -> ActiveRig:
+        """Return a rig in its warmed-up state, for the engine."""
+        return ActiveRig(rig_id, self.loaded[rig_id][1])
 
-    def settled(self, rig_id: int, controls: NDArray[np.float32] | None) -> ActiveRig:
-        """Return a rig whose knobs have come to rest at `controls` [n] while it heard silence."""
-        order, rig = self.loaded[rig_id]
-        made = self.playing(rig_id)
+    def activate_settled(self, rig_id: int, controls: NDArray[np.float32] | None) -> ActiveRig:
+        """Return a rig whose knobs have reached `controls` [n] during a short silence."""
+        request, rig = self.loaded[rig_id]
+        active = self.activate(rig_id)
         if controls is not None and controls.size == rig.controls.size:
-            made.controls = controls
-        silence = np.zeros(order.block_frames, np.float32)
-        for _ in range(round(SETTLE_S * order.rate_hz / order.block_frames) + 1):
-            state, _ = made.call(made.weights, made.controls, made.state or [], silence)
-            made.state = state
-        return made
+            active.controls = controls
+        silence = np.zeros(request.block_frames, np.float32)
+        for _ in range(round(SETTLE_S * request.rate_hz / request.block_frames) + 1):
+            state, _ = active.call(active.weights, active.controls, active.state or [], silence)
+            active.state = state
+        return active
 
     def fits(self, rig_id: int, rate_hz: int, block_frames: int) -> bool:
-        """Return whether a rig is there and was made for this device."""
+        """Return whether a rig is loaded and was built for this device."""
         if rig_id not in self.loaded:
             return False
-        order, _ = self.loaded[rig_id]
-        return (order.rate_hz, order.block_frames) == (rate_hz, block_frames)
+        request, _ = self.loaded[rig_id]
+        return (request.rate_hz, request.block_frames) == (rate_hz, block_frames)
 
-    def spare_state(self, rig: ActiveRig) -> None:
-        """Lay out a state to start afresh from, where that one was used."""
-        if rig.spare is None and rig.rig_id in self.loaded:
-            rig.spare = self.loaded[rig.rig_id][1].fresh()
+    def refill_reserve(self, rig: ActiveRig) -> None:
+        """Give a rig that has used its reserve state a new one."""
+        if rig.reserve_state is None and rig.rig_id in self.loaded:
+            rig.reserve_state = self.loaded[rig.rig_id][1].fresh()
 
     def forget(self, rig_id: int) -> None:
         """Free a rig."""
         self.loaded.pop(rig_id, None)
 
     def keep_only(self, rig_id: int) -> None:
-        """Free every other rig: only for a plane that is not heard."""
+        """Free all other rigs; only for a standby process, which plays nothing."""
         for other in set(self.loaded) - {rig_id}:
             del self.loaded[other]

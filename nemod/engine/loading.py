@@ -1,10 +1,11 @@
-"""A rig as it was shipped, to a rig that can be called. Thread: any but the audio thread."""
+"""From a `CompiledRig`, as it was shipped, to a `LoadedRig`. Thread: any but the audio thread."""
 
 from collections.abc import Callable
 
+from nemod.engine.active_rig import LoadedRig
 from nemod.engine.ipc import CompiledResampledRig, CompiledRig
+from nemod.engine.program import Program, load_program, on_device
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, load_resampled
-from nemod.engine.rig import LoadedRig, Program, load_program, on_device
 
 Fetch = Callable[[CompiledRig, int], Program]
 """(rig or part of one, frames) -> its loaded program"""
@@ -18,7 +19,7 @@ def load_part(part: CompiledRig, frames: int) -> Program:
 def load_rig(
     rig: CompiledRig | CompiledResampledRig, block_frames: int, fetch: Fetch = load_part
 ) -> LoadedRig:
-    """Return the rig ready to be played; `fetch` may keep programs that were loaded before."""
+    """Return the rig, ready to be called; `fetch` may return programs that are already loaded."""
     if isinstance(rig, CompiledResampledRig):
         front, model, back = rig.parts
         programs = (

@@ -1,92 +1,90 @@
 """A rig whose model runs at its own sample rate, between two streaming resamplers.
 
-For models that cannot be carried to another rate. What stands before and after the model runs at
-the device's rate, block by block; the model runs in blocks of its own whenever enough frames have
-come through. The resampler is libsamplerate's band-limited interpolator (E. de Castro Lopo; after
+For models that cannot be converted to another rate. The parts before and after the model run at
+the device's rate, block by block; the model runs in blocks of its own whenever enough frames are
+available. The resampler is libsamplerate's band-limited interpolator (E. de Castro Lopo; after
 J. O. Smith, "Digital Audio Resampling"): about 1 ms each way, where soxr's streams take 10 to 40.
 """
 
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 import samplerate
-from numpy.typing import NDArray
 
+from nemod.engine.active_rig import Frames, LoadedRig, RigState, RigWeights
 from nemod.engine.ipc import CompiledResampledRig
-from nemod.engine.rig import LoadedRig, Program, on_device
-
-Frames = NDArray[np.float32]
+from nemod.engine.program import Program, on_device
 
 QUALITY = "sinc_medium"
-"""121 dB of signal to noise, 90 % of the band: what is lost lies above a guitar's speaker."""
+"""121 dB signal-to-noise ratio, 90 % bandwidth: the loss is above the range of a guitar speaker."""
 MODEL_BLOCK_FRAMES = 32
-"""[frames] Small, so that a model's blocks spread evenly over the device's."""
+"""[frames] Small, so that the blocks of the model spread evenly over those of the device."""
 _SETTLE_FRAMES = 512
-"""[frames] Longer than the resampler's filter, at any rate that is allowed."""
+"""[frames] Longer than the filter of the resampler at any allowed rate."""
 
 
-class Crossing:
-    """The way to the model's rate and back: two resamplers and what waits between them.
-
-    Thread: audio, once made.
-    """
+class RateConverter:
+    """Two resamplers, to the model's rate and back, with their queues. Thread: audio."""
 
     def __init__(self, rig: CompiledResampledRig) -> None:
-        """Start at rest: before the model silence, after it the model's own resting output."""
+        """Start at rest: silence before the model, the model's own resting output after it."""
         self._up_ratio = rig.model_rate_hz / rig.rate_hz
         self._down_ratio = rig.rate_hz / rig.model_rate_hz
         self._up = samplerate.Resampler(QUALITY, channels=1)
         self._down = samplerate.Resampler(QUALITY, channels=1)
-        self.waiting: Frames = np.zeros(0, np.float32)
-        """What the model has not heard yet, at its rate."""
+        self.input_queue: Frames = np.zeros(0, np.float32)
+        """Input of the model, at its rate."""
         rest = np.full(settle_frames(rig.rate_hz, rig.model_rate_hz), rig.rest, np.float32)
         self._down.process(rest, self._down_ratio)
-        self._past: Frames = np.zeros(rig.latency_frames, np.float32)
-        self.ready: Frames = np.full(rig.lead_frames, rig.rest, np.float32)
-        """What the model has answered and nobody has heard yet, at the device's rate."""
+        self._dry_queue: Frames = np.zeros(rig.latency_frames, np.float32)
+        self.output_queue: Frames = np.full(rig.lead_frames, rig.rest, np.float32)
+        """Output of the model, at the device's rate."""
 
-    def arrive(self, driven: Frames) -> None:
-        """Take a block [frames] at the device's rate."""
-        self.waiting = np.concatenate([self.waiting, self._up.process(driven, self._up_ratio)])
+    def push_input(self, driven: Frames) -> None:
+        """Add a block [frames] at the device's rate to the input of the model."""
+        converted = self._up.process(driven, self._up_ratio)
+        self.input_queue = np.concatenate([self.input_queue, converted])
 
-    def held_back(self, block: Frames) -> Frames:
-        """Return what goes past the model [frames], as late as what comes out of it."""
-        queue = np.concatenate([self._past, block])
-        held, self._past = queue[: block.size], queue[block.size :]
-        return held
-
-    def take(self) -> Frames:
+    def pop_input(self) -> Frames:
         """Return the next frames [MODEL_BLOCK_FRAMES] for the model."""
-        piece = np.ascontiguousarray(self.waiting[:MODEL_BLOCK_FRAMES])
-        self.waiting = self.waiting[MODEL_BLOCK_FRAMES:]
+        piece = np.ascontiguousarray(self.input_queue[:MODEL_BLOCK_FRAMES])
+        self.input_queue = self.input_queue[MODEL_BLOCK_FRAMES:]
         return piece
 
-    def give(self, frames: int) -> Frames:
-        """Return the next frames [frames] at the device's rate."""
-        answer, self.ready = self.ready[:frames], self.ready[frames:]
-        return answer
-
-    def answered(self, pieces: Sequence[Frames]) -> None:
-        """Take what the model made of it."""
+    def push_output(self, pieces: Sequence[Frames]) -> None:
+        """Add blocks of the model's output, at the model's rate."""
         if pieces:
-            back = self._down.process(np.concatenate(pieces), self._down_ratio)
-            self.ready = np.concatenate([self.ready, back])
+            converted = self._down.process(np.concatenate(pieces), self._down_ratio)
+            self.output_queue = np.concatenate([self.output_queue, converted])
+
+    def pop_output(self, frames: int) -> Frames:
+        """Return the next frames [frames] of the model's output, at the device's rate."""
+        output, self.output_queue = self.output_queue[:frames], self.output_queue[frames:]
+        return output
+
+    def delay_dry(self, block: Frames) -> Frames:
+        """Return the dry signal [frames], delayed by the latency of the model's path."""
+        queue = np.concatenate([self._dry_queue, block])
+        delayed, self._dry_queue = queue[: block.size], queue[block.size :]
+        return delayed
 
 
 def settle_frames(rate_hz: int, model_rate_hz: int) -> int:
-    """Return how many frames at the model's rate are a whole number at the device's, and enough."""
+    """Return a number of frames at the model's rate that fills the filter of the resampler.
+
+    At the device's rate it is a whole number too.
+    """
     step = model_rate_hz // math.gcd(rate_hz, model_rate_hz)
     return step * math.ceil(_SETTLE_FRAMES / step)
 
 
 @cache
 def lead_and_latency(rate_hz: int, model_rate_hz: int, block_frames: int) -> tuple[int, int]:
-    """Return how many frames must lie ready at the start, and the latency of the whole [frames].
+    """Return how many output frames must be queued at the start, and the total latency [frames].
 
-    Found by streaming silence: the resamplers' counts depend on nothing but the two rates.
+    Found by streaming silence: the counts of the resamplers depend on the two rates alone.
     """
     silent = CompiledResampledRig(
         parts=(), rate_hz=rate_hz, model_rate_hz=model_rate_hz, block_frames=block_frames,
@@ -96,48 +94,48 @@ def lead_and_latency(rate_hz: int, model_rate_hz: int, block_frames: int) -> tup
     probe = samplerate.Resampler(QUALITY, channels=1)
     produced = probe.process(np.zeros(settled, np.float32), rate_hz / model_rate_hz).size
     held = settled * rate_hz // model_rate_hz - produced
-    crossing = Crossing(silent)
+    converter = RateConverter(silent)
     block = np.zeros(block_frames, np.float32)
     lowest = taken = 0
-    # Over two seconds every phase of the two rates against the blocks comes up.
+    # Two seconds cover every phase of the two rates against the blocks.
     for _ in range(math.ceil(2.0 * rate_hz / block_frames)):
-        crossing.arrive(block)
+        converter.push_input(block)
         pieces = []
-        while crossing.waiting.size >= MODEL_BLOCK_FRAMES:
-            pieces.append(crossing.take())
-        crossing.answered(pieces)
+        while converter.input_queue.size >= MODEL_BLOCK_FRAMES:
+            pieces.append(converter.pop_input())
+        converter.push_output(pieces)
         taken += block_frames
-        lowest = min(lowest, crossing.ready.size - taken)
+        lowest = min(lowest, converter.output_queue.size - taken)
     return -lowest, held - lowest
 
 
 def load_resampled(
     rig: CompiledResampledRig, programs: tuple[Program, Program, Program]
 ) -> LoadedRig:
-    """Return the rig ready to be played; `programs` are those of its parts."""
+    """Return the rig, ready to be called; `programs` are those of its parts."""
     front, model, back = programs
     first = rig.parts[0].controls.size
     second = first + rig.parts[1].controls.size
 
     def call(
-        weights: list[Any], controls: Frames, state: list[Any], block: Frames
-    ) -> tuple[list[Any], Any]:
-        before, inner, after, crossing = state
+        weights: RigWeights, controls: Frames, state: RigState, block: Frames
+    ) -> tuple[RigState, Frames]:
+        before, inner, after, converter = state
         before, driven = front.call(weights[0], controls[:first], before, block)
-        crossing.arrive(np.asarray(driven))
+        converter.push_input(np.asarray(driven))
         pieces = []
-        while crossing.waiting.size >= MODEL_BLOCK_FRAMES:
-            piece = crossing.take()
+        while converter.input_queue.size >= MODEL_BLOCK_FRAMES:
+            piece = converter.pop_input()
             inner, out = model.call(weights[1], controls[first:second], inner, piece)
             pieces.append(np.asarray(out))
-        crossing.answered(pieces)
-        both = np.stack([crossing.held_back(block), crossing.give(block.size)])
-        after, sound = back.call(weights[2], controls[second:], after, both)
-        return [before, inner, after, crossing], sound
+        converter.push_output(pieces)
+        signals = np.stack([converter.delay_dry(block), converter.pop_output(block.size)])
+        after, sound = back.call(weights[2], controls[second:], after, signals)
+        return [before, inner, after, converter], np.asarray(sound)
 
     return LoadedRig(
         call=call,
         weights=[on_device(part.weights) for part in rig.parts],
         controls=np.concatenate([part.controls for part in rig.parts]),
-        fresh=lambda: [*(on_device(part.state) for part in rig.parts), Crossing(rig)],
+        fresh=lambda: [*(on_device(part.state) for part in rig.parts), RateConverter(rig)],
     )

@@ -1,21 +1,19 @@
-"""Effects: what changes the sound, one file each.
+"""Effects: pure functions that change the sound, one file each.
 
-The contract is `effect`: an `Effect` is two pure functions, `chain` puts effects in a row.
+    effect      the plug-in API: `Effect`, and `chain`, which joins effects into one
+    gain        multiplication by a knob: trims, drive, level
+    dc          DC blocker: removes the offset that a model may add
+    eq          three-band EQ
+    delay       echoes with feedback
+    reverb      feedback delay network
+    limiter     last effect: keeps the output at or below `ceiling`
+    bypass      dry/wet mix of the bypass switch, and mute
+    nn/neural   a model as an effect
 
-    gain        multiply by a knob: trims, drive, level
-    dc          take away the offset that a model may add
-    eq          three bands of tone
-    delay       echoes
-    reverb      a room
-    limiter     the last effect: never above -1 dBFS
-    bypass      past an effect, or silence, without a click
-    neural      a model as an effect
+    ceiling     the output ceiling as a number, for the limiter and the engine
+    smooth      parameter smoothing: from knob targets to control signals
+    ring        ring buffer for delay lines, with a crossfading tap
+    fuse        compiles many small operations into one kernel
 
-    smooth      from knob targets to control signals: how every knob glides
-    ring        memory of the last frames, and a tap into it that moves without a click
-    recurrent   LSTM and GRU kernels, shared with the trainer
-    network     from a decoded model to weights and a kernel
-    activations the functions between layers
-
-Chains are made of them in `nemod.engine.rig`.
+`nn` holds the neural kernels. The order of effects in a rig is in `nemod.engine.chain`.
 """

@@ -1,35 +1,35 @@
-"""Two switches without a click: past an effect, and silence."""
+"""The two switches that fade instead of clicking: bypass and mute."""
 
 import jax
 
-from nemod.fx.effect import Block, Controls, Effect, State, Weights
+from nemod.fx.effect import Block, Controls, Effect, Nothing
 
 BYPASS = "bypass"
 MUTE = "mute"
 
 
-def past(around: jax.Array, block: Block, wet: Block) -> Block:
-    """Return the mix of what goes past effects, `block`, and what comes out of them, `wet`.
+def dry_wet_mix(bypass: jax.Array, dry: Block, wet: Block) -> Block:
+    """Return `wet` at `bypass` 0 and `dry` at `bypass` 1, both bit for bit, and a mix in between.
 
-    At `around` 0 the output is the effects', at 1 the input, both to the bit. In between the two
-    weights add up to one: both sides are one guitar at one moment, so their amplitudes add. A
-    non-finite output of the effects shows through the bypass too.
+    The two gains add up to one: dry and wet are one guitar at one moment, so their amplitudes
+    add. A non-finite `wet` makes the output non-finite even while bypassed, so that the engine
+    detects it.
     """
-    return (1.0 - around) * wet + around * block
+    return (1.0 - bypass) * wet + bypass * dry
 
 
-def mute() -> Effect:
+def mute() -> Effect[Nothing, Nothing]:
     """Return an effect that fades to silence as the control `mute` goes from 0 to 1.
 
-    A non-finite sample stays non-finite: muted is not mended.
+    A non-finite sample stays non-finite, so that the engine detects it while muted.
     """
 
-    def init(_weights: Weights, _controls: jax.Array) -> State:
+    def init(_weights: Nothing, _controls: jax.Array) -> Nothing:
         return ()
 
     def process(
-        _weights: Weights, controls: Controls, state: State, block: Block
-    ) -> tuple[State, Block]:
+        _weights: Nothing, controls: Controls, state: Nothing, block: Block
+    ) -> tuple[Nothing, Block]:
         return state, block * (1.0 - controls[0])
 
-    return Effect(name=MUTE, controls=(MUTE,), init=init, process=process)
+    return Effect(name=MUTE, controls=(MUTE,), weights=(), init=init, process=process)

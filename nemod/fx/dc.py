@@ -1,4 +1,4 @@
-"""A high-pass far below the guitar, for the offset that a learnt model may add."""
+"""DC blocker: a high-pass far below the guitar, for the offset that a learnt model may add."""
 
 import math
 
@@ -6,30 +6,33 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.fx.effect import Block, Controls, Effect, State, Weights
+from nemod.fx.effect import Block, Controls, Effect, Nothing
 
 CORNER_HZ = 5.0
 """[Hz] Where the level is down by 3 dB; the lowest string of a bass is at 41 Hz."""
 
 
-def dc_blocker(rate_hz: float) -> Effect:
+def dc_blocker(rate_hz: float) -> Effect[Nothing, jax.Array]:
     """Return a first-order high-pass with its corner at `CORNER_HZ`: 6 dB per octave below.
 
     The bilinear transform of s / (s + w): y[n] = gain * (x[n] - x[n - 1]) + keep * y[n - 1].
-    Written with differences an offset of the input is gone exactly, however large it is. The
-    state is the last input and the last output, float32 [2].
+    Written with differences, it removes an offset of the input exactly, however large. The state
+    is the last input and the last output, float32 [2].
+
+    After a warm-up it starts as if it had heard the last input for ever: the offset at which the
+    model rests is blocked from the first frame.
     """
     warped = math.tan(math.pi * CORNER_HZ / rate_hz)
     gain = 1.0 / (1.0 + warped)
-    # What leaves per frame is far below one; kept apart, it does not lose its digits.
+    # 1 - keep is far below one; computed on its own it keeps its digits in float32.
     loss = 2.0 * warped / (1.0 + warped)
 
-    def init(_weights: Weights, _controls: jax.Array) -> State:
+    def init(_weights: Nothing, _controls: jax.Array) -> jax.Array:
         return jnp.zeros(2, jnp.float32)
 
     def process(
-        _weights: Weights, _controls: Controls, state: State, block: Block
-    ) -> tuple[State, Block]:
+        _weights: Nothing, _controls: Controls, state: jax.Array, block: Block
+    ) -> tuple[jax.Array, Block]:
         def step(last: jax.Array, change: jax.Array) -> tuple[jax.Array, jax.Array]:
             last = last + (gain * change - loss * last)
             return last, last
@@ -38,9 +41,7 @@ def dc_blocker(rate_hz: float) -> Effect:
         last, out = jax.lax.scan(step, state[1], block - before)
         return jnp.stack([block[-1], last]), out
 
-    return Effect(name="dc_blocker", init=init, process=process)
+    def settle(warm: jax.Array, _fresh: jax.Array) -> jax.Array:
+        return warm * np.array([1.0, 0.0], np.float32)
 
-
-def settled(state: State) -> State:
-    """Return the state in which an offset as large as the last input has been heard for ever."""
-    return state * np.array([1.0, 0.0], np.float32)
+    return Effect(name="dc_blocker", weights=(), init=init, process=process, settle=settle)

@@ -1,11 +1,11 @@
-"""Echoes: a line of up to two seconds, fed back into itself."""
+"""Delay: echoes of up to two seconds, with feedback."""
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from nemod.fx.effect import Block, Controls, Effect, State, Weights
+from nemod.fx.effect import Block, Controls, Effect, Nothing
 from nemod.fx.ring import Ring, fade_frames, in_even_pieces, move
 from nemod.parameters.table import param
 
@@ -15,21 +15,21 @@ FEEDBACK = "delay/feedback"
 
 
 class DelayState(NamedTuple):
-    """What a delay remembers."""
+    """The state of a delay."""
 
     line: jax.Array
-    """float32 [frames]: a ring of what went into the line."""
+    """float32 [frames]: a ring of the input of the delay line."""
     tap: jax.Array
-    """int32 [4]: the tap (see `ring.move`) and the position in the ring."""
+    """int32 [4]: the tap (see `ring.move`) and the write position in the ring."""
 
 
-def delay(rate_hz: float) -> Effect:
-    """Return an echo: out = in + mix * echo, line = in + feedback * echo, echo = line, delayed.
+def delay(rate_hz: float) -> Effect[Nothing, DelayState]:
+    """Return a delay: out = in + mix * echo, line = in + feedback * echo, echo = line, delayed.
 
-    The dry sound stays at unity and `delay/mix` is the level of the first echo, so at 0 every bit
-    passes. `delay/time` [ms] is rounded to whole frames; when it changes, the tap crossfades to
-    the new place (see `ring.move`), and a change during a fade waits for its end. The line itself
-    is fed all the time: turned up, the mix finds the echoes of what was played before.
+    The dry sound stays at unity and `delay/mix` is the level of the first echo, so at 0 no bit
+    changes. `delay/time` [ms] is rounded to whole frames; when it changes, the tap crossfades to
+    the new delay (see `ring.move`), and a change during a crossfade waits for its end. The line is
+    written even at mix 0: turning the mix up makes the echoes of earlier notes audible.
     """
     row = param(TIME)
     shortest = round(row.low * rate_hz / 1000.0)
@@ -41,14 +41,14 @@ def delay(rate_hz: float) -> Effect:
         frames = jnp.round(time_ms * (rate_hz / 1000.0)).astype(jnp.int32)
         return jnp.clip(frames, shortest, longest)
 
-    def init(_weights: Weights, controls: jax.Array) -> State:
+    def init(_weights: Nothing, controls: jax.Array) -> DelayState:
         at = to_frames(controls[1])
         still = jnp.zeros_like(at)
         return DelayState(ring.empty(), jnp.stack([at, at, still, still]))
 
     def process(
-        _weights: Weights, controls: Controls, state: State, block: Block
-    ) -> tuple[State, Block]:
+        _weights: Nothing, controls: Controls, state: DelayState, block: Block
+    ) -> tuple[DelayState, Block]:
         line, tap = state
         mix, time_ms, feedback = controls[0], controls[1], controls[2]
         position = tap[3]
@@ -60,6 +60,8 @@ def delay(rate_hz: float) -> Effect:
         position = ring.advance(position, block.shape[0])
         return DelayState(line, jnp.append(after, position)), block + mix * echo
 
-    effect = Effect(name="delay", controls=(MIX, TIME, FEEDBACK), init=init, process=process)
-    # The shortest echo comes back after this many frames; a longer block is cut.
+    effect = Effect(
+        name="delay", controls=(MIX, TIME, FEEDBACK), weights=(), init=init, process=process
+    )
+    # The shortest echo returns after this many frames; longer blocks are cut.
     return in_even_pieces(effect, shortest)

@@ -1,13 +1,13 @@
-"""The whole plug-in API: what an effect is, and how effects become one.
+"""The plug-in API: what an effect is, and how a chain of effects becomes one effect.
 
-An effect is a value made of two pure functions. What is fixed (sizes, sample rate) is closed over
-when the effect is built; only arrays cross `jax.jit`. State goes in as an argument and comes out
-as the result, so the daemon, the offline renderer and the trainer run the very same functions.
+An effect is a value that holds pure functions. Sizes and the sample rate are fixed when the effect
+is built; only arrays cross `jax.jit`. State is an argument and part of the result, so the daemon,
+the offline renderer and the trainer run the same functions.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,34 +15,47 @@ import jax.numpy as jnp
 Block = jax.Array
 """float32 [frames], mono, +-1.0 full scale."""
 Controls = jax.Array
-"""float32 [controls, frames]: the effect's control signals, smoothed, in the row's control unit
-(see `nemod.parameters.table`), in the order of `Effect.controls`."""
-Weights = Any
-"""Pytree of float32 arrays: what was learnt or measured; never changes while playing."""
-State = Any
-"""Pytree of arrays: what an effect remembers between blocks. Same shapes in and out; every leaf
-has a buffer of its own, because the engine donates them."""
+"""float32 [controls, frames]: smoothed control signals in the control unit of their rows (see
+`nemod.parameters.table`), in the order of `Effect.controls`."""
+Nothing: TypeAlias = tuple[()]
+"""The weights of an effect that has none, and the state of an effect without memory."""
+
+W = TypeVar("W")
+"""Weights: a pytree of float32 arrays, learnt or measured, constant while the rig plays."""
+S = TypeVar("S")
+"""State: a pytree of arrays, the memory between blocks. Shapes stay the same; every leaf needs a
+buffer of its own, because the engine donates the state to each call."""
+
+
+def start_fresh(_warm: S, fresh: S) -> S:
+    """Return the state of an effect that forgets the warm-up."""
+    return fresh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """A recipe for changing sound.
-
-    `init(weights, controls)` is called once, before the first block, with the controls' first
-    values (float32 [controls]); nothing glides at the start. `process(weights, controls, state,
-    block)` is called for every block, of any length, and must give the same sound however the
-    signal is cut into blocks.
-    """
+class Effect(Generic[W, S]):
+    """A unit of the signal chain."""
 
     name: str
     controls: tuple[str, ...] = ()
-    """Paths of the parameters it listens to."""
-    init: Callable[[Weights, jax.Array], State]
-    process: Callable[[Weights, Controls, State, Block], tuple[State, Block]]
+    """Paths of the parameters that control it."""
+    weights: W = field(compare=False)
+    """The weights that `init` and `process` are called with."""
+    init: Callable[[W, jax.Array], S]
+    """(weights, controls [controls]) -> state before the first block, with the controls at rest."""
+    process: Callable[[W, Controls, S, Block], tuple[S, Block]]
+    """(weights, controls, state, block) -> (state, block), for blocks of any length. The output
+    must not depend on how the signal is cut into blocks."""
+    settle: Callable[[S, S], S] = start_fresh
+    """(state after a warm-up on silence, state of `init`) -> state to start playing with."""
     latency_frames: int = 0
 
 
-def chain(name: str, *effects: Effect) -> Effect:
+AnyEffect: TypeAlias = Effect[Any, Any]
+"""An effect whose weights and state the caller does not look into."""
+
+
+def chain(name: str, *effects: AnyEffect) -> Effect[tuple[Any, ...], tuple[Any, ...]]:
     """Return the effects in order as one effect; weights and states are tuples, one per effect."""
     spans: list[slice] = []
     start = 0
@@ -50,47 +63,51 @@ def chain(name: str, *effects: Effect) -> Effect:
         spans.append(slice(start, start + len(effect.controls)))
         start += len(effect.controls)
 
-    def init(weights: Weights, controls: jax.Array) -> State:
+    def init(weights: tuple[Any, ...], controls: jax.Array) -> tuple[Any, ...]:
         return tuple(
             effect.init(own, controls[span])
             for effect, own, span in zip(effects, weights, spans, strict=True)
         )
 
     def process(
-        weights: Weights, controls: Controls, state: State, block: Block
-    ) -> tuple[State, Block]:
+        weights: tuple[Any, ...], controls: Controls, state: tuple[Any, ...], block: Block
+    ) -> tuple[tuple[Any, ...], Block]:
         states = []
         for effect, own, span, memory in zip(effects, weights, spans, state, strict=True):
             after, block = effect.process(own, controls[span], memory, block)
             states.append(after)
         return tuple(states), block
 
+    def settle(warm: tuple[Any, ...], fresh: tuple[Any, ...]) -> tuple[Any, ...]:
+        each = zip(effects, warm, fresh, strict=True)
+        return tuple(effect.settle(after, before) for effect, after, before in each)
+
     return Effect(
         name=name,
         controls=tuple(path for effect in effects for path in effect.controls),
+        weights=tuple(effect.weights for effect in effects),
         init=init,
         process=process,
+        settle=settle,
         latency_frames=sum(effect.latency_frames for effect in effects),
     )
 
 
-def in_pieces(effect: Effect, frames: int) -> Effect:
-    """Return the effect fed at most `frames` at a time, whatever the length of the block.
+def in_pieces(effect: Effect[W, S], frames: int) -> Effect[W, S]:
+    """Return the effect, called with at most `frames` at a time whatever the length of the block.
 
-    For an effect with a feedback path: as long as its shortest loop is no shorter than a piece,
-    the whole piece can be computed at once from what is already known.
+    An effect with a feedback path can compute a whole piece at once as long as its shortest loop
+    is at least as long as the piece.
     """
 
-    def process(
-        weights: Weights, controls: Controls, state: State, block: Block
-    ) -> tuple[State, Block]:
+    def process(weights: W, controls: Controls, state: S, block: Block) -> tuple[S, Block]:
         total = block.shape[0]
         whole, rest = divmod(total, frames)
         if total <= frames:
             return effect.process(weights, controls, state, block)
         cut = whole * frames
 
-        def step(memory: State, piece: tuple[Controls, Block]) -> tuple[State, Block]:
+        def step(memory: S, piece: tuple[Controls, Block]) -> tuple[S, Block]:
             return effect.process(weights, piece[0], memory, piece[1])
 
         pieces = controls[:, :cut].reshape(controls.shape[0], whole, frames).transpose(1, 0, 2)
@@ -101,10 +118,4 @@ def in_pieces(effect: Effect, frames: int) -> Effect:
             out = jnp.concatenate([out, tail])
         return state, out
 
-    return Effect(
-        name=effect.name,
-        controls=effect.controls,
-        init=effect.init,
-        process=process,
-        latency_frames=effect.latency_frames,
-    )
+    return replace(effect, process=process)

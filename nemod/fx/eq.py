@@ -1,12 +1,12 @@
-"""Three bands of tone: low shelf, peaking middle, high shelf.
+"""Three-band EQ: low shelf, peaking mid, high shelf.
 
 The responses are those of Robert Bristow-Johnson's Audio EQ Cookbook. The form is the
 state-variable filter under the trapezoidal rule (V. Zavalishin, "The Art of VA Filter Design"; the
 coefficients for shelves and peaks as in A. Simper, "Solving the continuous SVF equations using
-trapezoidal integration", 2013): the same transfer functions, but its two states are the
-integrators' own, which mean the same whatever the coefficients are. So a knob may move at every
-frame, where a direct form would be left with the history of another filter. At 0 dB it adds two
-zeros to the input: flat to the bit.
+trapezoidal integration", 2013): the same transfer functions, but its two states are those of the
+integrators and mean the same for any coefficients. So a knob may move at every frame, where the
+states of a direct form would belong to the previous filter. At 0 dB it adds two zeros to the
+input: no bit changes.
 """
 
 import math
@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.fx.effect import Block, Controls, Effect, State, Weights
+from nemod.fx.effect import Block, Controls, Effect, Nothing
 
 BASS_HZ = 120.0
 """[Hz] Where the low shelf has half its gain in dB."""
@@ -25,12 +25,12 @@ MID_HZ = 700.0
 TREBLE_HZ = 2800.0
 """[Hz] Where the high shelf has half its gain in dB."""
 SHELF_Q = math.sqrt(0.5)
-"""Steepest shelf without a bump (the cookbook's slope S = 1)."""
+"""Steepest shelf that is still monotonic (the cookbook's slope S = 1)."""
 MID_Q = 0.7
 
 
 class _Bands(NamedTuple):
-    """Filters of the second order; each field is float32 [3], or [frames, 3] before the scan.
+    """Second-order filters; each field is float32 [3], or [frames, 3] before the scan.
 
     With s1 and s2 the states of a band and x its input, the band- and low-pass outputs are
     `v` = a1 s1 + a2 (x - s2) and `w` = s2 + a2 s1 + a3 (x - s2). The states become 2 v - s1 and
@@ -59,14 +59,14 @@ def _bands(gains_db: jax.Array, warped: np.ndarray) -> _Bands:
     m0 = jnp.stack([one, one, treble * treble])
     m1 = k * jnp.stack([bass - 1.0, mid * mid - 1.0, (1.0 - treble) * treble])
     m2 = jnp.stack([bass * bass - 1.0, 0.0 * one, 1.0 - treble * treble])
-    # One array, transposed once: the scan then finds a frame's coefficients side by side.
+    # One array, transposed once: the scan reads a frame's coefficients from adjacent memory.
     return _Bands(*jnp.moveaxis(jnp.stack([a1, a2, g * a2, m0, m1, m2]), 2, 1))
 
 
 def _step(
     states: tuple[jax.Array, ...], frame: tuple[jax.Array, _Bands]
 ) -> tuple[tuple[jax.Array, ...], jax.Array]:
-    """Pass one frame through the three bands; states are scalars, two per band."""
+    """Filter one frame with the three bands; states are scalars, two per band."""
     sample, bands = frame
     after = []
     for band in range(3):
@@ -79,18 +79,20 @@ def _step(
     return tuple(after), sample
 
 
-def eq(rate_hz: float) -> Effect:
-    """Return the three bands in a row; their controls are gains in dB. State: float32 [6]."""
+def eq(rate_hz: float) -> Effect[Nothing, jax.Array]:
+    """Return the three bands in series; their controls are gains in dB. State: float32 [6]."""
     corners_hz = np.array([BASS_HZ, MID_HZ, TREBLE_HZ])
     warped = np.tan(np.pi * corners_hz / rate_hz).astype(np.float32)
 
-    def init(_weights: Weights, _controls: jax.Array) -> State:
+    def init(_weights: Nothing, _controls: jax.Array) -> jax.Array:
         return jnp.zeros(6, jnp.float32)
 
     def process(
-        _weights: Weights, controls: Controls, state: State, block: Block
-    ) -> tuple[State, Block]:
+        _weights: Nothing, controls: Controls, state: jax.Array, block: Block
+    ) -> tuple[jax.Array, Block]:
         after, block = jax.lax.scan(_step, tuple(state), (block, _bands(controls, warped)))
         return jnp.stack(after), block
 
-    return Effect(name="eq", controls=("bass", "mid", "treble"), init=init, process=process)
+    return Effect(
+        name="eq", controls=("bass", "mid", "treble"), weights=(), init=init, process=process
+    )

@@ -1,22 +1,22 @@
-"""A knob that multiplies: trims, drive and level are this effect with another path."""
+"""Gain: trims, drive and level are this effect with different paths."""
 
 import jax
 
-from nemod.fx.effect import Block, Controls, Effect, State, Weights
+from nemod.fx.effect import Block, Controls, Effect, Nothing
 
 
-def gain(path: str) -> Effect:
+def gain(path: str) -> Effect[Nothing, Nothing]:
     """Return an effect that multiplies the block by the control of `path`, an amplitude ratio.
 
-    The row of `path` has `is_gain` set, so that 0 is silence and 1 leaves every bit as it is.
+    The row of `path` has `is_gain` set: 0 is silence, 1 leaves every bit unchanged.
     """
 
-    def init(_weights: Weights, _controls: jax.Array) -> State:
+    def init(_weights: Nothing, _controls: jax.Array) -> Nothing:
         return ()
 
     def process(
-        _weights: Weights, controls: Controls, state: State, block: Block
-    ) -> tuple[State, Block]:
+        _weights: Nothing, controls: Controls, state: Nothing, block: Block
+    ) -> tuple[Nothing, Block]:
         return state, block * controls[0]
 
-    return Effect(name=f"gain:{path}", controls=(path,), init=init, process=process)
+    return Effect(name=f"gain:{path}", controls=(path,), weights=(), init=init, process=process)

@@ -1,11 +1,11 @@
-"""A room: eight delay lines that feed each other.
+"""Reverb: a feedback delay network of eight lines.
 
 A feedback delay network (J. Stautner and M. Puckette, "Designing multi-channel reverberators",
 Computer Music Journal 6(1), 1982; J.-M. Jot and A. Chaigne, "Digital delay networks for designing
-artificial reverberators", 90th AES Convention, 1991). The lines' lengths are different primes, so
-that their echoes do not coincide, and the matrix between them is orthogonal, so that by itself it
-keeps the energy. What dies is decided in each line alone: a gain that makes the loss per second the
-same for every length, and a one-pole low-pass that does the same for the treble.
+artificial reverberators", 90th AES Convention, 1991). The lengths of the lines are different
+primes, so that their echoes do not coincide. The feedback matrix is orthogonal and preserves
+energy, so the decay is set in the lines: each has a gain that makes the loss per second the same
+for every length, and a one-pole low-pass that does the same for the treble.
 """
 
 import math
@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.fx.effect import Block, Controls, Effect, State, Weights
+from nemod.fx.effect import Block, Controls, Effect, Nothing
 from nemod.fx.ring import Ring, fade_frames, in_even_pieces, move
 from nemod.parameters.table import param
 
@@ -25,11 +25,11 @@ DAMPING = "reverb/damping"
 PREDELAY = "reverb/predelay"
 
 LINES_MS = (21.1, 24.7, 28.3, 32.9, 37.1, 42.3, 48.1, 54.9)
-"""[ms] Lengths of the lines before they are rounded up to primes."""
+"""[ms] Lengths of the lines before rounding up to primes."""
 TREBLE_HZ = 5000.0
-"""[Hz] Where the decay of the treble is set."""
+"""[Hz] Where `reverb/damping` sets the decay time."""
 TREBLE_LOSS = 0.9
-"""With full damping the decay time at `TREBLE_HZ` is shorter than the bass's by this share."""
+"""At full damping the decay time at `TREBLE_HZ` is shorter than that of the bass by this share."""
 
 _COUNT = len(LINES_MS)
 _T60 = math.log(1000.0)
@@ -37,18 +37,18 @@ _T60 = math.log(1000.0)
 
 
 class ReverbState(NamedTuple):
-    """What a room remembers."""
+    """The state of a reverb."""
 
     lines: jax.Array
-    """float32 [frames, 8]: a ring of what went into the lines, low-passed."""
+    """float32 [frames, 8]: a ring of the low-passed input of the lines."""
     before: jax.Array
     """float32 [frames]: a ring of the input, for the pre-delay."""
     tap: jax.Array
-    """int32 [5]: the pre-delay's tap (see `ring.move`) and the positions in both rings."""
+    """int32 [5]: the tap of the pre-delay (see `ring.move`) and the positions in both rings."""
 
 
 def line_frames(rate_hz: float) -> tuple[int, ...]:
-    """Return the lengths of the lines: primes, each from its time in `LINES_MS` upwards."""
+    """Return the lengths of the lines: for each of `LINES_MS` the next prime upwards."""
     return tuple(_next_prime(math.ceil(ms * rate_hz / 1000.0)) for ms in LINES_MS)
 
 
@@ -59,10 +59,10 @@ def _next_prime(number: int) -> int:
 
 
 def _mix_lines(lines: jax.Array) -> jax.Array:
-    """Return lines [frames, 8] through Sylvester's orthogonal Hadamard matrix.
+    """Return lines [frames, 8] multiplied by Sylvester's orthogonal Hadamard matrix.
 
-    By sums and differences (the fast Walsh-Hadamard transform): fewer operations than a matrix
-    product, and nothing that would keep the effect from being one kernel.
+    Computed by sums and differences (the fast Walsh-Hadamard transform): fewer operations than a
+    matrix product, which would also prevent `nemod.fx.fuse` from compiling one kernel.
     """
     frames = lines.shape[0]
     for span in (1, 2, 4):
@@ -72,13 +72,13 @@ def _mix_lines(lines: jax.Array) -> jax.Array:
     return lines * np.float32(1.0 / math.sqrt(_COUNT))
 
 
-def reverb(rate_hz: float) -> Effect:
-    """Return a room: out = in + mix * room.
+def reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
+    """Return a reverb: out = in + mix * wet.
 
     `reverb/size` [s] is the time in which the bass falls by 60 dB; `reverb/damping` (0..1) makes
     that time shorter at `TREBLE_HZ`, down to a tenth. The dry sound stays at unity; at full mix
-    the room is about as loud as the input, whatever the size. When `reverb/predelay` [ms] changes,
-    the input crossfades to the new place (see `ring.move`).
+    the wet sound is about as loud as the input for any size. When `reverb/predelay` [ms] changes,
+    the input crossfades to the new delay (see `ring.move`).
     """
     lengths = line_frames(rate_hz)
     shortest, longest = lengths[0], lengths[-1]
@@ -95,18 +95,18 @@ def reverb(rate_hz: float) -> Effect:
         return jnp.clip(frames, 0, predelay)
 
     def losses(size_s: jax.Array, damping: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Return each line's gain at 0 Hz and its low-pass's pole, both [frames, 8]."""
+        """Return the gain at 0 Hz and the pole of the low-pass of each line, both [frames, 8]."""
         decibels = exponents[None, :] / size_s[:, None]
         gain = jnp.exp(decibels)
-        # The low-pass (1 - p) / (1 - p / z) shall have the gain r at TREBLE_HZ: a quadratic in p,
-        # whose root inside the unit circle is written so that it stays exact as r goes to 1.
+        # The low-pass (1 - p) / (1 - p / z) must have the gain r at TREBLE_HZ: a quadratic in p,
+        # whose root inside the unit circle is written in a form that stays exact as r goes to 1.
         loss = TREBLE_LOSS * damping
         ratio = jnp.exp(decibels * (loss / (1.0 - loss))[:, None])
         square = ratio * ratio
         width = jnp.sqrt((1.0 - cosine) * (2.0 - (1.0 + cosine) * square))
         return gain, (1.0 - square) / (1.0 - cosine * square + ratio * width)
 
-    def init(_weights: Weights, controls: jax.Array) -> State:
+    def init(_weights: Nothing, controls: jax.Array) -> ReverbState:
         at = to_frames(controls[3])
         still = jnp.zeros_like(at)
         return ReverbState(
@@ -116,8 +116,8 @@ def reverb(rate_hz: float) -> Effect:
         )
 
     def process(
-        _weights: Weights, controls: Controls, state: State, block: Block
-    ) -> tuple[State, Block]:
+        _weights: Nothing, controls: Controls, state: ReverbState, block: Block
+    ) -> tuple[ReverbState, Block]:
         lines, before, tap = state
         mix, size_s, damping, time_ms = controls[0], controls[1], controls[2], controls[3]
         frames = block.shape[0]
@@ -130,11 +130,11 @@ def reverb(rate_hz: float) -> Effect:
         late = (1.0 - weight) * here + weight * there
 
         delays = jnp.broadcast_to(np.array(lengths, np.int32), (frames, _COUNT))
-        heard = line_ring.read(lines, lines_at, delays)
+        delayed = line_ring.read(lines, lines_at, delays)
         gain, pole = losses(size_s, damping)
-        # A line that loses little gathers much: the input is weighted by what is lost.
-        fed = gain * _mix_lines(heard) + jnp.sqrt(1.0 - gain * gain) * late[:, None]
-        # The last rows written are the low-passes' states.
+        # A line with little loss accumulates more energy: its input is weighted by its loss.
+        fed = gain * _mix_lines(delayed) + jnp.sqrt(1.0 - gain * gain) * late[:, None]
+        # The last rows written are the states of the low-passes.
         last = line_ring.read(lines, lines_at, jnp.ones((1, _COUNT), jnp.int32))[0]
 
         def damp(low: jax.Array, frame: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
@@ -147,12 +147,16 @@ def reverb(rate_hz: float) -> Effect:
             before_ring.advance(before_at, frames),
             line_ring.advance(lines_at, frames),
         ]
-        room = jnp.sum(heard * taps[None], axis=1)
+        wet = jnp.sum(delayed * taps[None], axis=1)
         return ReverbState(lines, before, jnp.append(after, jnp.stack(positions))), (
-            block + mix * room
+            block + mix * wet
         )
 
     effect = Effect(
-        name="reverb", controls=(MIX, SIZE, DAMPING, PREDELAY), init=init, process=process
+        name="reverb",
+        controls=(MIX, SIZE, DAMPING, PREDELAY),
+        weights=(),
+        init=init,
+        process=process,
     )
     return in_even_pieces(effect, shortest)

@@ -1,30 +1,30 @@
-"""Memory of the last frames, and a tap into it that moves without a click."""
+"""Ring buffer for delay lines, with a tap whose delay changes without a click."""
 
 from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 
-from nemod.fx.effect import Block, Controls, Effect, State, Weights, in_pieces
+from nemod.fx.effect import Block, Controls, Effect, S, W, in_pieces
 
 FADE_S = 0.03
-"""[s] How long a tap takes from one delay to the next."""
+"""[s] Length of the crossfade from one delay to the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ring:
-    """The layout of a ring: an array whose first axis is time, with a margin at either end.
+    """The layout of a ring buffer: an array whose first axis is time, with a margin at each end.
 
-    A block is written twice, each time in one stroke: at its place, and `length` frames before it.
-    The first may run over the end into the margin there; then the second puts that part at the
-    front. Otherwise the second falls into the margin before the front, which nobody reads. So
-    nothing is scattered, and the array is changed in place.
+    A block is written twice, each time as one slice: at its position, and `length` frames before
+    it. The first may reach past the end into the margin; the second then writes that part to the
+    front. Otherwise the second ends in the front margin, which is never read. So there is no
+    scatter operation, and XLA updates the array in place.
     """
 
     length: int
-    """Frames that it remembers."""
+    """[frames] Longest delay."""
     margin: int
-    """Frames of the longest block."""
+    """[frames] Longest block."""
 
     def empty(self, *width: int) -> jax.Array:
         """Return a silent ring, float32 [margin + length + margin, ...]."""
@@ -43,7 +43,7 @@ class Ring:
         return jnp.where(position >= self.length, position - self.length, position)
 
     def read(self, ring: jax.Array, position: jax.Array, delays: jax.Array) -> jax.Array:
-        """Return the frames [frames] that lie `delays` (int32 [frames], 0 to `length`) in the past.
+        """Return the ring [frames], delayed by `delays` (int32 [frames], 0 to `length`).
 
         Delay k counts from the frame at `position` + k. A ring of several lines takes delays
         [frames, lines], one per line.
@@ -62,35 +62,35 @@ class Ring:
 
 
 def fade_frames(rate_hz: float) -> int:
-    """Return the length of a tap's fade."""
+    """Return the length of the crossfade of a tap."""
     return round(FADE_S * rate_hz)
 
 
 def move(
     tap: jax.Array, wanted: jax.Array, fade: int
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Follow a wanted delay by fades of `fade` frames: one at a time, each to its end.
+    """Follow a wanted delay by crossfades of `fade` frames, one at a time, each to its end.
 
-    `tap` is int32 [3]: the delay left, the delay gone to, and how many frames of the fade are to
-    come (0 at rest). `wanted` is int32 [frames], at most `fade` frames long, so that in a block at
-    most one fade ends and one begins. A fade begins at the first frame that wants another delay
-    when none is under way; that depends on the frame and not on the block that it is in. Returns
-    the tap after the block and, per frame, the two delays and the weight of the second.
+    `tap` is int32 [3]: the old delay, the new delay, and the frames of the crossfade that remain
+    (0 at rest). `wanted` is int32 [frames], at most `fade` frames long, so that at most one
+    crossfade ends and one begins in a block. A crossfade begins at the first frame that wants
+    another delay while none is in progress; this depends on the frame, not on the block it is in.
+    Returns the tap after the block and, per frame, the two delays and the weight of the second.
 
-    The weights of the two delays add up to one. Neighbouring taps of one signal are alike, so
-    their amplitudes add and an equal-power fade would bulge; and inside a feedback loop a sum of
-    weights above one could make the loop grow.
+    The weights of the two delays add up to one. Two delays of one signal are correlated, so their
+    amplitudes add and an equal-power crossfade would be too loud in the middle; and in a feedback
+    loop weights that add up to more than one could make the loop unstable.
     """
     frames = wanted.shape[0]
     old, new, left = tap[0], tap[1], tap[2]
     count = jnp.arange(frames, dtype=jnp.int32)
-    under_way = count < left
-    begins = ~under_way & (wanted != new)
+    is_fading = count < left
+    begins = ~is_fading & (wanted != new)
     first = jnp.min(jnp.where(begins, count, frames))
     begun = first < frames
     third = jnp.where(begun, wanted[jnp.minimum(first, frames - 1)], new)
     moving = count >= first
-    done = jnp.where(under_way, fade - left + count + 1, jnp.where(moving, count - first + 1, fade))
+    done = jnp.where(is_fading, fade - left + count + 1, jnp.where(moving, count - first + 1, fade))
     after = jnp.where(
         begun,
         jnp.stack([new, third, fade - frames + first]),
@@ -98,15 +98,13 @@ def move(
     )
     share = done.astype(jnp.float32) / fade
     weight = share * share * (3.0 - 2.0 * share)
-    return after, jnp.where(under_way, old, new), jnp.where(moving, third, new), weight
+    return after, jnp.where(is_fading, old, new), jnp.where(moving, third, new), weight
 
 
-def in_even_pieces(effect: Effect, frames: int) -> Effect:
-    """Return the effect fed pieces of like size, none of them longer than `frames`."""
+def in_even_pieces(effect: Effect[W, S], frames: int) -> Effect[W, S]:
+    """Return the effect, called with pieces of equal size of at most `frames`."""
 
-    def process(
-        weights: Weights, controls: Controls, state: State, block: Block
-    ) -> tuple[State, Block]:
+    def process(weights: W, controls: Controls, state: S, block: Block) -> tuple[S, Block]:
         total = block.shape[0]
         count = -(-total // frames)
         return in_pieces(effect, -(-total // count)).process(weights, controls, state, block)

@@ -1,24 +1,25 @@
-"""Knobs that glide: from targets, one per block, to control signals, one value per frame.
+"""Parameter smoothing: from targets, one per block, to control signals, one value per frame.
 
-A one-pole low-pass per control, in closed form: what is left of the way to the target shrinks by
-the same factor every frame, so a whole block is one multiplication by a table of its powers.
+A one-pole low-pass per control, in closed form: the distance to the target shrinks by the same
+factor every frame, so a whole block is one multiplication by a table of powers of that factor.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.fx.effect import Block, Controls, Effect, State, Weights
+from nemod.fx.effect import Block, Controls, Effect, S, W
 from nemod.parameters.table import param
 
 ARRIVED = 1e-6
-"""[the control's unit] A control as near as this is at its target: 120 dB below full scale."""
+"""[control unit] Distance below which a control snaps to its target: 120 dB below full scale."""
 
 _ROW = 64
-"""Frames per row of the table, which is kept as two factors to stay small."""
+"""Frames per row of the table, which is the product of two factors to stay small."""
 
 
 def rest(targets: jax.Array) -> jax.Array:
@@ -29,12 +30,12 @@ def rest(targets: jax.Array) -> jax.Array:
 def smooth(
     state: jax.Array, targets: jax.Array, smooth_s: tuple[float, ...], rate_hz: float, frames: int
 ) -> tuple[jax.Array, Controls]:
-    """Return the state after `frames` and the controls [controls, frames] on their way.
+    """Return the state after `frames` and the smoothed controls [controls, frames].
 
     `smooth_s` has one time constant [s] per control; with 0 the target holds from the first
-    frame. The state is the last target and the distance still to go, float32 [2, controls]: a
-    distance only ever shrinks, so it loses no precision however short the blocks are, and a
-    control that has arrived is its target to the bit.
+    frame. The state is the last target and the distance to it, float32 [2, controls]: a distance
+    only shrinks, so it loses no precision however short the blocks are, and a control that has
+    arrived equals its target bit for bit.
     """
     start = (state[1] + (state[0] - targets))[:, None]
     distance = start + start * _covered(smooth_s, rate_hz, frames)
@@ -43,10 +44,10 @@ def smooth(
 
 
 def _covered(smooth_s: tuple[float, ...], rate_hz: float, frames: int) -> jax.Array:
-    """Return minus the share of the way that is covered after 1, 2, ... frames.
+    """Return minus the covered share of the distance after 1, 2, ... frames [controls, frames].
 
-    Shape [controls, frames]. What is left would be nearly one for the first frames, and float32
-    would round it so that short blocks arrive earlier or later than long ones.
+    The remaining share would be nearly one for the first frames, and its rounding to float32 would
+    make short blocks arrive earlier or later than long ones.
     """
     times = [np.inf if seconds == 0.0 else 1.0 / (seconds * rate_hz) for seconds in smooth_s]
     rates = np.array(times, np.float64)[:, None]
@@ -62,34 +63,37 @@ def _covered(smooth_s: tuple[float, ...], rate_hz: float, frames: int) -> jax.Ar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Smoothed:
-    """An effect that is fed targets [controls] instead of control signals.
+class Smoothed(Generic[W, S]):
+    """An effect that takes targets [controls] instead of control signals.
 
-    As with `Effect`, but `process(weights, targets, state, block)` takes one target per control,
-    which holds for the whole block. The state is the effect's and the smoother's.
+    As `Effect`, but `process(weights, targets, state, block)` takes one target per control, which
+    holds for the whole block. The state is that of the effect and that of the smoother.
     """
 
-    effect: Effect
-    init: Callable[[Weights, jax.Array], State]
-    process: Callable[[Weights, jax.Array, State, Block], tuple[State, Block]]
+    init: Callable[[W, jax.Array], tuple[S, jax.Array]]
+    process: Callable[[W, jax.Array, tuple[S, jax.Array], Block], tuple[tuple[S, jax.Array], Block]]
+    settle: Callable[[tuple[S, jax.Array], tuple[S, jax.Array]], tuple[S, jax.Array]]
 
 
-def smoothed(effect: Effect, rate_hz: float) -> Smoothed:
-    """Return the effect with a smoother before it, with the time constants of the table.
+def smoothed(effect: Effect[W, S], rate_hz: float) -> Smoothed[W, S]:
+    """Return the effect with smoothed controls, with the time constants of the parameter table.
 
-    Raises: KeyError for a control that has no row in the table of parameters.
+    Raises: KeyError for a control that has no row in the parameter table.
     """
     smooth_s = tuple(param(path).smooth_s for path in effect.controls)
 
-    def init(weights: Weights, targets: jax.Array) -> State:
+    def init(weights: W, targets: jax.Array) -> tuple[S, jax.Array]:
         return effect.init(weights, targets), rest(targets)
 
     def process(
-        weights: Weights, targets: jax.Array, state: State, block: Block
-    ) -> tuple[State, Block]:
+        weights: W, targets: jax.Array, state: tuple[S, jax.Array], block: Block
+    ) -> tuple[tuple[S, jax.Array], Block]:
         inner, distance = state
         distance, controls = smooth(distance, targets, smooth_s, rate_hz, block.shape[0])
         inner, block = effect.process(weights, controls, inner, block)
         return (inner, distance), block
 
-    return Smoothed(effect=effect, init=init, process=process)
+    def settle(warm: tuple[S, jax.Array], fresh: tuple[S, jax.Array]) -> tuple[S, jax.Array]:
+        return effect.settle(warm[0], fresh[0]), fresh[1]
+
+    return Smoothed(init=init, process=process, settle=settle)

@@ -1,4 +1,4 @@
-"""Who may talk to the daemon: this machine, the private networks it is attached to, named others.
+"""Access by source address: this machine, attached private networks, and configured networks.
 
 A phone on the same Wi-Fi works out of the box; nobody beyond the router does, even where the
 machine has a public address.
@@ -36,7 +36,7 @@ PRIVATE: tuple[Network, ...] = tuple(
 )
 """RFC 1918, link-local and unique local addresses."""
 REFRESH_S = 5.0
-"""[s] How long the list of attached networks is good for."""
+"""[s] How often the list of attached networks is refreshed."""
 _MAX_REMEMBERED = 1024
 
 
@@ -52,7 +52,7 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
             networks.append(ip_network(text.strip(), strict=False))
         except ValueError:
             problems.append(
-                f"{text!r} is no network, give an address or a range, as 192.168.7.0/24"
+                f"{text!r} is not a network; give an address or a range, as 192.168.7.0/24"
             )
     if problems:
         raise ConfigError("allow", problems)
@@ -90,7 +90,7 @@ class Access:
     ) -> None:
         """`local` leaves loopback only; `allow` adds networks by name.
 
-        Raises: ConfigError for what is no network.
+        Raises: ConfigError for a text that is not a network.
         """
         self._local = local
         self._allowed = parse_networks(allow)
@@ -101,7 +101,7 @@ class Access:
         self._decisions: dict[Address, bool] = {}
 
     def allows(self, address: Address) -> bool:
-        """Say whether packets from this address are served."""
+        """Return whether packets from this address are served."""
         if address.is_loopback:
             return True
         if self._local:
@@ -129,5 +129,5 @@ class Access:
         try:
             self._private = list(self._attached())
         except OSError:
-            # The kernel is short of something; what was known a moment ago still holds.
+            # Out of a kernel resource: the previous list still applies.
             return

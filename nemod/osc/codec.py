@@ -14,14 +14,14 @@ from nemod.common.errors import NemodError
 MAX_DATAGRAM = 8192
 """[bytes]"""
 MAX_NESTING = 8
-"""Bundles in bundles, and arrays in arrays."""
+"""Deepest nesting of bundles, and of arrays."""
 MAX_MESSAGES = 256
-"""In one packet, however they are bundled."""
+"""Most messages in one packet, nested bundles included."""
 MAX_ARGUMENTS = 1024
-"""In one packet; type tags without data would else be the cheapest way to ask for work."""
+"""Most arguments in one packet: type tags without data cost work but no bytes."""
 
 IMMEDIATELY = 1
-"""Time tag of a bundle that is to be performed on arrival."""
+"""Time tag of a bundle that is to be carried out on arrival."""
 
 _BUNDLE = b"#bundle\0"
 _PADDING = tuple(map(bytes, range(5)))
@@ -41,7 +41,7 @@ of its values; the type tag tells them apart."""
 
 
 class DecodeError(NemodError):
-    """Bytes that are not OSC, or more of it than one packet may hold."""
+    """Bytes that are not OSC, or exceed the limits of one packet."""
 
 
 class Message(NamedTuple):
@@ -67,7 +67,7 @@ class Packet(NamedTuple):
 
 
 def decode(datagram: bytes) -> Packet:
-    """Return what a datagram says.
+    """Return the decoded datagram.
 
     Raises: DecodeError, and nothing else, for whatever is not well-formed.
     """
@@ -79,7 +79,7 @@ def decode(datagram: bytes) -> Packet:
 
 
 class _Decoder:
-    """Reads one packet and keeps count of what is in it."""
+    """Reads one packet and counts its messages and arguments."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

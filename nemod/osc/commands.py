@@ -1,4 +1,4 @@
-"""Performs decoded packets: finds the leaves, checks, acts, answers.
+"""Carries out decoded packets: finds the leaves, checks, acts, answers.
 
 Every message is checked before it acts, so a transaction can check all of its messages first.
 After a packet the settings are committed once, if any of them changed.
@@ -7,24 +7,27 @@ After a packet the settings are committed once, if any of them changed.
 import time
 from collections.abc import Callable, Sequence
 
-from nemod.common.errors import OscError
+from nemod.control.controller import Controller
+from nemod.control.errors import ControlError
+from nemod.control.jobs import Job
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
+from nemod.osc.counters import Counters
 from nemod.osc.encode import BUNDLE_HEADER, ELEMENT_HEADER, MAX_PACKET, pack
-from nemod.osc.host import Answer, Host
+from nemod.osc.errors import OscError, with_address
+from nemod.osc.jobs import SenderJobs
 from nemod.osc.leaf import Leaf
 from nemod.osc.pattern import is_pattern
 from nemod.osc.sender import MAX_ADDRESS, Sender, cut, error_message, text_of
-from nemod.osc.slow import SlowWork
 from nemod.osc.system import TRANSACTION
 from nemod.osc.tree import Tree, build_tree
 from nemod.osc.values import Kind
 
 SMALL_PACKET = 512
-"""[bytes] All that a stranger gets of a large answer, so that a forged source gains little."""
+"""[bytes] Longest answer to a sender on another machine: limits amplification by forged sources."""
 FAR_FUTURE_S = 10.0
-"""[s] A time tag further ahead is a sender's wrong clock."""
+"""[s] A time tag further ahead means that the sender's clock is wrong."""
 MAX_PATTERN_CHARACTERS = 1024
-"""In the patterns of one packet: a bound on the work of matching."""
+"""Most characters in the patterns of one packet: bounds the work of matching."""
 _NTP_EPOCH_S = 2_208_988_800
 """[s] From 1900, where time tags begin, to 1970."""
 
@@ -32,57 +35,59 @@ Step = Callable[["_Request"], None]
 
 
 class Dispatcher:
-    """Carries out packets against a host. Thread: control."""
+    """Carries out packets on the control core. Thread: control."""
 
     def __init__(
         self,
-        host: Host,
+        controller: Controller,
+        counters: Counters | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """`clock` is what limits are measured with, `wall_clock` what time tags are."""
-        self.host = host
-        self.far_future_count = 0
-        """Bundles whose time tag was too far ahead."""
+        """`clock`: for limits. `wall_clock`: for time tags."""
+        self.controller = controller
+        self.counters = counters or Counters()
         self._clock = clock
         self._wall_clock = wall_clock
-        self._tree = build_tree(host.knob_names)
-        self._knob_names = tuple(host.knob_names)
-        self.slow_work = SlowWork(host, self.fail)
+        self._parameters = controller.parameters
+        self._tree = build_tree(self._parameters, self.counters)
+        self.jobs = SenderJobs(self.fail)
 
     @property
     def tree(self) -> Tree:
         """The addresses as they are now; those of the knobs change with the model."""
-        names = tuple(self.host.knob_names)
-        if names != self._knob_names:
-            self._tree, self._knob_names = build_tree(names), names
+        parameters = self.controller.parameters
+        if parameters is not self._parameters:
+            self._parameters = parameters
+            self._tree = build_tree(parameters, self.counters)
         return self._tree
 
     def perform(self, packet: Packet, sender: Sender) -> None:
         """Carry out everything in a packet, commit once, and answer.
 
-        Raises: nothing that a packet could cause; what the host raises is passed on, after the
-        commit.
+        Raises: nothing that a packet could cause; errors of the core's backends are passed on,
+        after the commit.
         """
         request = _Request(self, sender)
         try:
-            self._element(packet.root, request)
+            with self.controller.one_commit():
+                self._element(packet.root, request)
         finally:
             request.finish()
 
     def is_set(self, message: Message) -> bool:
-        """Say whether a message moves knobs and nothing else: only its newest value counts."""
+        """Return whether a message only sets parameters, so that a newer value replaces it."""
         if len(message.values) != 1:
             return False
         if is_pattern(message.address):
             return True
         tree = self.tree
         leaf = tree.leaves.get(message.address) or tree.short_form(message.address)
-        return leaf is not None and leaf.by_pattern and leaf.check is not None
+        return leaf is not None and leaf.wildcard_settable and leaf.check is not None
 
     def fail(self, error: OscError, sender: Sender) -> None:
-        """Send an error, unless the sender has had enough of them."""
+        """Send an error, unless the sender got too many of them."""
         message = self.error_message(error, sender)
         if message:
             sender.send(message)
@@ -97,6 +102,8 @@ class Dispatcher:
                 self._plan(element, request)(request)
             except OscError as error:
                 request.fail(error)
+            except ControlError as error:
+                request.fail(with_address(error, element.address))
             return
         self._count_far_future(element)
         match element.elements:
@@ -109,7 +116,7 @@ class Dispatcher:
     def _transaction(
         self, first: Message, rest: Sequence[Message | Bundle], request: "_Request"
     ) -> None:
-        """Check everything, then do everything; nothing is touched if one message is wrong."""
+        """Check all messages, then carry them out; nothing changes if one is wrong."""
         try:
             number = _transaction_number(first)
             steps = []
@@ -142,10 +149,10 @@ class Dispatcher:
     def _count_far_future(self, bundle: Bundle) -> None:
         if bundle.time_tag != IMMEDIATELY:
             ahead_s = bundle.time_tag / 2**32 - _NTP_EPOCH_S - self._wall_clock()
-            self.far_future_count += ahead_s > FAR_FUTURE_S
+            self.counters.far_future += ahead_s > FAR_FUTURE_S
 
     def _plan(self, message: Message, request: "_Request") -> Step:
-        """Return what a message does, checked but not yet done.
+        """Return the action of a message, checked but not yet carried out.
 
         Raises: OscError.
         """
@@ -165,23 +172,25 @@ class Dispatcher:
             return _plan_list(leaf, tags, values)
         if not values and leaf.kind is not Kind.TRIGGER:
             if leaf.read is None:
-                raise OscError("writeonly", address, "can be set but not asked")
+                raise OscError("writeonly", address, "can be set but not queried")
             return lambda request: request.answer(leaf)
         if leaf.check is None:
-            raise OscError("readonly", address, "can be asked but not set")
+            raise OscError("readonly", address, "can be queried but not set")
         if values:
-            return leaf.check(self.host, tags[0], values[0])
-        return leaf.check(self.host, "I", None)
+            return leaf.check(self.controller, tags[0], values[0])
+        return leaf.check(self.controller, "I", None)
 
     def _plan_container(self, message: Message) -> Step:
         leaves = self.tree.container(message.address)
         if not leaves:
             raise self.tree.unknown(message.address)
         if message.values:
-            raise OscError("address", message.address, "holds other addresses and takes no value")
+            raise OscError(
+                "address", message.address, "contains other addresses and takes no value"
+            )
         readable = [leaf for leaf in leaves if leaf.read]
         if not readable:
-            raise OscError("writeonly", message.address, "has nothing that can be asked")
+            raise OscError("writeonly", message.address, "has nothing that can be queried")
         return lambda request: request.answer_all(message.address, readable)
 
     def _plan_pattern(self, message: Message, request: "_Request") -> Step:
@@ -194,10 +203,12 @@ class Dispatcher:
             readable = [leaf for leaf in targets if leaf.read]
             return lambda request: request.answer_all(address, readable)
         actions = [
-            leaf.check(self.host, tags[0], values[0]) for leaf in targets if leaf.check is not None
+            leaf.check(self.controller, tags[0], values[0])
+            for leaf in targets
+            if leaf.check is not None
         ]
         if not actions:
-            raise OscError("readonly", address, "can be asked but not set")
+            raise OscError("readonly", address, "can be queried but not set")
 
         def act(request: "_Request") -> None:
             for action in actions:
@@ -207,23 +218,18 @@ class Dispatcher:
 
 
 class _Request:
-    """One packet while it is performed; what leaves may do is described in `nemod.osc.leaf`."""
+    """One packet while it is carried out; what leaves may do is described in `nemod.osc.leaf`."""
 
     def __init__(self, dispatcher: Dispatcher, sender: Sender) -> None:
-        self.host = dispatcher.host
+        self.controller = dispatcher.controller
+        self.source = sender.source
         self._dispatcher = dispatcher
         self._sender = sender
-        self._changed = False
         self._echoes: dict[str, None] = {}
         self._replies: list[bytes] = []
         self._syncs: list[int] = []
         self._pattern_characters = 0
         self._had_large_answer = False
-
-    def set(self, path: str, position: float) -> None:
-        settings = self.host.settings
-        before = settings.get(path)
-        self._changed |= settings.set(path, position) != before
 
     def echo(self, address: str) -> None:
         self._echoes[address] = None
@@ -231,14 +237,8 @@ class _Request:
     def reply(self, message: bytes) -> None:
         self._replies.append(message)
 
-    def slow(self, address: str, work: Callable[[Answer], None]) -> None:
-        self._dispatcher.slow_work.begin(address, self._sender, work)
-
-    def load(self, address: str, name: str) -> None:
-        self._dispatcher.slow_work.load(address, name, self._sender)
-
-    def wanted_model(self) -> str:
-        return self._dispatcher.slow_work.wanted_model()
+    def job(self, address: str, start: Callable[[], Job]) -> None:
+        self._dispatcher.jobs.start(address, self._sender, start)
 
     def sync(self, number: int) -> None:
         self._syncs.append(number)
@@ -265,29 +265,27 @@ class _Request:
         assert leaf.read is not None
         if leaf.is_large:
             self._claim_large_answer(leaf.address)
-        self.reply(leaf.read(self.host, self._room, offset))
+        self.reply(leaf.read(self.controller, self._room, offset))
 
     def answer_all(self, address: str, leaves: Sequence[Leaf]) -> None:
         """Answer a query of a container or pattern, in bundles."""
         self._claim_large_answer(address)
         room = self._room - BUNDLE_HEADER - ELEMENT_HEADER
-        messages = [leaf.read(self.host, room, 0) for leaf in leaves if leaf.read]
+        messages = [leaf.read(self.controller, room, 0) for leaf in leaves if leaf.read]
         if not self._sender.is_trusted:
             messages = _cut_to_one_packet(address, messages)
         self._replies += pack(messages, self._room)
 
     def finish(self) -> None:
-        """Commit if a setting changed, then send what has gathered."""
-        if self._changed:
-            self.host.commit()
+        """Send the echoes and the answers."""
         leaves = self._dispatcher.tree.leaves
         echoed = [leaves[address] for address in self._echoes if address in leaves]
-        messages = [leaf.read(self.host, MAX_PACKET, 0) for leaf in echoed if leaf.read]
+        messages = [leaf.read(self.controller, MAX_PACKET, 0) for leaf in echoed if leaf.read]
         for packet in (*messages, *self._replies):
             self._sender.send(packet)
         for number in self._syncs:
             try:
-                self._dispatcher.slow_work.sync(number, self._sender)
+                self._dispatcher.jobs.sync(number, self._sender)
             except OscError as error:
                 self._dispatcher.fail(error, self._sender)
 
@@ -297,7 +295,7 @@ class _Request:
 
     def _claim_large_answer(self, address: str) -> None:
         if self._had_large_answer and not self._sender.is_trusted:
-            raise OscError("limit", address, "one such question in a packet")
+            raise OscError("limit", address, "one query of this kind per packet")
         self._had_large_answer = True
 
 
@@ -317,10 +315,10 @@ def _transaction_number(message: Message) -> int:
 
 
 def _cut_to_one_packet(address: str, messages: Sequence[bytes]) -> list[bytes]:
-    """Return as many messages as one small packet holds; if not all fit, it says so itself."""
+    """Return as many messages as one small packet holds; an error follows if not all fit."""
     if len(pack(messages, SMALL_PACKET)) <= 1:
         return list(messages)
-    text = f"cut to one packet of {SMALL_PACKET} bytes; ask for less at a time"
+    text = f"cut to one packet of {SMALL_PACKET} bytes; query less at a time"
     note = error_message("limit", address, text)
     left = SMALL_PACKET - BUNDLE_HEADER - ELEMENT_HEADER - len(note)
     kept = []

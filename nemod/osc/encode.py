@@ -1,4 +1,4 @@
-"""Messages to bytes: the only place where python-osc is used, for its writers alone.
+"""Encodes messages: the only module that uses python-osc, and only its writers.
 
 Its parser never sees a packet: its message classes read back what they have built, so the writers
 of single arguments are used instead.

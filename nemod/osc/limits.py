@@ -1,6 +1,6 @@
-"""How much is taken from one sender: a token bucket for messages, a window for errors.
+"""Rate limits for one sender: a token bucket for messages, a window for errors.
 
-Both are asked with the time, so they never wait and tests need no clock.
+The time is an argument, so they never wait and tests need no clock.
 """
 
 from collections import OrderedDict, deque
@@ -51,7 +51,7 @@ class Window:
         self._times: deque[float] = deque(maxlen=count)
 
     def allow(self, now: float) -> bool:
-        """Say whether one more event may happen now, and count it if so."""
+        """Return whether one more event may happen now, and count it if so."""
         if len(self._times) == self._times.maxlen and now - self._times[0] < 1.0:
             return False
         self._times.append(now)
@@ -59,7 +59,7 @@ class Window:
 
 
 class Remembered(Generic[Item]):
-    """A bounded memory by key: what was not used for longest goes first."""
+    """A bounded cache by key: the least recently used item is dropped first."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -2,21 +2,19 @@
 
 import json
 import math
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
-from nemod.common.errors import OscError
+from nemod.control.controller import Controller
+from nemod.control.errors import ControlError
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode, string_size
-from nemod.osc.host import Host
-from nemod.osc.leaf import Action, Leaf, Reader, Request, UnknownError, nothing, reader
+from nemod.osc.errors import OscError, with_address
+from nemod.osc.leaf import Action, Leaf, Reader, ignore, reader
 from nemod.osc.values import Kind, to_int, to_string, to_trigger
 
 MODEL = "/nemo/model/"
-_CANDIDATES = 32
-"""Names on either side among which a mistyped one is looked for."""
 _SHORT_TEXT = 80
-"""[characters] What is left of a long text in a model's description that must fit a packet."""
+"""[characters] To what a long text in a model's description is cut where it must fit a packet."""
 
 
 def model_leaves() -> list[Leaf]:
@@ -25,36 +23,38 @@ def model_leaves() -> list[Leaf]:
         Leaf(
             address=MODEL + "load",
             kind=Kind.NAME,
-            help="Play a model, by name (any case) or by index; slow work.",
-            check=lambda host, tag, value: _load(MODEL + "load", host, tag, value),
+            help="Load a model, by name (any case) or by index; background job.",
+            check=lambda controller, tag, value: _load(MODEL + "load", controller, tag, value),
         ),
         Leaf(
             address=MODEL + "current",
             kind=Kind.STRING,
-            help="Name of the model that plays.",
-            read=reader(MODEL + "current", Kind.STRING, lambda host: host.model_name),
+            help="Name of the current model.",
+            read=reader(MODEL + "current", Kind.STRING, lambda controller: controller.model_name),
         ),
         Leaf(
             address=MODEL + "index",
             kind=Kind.INT,
-            help="Its place in the list, -1 for none; set it to play another.",
+            help="Index of the current model in the list, -1 for none; set it to load another.",
             range="from 0",
-            read=reader(MODEL + "index", Kind.INT, _index),
-            check=lambda host, tag, value: _load_index(MODEL + "index", host, tag, value),
+            read=reader(MODEL + "index", Kind.INT, lambda controller: controller.model_index),
+            check=lambda controller, tag, value: _load_index(
+                MODEL + "index", controller, tag, value
+            ),
         ),
         Leaf(
             address=MODEL + "count",
             kind=Kind.INT,
-            help="How many models there are.",
-            read=reader(MODEL + "count", Kind.INT, lambda host: len(host.model_names)),
+            help="Number of models.",
+            read=reader(MODEL + "count", Kind.INT, lambda controller: len(controller.model_names)),
         ),
-        _step("next", 1, "Play the next model of the list; after the last comes the first."),
-        _step("prev", -1, "Play the model before; before the first comes the last."),
+        _step("next", 1, "Load the next model of the list; after the last comes the first."),
+        _step("prev", -1, "Load the previous model; before the first comes the last."),
         _rescan(),
         Leaf(
             address=MODEL + "list",
             kind=Kind.LIST,
-            help="Total, offset, and as many names as fit; ask on from offset + names received.",
+            help="Total, offset, and as many names as fit; continue at offset + names received.",
             range="query with an offset, or none",
             read=_page,
             is_large=True,
@@ -62,85 +62,46 @@ def model_leaves() -> list[Leaf]:
         Leaf(
             address=MODEL + "info",
             kind=Kind.STRING,
-            help="What is known of the model that plays, as JSON.",
+            help="Description of the current model, as JSON.",
             read=_info(MODEL + "info"),
             is_large=True,
         ),
     ]
 
 
-def find_name(address: str, names: Sequence[str], given: str) -> str:
-    """Return the model's name as the library spells it.
-
-    Raises: OscError `not_found`, also for whatever has a path separator.
-    """
-    if "/" not in given and "\\" not in given:
-        if given in names:
-            return given
-        folded = given.casefold()
-        for name in names:
-            if name.casefold() == folded:
-                return name
-    raise UnknownError(
-        "not_found",
-        address,
-        f"no model named {given[:120]!r} among {len(names)}",
-        given,
-        lambda: _near(names, given),
-    )
-
-
-def _near(names: Sequence[str], given: str) -> Iterable[str]:
-    """Return the names around the place where this one would stand, and those that hold it."""
-    folded = given.casefold()
-    place = bisect_left(names, folded, key=str.casefold)
-    around = list(names[max(place - _CANDIDATES, 0) : place + _CANDIDATES])
-    return around + [name for name in names if folded in name.casefold()][:_CANDIDATES]
-
-
-def _named_by_index(address: str, names: Sequence[str], index: int) -> str:
-    if not 0 <= index < len(names):
-        known = f"there are {len(names)}, counted from 0" if names else "there are none"
-        raise OscError("not_found", address, f"no model number {index}, {known}")
-    return names[index]
-
-
-def _load(address: str, host: Host, tag: str, value: Value) -> Action:
+def _load(address: str, controller: Controller, tag: str, value: Value) -> Action:
     if tag not in ("s", "S", "i", "h", "f", "d"):
         raise OscError("type", address, f"takes a name (s) or an index (i), not type tag {tag!r}")
     if isinstance(value, str):
-        name = find_name(address, host.model_names, to_string(address, tag, value))
-        return lambda request: request.load(address, name)
-    return _load_index(address, host, tag, value)
+        return _load_known(address, controller, to_string(address, tag, value))
+    return _load_index(address, controller, tag, value)
 
 
-def _load_index(address: str, host: Host, tag: str, value: Value) -> Action:
-    name = _named_by_index(address, host.model_names, to_int(address, tag, value))
-    return lambda request: request.load(address, name)
+def _load_index(address: str, controller: Controller, tag: str, value: Value) -> Action:
+    return _load_known(address, controller, to_int(address, tag, value))
 
 
-def _index(host: Host) -> int:
-    names = host.model_names
-    return names.index(host.model_name) if host.model_name in names else -1
+def _load_known(address: str, controller: Controller, given: str | int) -> Action:
+    try:
+        name = controller.find_model(given)
+    except ControlError as error:
+        raise with_address(error, address) from None
+    return lambda request: request.job(
+        address, lambda: request.controller.load_model(name, request.source)
+    )
 
 
-def _step(word: str, by: int, text: str) -> Leaf:
+def _step(word: str, step: int, text: str) -> Leaf:
     address = MODEL + word
 
-    def check(host: Host, tag: str, value: Value) -> Action:
+    def check(controller: Controller, tag: str, value: Value) -> Action:
         if not to_trigger(address, tag, value):
-            return nothing
-        if not host.model_names:
+            return ignore
+        if not controller.model_names:
             raise OscError("not_found", address, "the library has no models")
-
-        def act(request: Request) -> None:
-            # From the model asked for last, so that two quick presses go two models on.
-            names = request.host.model_names
-            start = request.wanted_model()
-            place = names.index(start) if start in names else (-1 if by > 0 else 0)
-            request.load(address, names[(place + by) % len(names)])
-
-        return act
+        return lambda request: request.job(
+            address, lambda: request.controller.step_model(step, request.source)
+        )
 
     return Leaf(address=address, kind=Kind.TRIGGER, help=text, check=check)
 
@@ -148,22 +109,24 @@ def _step(word: str, by: int, text: str) -> Leaf:
 def _rescan() -> Leaf:
     address = MODEL + "rescan"
 
-    def check(host: Host, tag: str, value: Value) -> Action:
+    def check(controller: Controller, tag: str, value: Value) -> Action:
         if not to_trigger(address, tag, value):
-            return nothing
-        return lambda request: request.slow(address, request.host.rescan)
+            return ignore
+        return lambda request: request.job(
+            address, lambda: request.controller.rescan(request.source)
+        )
 
     return Leaf(
         address=address,
         kind=Kind.TRIGGER,
-        help="Look for models in the library's folders again; slow work.",
+        help="List the library's folders again; background job.",
         check=check,
     )
 
 
-def _page(host: Host, room: int, offset: int) -> bytes:
+def _page(controller: Controller, room: int, offset: int) -> bytes:
     address = MODEL + "list"
-    names = host.model_names
+    names = controller.model_names
     offset = min(max(offset, 0), len(names))
     left = room - string_size(address) - 8
     tags = "ii"
@@ -175,7 +138,7 @@ def _page(host: Host, room: int, offset: int) -> bytes:
         page.append(name)
         tags += "s"
     if not page and offset < len(names) and room >= _SHORT_TEXT * 2:
-        # A name that fits no packet is cut, or nobody could ever ask on past it.
+        # A name that fits no packet is cut: the names after it could not be listed otherwise.
         page, tags = [_cut(names[offset], room - _SHORT_TEXT)], "iis"
     return encode(address, tags, len(names), offset, *page)
 
@@ -185,9 +148,9 @@ def _cut(text: str, size: int) -> str:
 
 
 def _info(address: str) -> Reader:
-    def read(host: Host, room: int, offset: int) -> bytes:
+    def read(controller: Controller, room: int, offset: int) -> bytes:
         left = room - string_size(address) - string_size(",s")
-        return encode(address, "s", json_that_fits(host.model_info(), left))
+        return encode(address, "s", json_that_fits(controller.model_info(), left))
 
     return read
 
@@ -195,16 +158,16 @@ def _info(address: str) -> Reader:
 def json_that_fits(info: Mapping[str, object], size: int) -> str:
     """Return the mapping as JSON that takes at most `size` bytes as an OSC string.
 
-    What is too long is shortened, longest first, and then left out; `"cut": true` says so.
+    Long texts are shortened, the longest first, and then left out; `"cut": true` marks that.
     """
     fields = {str(key): _plain(value) for key, value in info.items()}
     text = json.dumps(fields)
     if string_size(text) <= size:
         return text
-    for cure in (_shorten, _drop):
+    for reduce in (_shorten, _drop):
         lengths = {key: len(json.dumps(value)) for key, value in fields.items()}
         for key in sorted(lengths, key=lambda key: -lengths[key]):
-            cure(fields, key)
+            reduce(fields, key)
             text = json.dumps({**fields, "cut": True})
             if string_size(text) <= size:
                 return text
@@ -222,7 +185,7 @@ def _drop(fields: dict[str, object], key: str) -> None:
 
 
 def _plain(value: object) -> object:
-    """Return the value with nothing in it that JSON lacks: NaN and infinity become null."""
+    """Return the value as JSON types: NaN and infinity become null."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

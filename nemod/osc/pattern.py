@@ -54,7 +54,7 @@ Part = tuple[Token, ...]
 
 
 def is_pattern(address: str) -> bool:
-    """Say whether an address is a pattern."""
+    """Return whether an address is a pattern."""
     return not SPECIAL.isdisjoint(address)
 
 
@@ -79,7 +79,7 @@ def compile_part(part: str) -> Part:
         if character in "]}":
             raise PatternError(f"{character!r} without its opening in {part!r}")
         if character == "*":
-            # Two stars in a row say no more than one.
+            # Two stars in a row mean the same as one.
             if not (tokens and isinstance(tokens[-1], AnyRun)):
                 tokens.append(AnyRun())
         else:
@@ -139,7 +139,7 @@ def prepare(text: str) -> Text:
 
 
 def matches(part: Part, text: Text) -> bool:
-    """Say whether the whole text fits the part.
+    """Return whether the whole text fits the part.
 
     Looks at the text's places once per character of the pattern; for a class `[...]`, whatever
     its length, once per different character of the text.

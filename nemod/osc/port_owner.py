@@ -1,10 +1,10 @@
-"""Who holds a UDP port, for the message that says it is taken. Linux; elsewhere nobody is named."""
+"""Which process has a UDP port open, for the error message. Linux; empty elsewhere."""
 
 import os
 from pathlib import Path
 
 
-def holder_of(port: int, proc: Path = Path("/proc")) -> str:
+def owner_of(port: int, proc: Path = Path("/proc")) -> str:
     """Return the process that has the port open, as `jackd (process 812)`, or nothing."""
     sockets = {f"socket:[{inode}]" for inode in _inodes(port, proc)}
     if not sockets:

@@ -6,18 +6,19 @@
 import sys
 
 from nemod.osc.leaf import Leaf
-from nemod.osc.tree import SHORT_FORMS, build_tree
+from nemod.osc.tree import build_tree
 from nemod.osc.values import TAGS, Kind
+from nemod.parameters.parameter_set import SHORT_FORMS
 
 _HEAD = """# OSC addresses
 
 Made by `python -m nemod.osc.reference` from the table of parameters; do not edit.
 
-One argument sets, no argument asks, and the answer comes to the port that asked. A container
-(`/nemo`, `/nemo/delay`, ...) asked without an argument answers with everything in it. Knobs are
-0..1; the same knob in its own unit is below `/nemo/real`, its label below `/nemo/text`. Wildcards
-(`? * [a-z] [!a] {a,b}`) reach numbers and switches. r: can be asked, w: can be set, t: fires.
-In brackets: the default.
+A message with one argument sets, a message without arguments queries; the answer is sent to the
+port that asked. A query of a container (`/nemo`, `/nemo/delay`, ...) is answered by everything in
+it. Knobs are 0..1; `/nemo/real/...` is the same knob in its own unit, `/nemo/text/...` its label.
+Wildcards (`? * [a-z] [!a] {a,b}`) reach numbers and switches. r: read, w: write, t: trigger. The
+default is in brackets.
 """
 
 
@@ -36,7 +37,9 @@ def reference_page() -> str:
             f"| `{leaf.address}` | {_type(leaf)} | {_access(leaf)} | {ranges} | {leaf.help} |"
         )
     lines.append("")
-    lines += [f"One number to `{short}` sets `{full}`." for short, full in SHORT_FORMS.items()]
+    lines += [
+        f"One number to `/nemo/{short}` sets `/nemo/{path}`." for short, path in SHORT_FORMS.items()
+    ]
     lines.append(
         "A model's knobs are `/nemo/knob/1`, `/nemo/knob/2`, ... and `/nemo/knob/<name>`; the first"
         " two are `/nemo/gain` and `/nemo/level` too."

@@ -1,30 +1,33 @@
-"""Who sent a packet, and what errors look like to them."""
+"""Who sent a packet, and how errors are answered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from nemod.common.errors import OscError
+from nemod.control.events import Source
 from nemod.osc.encode import encode
-from nemod.osc.leaf import UnknownError
+from nemod.osc.errors import OscError
 from nemod.osc.limits import ERRORS_PER_S, Window
 
+OSC = Source("osc")
 MAX_ADDRESS = 100
-"""[bytes] What an error repeats of an address."""
+"""[bytes] Longest address in an error."""
 MAX_TEXT = 300
-"""[bytes] The longest that an error has to say."""
+"""[bytes] Longest text of an error."""
 
 
 @dataclass(slots=True)
 class Sender:
-    """Where answers go."""
+    """One client: where answers are sent."""
 
     send: Callable[[bytes], None]
     is_trusted: bool
-    """Whether large answers go there whole."""
+    """Whether large answers are sent whole."""
     errors: Window = field(default_factory=lambda: Window(ERRORS_PER_S))
+    source: Source = OSC
+    """Names the client in events."""
 
     def error_message(self, error: OscError, now: float) -> bytes:
-        """Return an error to be sent, or nothing when there were enough of them."""
+        """Return an error to be sent, or nothing when there were too many."""
         if not self.errors.allow(now):
             return b""
         return error_message(error.code, error.address, text_of(error))
@@ -36,8 +39,8 @@ def error_message(code: str, address: str, text: str) -> bytes:
 
 
 def text_of(error: OscError) -> str:
-    """Return what an error says, with the nearest name where one is missing."""
-    return error.text + error.hint() if isinstance(error, UnknownError) else error.text
+    """Return the text of an error, with a similar name where one is missing."""
+    return error.text + error.hint()
 
 
 def cut(text: str, size: int) -> str:

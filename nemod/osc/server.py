@@ -1,7 +1,8 @@
-"""The UDP server: sockets, who may talk, and the way of a datagram to the dispatcher and back.
+"""The UDP server: sockets, access control, and the way from a datagram to the dispatcher and back.
 
 There is one socket for IPv4 and, where the machine has it, one for IPv6, on the same port: on all
-interfaces, or with `local` on 127.0.0.1 and ::1 alone. Nothing that arrives can raise out of here.
+interfaces, or with `local` on 127.0.0.1 and ::1 alone. No datagram can raise an
+exception out of this module.
 """
 
 import asyncio
@@ -16,11 +17,13 @@ from functools import partial
 import structlog
 
 from nemod.common.errors import NemodError
+from nemod.control.controller import Controller
+from nemod.control.events import Source
 from nemod.osc.access import Access, address_of
 from nemod.osc.codec import MAX_DATAGRAM, DecodeError, decode
 from nemod.osc.commands import Dispatcher
+from nemod.osc.counters import Counters
 from nemod.osc.encode import encode
-from nemod.osc.host import Host
 from nemod.osc.limits import (
     ERRORS_PER_S,
     LOOPBACK_MESSAGES_PER_S,
@@ -28,19 +31,19 @@ from nemod.osc.limits import (
     Remembered,
     Window,
 )
-from nemod.osc.port_owner import holder_of
+from nemod.osc.port_owner import owner_of
 from nemod.osc.sender import Sender
 from nemod.osc.traffic import Traffic
 
 DEFAULT_PORT = 9000
 HEARD_S = 60.0
-"""[s] Who was heard in this time is told when the daemon ends."""
+"""[s] Clients that sent a packet in this time get `/nemo/bye` when the daemon ends."""
 MAX_PEERS = 256
-"""Hosts, and ports of hosts, that are remembered."""
+"""Most hosts, and ports of hosts, that are remembered."""
 _DATAGRAMS_AT_ONCE = 16
-"""Taken from a socket before everything else in the loop has its turn."""
+"""Most datagrams taken from a socket before other tasks of the event loop run."""
 _RECEIVE_QUEUE = 1 << 20
-"""[bytes] Asked of the system for what arrives while something else is done."""
+"""[bytes] Receive buffer asked of the system."""
 _QUIET_S = 10.0
 """[s] Between two log lines of the same kind."""
 _PORT_TRIES = 8
@@ -50,7 +53,7 @@ SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
 
 class PortError(NemodError):
-    """The OSC port cannot be had."""
+    """The OSC port cannot be opened."""
 
     def __init__(self, port: int, reason: str) -> None:
         """`reason` says what is in the way."""
@@ -68,11 +71,11 @@ class _Peer:
 
 
 class OscServer:
-    """Serves a host over UDP. Thread: control, inside a running event loop."""
+    """The OSC surface, over UDP. Thread: control, inside a running event loop."""
 
     def __init__(
         self,
-        host: Host,
+        controller: Controller,
         port: int = DEFAULT_PORT,
         *,
         local: bool = False,
@@ -82,16 +85,14 @@ class OscServer:
     ) -> None:
         """Port 0 takes a free one. `local` and `allow` as in `nemod.osc.access`.
 
-        Raises: ConfigError for a network in `allow` that is none.
+        Raises: ConfigError for an entry of `allow` that is not a network.
         """
         self.port = port
-        self.dropped_count = 0
-        """Datagrams and messages that were malformed, foreign or too many."""
-        self._host = host
+        self.counters = Counters()
         self._local = local
         self._access = Access(local=local, allow=allow)
         self._rates = messages_per_s, loopback_messages_per_s
-        self._dispatcher = Dispatcher(host)
+        self._dispatcher = Dispatcher(controller, self.counters)
         self._sockets: list[socket.socket] = []
         self._traffic = Remembered[Traffic](MAX_PEERS)
         self._windows = Remembered[Window](MAX_PEERS)
@@ -101,7 +102,7 @@ class OscServer:
 
     @property
     def dispatcher(self) -> Dispatcher:
-        """What performs packets; other transports share it."""
+        """What carries out packets; other transports share it."""
         return self._dispatcher
 
     async def start(self) -> None:
@@ -115,7 +116,7 @@ class OscServer:
             asyncio.get_running_loop().add_reader(opened, self._readable, opened)
 
     async def close(self) -> None:
-        """Say `/nemo/bye` to everybody who was heard lately, and close the sockets."""
+        """Send `/nemo/bye` to recent clients, and close the sockets."""
         now = time.monotonic()
         for peer in self._peers.items():
             if now - peer.heard_s <= HEARD_S:
@@ -126,17 +127,17 @@ class OscServer:
         self._sockets.clear()
 
     def _readable(self, opened: socket.socket) -> None:
-        """Take what has arrived, but let others have the loop in between."""
+        """Receive what has arrived, in batches so that other tasks can run."""
         for _ in range(_DATAGRAMS_AT_ONCE):
             try:
                 data, source = opened.recvfrom(MAX_DATAGRAM + 1)
             except OSError:
-                # Nothing more has arrived, or the network says that an earlier answer did not.
+                # Nothing more has arrived, or an earlier answer was rejected by the network.
                 return
             self._guard(partial(self._receive, data, source, opened))
 
     def _guard(self, work: Callable[[], None]) -> None:
-        """Outlive whatever a packet, or the host while it carries one out, has gone wrong with."""
+        """Log what goes wrong while a packet is carried out, and go on."""
         try:
             work()
         except Exception as error:
@@ -155,14 +156,18 @@ class OscServer:
         now = time.monotonic()
         is_local = address.is_loopback
         window = self._windows.get(source if is_local else address, lambda: Window(ERRORS_PER_S))
-        peer = self._peers.get(
-            source, lambda: _Peer(Sender(_answerer(opened, source), is_local, window), now)
-        )
+        peer = self._peers.get(source, lambda: self._new_peer(opened, source, window))
         peer.heard_s = now
         traffic = self._traffic.get(address, lambda: self._new_traffic(is_local))
         lost = traffic.receive(packet, peer.sender)
         if lost:
             self._drop("osc.too_many", count=lost, source=str(address))
+
+    def _new_peer(self, opened: socket.socket, source: SocketAddress, window: Window) -> _Peer:
+        host = address_of(source[0])
+        name = f"[{host}]:{source[1]}" if host.version == 6 else f"{host}:{source[1]}"
+        send = _answerer(opened, source)
+        return _Peer(Sender(send, host.is_loopback, window, Source("osc", name)), time.monotonic())
 
     def _new_traffic(self, is_local: bool) -> Traffic:
         loop = asyncio.get_running_loop()
@@ -174,18 +179,16 @@ class OscServer:
         return Traffic(self._dispatcher, rate, clock=time.monotonic, later=later)
 
     def _drop(self, event: str, *, count: int = 1, **fields: object) -> None:
-        for _ in range(count):
-            self._host.count_bad_packet()
-        self.dropped_count += count
+        self.counters.dropped += count
         now = time.monotonic()
         if now - self._logged_s.get(event, -_QUIET_S) >= _QUIET_S:
             self._logged_s[event] = now
-            self._log.warning(event, dropped=self.dropped_count, **fields)
+            self._log.warning(event, dropped=self.counters.dropped, **fields)
 
 
 def _answerer(opened: socket.socket, source: SocketAddress) -> Callable[[bytes], None]:
     def send(packet: bytes) -> None:
-        # A full queue or a host that is gone loses an answer, as UDP may at any time.
+        # An answer may be lost, as any datagram.
         with suppress(OSError):
             opened.sendto(packet, source)
 
@@ -226,8 +229,8 @@ def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socke
     except OSError as error:
         opened.close()
         if error.errno == errno.EADDRINUSE:
-            holder = holder_of(port)
-            by = f" by {holder}" if holder else ""
+            owner = owner_of(port)
+            by = f" by {owner}" if owner else ""
             raise PortError(port, f"is taken{by}, choose another with --port") from error
         if error.errno == errno.EACCES:
             raise PortError(port, "may not be used, choose one from 1024 on") from error

@@ -5,59 +5,67 @@ import socket
 from collections.abc import Callable
 from importlib import metadata
 
-from nemod.common.errors import OscError
 from nemod.common.units import SILENCE_DB
+from nemod.control.controller import Controller
 from nemod.osc.codec import Value
+from nemod.osc.counters import Counters
 from nemod.osc.encode import encode
-from nemod.osc.host import Host
-from nemod.osc.leaf import Action, Leaf, Request, nothing, reader
+from nemod.osc.errors import OscError
+from nemod.osc.leaf import Action, Leaf, Request, ignore, reader
 from nemod.osc.values import Kind, to_int, to_trigger
+from nemod.parameters.parameter_set import TOGGLES
 
 PROTOCOL = "1"
-"""Version of the address space; it changes when an address loses or changes its meaning."""
+"""Version of the address space; raised when an address is removed or changes its meaning."""
 TRANSACTION = "/nemo/tx"
 METER_FLOOR_DB = -60.0
 """[dBFS] Level at position 0 of a meter; position 1 is full scale."""
 
 _STATUS = (
     ("state", Kind.STRING, "`starting`, `running`, `restarting`, `no_device` or `error`."),
-    ("load", Kind.FLOAT, "Share of the period that a block takes."),
-    ("load_peak", Kind.FLOAT, "The largest share of late."),
-    ("xruns", Kind.INT, "Blocks that came too late."),
-    ("latency_ms", Kind.FLOAT, "From input to output, in ms."),
+    ("load", Kind.FLOAT, "DSP load: share of the period that a block takes."),
+    ("load_peak", Kind.FLOAT, "Peak DSP load since the last reset."),
+    ("xruns", Kind.INT, "Blocks that were late: buffer underruns and overruns."),
+    ("latency_ms", Kind.FLOAT, "Latency from input to output, in ms."),
     ("rate", Kind.INT, "Sample rate of the device, in Hz."),
-    ("block", Kind.INT, "Frames per block."),
+    ("block", Kind.INT, "Block size, in frames."),
     ("model_rate", Kind.INT, "Sample rate of the model, in Hz."),
-    ("rate_policy", Kind.STRING, "What is done where the two rates differ."),
-    ("bad_packets", Kind.INT, "Packets that were malformed, foreign or too many."),
+    ("rate_policy", Kind.STRING, "How a model of another sample rate is played."),
     ("uptime", Kind.INT, "Seconds since the start."),
 )
-_TOGGLES = ("bypass", "mute")
 
 
-def system_leaves() -> list[Leaf]:
-    """Return the leaves that are always there."""
+def system_leaves(counters: Counters) -> list[Leaf]:
+    """Return the leaves that do not depend on the model."""
+    *status, uptime = (_status(name, kind, text) for name, kind, text in _STATUS)
     return [
-        *(_toggle(path) for path in _TOGGLES),
+        *(_toggle(path) for path in TOGGLES),
         *_meter("in", "Level of the input."),
-        *_meter("out", "Level of the output."),
+        *_meter("out", "Level of the output, before the limiter."),
         _asked(
             "meter/clip",
             Kind.INT,
-            "How often the output was above full scale.",
-            lambda host: int(host.meters()["clip"]),
+            "How many blocks of the output were above full scale before the limiter.",
+            lambda controller: controller.meters().clips,
         ),
-        _fired("meter/reset", "Set the clip count to zero.", _reset_meters),
-        *(_status(name, kind, text) for name, kind, text in _STATUS),
+        _fired("meter/reset", "Set the clip count and the peak DSP load to zero.", _reset_meters),
+        *status,
+        _asked(
+            "status/bad_packets",
+            Kind.INT,
+            "OSC packets and messages that were malformed, from a foreign source or too many.",
+            lambda controller: counters.dropped,
+        ),
+        uptime,
         *_info(),
-        _fired("ping", "Is answered by `/nemo/pong`.", _pong),
+        _fired("ping", "Answered by `/nemo/pong`.", _pong),
         _sync(),
         _transaction(),
     ]
 
 
 def _asked(
-    path: str, kind: Kind, text: str, value: Callable[[Host], str | int | float | bool]
+    path: str, kind: Kind, text: str, value: Callable[[Controller], str | int | float | bool]
 ) -> Leaf:
     address = f"/nemo/{path}"
     return Leaf(
@@ -65,33 +73,34 @@ def _asked(
         kind=kind,
         help=text,
         read=reader(address, kind, value),
-        by_pattern=kind is not Kind.STRING,
+        wildcard_settable=kind is not Kind.STRING,
     )
 
 
 def _fired(path: str, text: str, action: Action) -> Leaf:
     address = f"/nemo/{path}"
 
-    def check(host: Host, tag: str, value: Value) -> Action:
-        return action if to_trigger(address, tag, value) else nothing
+    def check(controller: Controller, tag: str, value: Value) -> Action:
+        return action if to_trigger(address, tag, value) else ignore
 
     return Leaf(address=address, kind=Kind.TRIGGER, help=text, check=check)
 
 
 def _toggle(path: str) -> Leaf:
     def flip(request: Request) -> None:
-        request.set(path, 0.0 if request.host.settings.get(path) >= 0.5 else 1.0)
+        request.controller.toggle(path, request.source)
 
-    return _fired(f"toggle/{path}", f"Flips `/nemo/{path}`.", flip)
+    return _fired(f"toggle/{path}", f"Flip `/nemo/{path}`.", flip)
 
 
 def _meter(name: str, text: str) -> list[Leaf]:
-    def level_db(host: Host) -> float:
-        level = float(host.meters()[name])
+    def level_db(controller: Controller) -> float:
+        meters = controller.meters()
+        level = meters.in_dbfs if name == "in" else meters.out_dbfs
         return max(level, SILENCE_DB) if math.isfinite(level) else SILENCE_DB
 
-    def position(host: Host) -> float:
-        return min(max((level_db(host) - METER_FLOOR_DB) / -METER_FLOOR_DB, 0.0), 1.0)
+    def position(controller: Controller) -> float:
+        return min(max((level_db(controller) - METER_FLOOR_DB) / -METER_FLOOR_DB, 0.0), 1.0)
 
     return [
         _asked(f"meter/{name}", Kind.FLOAT, text, position),
@@ -100,25 +109,30 @@ def _meter(name: str, text: str) -> list[Leaf]:
 
 
 def _status(name: str, kind: Kind, text: str) -> Leaf:
-    return _asked(f"status/{name}", kind, text, lambda host: host.status()[name])
+    return _asked(f"status/{name}", kind, text, lambda controller: _field(controller, name))
+
+
+def _field(controller: Controller, name: str) -> str | int | float:
+    value: str | int | float = getattr(controller.status(), name)
+    return value
 
 
 def _info() -> list[Leaf]:
     texts = {
-        "name": ("nemod", "What this is."),
+        "name": ("nemod", "Name of the program."),
         "version": (metadata.version("nemod"), "Version of the program."),
         "protocol": (PROTOCOL, "Version of these addresses."),
         "host": (socket.gethostname(), "Name of the machine."),
     }
 
     def leaf(name: str, value: str, text: str) -> Leaf:
-        return _asked(f"info/{name}", Kind.STRING, text, lambda host: value)
+        return _asked(f"info/{name}", Kind.STRING, text, lambda controller: value)
 
     return [leaf(name, value, text) for name, (value, text) in texts.items()]
 
 
 def _reset_meters(request: Request) -> None:
-    request.host.reset_meters()
+    request.controller.reset_meters()
 
 
 def _pong(request: Request) -> None:
@@ -128,25 +142,25 @@ def _pong(request: Request) -> None:
 def _sync() -> Leaf:
     address = "/nemo/sync"
 
-    def check(host: Host, tag: str, value: Value) -> Action:
+    def check(controller: Controller, tag: str, value: Value) -> Action:
         number = to_int(address, tag, value)
         return lambda request: request.sync(number)
 
     return Leaf(
         address=address,
         kind=Kind.INT,
-        help="Is answered by `/nemo/synced` with the same number, when your slow work is done.",
+        help="Answered by `/nemo/synced` with the same number when your jobs have ended.",
         check=check,
     )
 
 
 def _transaction() -> Leaf:
-    def check(host: Host, tag: str, value: Value) -> Action:
-        raise OscError("tx", TRANSACTION, "stands first in a bundle, with a number (i)")
+    def check(controller: Controller, tag: str, value: Value) -> Action:
+        raise OscError("tx", TRANSACTION, "must be first in a bundle, with a number (i)")
 
     return Leaf(
         address=TRANSACTION,
         kind=Kind.INT,
-        help="First in a bundle: everything in the bundle is done, or nothing.",
+        help="First in a bundle: all messages of the bundle are carried out, or none.",
         check=check,
     )

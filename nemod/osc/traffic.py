@@ -1,4 +1,4 @@
-"""What happens to the packets of a host that sends too many.
+"""Rate limiting of one host's packets.
 
 As long as its bucket has tokens, a packet is performed on arrival. Beyond that, a message that
 moves a knob is kept, the newest per address, and performed when the bucket has refilled; all others
@@ -7,18 +7,18 @@ are dropped and counted.
 
 from collections.abc import Callable
 
-from nemod.common.errors import OscError
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.commands import Dispatcher
+from nemod.osc.errors import OscError
 from nemod.osc.limits import TokenBucket, Window
 from nemod.osc.sender import Sender
 from nemod.osc.system import TRANSACTION
 
 MAX_KEPT = 256
-"""Addresses for which one host's values are kept."""
+"""Most addresses for which one host's newest values are kept."""
 
 Later = Callable[[float, Callable[[], None]], object]
-"""(seconds, what) -> anything: calls `what` on the control thread when the time has come."""
+"""(delay [s], work) -> anything: calls `work` on the control thread after the delay."""
 
 
 class Traffic:
@@ -38,7 +38,7 @@ class Traffic:
         self._is_waiting = False
 
     def receive(self, packet: Packet, sender: Sender) -> int:
-        """Perform a packet now, or keep of it what can wait; return how many messages were lost."""
+        """Carry out a packet now, or keep what can wait; return the number of dropped messages."""
         now = self._clock()
         self._perform_kept(now)
         if not self._kept and self._bucket.take(max(packet.message_count, 1), now):
@@ -56,7 +56,7 @@ class Traffic:
             if _first_address(element) == TRANSACTION:
                 return _count(element)
             return sum(self._keep(inner, sender) for inner in element.elements)
-        # Taken out first, because the order in which values came decides between two patterns.
+        # Removed first: where two patterns overlap, the order of arrival decides.
         known = self._kept.pop(element.address, None)
         if not self._dispatcher.is_set(element) or (known is None and len(self._kept) >= MAX_KEPT):
             if known:

@@ -1,20 +1,21 @@
-"""The address space: which leaf an address, or a pattern, means."""
+"""The address space: finds the leaves of an address or a pattern."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
-from nemod.common.errors import OscError
-from nemod.osc.leaf import Leaf, UnknownError
+from nemod.control.controller import similar_name
+from nemod.osc.counters import Counters
+from nemod.osc.errors import OscError
+from nemod.osc.leaf import Leaf
 from nemod.osc.models import model_leaves
-from nemod.osc.parameters import parameter_leaves
+from nemod.osc.parameters import ROOT, parameter_leaves
 from nemod.osc.pattern import Part, PatternError, Text, compile_part, matches, prepare
 from nemod.osc.system import system_leaves
+from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
 
 MAX_TARGETS = 64
-"""Leaves that one pattern may reach."""
+"""Most leaves that one pattern may reach."""
 MAX_PATTERN = 128
-"""[characters] Longest pattern that is looked at; the worst of this length takes about 1 ms."""
-SHORT_FORMS = {"/nemo/delay": "/nemo/delay/mix", "/nemo/reverb": "/nemo/reverb/mix"}
-"""Containers that take a number on behalf of one of their leaves."""
+"""[characters] Longest pattern; the slowest of this length takes about 1 ms."""
 
 
 class _Node:
@@ -35,12 +36,12 @@ class _Node:
 
 
 class Tree:
-    """All addresses, as long as the model's knobs do not change."""
+    """All addresses, for one set of parameters."""
 
     def __init__(self, leaves: Iterable[Leaf], short_forms: Mapping[str, str]) -> None:
-        """`short_forms` maps containers to the leaf that they stand for when given a number.
+        """`short_forms` maps containers to the leaf that they set when they are given a number.
 
-        Raises: ValueError where an address is there twice, or is a leaf and a container.
+        Raises: ValueError where an address occurs twice, or is a leaf and a container.
         """
         self._root = _Node("")
         self.leaves: dict[str, Leaf] = {}
@@ -52,11 +53,11 @@ class Tree:
         node = self._root
         for part in leaf.address.split("/")[1:]:
             if node.leaf:
-                raise ValueError(f"{leaf.address} stands below the leaf {node.leaf.address}")
+                raise ValueError(f"{leaf.address} is below the leaf {node.leaf.address}")
             node = node.children.setdefault(part, _Node(part))
-            node.has_targets |= leaf.by_pattern
+            node.has_targets |= leaf.wildcard_settable
         if node.leaf or node.children:
-            raise ValueError(f"{leaf.address} is there already")
+            raise ValueError(f"{leaf.address} exists already")
         node.leaf = leaf
         self.leaves[leaf.address] = leaf
 
@@ -87,7 +88,7 @@ class Tree:
         nodes = [self._root]
         for part in parts:
             nodes = [child for node in nodes for child in _matching(node, part)]
-        found = [node.leaf for node in nodes if node.leaf and node.leaf.by_pattern]
+        found = [node.leaf for node in nodes if node.leaf and node.leaf.wildcard_settable]
         if not found:
             raise OscError("address", pattern, "matches no number or switch")
         if len(found) > MAX_TARGETS:
@@ -96,11 +97,16 @@ class Tree:
             )
         return found
 
-    def unknown(self, address: str) -> UnknownError:
-        """Return the error for an address that is not there."""
-        return UnknownError(
-            "address", address, "nothing there", address, lambda: self.leaves.keys()
-        )
+    def unknown(self, address: str) -> OscError:
+        """Return the error for an address that does not exist."""
+        # What all addresses have in common must not count as similarity.
+        given = address.casefold().removeprefix("/").removeprefix(ROOT[1:])
+        known = (leaf.removeprefix(ROOT) for leaf in self.leaves)
+
+        def hint() -> str:
+            return similar_name(given, known).replace("mean '", f"mean '{ROOT}")
+
+        return OscError("address", address, "no such address", hint)
 
 
 def _matching(node: _Node, part: Part) -> Iterator[_Node]:
@@ -109,9 +115,11 @@ def _matching(node: _Node, part: Part) -> Iterator[_Node]:
     )
 
 
-def build_tree(knob_names: Sequence[str] = ()) -> Tree:
-    """Return the address space while a model with these knobs plays."""
-    return Tree(
-        [*parameter_leaves(knob_names), *model_leaves(), *system_leaves()],
-        SHORT_FORMS,
-    )
+def build_tree(parameters: ParameterSet | None = None, counters: Counters | None = None) -> Tree:
+    """Return the address space with these parameters."""
+    leaves = [
+        *parameter_leaves(parameters or ParameterSet()),
+        *model_leaves(),
+        *system_leaves(counters or Counters()),
+    ]
+    return Tree(leaves, {ROOT + short: ROOT + path for short, path in SHORT_FORMS.items()})

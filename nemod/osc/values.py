@@ -1,18 +1,18 @@
 """What each kind of leaf accepts: from an argument of any type to a value, or an error.
 
-Numbers are taken generously (surfaces differ in what they send), but nothing is guessed: strings
-are never parsed as numbers, and NaN and infinity are refused.
+Every numeric type is accepted (surfaces differ in what they send), but strings are never parsed as
+numbers, and NaN and infinity are refused.
 """
 
 import math
 from enum import StrEnum
 
-from nemod.common.errors import OscError
 from nemod.osc.codec import Value
+from nemod.osc.errors import OscError
 
 
 class Kind(StrEnum):
-    """What a leaf holds or does; the value is the word that documents use."""
+    """Type of a leaf; the value is the word used in documents."""
 
     FLOAT = "float"
     INT = "int"
@@ -38,7 +38,7 @@ TAGS = {
 def to_float(address: str, tag: str, value: Value) -> float:
     """Return a finite number; `T` is 1, `F` is 0.
 
-    Raises: OscError `type` for what is no number, `value` for NaN and infinity.
+    Raises: OscError `type` for another type, `value` for NaN and infinity.
     """
     number = _number(address, tag, value, "a number (f d i h) or T F")
     return float(number)
@@ -74,7 +74,7 @@ def to_string(address: str, tag: str, value: Value) -> str:
 
 
 def to_trigger(address: str, tag: str, value: Value) -> bool:
-    """Say whether a trigger fires: on I, N, T or a number from 0.5 on; a button's 0 does not.
+    """Return whether a trigger fires: on I, N, T or a number from 0.5 on; a button's 0 does not.
 
     Raises: OscError `type` or `value`.
     """

@@ -87,7 +87,7 @@ def processes(daemon: Daemon) -> dict[str, int]:
     found = {"control": daemon.process.pid}
     for pid in children(daemon.process.pid):
         title = command_line(pid)
-        for role in ("audio", "foundry"):
+        for role in ("audio", "builder"):
             if title == f"nemod {role}":
                 found[role] = pid
     return found

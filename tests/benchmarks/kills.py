@@ -1,10 +1,10 @@
-"""How long the sound is gone when the audio process is killed, and what a dead foundry costs.
+"""How long the sound is gone when the audio process is killed, and what a dead builder costs.
 
 A JACK client plays a tone into the daemon and listens to its answer. The audio process is killed
 (SIGKILL) again and again, and the time from the last period with sound to the next is measured;
-then the foundry, each time before a model is loaded. The knobs must stand where they stood.
+then the builder, each time before a model is loaded. The knobs must stand where they stood.
 
-    python -m tests.benchmarks.kills [--kills 50] [--foundry 10] [--pause 5] [-- nemod's options]
+    python -m tests.benchmarks.kills [--kills 50] [--builder 10] [--pause 5] [-- nemod's options]
 """
 
 import argparse
@@ -106,10 +106,10 @@ def kill_audio(running: Daemon, ear: Ear) -> float:
     raise RuntimeError(f"no sound for {LIMIT_S:g} s:\n{''.join(running.lines)}")
 
 
-def kill_foundry(running: Daemon, ear: Ear, phone: Phone, model: str) -> float:
-    """Kill the foundry and load a model; return the longest pause [s] of the sound."""
+def kill_builder(running: Daemon, ear: Ear, phone: Phone, model: str) -> float:
+    """Kill the builder and load a model; return the longest pause [s] of the sound."""
     ear.listen()
-    os.kill(processes(running)["foundry"], signal.SIGKILL)
+    os.kill(processes(running)["builder"], signal.SIGKILL)
     phone.load(model)
     return ear.gap_s
 
@@ -118,7 +118,7 @@ def main() -> None:
     """Print the gaps."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--foundry", type=int, default=10)
+    parser.add_argument("--builder", type=int, default=10)
     parser.add_argument("--pause", type=float, default=5.0, help="seconds between two kills")
     parser.add_argument("options", nargs="*", help="of nemod")
     given = parser.parse_args()
@@ -147,9 +147,9 @@ def measure(given: argparse.Namespace, running: Daemon, ear: Ear, phone: Phone) 
         gaps.append(kill_audio(running, ear))
         print(f"{number + 1}: {1000 * gaps[-1]:.0f} ms", flush=True)  # noqa: T201
     pauses = []
-    for number in range(given.foundry):
+    for number in range(given.builder):
         name = ("drive-gru20", "clipper-lstm16")[number % 2]
-        pauses.append(kill_foundry(running, ear, phone, name))
+        pauses.append(kill_builder(running, ear, phone, name))
     for name, position in knobs.items():
         found = phone.query(f"/nemo/{name}")
         if found != position:
@@ -160,7 +160,7 @@ def measure(given: argparse.Namespace, running: Daemon, ear: Ear, phone: Phone) 
         print(f"{what}: sound gone for {middle:.0f} ms in the median, {worst:.0f} ms at worst")  # noqa: T201
     if pauses:
         longest = 1000 * max(pauses)
-        print(f"foundry killed {len(pauses)} times: longest pause {longest:.0f} ms")  # noqa: T201
+        print(f"builder killed {len(pauses)} times: longest pause {longest:.0f} ms")  # noqa: T201
     print("the knobs stand where they stood")  # noqa: T201
 
 

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from nemod.engine.histogram import BlockTimes  # noqa: E402
+from nemod.engine.realtime import FIFO_PRIORITY  # noqa: E402
 from tests.benchmarks.harness import DATA, PERIOD_US, take_realtime_priority  # noqa: E402
 from tests.parts.phone import datagram  # noqa: E402
 
@@ -177,8 +178,6 @@ def beat(counts: Path) -> dict[str, float]:
     What varies in its time is the machine's own: no allocation, no lock, no other thread. The
     times are counted as the daemon counts its blocks.
     """
-    from nemod.engine.process import FIFO_PRIORITY  # imports jax, which the other works do without
-
     times = BlockTimes(counts)
     # Orthogonal, so that what goes round neither grows nor fades.
     turn = np.linalg.qr(np.random.default_rng(0).standard_normal((40, 40)))[0].astype(np.float32)

@@ -34,7 +34,7 @@ xla.prepare()
 from nemod.builder import build  # noqa: E402
 from nemod.control.settings import Settings  # noqa: E402
 from nemod.engine.ipc import CompiledResampledRig  # noqa: E402
-from nemod.engine.resampled import MODEL_BLOCK_FRAMES, Crossing, lead_and_latency  # noqa: E402
+from nemod.engine.resampled import MODEL_BLOCK_FRAMES, RateConverter, lead_and_latency  # noqa: E402
 from nemod.formats import Model, load_model  # noqa: E402
 from nemod.formats.rate import is_recurrent, with_state_delay  # noqa: E402
 from nemod.fx.nn.neural import model_weights, neural  # noqa: E402
@@ -100,19 +100,19 @@ def through_resamplers(model: Model, sound: Sound, device_hz: int) -> tuple[Soun
         parts=(), rate_hz=device_hz, model_rate_hz=model.sample_rate, block_frames=BLOCK,
         lead_frames=lead, latency_frames=latency, rest=0.0,
     )  # fmt: skip
-    crossing, taken = Crossing(rig), []
+    converter, taken = RateConverter(rig), []
     blocks = sound[: sound.size // BLOCK * BLOCK].reshape(-1, BLOCK)
     for block in blocks:
-        crossing.arrive(block)
+        converter.push_input(block)
         taken.append([])
-        while crossing.waiting.size >= MODEL_BLOCK_FRAMES:
-            taken[-1].append(crossing.take())
+        while converter.input_queue.size >= MODEL_BLOCK_FRAMES:
+            taken[-1].append(converter.pop_input())
     answer = alone(model, np.concatenate([piece for pieces in taken for piece in pieces]))
     answers = iter(answer.reshape(-1, MODEL_BLOCK_FRAMES))
     out = []
     for pieces in taken:
-        crossing.answered([next(answers) for _ in pieces])
-        out.append(crossing.give(BLOCK))
+        converter.push_output([next(answers) for _ in pieces])
+        out.append(converter.pop_output(BLOCK))
     return np.concatenate(out), latency
 
 

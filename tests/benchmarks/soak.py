@@ -36,7 +36,7 @@ from tests.benchmarks.realtime import CLOCKS, Rescans, Switcher  # noqa: E402
 from tests.parts.daemon import Daemon  # noqa: E402
 from tests.parts.phone import Phone  # noqa: E402
 
-ROLES = ("control", "audio", "foundry")
+ROLES = ("control", "audio", "builder")
 IDLE_SHARE = 0.1
 """Of the run, at both ends."""
 WARM_SHARE = 0.2
@@ -47,7 +47,7 @@ SWITCH_S = 2.0
 PRELUDE_S = 20.0
 """[s] Of everything, before the first sample: threads and pools are made when first wanted."""
 FOUNDRY_S = 60.0
-"""[s] Between two ends of the foundry by SIGKILL."""
+"""[s] Between two ends of the builder by SIGKILL."""
 GROWTH_MB = 8.0
 """From the end of the warm-up to the end: what the three processes may have gained together."""
 SETTLE_S = 5.0
@@ -146,7 +146,7 @@ class Visitors(threading.Thread):
 
 
 class Killer(threading.Thread):
-    """Ends the foundry by SIGKILL now and then."""
+    """Ends the builder by SIGKILL now and then."""
 
     def __init__(self, running: Daemon, every_s: float) -> None:
         super().__init__(daemon=True)
@@ -158,7 +158,7 @@ class Killer(threading.Thread):
     def run(self) -> None:
         """Kill until told to stop."""
         while not self._stop_it.wait(self._every_s):
-            pid = harness.processes(self._running).get("foundry")
+            pid = harness.processes(self._running).get("builder")
             if pid is not None:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -168,7 +168,7 @@ class Killer(threading.Thread):
         """End, and say what happened."""
         self._stop_it.set()
         self.join()
-        return f"the foundry was killed {self.count} times"
+        return f"the builder was killed {self.count} times"
 
 
 @contextmanager
@@ -292,7 +292,7 @@ def judge(run: Run) -> Verdict:
     if late > allowed:
         problems.append(f"{late} late blocks while everything moved; idle would have {allowed:.0f}")
     warm_s = run.moving_from_s + WARM_SHARE * (run.moving_to_s - run.moving_from_s)
-    # The foundry starts anew with each kill: its memory is no line, so the two others are judged.
+    # The builder starts anew with each kill: its memory is no line, so the two others are judged.
     warm = [
         s for s in run.between(warm_s, run.moving_to_s) if {"control", "audio"} <= set(s.pss_mb)
     ]

@@ -7,7 +7,7 @@ import pytest
 
 import nemod
 from nemod.builder.level import TARGET_DB, levelled, measured_loudness_db
-from nemod.engine.ipc import Level
+from nemod.builder.messages import Level
 from tests.engine.conftest import RATE_HZ, tiny
 
 

@@ -1,4 +1,4 @@
-"""Compiled programs on disk: only whole ones, only our own."""
+"""Compiled programs on disk: only intact ones, only those of the user."""
 
 import os
 from pathlib import Path
@@ -12,14 +12,14 @@ from nemod.common.errors import NemodError
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of this test's own, not made yet."""
+    """Path of a cache for this test, which does not exist yet."""
     path = tmp_path / "deep" / "cache"
     monkeypatch.setenv("NEMOD_CACHE", str(path))
     return path
 
 
 def test_a_stored_program_is_fetched() -> None:
-    """Bit for bit; line ends in it are nothing special."""
+    """Bit for bit, with line ends in it."""
     program = b"\n\0ELF\n" + bytes(range(256))
     store("a", program)
     store("b", b"")
@@ -29,7 +29,7 @@ def test_a_stored_program_is_fetched() -> None:
 
 
 def test_a_program_is_replaced_as_a_whole(folder: Path) -> None:
-    """And nothing else is left in the folder."""
+    """Nothing else is left in the folder."""
     store("a", b"one")
     store("a", b"two")
     assert fetch("a") == b"two"
@@ -37,8 +37,8 @@ def test_a_program_is_replaced_as_a_whole(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "no digest", "one bit"])
-def test_a_damaged_program_is_none(folder: Path, damage: str) -> None:
-    """It is machine code: what is not as it was written is not run."""
+def test_a_damaged_program_is_ignored(folder: Path, damage: str) -> None:
+    """It is machine code, so it must be exactly what was stored."""
     store("a", b"program" * 100)
     path = folder / "a.program"
     data = bytearray(path.read_bytes())
@@ -54,28 +54,28 @@ def test_a_damaged_program_is_none(folder: Path, damage: str) -> None:
     assert fetch("a") is None
 
 
-def test_the_folder_is_the_users_alone(folder: Path) -> None:
-    """Made so, and made so again when it has been opened to others."""
+def test_the_folder_belongs_to_the_user_alone(folder: Path) -> None:
+    """It is created with mode 0700, and the mode is restored."""
     assert cache_folder() == folder
     assert folder.stat().st_mode & 0o777 == 0o700
     folder.chmod(0o777)
     assert cache_folder().stat().st_mode & 0o777 == 0o700
 
 
-def test_the_folder_of_somebody_else_is_refused(
+def test_the_folder_of_another_user_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a remedy; nothing is read from it and nothing written to it."""
+    """With a remedy; nothing is read from it or written to it."""
     store("a", b"program")
-    somebody = os.geteuid() + 1
-    monkeypatch.setattr(os, "geteuid", lambda: somebody)
+    other_user = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other_user)
     for use in (cache_folder, lambda: fetch("a"), lambda: store("b", b"program")):
         with pytest.raises(NemodError, match=r"belongs to user .* set NEMOD_CACHE"):
             use()
     assert not (folder / "b.program").exists()
 
 
-def test_a_disk_that_takes_nothing_is_no_error(
+def test_a_disk_that_refuses_a_program_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The program is compiled again next time."""
@@ -86,10 +86,10 @@ def test_a_disk_that_takes_nothing_is_no_error(
     assert fetch("a") is None
 
 
-def test_what_was_longest_unused_is_removed_first(
+def test_the_least_recently_used_is_removed_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fetch counts as a use."""
+    """A fetch counts as use."""
     monkeypatch.setattr(program_cache, "KEEP_BYTES", 2500)
     for age, name in enumerate(("a", "b")):
         store(name, bytes(1000))
@@ -99,21 +99,21 @@ def test_what_was_longest_unused_is_removed_first(
     assert sorted(path.stem for path in folder.iterdir()) == ["a", "c"]
 
 
-def test_keys_differ_by_what_they_stand_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sizes, flags of the compiler; the same again for the same."""
+def test_keys_depend_on_all_that_a_program_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes and compiler flags; equal for equal arguments."""
     assert key(64, ("gain",)) == key(64, ("gain",))
     keys = {key(64, ("gain",)), key(65, ("gain",)), key(64, ("level",)), key(64), key("64")}
-    program_cache._surroundings.cache_clear()
+    program_cache._environment.cache_clear()
     monkeypatch.setenv("XLA_FLAGS", os.environ.get("XLA_FLAGS", "") + " --other")
     keys.add(key(64, ("gain",)))
-    program_cache._surroundings.cache_clear()
+    program_cache._environment.cache_clear()
     assert len(keys) == 6
 
 
-def test_the_folder_is_where_the_desktops_standard_puts_caches(
+def test_the_folder_follows_the_xdg_specification(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unless it is named."""
+    """Unless `$NEMOD_CACHE` names it."""
     monkeypatch.delenv("NEMOD_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
     assert cache_folder() == tmp_path / "x" / "nemod"

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemod.control.settings import Settings, canonical
-from nemod.parameters.table import MAX_KNOBS, TABLE
+from nemod.control.settings import Settings
+from nemod.parameters.parameter_set import KnobSpec
+from nemod.parameters.table import MAX_KNOBS, TABLE, canonical
 
 PATHS = [row.path for row in TABLE if row.path not in ("bypass", "mute")]
 
@@ -96,3 +97,45 @@ def test_a_knob_in_the_layout_gets_the_position_of_gain() -> None:
     """Where a model has the knob, its position goes to the model and is no decibel."""
     settings = Settings({"gain": 0.8})
     assert settings.vector(["knob/1"])[0] == np.float32(0.8)
+
+
+def test_a_knob_that_was_never_set_has_the_models_default() -> None:
+    """0.5 where the file states none; once set it keeps its position over models."""
+    settings = Settings()
+    assert settings.get("level") == 0.75  # the output level, without a model's second knob
+    settings.use_knobs([KnobSpec("drive", 0.2), KnobSpec("tone")])
+    assert [settings.get(path) for path in ("gain", "level", "knob/2")] == [0.2, 0.5, 0.5]
+    settings.set("level", 0.9)
+    settings.use_knobs([KnobSpec("a", 0.7), KnobSpec("b", 0.1), KnobSpec("c", 0.3)])
+    assert [settings.get(path) for path in ("gain", "level", "knob/3")] == [0.7, 0.9, 0.3]
+    settings.use_knobs([])
+    assert [settings.get(path) for path in ("gain", "level")] == [0.5, 0.9]
+    assert settings.set_positions() == {"level": 0.9}
+
+
+def test_a_knob_set_to_its_default_counts_as_set() -> None:
+    """What a player chose stays, also where it is what the model would have had."""
+    settings = Settings()
+    settings.set("gain", 0.5)
+    settings.use_knobs([KnobSpec("drive", 0.2)])
+    assert settings.is_set("knob/1")
+    assert settings.get("gain") == 0.5
+    assert not settings.is_set("level")
+
+
+def test_the_vector_of_another_model_has_that_models_defaults() -> None:
+    """During a crossfade two rigs play, each with its own."""
+    settings = Settings()
+    settings.use_knobs([KnobSpec("one", 0.2)])
+    np.testing.assert_allclose(settings.vector(["knob/1"]), [0.2], rtol=1e-6)
+    np.testing.assert_allclose(settings.vector(["knob/1"], [KnobSpec("x", 0.8)]), [0.8], rtol=1e-6)
+    # Where the layout has `gain`, it is the drive, whatever the model's first knob is.
+    np.testing.assert_allclose(settings.vector(["gain"]), [1.0], rtol=1e-6)
+
+
+def test_a_copy_for_a_model_leaves_the_original() -> None:
+    """The builder warms up with it."""
+    settings = Settings({"bass": 0.1})
+    copy = settings.copy_for([KnobSpec("drive", 0.2)])
+    assert (copy.get("gain"), copy.get("bass")) == (0.2, 0.1)
+    assert settings.get("gain") == 0.5

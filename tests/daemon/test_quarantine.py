@@ -1,20 +1,20 @@
-"""Three deaths in a minute."""
+"""Three crashes in a minute."""
 
-from nemod.daemon.quarantine import DEATHS, WITHIN_S, Quarantine
+from nemod.daemon.quarantine import CRASHES, WITHIN_S, Quarantine
 
 
-def test_three_deaths_in_a_minute_are_too_many() -> None:
+def test_three_crashes_in_a_minute_are_too_many() -> None:
     """Neither two, nor three that are further apart, nor those of another model."""
     quarantine = Quarantine()
     assert [quarantine.record_crash("a", at) for at in (0.0, 30.0)] == [False, False]
     assert not quarantine.record_crash("b", 31.0)
     assert not quarantine.record_crash("a", WITHIN_S + 1.0)
     assert quarantine.record_crash("a", WITHIN_S + 2.0)
-    assert DEATHS == 3
+    assert CRASHES == 3
 
 
-def test_forgiven_deaths_do_not_count() -> None:
-    """Somebody who loads the model again gets all the tries again."""
+def test_cleared_crashes_do_not_count() -> None:
+    """A model that is requested again may crash as often again."""
     quarantine = Quarantine()
     quarantine.record_crash("a", 0.0)
     quarantine.record_crash("a", 1.0)

@@ -1,4 +1,4 @@
-"""When the state is written, and what is said where it cannot be."""
+"""When the state file is written, and what is logged where it cannot be."""
 
 import asyncio
 from pathlib import Path
@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import structlog
 
+from nemod.control.events import EventStream
+from nemod.control.settings import Settings
 from nemod.daemon import session_writer
 from nemod.daemon.session import Session, load
-from nemod.daemon.session_writer import SessionWriter, restored
+from nemod.daemon.session_writer import SessionWriter, restore
 
 
 @pytest.fixture(autouse=True)
@@ -32,16 +34,16 @@ def test_a_burst_of_changes_is_written_once(
 
     async def play() -> None:
         nonlocal now
-        kept = SessionWriter(path, lambda: now, now)
-        kept.touch()
+        writer = SessionWriter(path, lambda: now, now)
+        writer.schedule()
         await rest()
         assert written == []
         for number in range(100):
             now = Session(model=str(number))
-            kept.touch()
+            writer.schedule()
         await rest()
         assert written == [Session(model="99")]
-        await kept.close()
+        await writer.close()
         assert len(written) == 1
 
     asyncio.run(play())
@@ -52,26 +54,26 @@ def test_what_changed_last_is_written_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
 
     async def play() -> None:
-        kept = SessionWriter(path, lambda: Session(model="last"))
-        kept.touch()
-        await kept.close()
+        writer = SessionWriter(path, lambda: Session(model="last"))
+        writer.schedule()
+        await writer.close()
 
     asyncio.run(play())
     assert load(path) == Session(model="last")
 
 
-def test_something_that_never_rests_is_written_all_the_same(
+def test_constant_changes_are_written_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A knob that a machine turns for ever puts it off no longer than `LONGEST_S`."""
+    """A knob that turns all the time delays it by no more than `LONGEST_S`."""
     monkeypatch.setattr(session_writer, "QUIET_S", 5.0)
     monkeypatch.setattr(session_writer, "LONGEST_S", 0.1)
     path = tmp_path / "state.json"
 
     async def play() -> None:
-        kept = SessionWriter(path, lambda: Session(model="x"))
+        writer = SessionWriter(path, lambda: Session(model="x"))
         for _ in range(500):
-            kept.touch()
+            writer.schedule()
             if path.exists():
                 return
             await asyncio.sleep(0.01)
@@ -80,7 +82,7 @@ def test_something_that_never_rests_is_written_all_the_same(
     assert load(path) == Session(model="x")
 
 
-def test_a_disk_that_takes_nothing_is_told_once(tmp_path: Path) -> None:
+def test_a_disk_that_fails_is_logged_once(tmp_path: Path) -> None:
     """Not every second; and once more after it had recovered."""
     path = tmp_path / "file" / "state.json"
     path.parent.write_text("in the way of the folder")
@@ -92,37 +94,55 @@ def test_a_disk_that_takes_nothing_is_told_once(tmp_path: Path) -> None:
         return Session(model=str(count))
 
     async def play() -> None:
-        kept = SessionWriter(path, now)
+        writer = SessionWriter(path, now)
         for _ in range(3):
-            kept.touch()
+            writer.schedule()
             await rest()
         path.parent.unlink()
-        kept.touch()
+        writer.schedule()
         await rest()
         assert load(path) == Session(model=str(count))
 
     with structlog.testing.capture_logs() as logs:
         asyncio.run(play())
     assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == [
-        "state not written, nothing else happens"
+        "state file not written; the sound is not affected"
     ]
 
 
-def test_damage_is_kept_aside_and_told(tmp_path: Path) -> None:
+def test_a_damaged_file_is_moved_aside_and_logged(tmp_path: Path) -> None:
     """The log says what was wrong and where the file is now."""
     path = tmp_path / "state.json"
-    path.write_text('{"version": 1, "size": "big"}')
+    path.write_text('{"version": 1, "size": ')
     with structlog.testing.capture_logs() as logs:
-        assert restored(path) is None
+        assert restore(path) is None
     (entry,) = logs
-    assert entry["reason"].startswith("size: a number from 0 to 1")
-    assert entry["kept"] == str(tmp_path / "state.json.damaged-1")
-    assert Path(entry["kept"]).exists()
+    assert entry["reason"].startswith("not JSON")
+    assert entry["moved"] == str(tmp_path / "state.json.damaged-1")
+    assert Path(entry["moved"]).exists()
 
 
 def test_a_file_that_cannot_be_read_stays_where_it_is(tmp_path: Path) -> None:
-    """Somebody else's trouble with the disk is no damage."""
+    """A disk that fails is not a damaged file."""
     (tmp_path / "file").write_text("")
     with structlog.testing.capture_logs() as logs:
-        assert restored(tmp_path / "file" / "state.json") is None
-    assert [entry["event"] for entry in logs] == ["state not read"]
+        assert restore(tmp_path / "file" / "state.json") is None
+    assert [entry["event"] for entry in logs] == ["state file not read"]
+
+
+def test_changes_of_settings_and_of_the_model_are_written(tmp_path: Path) -> None:
+    """Nobody has to call the writer."""
+    path = tmp_path / "state.json"
+    events = EventStream()
+    settings = Settings(events=events)
+
+    async def play() -> None:
+        writer = SessionWriter(
+            path, lambda: Session(positions=settings.set_positions()), events=events
+        )
+        settings.set("bass", 0.5)  # its default: that it was set is part of the session
+        await rest()
+        assert load(path) == Session(positions={"bass": 0.5})
+        await writer.close()
+
+    asyncio.run(play())

@@ -10,10 +10,15 @@ import structlog
 from nemod.common.errors import NotFoundError
 from nemod.config import load as load_config
 from nemod.daemon.session import Session, save
-from nemod.daemon.startup import startup, state_file
-from nemod.library import shipped_folder
+from nemod.daemon.startup import Startup, prepare, state_file
+from nemod.library import Library, shipped_folder
 
 KEPT = "drive-gru20"
+
+
+def others(*without: str) -> list[str]:
+    """Return the names of all shipped models but these, in the order of the library."""
+    return [name for name in Library().names if name not in without]
 
 
 @pytest.fixture
@@ -28,24 +33,27 @@ def kept(tmp_path: Path) -> Path:
 def names(file: Path | bool, **asked: object) -> list[str]:
     """Return the first models that a daemon with this state tries, in order."""
     state = file if isinstance(file, bool) else str(file)
-    _, begin = startup(load_config(None, {"state": state, **asked}))
-    return [name for name, _ in begin.choices]
+    return candidates(prepare(load_config(None, {"state": state, **asked})))
+
+
+def candidates(startup: Startup) -> list[str]:
+    """Return the names of the models to try, in order."""
+    return [model.name for model in startup.candidates()]
 
 
 def test_the_model_of_the_last_time_comes_first(kept: Path) -> None:
     """With the first of the library behind it, should it not play; knobs and size come too."""
-    _, begin = startup(load_config(None, {"state": str(kept)}))
-    assert [name for name, _ in begin.choices] == [KEPT, "clipper-lstm16"]
-    assert (begin.size, dict(begin.saved.positions)) == (0.5, {"bass": 0.7})
+    startup = prepare(load_config(None, {"state": str(kept)}))
+    assert candidates(startup) == [KEPT, *others(KEPT)]
+    assert (startup.size, dict(startup.session.positions)) == (0.5, {"bass": 0.7})
 
 
 def test_what_is_asked_for_wins(kept: Path) -> None:
     """A model and a size of the command line; and without a state nothing is restored."""
     assert names(kept, model="clipper-lstm16") == ["clipper-lstm16"]
-    _, begin = startup(load_config(None, {"state": str(kept), "size": 0.25}))
-    assert begin.size == 0.25
-    _, begin = startup(load_config(None, {"state": False}))
-    assert (begin.saved, begin.state_file) == (Session(), None)
+    assert prepare(load_config(None, {"state": str(kept), "size": 0.25})).size == 0.25
+    startup = prepare(load_config(None, {"state": False}))
+    assert (startup.session, startup.state_file) == (Session(), None)
     with pytest.raises(NotFoundError, match="nosuch"):
         names(kept, model="nosuch")
 
@@ -56,7 +64,7 @@ def test_a_kept_model_outside_the_library_is_found_by_its_file(tmp_path: Path) -
     shutil.copy(shipped_folder() / f"{KEPT}.json", model)
     file = tmp_path / "state.json"
     save(file, Session(model="mine", path=str(model)))
-    assert names(file) == ["mine", "clipper-lstm16"]
+    assert names(file) == ["mine", *others()]
 
 
 def test_a_kept_model_that_is_gone_is_told(tmp_path: Path) -> None:
@@ -64,9 +72,9 @@ def test_a_kept_model_that_is_gone_is_told(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     save(file, Session(model="gone", path=str(tmp_path / "gone.json")))
     with structlog.testing.capture_logs() as logs:
-        assert names(file) == ["clipper-lstm16"]
+        assert names(file) == others()
     assert [(entry["event"], entry["model"]) for entry in logs] == [
-        ("the model of the last time is not there", "gone")
+        ("model of the last session not found", "gone")
     ]
 
 
@@ -80,11 +88,11 @@ def test_the_default_place_is_the_users(tmp_path: Path, monkeypatch: pytest.Monk
 def test_one_daemon_keeps_a_state_and_the_next_only_restores_it(kept: Path) -> None:
     """It says who keeps it; when that one is gone the file is free again."""
     config = load_config(None, {"state": str(kept)})
-    _, first = startup(config)
-    with structlog.testing.capture_logs() as told:
-        _, second = startup(config)
+    first = prepare(config)
+    with structlog.testing.capture_logs() as logs:
+        second = prepare(config)
     assert (first.state_file, second.state_file) == (kept, None)
-    assert second.saved == first.saved
-    assert [line["process"] for line in told] == [os.getpid()]
+    assert second.session == first.session
+    assert [entry["process"] for entry in logs] == [os.getpid()]
     del first
-    assert startup(config)[1].state_file == kept
+    assert prepare(config).state_file == kept

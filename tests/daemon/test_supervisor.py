@@ -1,4 +1,4 @@
-"""Keeping an audio plane alive, against faults that no real device can be made to show."""
+"""Keeping an audio process alive, against faults that no real device can be made to show."""
 
 import asyncio
 import signal
@@ -11,28 +11,29 @@ import numpy as np
 import pytest
 
 from nemod.daemon import supervisor
-from nemod.daemon.quarantine import DEATHS
+from nemod.daemon.quarantine import CRASHES
 from nemod.daemon.supervisor import Supervisor
+from nemod.daemon.telemetry import Telemetry
 from nemod.engine.ipc import DeviceOpened, DeviceRequest
 
 WAIT_S = 0.2
 
 
-class Plane:
-    """An audio plane that has the rig, whose process a broken driver ends while it is opened."""
+class Process:
+    """An audio process that has the rig, and that a broken driver ends while it opens."""
 
     def __init__(self, opens: Iterator[bool]) -> None:
-        self.rig_id, self.process = 1, None
+        self.rig_id = 1
         self._opens = next(opens)
 
-    async def play(self, order: Any) -> None:
+    async def play(self, rig: Any) -> None:
         """Take a rig."""
 
-    async def take(self, take: Any) -> None:
-        """Take the device."""
+    async def open_device(self, message: Any) -> None:
+        """Open the device."""
 
     async def next_event(self) -> DeviceOpened:
-        """Open the device, if this is one that can, and end soon after."""
+        """Open the device, if this process can, and end soon after."""
         if self._opens:
             self._opens = False
             return DeviceOpened(
@@ -46,55 +47,58 @@ class Plane:
         return -signal.SIGSEGV
 
 
-class SupervisorCallbacks:
-    """Who is told: counts, and remembers who is blamed."""
+class Callbacks:
+    """Counts the losses, and remembers whether the rig was suspected."""
 
     def __init__(self) -> None:
         self.losses: list[bool] = []
         self.states: list[str] = []
 
     def rig_to_play(self) -> Any:
-        """Return a rig that every plane has already."""
+        """Return a rig that every process has already."""
         return SimpleNamespace(rig_id=1), np.zeros(1, np.float32)
 
-    def lost(self, reason: str, *, blamed: bool) -> None:
-        """Hear that an audio plane is gone."""
-        self.losses.append(blamed)
+    def audio_process_lost(self, reason: str, *, rig_suspected: bool) -> None:
+        """Called when a process has ended."""
+        self.losses.append(rig_suspected)
 
-    def state_changed(self, state: str, why: str) -> None:
-        """Hear of a new state."""
-        self.states.append(state)
-
-    def opened(self, opened: DeviceOpened) -> None:
-        """Hear that the device runs."""
+    def device_opened(self, device: DeviceOpened) -> None:
+        """Called when the device runs."""
 
 
-def test_a_driver_that_kills_is_tried_with_pauses_and_the_rig_is_not_blamed(
+def test_a_driver_that_crashes_is_retried_with_pauses_and_the_rig_is_not_suspected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After it has played for a while: not twenty new processes a second without an end."""
+    """After it has played for a while: not twenty new processes a second for ever."""
     opens = iter([True] + 10_000 * [False])
 
-    async def take(*, at_first: bool) -> Plane:
-        return Plane(opens)
+    async def take(*, at_first: bool) -> Process:
+        return Process(opens)
 
-    async def end(plane: Plane) -> None:
+    async def end(process: Process) -> None:
         pass
 
-    async def run() -> SupervisorCallbacks:
-        owner = SupervisorCallbacks()
-        made = Supervisor(owner, spare=False, wait=False, tape=False)  # type: ignore[arg-type]
-        monkeypatch.setattr(
-            made, "_planes", SimpleNamespace(take=take, end=end, maintain_standby=id)
+    async def run() -> Callbacks:
+        callbacks = Callbacks()
+        made = Supervisor(
+            callbacks,  # type: ignore[arg-type]
+            Telemetry(),
+            on_opened=lambda device: None,
+            on_state=lambda state, reason: callbacks.states.append(state),
+            standby=False,
+            wait=False,
+            recording=False,
         )
+        processes = SimpleNamespace(take=take, end=end, maintain_standby=id)
+        monkeypatch.setattr(made, "_processes", processes)
         with suppress(TimeoutError):
             await asyncio.wait_for(made.run(DeviceRequest(name="card")), 6.0 * WAIT_S)
-        return owner
+        return callbacks
 
     monkeypatch.setattr(supervisor, "LONGEST_WAIT_S", WAIT_S)
-    monkeypatch.setattr(supervisor, "is_stopped", lambda plane: False)
-    owner = asyncio.run(run())
-    # The first was heard, and what it played may have ended it; the others never got so far.
-    assert not any(owner.losses[1:])
-    assert DEATHS < len(owner.losses) <= DEATHS + 10
-    assert owner.states[-1] == "error"
+    monkeypatch.setattr(supervisor, "is_stopped", lambda process: False)
+    callbacks = asyncio.run(run())
+    # The first was heard, so its rig may be the cause; the others did not get that far.
+    assert not any(callbacks.losses[1:])
+    assert CRASHES < len(callbacks.losses) <= CRASHES + 10
+    assert callbacks.states[-1] == "error"

@@ -1,4 +1,4 @@
-"""Tiny models, and the rigs that are made of them."""
+"""Tiny models and other fixtures of the tests of engine and builder."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ MakeModel = Callable[..., Model]
 
 
 def tiny(unit: str = "LSTM", knobs: int = 0, *, probe: Probe | None = None, seed: int = 3) -> Model:
-    """Return a model of four units with random numbers; every further knob is 0..1."""
+    """Return a model of four units with random weights; its knobs have the range 0..1."""
     rng = np.random.default_rng(seed)
     inputs = 1 + knobs
 
@@ -70,7 +70,7 @@ def sigmoid(x: Any) -> Any:
 def alone64(
     model: Model, sound: NDArray[np.float32], knobs: tuple[float, ...] = ()
 ) -> NDArray[np.float64]:
-    """Return what PyTorch's equations give for a model of one layer, in float64."""
+    """Return the output of PyTorch's equations for a model of one layer, in float64."""
     layer, head = model.weights
     numbers = {name: getattr(layer, name).astype(np.float64) for name in layer._fields}
     hidden = np.zeros(numbers["w_h"].shape[1])
@@ -94,7 +94,7 @@ def alone64(
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Callable[[Model], Path]:
-    """Return `saved(model)`: the path of a file that holds it."""
+    """Return `saved(model)`: the path of a file that holds the model."""
 
     def to_file(model: Model) -> Path:
         path = tmp_path / f"{model.name}.json"
@@ -116,7 +116,7 @@ def guitar() -> NDArray[np.float32]:
 
 @pytest.fixture
 def pipe() -> Iterator[Callable[[], tuple[int, int]]]:
-    """Return `pipe()`: read end and write end, both non-blocking, closed when the test ends."""
+    """Return `pipe()`: read and write end, both non-blocking, closed after the test."""
     ends: list[int] = []
 
     def opened() -> tuple[int, int]:

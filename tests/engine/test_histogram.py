@@ -1,4 +1,4 @@
-"""The counts of block times, against numpy's quantiles of the same times."""
+"""Histogram of block times, compared with numpy's quantiles of the same times."""
 
 from pathlib import Path
 
@@ -26,8 +26,8 @@ def test_quantiles_are_those_of_the_times(tmp_path: Path) -> None:
         assert expected <= counts.quantile_s(share) <= expected * WIDTH * (1 + 1e-9)
 
 
-def test_what_lies_outside_the_bins_is_counted_at_their_ends(tmp_path: Path) -> None:
-    """A block of no time and one of a minute fall into the first and the last bin."""
+def test_times_outside_the_bins_are_counted_in_the_outer_bins(tmp_path: Path) -> None:
+    """A block of 0 s in the first bin, a block of a minute in the last."""
     path = tmp_path / "times"
     times = BlockTimes(path)
     times.count(0.0, late=0, xruns=0, faults=0)
@@ -36,8 +36,8 @@ def test_what_lies_outside_the_bins_is_counted_at_their_ends(tmp_path: Path) -> 
     assert (int(bins[0]), int(bins[-1]), int(bins.sum())) == (1, 1, 2)
 
 
-def test_a_restarted_process_counts_on(tmp_path: Path) -> None:
-    """The totals of a new process, which begin at zero, are added to those in the file."""
+def test_a_restarted_process_continues_the_counts(tmp_path: Path) -> None:
+    """The totals of a new process, which start at zero, are added to those in the file."""
     path = tmp_path / "times"
     BlockTimes(path).count(1e-4, late=3, xruns=2, faults=1)
     before = histogram.read(path)
@@ -49,25 +49,23 @@ def test_a_restarted_process_counts_on(tmp_path: Path) -> None:
     assert int(since.bins.sum()) == 1
 
 
-def test_nothing_counted_has_no_quantile(tmp_path: Path) -> None:
-    """A fresh file gives zero."""
+def test_quantiles_of_an_empty_histogram_are_zero(tmp_path: Path) -> None:
+    """A new file gives 0."""
     path = tmp_path / "times"
     BlockTimes(path)
     assert histogram.read(path).quantile_s(0.999) == 0.0
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
-    """A file of another size is told apart by its length."""
+    """A file of another size is recognised by its length."""
     path = tmp_path / "times"
     path.write_bytes(b"1234")
     with pytest.raises(ValueError, match="4 bytes"):
         histogram.read(path)
 
 
-def test_the_environment_says_where_to_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without the variable nothing is counted; with it, in that file."""
+def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the variable nothing is counted."""
     monkeypatch.delenv(histogram.VARIABLE, raising=False)
     assert histogram.from_environment() is None
     monkeypatch.setenv(histogram.VARIABLE, str(tmp_path / "times"))
@@ -76,7 +74,7 @@ def test_the_environment_says_where_to_count(
 
 
 def test_the_engine_counts_every_block(tmp_path: Path) -> None:
-    """Blocks, device's xruns and times arrive in the file as the engine plays."""
+    """Blocks, xruns and block times are in the file while the engine plays."""
     path = tmp_path / "times"
     engine = Engine(48_000, 64, times=BlockTimes(path))
     block, out = np.zeros(64, np.float32), np.zeros(64, np.float32)

@@ -1,4 +1,4 @@
-"""What travels between the planes, over real pipes and sockets."""
+"""Inter-process communication over real pipes and sockets."""
 
 import os
 import select
@@ -19,7 +19,6 @@ from nemod.engine.ipc import (
     SETTINGS_BYTES,
     TELEMETRY_BYTES,
     AudioProcessArguments,
-    BuildRequest,
     DeviceRequest,
     PlayRig,
     TelemetryRecord,
@@ -56,8 +55,8 @@ def controls(*values: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("count", [0, 1, len(TABLE), MAX_CONTROLS])
-def test_a_settings_record_has_one_size_and_gives_its_controls_back(count: int) -> None:
-    """Bit for bit, whatever their number."""
+def test_a_settings_record_has_a_fixed_size_and_returns_its_controls(count: int) -> None:
+    """Bit for bit, for any number of controls."""
     values = np.random.default_rng(1).normal(size=count).astype(np.float32)
     record = encode_settings(7, values)
     assert len(record) == SETTINGS_BYTES
@@ -67,13 +66,13 @@ def test_a_settings_record_has_one_size_and_gives_its_controls_back(count: int) 
     np.testing.assert_array_equal(found, values)
 
 
-def test_a_record_is_written_to_a_pipe_as_a_whole() -> None:
-    """Not above what POSIX promises to write at once (512 bytes at least, 4,096 on Linux)."""
+def test_records_are_small_enough_for_an_atomic_write() -> None:
+    """POSIX guarantees it up to `PIPE_BUF` (at least 512 bytes, 4,096 on Linux)."""
     assert max(SETTINGS_BYTES, TELEMETRY_BYTES) <= select.PIPE_BUF
 
 
 def test_every_model_fits_into_a_record() -> None:
-    """All rows of the table and all knobs that a model may have."""
+    """All rows of the parameter table and all knobs that a model may have."""
     newest_settings(encode_settings(1, np.zeros(len(TABLE) + MAX_KNOBS, np.float32)), 1)
 
 
@@ -86,8 +85,8 @@ def test_controls_that_do_not_fit_are_refused() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.floats(-1, 1, width=32)), max_size=12))
-def test_the_newest_record_of_a_rig_counts(records: list[tuple[int, float]]) -> None:
-    """However the records of several rigs are mixed."""
+def test_the_newest_record_of_a_rig_is_used(records: list[tuple[int, float]]) -> None:
+    """For any mix of records of several rigs."""
     data = b"".join(encode_settings(rig, controls(value, rig)) for rig, value in records)
     for rig in (1, 2, 3):
         own = [value for number, value in records if number == rig]
@@ -99,8 +98,8 @@ def test_the_newest_record_of_a_rig_counts(records: list[tuple[int, float]]) -> 
             assert found is None
 
 
-def test_a_full_pipe_takes_no_part_of_a_record(pipe: Pipe) -> None:
-    """It is written whole or not at all, and says which."""
+def test_a_full_pipe_takes_no_partial_record(pipe: Pipe) -> None:
+    """A record is written whole or not at all, and the result says which."""
     read, write = pipe()
     record = encode_settings(1, controls(0.5))
     written = 0
@@ -111,17 +110,17 @@ def test_a_full_pipe_takes_no_part_of_a_record(pipe: Pipe) -> None:
     assert len(data) == written * SETTINGS_BYTES
 
 
-# --- reports -----------------------------------------------------------------------------------
+# --- telemetry ---------------------------------------------------------------------------------
 
 
-def report(blocks: int) -> TelemetryRecord:
+def record(blocks: int) -> TelemetryRecord:
     counts = (3, 5, 7, 11, 13, 17)
     return TelemetryRecord(blocks, *counts, peak_in=0.25, peak_out=1e-9, load=0.1, load_peak=2.5)
 
 
-def test_reports_come_back_in_order() -> None:
-    """Every field as it was, the oldest first."""
-    expected = [report(number) for number in (1, 2, 2**63)]
+def test_telemetry_records_are_decoded_in_order() -> None:
+    """Every field unchanged, the oldest first."""
+    expected = [record(number) for number in (1, 2, 2**63)]
     data = b"".join(map(encode_telemetry, expected))
     assert len(data) == 3 * TELEMETRY_BYTES
     assert list(decode_telemetry(data)) == expected
@@ -130,14 +129,12 @@ def test_reports_come_back_in_order() -> None:
 # --- frames ------------------------------------------------------------------------------------
 
 
-def test_values_cross_a_socket(pair: tuple[socket.socket, socket.socket]) -> None:
-    """One after the other, larger than the socket's buffer too."""
+def test_values_pass_through_a_socket(pair: tuple[socket.socket, socket.socket]) -> None:
+    """In order, also values larger than the socket's buffer."""
     ours, theirs = pair
-    order = BuildRequest(
-        request_id=3, path="a.json", rate_hz=48_000, block_frames=64, positions={"gain": 0.5}
-    )
+    device = DeviceRequest(name="null", rate_hz=48_000)
     play = PlayRig(rig_id=1, rig=b"x" * 3_000_000, rate_hz=48_000, block_frames=64)
-    values = [order, play, None]
+    values = [device, play, None]
     sender = threading.Thread(target=lambda: [send_frame(ours, value) for value in values])
     sender.start()
     received = [receive_frame(theirs) for _ in values]
@@ -145,21 +142,21 @@ def test_values_cross_a_socket(pair: tuple[socket.socket, socket.socket]) -> Non
     assert received == values
 
 
-def test_the_end_of_the_other_side_is_an_end_of_file(
+def test_a_closed_socket_is_an_end_of_file(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     """Between two frames."""
     ours, theirs = pair
     ours.close()
-    with pytest.raises(EOFError, match="gone"):
+    with pytest.raises(EOFError, match="closed"):
         receive_frame(theirs)
 
 
 @pytest.mark.parametrize("kept", [1, FRAME_HEAD_BYTES, FRAME_HEAD_BYTES + 1, -1])
-def test_a_frame_that_breaks_off_is_an_end_of_file(
+def test_a_truncated_frame_is_an_end_of_file(
     pair: tuple[socket.socket, socket.socket], kept: int
 ) -> None:
-    """In its head or in its body: never half a value."""
+    """Truncated in its head or its body: never half a value."""
     ours, theirs = pair
     ours.sendall(encode_frame({"a": 1})[:kept])
     ours.close()
@@ -167,24 +164,24 @@ def test_a_frame_that_breaks_off_is_an_end_of_file(
         receive_frame(theirs)
 
 
-def test_a_damaged_length_is_told_before_memory_is_taken(
+def test_a_corrupt_length_is_refused_before_memory_is_allocated(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     """A gibibyte is more than any rig."""
     ours, theirs = pair
     ours.sendall(struct.pack("<Q", MAX_FRAME_BYTES + 1))
-    with pytest.raises(EOFError, match="damaged"):
+    with pytest.raises(EOFError, match="corrupt"):
         receive_frame(theirs)
 
 
-def test_the_head_tells_how_much_follows() -> None:
-    """For readers that do not block."""
+def test_the_head_of_a_frame_gives_its_length() -> None:
+    """For non-blocking readers."""
     frame = encode_frame(list(range(100)))
     assert frame_length(frame[:FRAME_HEAD_BYTES]) == len(frame) - FRAME_HEAD_BYTES
 
 
-def test_arguments_survive_the_command_line() -> None:
-    """As JSON text, tuples and absent values included."""
+def test_arguments_pass_through_a_command_line() -> None:
+    """As JSON text, including tuples and absent values."""
     for request in (
         DeviceRequest(name="null"),
         DeviceRequest(
@@ -196,5 +193,5 @@ def test_arguments_survive_the_command_line() -> None:
         ),
     ):
         assert DeviceRequest.from_json(request.to_json()) == request
-    arguments = AudioProcessArguments(link_fd=5, settings_fd=6, report_fd=7)
+    arguments = AudioProcessArguments(link_fd=5, settings_fd=6, telemetry_fd=7)
     assert AudioProcessArguments.from_json(arguments.to_json()) == arguments

@@ -1,4 +1,4 @@
-"""A model at a rate that is not the device's: against resampling offline what it plays exactly."""
+"""Models at another rate than the device's, compared with offline resampling of their output."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,21 +21,21 @@ from tests.engine.conftest import tiny
 
 
 def esr_db(answer: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """Error-to-signal ratio in dB, without the ends, where scipy's filter looks past the sound."""
+    """Error-to-signal ratio in dB, without the ends, where scipy's filter reads past the signal."""
     inner = slice(expected.size // 10, min(answer.size, expected.size) * 19 // 20)
     error = answer[inner].astype(np.float64) - expected[inner]
     return float(10.0 * np.log10(np.sum(error**2) / np.sum(expected[inner].astype(float) ** 2)))
 
 
 def tune(rate: int, seconds: float = 0.6) -> NDArray[np.float32]:
-    """A low tune with nothing near half of any rate, faded in."""
+    """Low tones, far below half of any rate, faded in."""
     time = np.arange(round(seconds * rate)) / rate
     tones = sum(np.sin(2 * np.pi * f * time + f) / (1 + k) for k, f in enumerate((110, 247, 660)))
     return (0.2 * np.minimum(1.0, 20.0 * time) * tones).astype(np.float32)
 
 
 def shipped(rate: int) -> Model:
-    """The shipped LSTM, taken to be made for a rate."""
+    """The shipped LSTM, as if it were made for a rate."""
     return replace(load_model(shipped_folder() / "clipper-lstm16.json"), sample_rate=rate)
 
 
@@ -47,10 +47,10 @@ def shipped(rate: int) -> Model:
         (48_000, 96_000, "delay", -60.0),
     ],
 )
-def test_another_rate_sounds_as_the_own_one(
+def test_another_rate_sounds_like_the_models_own(
     model_rate: int, rate: int, policy: str, worst_db: float
 ) -> None:
-    """The error against scipy's offline resampling of the exact output is far below the sound."""
+    """The error against scipy's offline resampling of the exact output is far below the signal."""
     model = shipped(model_rate)
     assert rate_policy(model.network, model_rate, rate) == policy
     sound = tune(rate)
@@ -63,8 +63,8 @@ def test_another_rate_sounds_as_the_own_one(
     assert esr_db(answer, expected) < worst_db
 
 
-def test_without_a_delay_the_same_model_is_off() -> None:
-    """The check above would notice: at the wrong rate the error is much larger."""
+def test_without_the_state_delay_the_same_model_is_wrong() -> None:
+    """The test above would fail: at the wrong rate the error is much larger."""
     model = shipped(48_000)
     sound = tune(96_000)
     exact = nemod.render(model, resample_poly(sound, 1, 2).astype(np.float32), 48_000)
@@ -79,7 +79,7 @@ def test_without_a_delay_the_same_model_is_off() -> None:
     ("model_rate", "rate"), [(48_000, 44_100), (44_100, 48_000), (48_000, 96_000)]
 )
 def test_no_frame_is_ever_missing(model_rate: int, rate: int, block: int) -> None:
-    """Three seconds of blocks come out whole, and the latency is a few milliseconds and a block."""
+    """The output queue never runs empty; the latency is a few milliseconds plus a block."""
     lead, latency = lead_and_latency(rate, model_rate, block)
     assert 0 < lead <= latency
     assert latency < 0.006 * rate + block
@@ -87,26 +87,26 @@ def test_no_frame_is_ever_missing(model_rate: int, rate: int, block: int) -> Non
 
 
 @pytest.mark.parametrize("block", [64, 256])
-def test_bypass_keeps_time_with_the_resampled_model(block: int) -> None:
-    """What goes past the model is as late as what comes out of it: rendered, both are in time."""
+def test_bypass_is_aligned_with_the_resampled_model(block: int) -> None:
+    """The dry signal is delayed like the model's: rendered, neither is late."""
     model = replace(tiny("LSTM"), sample_rate=48_000)
     sound = tune(44_100)
-    past = nemod.render(model, sound, 44_100, settings={"bypass": 1.0}, block=block)
-    np.testing.assert_array_equal(past, sound)
+    dry = nemod.render(model, sound, 44_100, settings={"bypass": 1.0}, block=block)
+    np.testing.assert_array_equal(dry, sound)
 
 
 def test_a_resampled_rig_starts_at_rest() -> None:
-    """Silence in, silence out, from the first frame, although the model rests at an offset."""
+    """Silence in, silence out from the first frame, although the model rests at an offset."""
     model = replace(tiny("LSTM"), sample_rate=48_000)
-    ready = build(model, 44_100, 64, Settings())
+    built = build(model, 44_100, 64, Settings())
     out = nemod.render(model, np.zeros(4410, np.float32), 44_100)
-    assert ready.policy == "resample"
-    assert abs(ready.shipped.rest) > 1e-4  # type: ignore[union-attr]
+    assert built.policy == "resample"
+    assert abs(built.shipped.rest) > 1e-4  # type: ignore[union-attr]
     assert np.abs(out).max() < 1e-4
 
 
 def test_taps_interpolate_a_slow_curve() -> None:
-    """Taps of order 3 give a cubic's value at the delay exactly; a whole delay is one tap."""
+    """Taps of order 3 give the value of a cubic exactly; an integer delay is one tap."""
     assert state_taps(2.0) == (0.0, 1.0)
 
     def cubic(at: float) -> float:
@@ -118,7 +118,7 @@ def test_taps_interpolate_a_slow_curve() -> None:
 
 
 def test_only_recurrent_layers_are_delayed() -> None:
-    """The rest of a network stays what it is."""
+    """All other layers stay the same."""
     network = Residual(Stack((Lstm(1, 4), Dense(4, 1))))
     delayed: Any = with_state_delay(network, 2.0)
     assert delayed == Residual(Stack((Lstm(1, 4, (0.0, 1.0)), Dense(4, 1))))

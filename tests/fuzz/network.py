@@ -11,7 +11,7 @@ import numpy as np
 
 from nemod.osc.codec import DecodeError, decode
 from tests.fuzz.packets import KNOBS, MAX_UDP, Mutator
-from tests.osc.conftest import Client, Desk, MemoryHost
+from tests.osc.conftest import Client, Desk, MemoryRig
 
 Progress = Callable[[int], object]
 """Is told how many packets were done since it was told last."""
@@ -77,9 +77,9 @@ def decode_and_perform(count: int, seed: str = "nemod", progress: Progress = id)
 
     Raises: AssertionError where a setting leaves its range, or a refused packet changed something.
     """
-    host = MemoryHost()
-    host.knob_names = KNOBS
-    desks = Desk(host), Desk(host, is_trusted=False)
+    rig = MemoryRig()
+    rig.use_knobs(*KNOBS)
+    desks = Desk(rig), Desk(rig, is_trusted=False)
     result = Decoded()
     for packet in Mutator(seed).packets(count):
         result.count += 1
@@ -99,16 +99,16 @@ def decode_and_perform(count: int, seed: str = "nemod", progress: Progress = id)
                 result.tree.worst, result.tree.worst_s = packet, result.tree.seconds[-1]
             result.answered += len(desk.sent)
             result.longest_answer = max(result.longest_answer, *map(len, desk.sent), 0)
-            _check(host)
+            _check(rig)
         if result.count % STEP == 0:
             progress(STEP)
     return result
 
 
-def _check(host: MemoryHost) -> None:
-    host.commits.clear()
+def _check(rig: MemoryRig) -> None:
+    rig.commits.clear()
     # One comparison that NaN fails too.
-    assert all(0.0 <= position <= 1.0 for position in host.settings.positions().values())
+    assert all(0.0 <= position <= 1.0 for position in rig.settings.positions().values())
 
 
 # --- the daemon --------------------------------------------------------------------------------

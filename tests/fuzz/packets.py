@@ -13,6 +13,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from nemod.osc.tree import build_tree
 from nemod.osc.values import TAGS, Kind
+from nemod.parameters.parameter_set import KnobSpec, ParameterSet
 
 KNOBS = ("gain", "tone", "Überdrive")
 MAX_UDP = 65_507
@@ -79,7 +80,7 @@ def real_packets() -> list[bytes]:
     """Return what surfaces send: every address asked and set, bundles, transactions, patterns."""
     values: dict[str, object] = {"f": 0.5, "i": 1, "T": True, "s": "Amp Lead"}
     packets = []
-    for leaf in build_tree(KNOBS).leaves.values():
+    for leaf in build_tree(ParameterSet(map(KnobSpec, KNOBS))).leaves.values():
         packets.append(message(leaf.address))
         tag = TAGS[leaf.kind][:1] or "I"
         if leaf.kind is not Kind.LIST and tag in values:

@@ -1,4 +1,4 @@
-"""How the tests of effects play them: whole, or cut into blocks."""
+"""Fixtures that play an effect, in one block or cut into several."""
 
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -10,45 +10,41 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nemod.fx.effect import Effect
+from nemod.fx.effect import AnyEffect
 
-PlayRig = Callable[..., NDArray[np.float32]]
+Play = Callable[..., NDArray[np.float32]]
 Process = Callable[..., tuple[Any, jax.Array]]
 
 
 @pytest.fixture(scope="session")
-def compiled() -> Callable[[Effect], Process]:
-    """Return the compiled `process` of an effect; compilations are kept for the session."""
+def compiled() -> Callable[[AnyEffect], Process]:
+    """Return the compiled `process` of an effect; compilations are cached for the session."""
     return cache(lambda effect: jax.jit(effect.process, donate_argnums=2))
 
 
 @pytest.fixture(scope="session")
-def play(compiled: Callable[[Effect], Process]) -> PlayRig:
-    """Return `play(effect, controls, signal, sizes=None, weights=())`.
+def play(compiled: Callable[[AnyEffect], Process]) -> Play:
+    """Return `play(effect, controls, signal, sizes=None)`.
 
     `controls` is one number per control, or an array [controls, frames]; `sizes` are the lengths
-    of the blocks, the last one holding for the rest.
+    of the blocks; the last one applies to the rest.
     """
 
     def run(
-        effect: Effect,
-        controls: Any,
-        signal: Any,
-        sizes: Iterable[int] | None = None,
-        weights: Any = (),
+        effect: AnyEffect, controls: Any, signal: Any, sizes: Iterable[int] | None = None
     ) -> NDArray[np.float32]:
         signal = np.asarray(signal, np.float32)
         controls = np.asarray(controls, np.float32)
         if controls.ndim == 1:
             controls = np.repeat(controls[:, None], len(signal), axis=1)
         process = compiled(effect)
-        state = effect.init(weights, jnp.asarray(controls[:, 0]))
+        state = effect.init(effect.weights, jnp.asarray(controls[:, 0]))
         blocks = []
         start, size, order = 0, len(signal), iter(sizes or ())
         while start < len(signal):
             size = next(order, size)
             end = min(start + size, len(signal))
-            state, block = process(weights, controls[:, start:end], state, signal[start:end])
+            state, block = process(effect.weights, controls[:, start:end], state, signal[start:end])
             blocks.append(np.asarray(block))
             start = end
         return np.concatenate(blocks)

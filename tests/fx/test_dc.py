@@ -1,5 +1,6 @@
-"""DC blocker: the oracle is scipy's first-order high-pass in float64."""
+"""DC blocker, compared with scipy's first-order high-pass in float64."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import signal as dsp
@@ -9,7 +10,7 @@ from nemod.fx.dc import CORNER_HZ, dc_blocker
 
 @pytest.mark.parametrize("rate_hz", [44_100, 48_000, 96_000])
 def test_is_the_bilinear_high_pass(play, noise, rate_hz):
-    """Sample by sample the filter that scipy designs for the same corner."""
+    """Sample by sample equal to the filter that scipy designs for the same corner."""
     b, a = dsp.butter(1, CORNER_HZ, "highpass", fs=rate_hz)
     expected = dsp.lfilter(b, a, noise.astype(np.float64) + 0.5)
     out = play(dc_blocker(rate_hz), np.zeros(0), noise + np.float32(0.5), [64])
@@ -33,7 +34,19 @@ def test_corner_and_slope(play):
     assert at[3] > -0.1
 
 
-def test_takes_an_offset_away(play):
-    """A constant is gone after half a second, to -100 dB."""
+def test_removes_an_offset(play):
+    """A constant has fallen to -100 dB after half a second."""
     out = play(dc_blocker(48_000), np.zeros(0), np.full(48_000, 0.8, np.float32), [512])
     assert np.max(np.abs(out[24_000:])) < 1e-5
+
+
+def test_settles_to_an_offset_that_was_always_there():
+    """After a warm-up on a constant, the same constant gives silence from the first frame."""
+    blocker = dc_blocker(48_000)
+    constant = jnp.full(64, 0.8, jnp.float32)
+    no_controls = jnp.zeros((0, 64), jnp.float32)
+    fresh = blocker.init((), jnp.zeros(0))
+    warm, start = blocker.process((), no_controls, fresh, constant)
+    assert abs(float(start[0])) > 0.7
+    _, out = blocker.process((), no_controls, blocker.settle(warm, fresh), constant)
+    assert not np.any(out)

@@ -1,4 +1,4 @@
-"""Delay: the oracle is a line written frame by frame, in float64."""
+"""Delay, compared with a delay line that is written frame by frame in float64."""
 
 from functools import cache
 
@@ -20,7 +20,7 @@ def impulse(frames: int) -> np.ndarray:
 
 
 def line(signal, mix, times_ms, feedback, rate_hz):
-    """Play the delay one frame at a time; a fade runs to its end before the next begins."""
+    """Play the delay frame by frame; a crossfade completes before the next begins."""
     fade = round(FADE_S * rate_hz)
     wanted = np.round(np.asarray(times_ms, np.float64) * rate_hz / 1000.0).astype(int)
     memory = np.zeros(len(signal) + 1)
@@ -42,8 +42,8 @@ def line(signal, mix, times_ms, feedback, rate_hz):
 
 @pytest.mark.parametrize("rate_hz", [44_100.0, 48_000.0, 96_000.0])
 @pytest.mark.parametrize("time_ms", [1.0, 20.0, 350.0, 2000.0])
-def test_impulse_comes_back_at_its_time(play, rate_hz, time_ms):
-    """Echoes stand at exactly round(time * rate) frames and its multiples, lower by feedback."""
+def test_impulse_returns_at_its_time(play, rate_hz, time_ms):
+    """Echoes are at exactly round(time * rate) frames and its multiples, scaled by the feedback."""
     at = round(time_ms * rate_hz / 1000.0)
     out = play(echo(rate_hz), [0.5, time_ms, 0.6], impulse(4096 * (3 * at // 4096 + 1)), [4096])
     assert [0, at, 2 * at, 3 * at] == np.flatnonzero(out)[:4].tolist()
@@ -51,22 +51,22 @@ def test_impulse_comes_back_at_its_time(play, rate_hz, time_ms):
 
 
 def test_no_mix_is_the_input_to_the_bit(play, noise):
-    """The dry sound is at unity, whatever the line does."""
+    """The dry sound is at unity gain."""
     assert np.array_equal(noise, play(echo(RATE_HZ), [0.0, 5.0, 0.95], noise, [64]))
 
 
 def test_full_mix_keeps_the_dry_sound(play):
-    """Mix is the level of the echo; the input stays beside it."""
+    """Mix is the level of the echo; the dry sound stays at unity gain."""
     out = play(echo(RATE_HZ), [1.0, 10.0, 0.0], impulse(512), [64])
     assert out[[0, 480]].tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("size", [1, 64, 65, 4096])
-def test_moving_time_is_the_line_of_its_definition(play, noise, size):
-    """Fades begin, wait and end at the frames that the definition says, however it is cut."""
+def test_moving_time_follows_the_definition(play, noise, size):
+    """Crossfades begin, wait and end at the defined frames, for any block length."""
     times = np.full(4096, 3.0, np.float32)
     times[100:] = 17.0
-    times[700:1500] = 4.0  # during the fade: nothing until it has ended
+    times[700:1500] = 4.0  # during the crossfade: takes effect at its end
     times[3000:] = 9.0
     mix = np.linspace(0.2, 0.9, 4096).astype(np.float32)
     feedback = np.linspace(0.8, 0.3, 4096).astype(np.float32)
@@ -77,7 +77,7 @@ def test_moving_time_is_the_line_of_its_definition(play, noise, size):
 
 
 def test_no_click_when_the_time_moves(play):
-    """A sine's largest step grows by no more than the fade's own slope."""
+    """The largest step of a sine grows by no more than the slope of the crossfade."""
     n = np.arange(24_000)
     sine = np.sin(2.0 * np.pi * 220.0 * n / RATE_HZ).astype(np.float32)
     times = np.full(24_000, 40.0, np.float32)
@@ -91,7 +91,7 @@ def test_no_click_when_the_time_moves(play):
 
 
 def test_full_feedback_stays_bounded(play):
-    """Ten seconds of full-scale input at 0.95, with the time moving all along, stay below 20."""
+    """Ten seconds of full-scale input at 0.95, with a moving time, stay below 21."""
     rng = np.random.default_rng(5)
     frames = 480 * 1024
     signal = np.sign(rng.uniform(-1, 1, frames)).astype(np.float32)

@@ -1,7 +1,7 @@
-"""One kernel out of many: the same values, and compiled as it is meant to be.
+"""Fusing: the same values, compiled as one kernel.
 
-The second half reads what XLA made of it. Should a new version no longer compile a loop that runs
-once as one kernel, sound stays right and gets slow; these tests then say why.
+The second half reads the compiled program. If a new version of XLA does not compile a loop that
+runs once as one kernel, the output stays correct and becomes slow; these tests then name the cause.
 """
 
 import re
@@ -21,7 +21,7 @@ SMALL_CALL = 'xla_cpu_small_call="true"'
 
 
 def step(state: Any, x: jax.Array, factor: jax.Array) -> tuple[Any, Any]:
-    """A counter, a follower and a delay line, as effects have them."""
+    """A counter, an envelope follower and a delay line, like those of effects."""
     count, envelope, line = state
     line = jax.lax.dynamic_update_slice(line, x * factor, (count % 4 * x.shape[0],))
 
@@ -39,7 +39,7 @@ def start(frames: int) -> Any:
 
 
 def test_a_fused_step_gives_the_values_of_the_plain_one() -> None:
-    """State and outputs, over ten blocks; several inputs and a tree of outputs."""
+    """State and outputs, over ten blocks, with several inputs and a tree of outputs."""
     plain, one = jax.jit(step), jax.jit(fused(step))
     rng = np.random.default_rng(4)
     ours, theirs = start(16), start(16)
@@ -52,8 +52,8 @@ def test_a_fused_step_gives_the_values_of_the_plain_one() -> None:
     assert int(ours[0]) == 10
 
 
-def test_a_step_with_a_matrix_product_gives_its_values_too() -> None:
-    """It is just not one kernel."""
+def test_a_step_with_a_matrix_product_gives_its_values() -> None:
+    """In several kernels."""
     w = np.random.default_rng(5).normal(size=(6, 6)).astype(np.float32)
 
     def product(state: Any, x: jax.Array) -> tuple[Any, jax.Array]:
@@ -67,20 +67,20 @@ def test_a_step_with_a_matrix_product_gives_its_values_too() -> None:
 
 
 def entry(function: Any, *arguments: Any, **options: Any) -> list[str]:
-    """Return the instructions of what a function is compiled to, without those inside kernels."""
+    """Return the instructions of the compiled function, without those inside kernels."""
     text = jax.jit(function, **options).lower(*arguments).compile().as_text()
     body = text[text.index("\nENTRY ") :].split("\n}", 1)[0]
     return [line.strip() for line in body.splitlines() if " = " in line]
 
 
 def kinds(lines: list[str]) -> list[str]:
-    """Return each instruction's kind, as `fusion` or `call`."""
+    """Return the kind of each instruction, as `fusion` or `call`."""
     found = [re.search(r" ([a-z][a-z0-9-]*)\(", line.split(" = ", 1)[1]) for line in lines]
     return [match[1] for match in found if match]
 
 
 def test_a_fused_step_is_compiled_as_one_kernel() -> None:
-    """A call marked as small, no loop that is dealt out, and next to nothing beside it."""
+    """A call that is marked as small, no other loop, and few instructions besides."""
     lines = entry(fused(step), start(16), np.ones(16, np.float32), np.float32(0.7))
     assert len([line for line in lines if SMALL_CALL in line]) == 1
     found = kinds(lines)
@@ -91,16 +91,16 @@ def test_a_fused_step_is_compiled_as_one_kernel() -> None:
 
 @pytest.mark.parametrize("unit", ["LSTM", "GRU"])
 def test_a_whole_rig_is_a_few_kernels(unit: str) -> None:
-    """Before the model, the model, after it: no loop is left over, and no line is copied."""
-    made = rig_spec(tiny(unit), RATE_HZ)
-    targets = np.zeros(len(made.layout), np.float32)
-    state = made.init(made.weights, jnp.asarray(targets))
+    """Before the model, the model, after it: no other loop, and no delay line is copied."""
+    spec = rig_spec(tiny(unit), RATE_HZ)
+    targets = np.zeros(len(spec.layout), np.float32)
+    state = spec.init(spec.weights, jnp.asarray(targets))
     block = np.zeros(BLOCK, np.float32)
-    lines = entry(made.process, made.weights, targets, state, block, donate_argnums=2)
+    lines = entry(spec.process, spec.weights, targets, state, block, donate_argnums=2)
     found = kinds(lines)
     assert "while" not in found
     assert len([line for line in lines if SMALL_CALL in line]) >= 3
     assert found.count("fusion") + found.count("call") + found.count("dot") <= 40
-    # The delay's and the reverb's memory is written in place: a copy would cost more than all else.
+    # Delay and reverb lines are written in place: a copy would cost more than everything else.
     copied = [line for line in lines if re.search(r" = f32\[(\d{4,}|\d{4,},\d+)\]\S* copy\(", line)]
     assert copied == []

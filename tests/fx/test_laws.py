@@ -1,4 +1,4 @@
-"""What holds for every effect: cuts do not matter, it stays finite, it hides no bad sample."""
+"""Laws of every effect: independent of block cuts, finite, and no non-finite sample is hidden."""
 
 import jax
 import jax.numpy as jnp
@@ -7,51 +7,40 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemod.fx.bypass import mute
-from nemod.fx.dc import dc_blocker
-from nemod.fx.delay import delay
-from nemod.fx.effect import Effect, chain
-from nemod.fx.eq import eq
-from nemod.fx.gain import gain
-from nemod.fx.limiter import limiter
-from nemod.fx.reverb import reverb
+from nemod.engine.chain import DEFAULT_CHAIN
+from nemod.fx.effect import AnyEffect, chain
 from nemod.parameters.table import param
 
 RATE_HZ = 48_000.0
 SIZES = (1, 17, 64, 65, 512)
 FRAMES = 4096
 
-EFFECTS: dict[str, Effect] = {
-    "gain": gain("gain"),
-    "mute": mute(),
-    "dc_blocker": dc_blocker(RATE_HZ),
-    "eq": eq(RATE_HZ),
-    "delay": delay(RATE_HZ),
-    "reverb": reverb(RATE_HZ),
-    "limiter": limiter(RATE_HZ),
-    "chain": chain(
-        "chain",
-        chain("inner", gain("gain"), dc_blocker(RATE_HZ), eq(RATE_HZ), delay(RATE_HZ)),
-        reverb(RATE_HZ),
-        limiter(RATE_HZ),
-    ),
-}
-WEIGHTS = {name: () for name in EFFECTS} | {"chain": (((),) * 4, (), ())}
+
+def _effects() -> dict[str, AnyEffect]:
+    """Return every effect of the default chain, of each kind one, and a chain of them all."""
+    slots = (*DEFAULT_CHAIN.before_model, *DEFAULT_CHAIN.after_model, *DEFAULT_CHAIN.after_bypass)
+    made = [slot.make(RATE_HZ) for slot in (*slots, DEFAULT_CHAIN.last)]
+    kinds = {effect.name.partition(":")[0]: effect for effect in made}
+    first, *rest = kinds.values()
+    return kinds | {"chain": chain("chain", chain("inner", first, *rest[:3]), *rest[3:])}
 
 
-def controls_at(effect: Effect, position: float) -> np.ndarray:
+EFFECTS = _effects()
+
+
+def controls_at(effect: AnyEffect, position: float) -> np.ndarray:
     """Return every control at one position (0..1) of its knob."""
     return np.array([param(path).control(position) for path in effect.controls], np.float32)
 
 
 @st.composite
-def moving_controls(draw, effect: Effect) -> np.ndarray:
-    """Draw controls [controls, FRAMES] that jump to other places at up to three frames."""
+def moving_controls(draw, effect: AnyEffect) -> np.ndarray:
+    """Draw controls [controls, FRAMES] that jump at up to three frames."""
     edges = sorted(draw(st.lists(st.integers(1, FRAMES - 1), max_size=3)))
     controls = np.empty((len(effect.controls), FRAMES), np.float32)
     for start, end in zip([0, *edges], [*edges, FRAMES], strict=True):
         for row, path in enumerate(effect.controls):
-            # The lower half of a delay's range has echoes that come back within the signal.
+            # In the lower half of its range the delay has echoes within the signal.
             controls[row, start:end] = param(path).control(draw(st.floats(0.0, 0.6)))
     return controls
 
@@ -60,66 +49,80 @@ def moving_controls(draw, effect: Effect) -> np.ndarray:
 @given(data=st.data())
 @settings(deadline=None, max_examples=6)
 def test_sound_does_not_depend_on_block_cuts(play, noise, name, data):
-    """Playing in any blocks equals playing in one, with knobs that stay and that move."""
-    effect, weights = EFFECTS[name], WEIGHTS[name]
+    """Several blocks of any length equal one block, with constant and with moving controls."""
+    effect = EFFECTS[name]
     controls = data.draw(moving_controls(effect))
     sizes = data.draw(st.lists(st.sampled_from(SIZES), min_size=1, max_size=40))
-    whole = play(effect, controls, 2.0 * noise, weights=weights)
-    # The list goes round until the signal is used up; a rest is played frame by frame.
+    whole = play(effect, controls, 2.0 * noise)
+    # The list repeats up to the end of the signal; the remainder is played frame by frame.
     order, left = [], FRAMES
     while left >= max(sizes):
         order += [size for size in sizes if (left := left - size) >= 0]
         left = FRAMES - sum(order)
-    cut = play(effect, controls, 2.0 * noise, [*order, 1], weights=weights)
+    cut = play(effect, controls, 2.0 * noise, [*order, 1])
     assert np.max(np.abs(whole - cut)) <= 1e-5 * max(1e-3, float(np.max(np.abs(whole))))
 
 
 @pytest.mark.parametrize("position", [0.0, 1.0])
 @pytest.mark.parametrize("name", EFFECTS)
 def test_finite_after_ten_seconds_of_noise(play, name, position):
-    """Full-scale noise with every knob at one end stays finite."""
+    """Full-scale noise with every knob at one end gives a finite output."""
     effect = EFFECTS[name]
     signal = np.random.default_rng(11).uniform(-1, 1, 118 * FRAMES).astype(np.float32)
     controls = controls_at(effect, position)
-    out = play(effect, controls, signal, [FRAMES], weights=WEIGHTS[name])
+    out = play(effect, controls, signal, [FRAMES])
     assert np.all(np.isfinite(out))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("name", EFFECTS)
-def test_hides_no_bad_sample(play, noise, name, bad):
-    """A sample that is not finite shows in the output of its own frame."""
+def test_hides_no_non_finite_sample(play, noise, name, bad):
+    """A non-finite sample makes the output of its own frame non-finite."""
     effect = EFFECTS[name]
     signal = noise[:512].copy()
     signal[100] = bad
-    out = play(effect, controls_at(effect, 0.5), signal, [64], weights=WEIGHTS[name])
+    out = play(effect, controls_at(effect, 0.5), signal, [64])
     assert not np.isfinite(out[100])
     assert np.all(np.isfinite(out[:100]))
 
 
 @pytest.mark.parametrize("name", EFFECTS)
 def test_state_keeps_its_shape_and_every_leaf_its_buffer(compiled, name):
-    """States in and out are alike, in 32-bit types, and no two leaves share memory."""
+    """States in and out have equal shapes and 32-bit types, and no two leaves share memory."""
     effect = EFFECTS[name]
     controls = jnp.asarray(controls_at(effect, 0.5))
-    state = effect.init(WEIGHTS[name], controls)
+    state = effect.init(effect.weights, controls)
     frames = np.repeat(np.asarray(controls)[:, None], 64, axis=1)
     before = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state)
-    places = []
+    pointers = []
     for _ in range(2):
         leaves = jax.tree.leaves(state)
         assert all(leaf.dtype in (jnp.float32, jnp.int32) for leaf in leaves)
-        places = [leaf.unsafe_buffer_pointer() for leaf in leaves]
-        assert len(places) == len(set(places))
-        state, _ = compiled(effect)(WEIGHTS[name], frames, state, np.zeros(64, np.float32))
+        pointers = [leaf.unsafe_buffer_pointer() for leaf in leaves]
+        assert len(pointers) == len(set(pointers))
+        state, _ = compiled(effect)(effect.weights, frames, state, np.zeros(64, np.float32))
     assert before == jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state)
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_settled_state_has_the_shape_of_a_fresh_one(compiled, name):
+    """So that it can be shipped in the place of the fresh one."""
+    effect = EFFECTS[name]
+    controls = jnp.asarray(controls_at(effect, 0.5))
+    fresh = effect.init(effect.weights, controls)
+    frames = np.repeat(np.asarray(controls)[:, None], 64, axis=1)
+    first = effect.init(effect.weights, controls)
+    warm, _ = compiled(effect)(effect.weights, frames, first, np.zeros(64, np.float32))
+    settled = effect.settle(warm, fresh)
+    shape = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), fresh)
+    assert shape == jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), settled)
 
 
 def test_longest_block_is_the_same_sound(play):
     """65,536 frames at once equal the same frames in small blocks."""
-    effect, weights = EFFECTS["chain"], WEIGHTS["chain"]
+    effect = EFFECTS["chain"]
     signal = np.random.default_rng(13).uniform(-0.5, 0.5, 65_536).astype(np.float32)
     controls = controls_at(effect, 0.4)
-    whole = play(effect, controls, signal, weights=weights)
-    cut = play(effect, controls, signal, [512], weights=weights)
+    whole = play(effect, controls, signal)
+    cut = play(effect, controls, signal, [512])
     assert np.max(np.abs(whole - cut)) <= 1e-5 * max(1e-3, float(np.max(np.abs(whole))))

@@ -1,21 +1,22 @@
-"""Limiter: what it leaves alone, what it holds, how it lets go."""
+"""Limiter: transparency, ceiling and release."""
 
 import numpy as np
 import pytest
 
-from nemod.fx.limiter import CEILING, RELEASE_S, limiter
+from nemod.fx.ceiling import CEILING
+from nemod.fx.limiter import RELEASE_S, limiter
 
 RATE_HZ = 48_000.0
 NONE = np.zeros(0)
 
 
 def test_ceiling_is_one_decibel_below_full_scale():
-    """The number behind the name."""
+    """-1 dB as an amplitude."""
     assert np.isclose(10.0 ** (-1.0 / 20.0), CEILING, rtol=1e-7)
 
 
 def test_transparent_below_the_ceiling(play, noise):
-    """No bit changes as long as no sample is above -1 dBFS."""
+    """No bit changes while no sample is above -1 dBFS."""
     quiet = noise / np.max(np.abs(noise)) * np.float32(CEILING)
     quiet = np.clip(quiet, -np.float32(CEILING), np.float32(CEILING))
     assert np.array_equal(quiet, play(limiter(RATE_HZ), NONE, quiet, [64]))
@@ -23,14 +24,14 @@ def test_transparent_below_the_ceiling(play, noise):
 
 @pytest.mark.parametrize("peak", [0.9, 1.0, 45.0, 1e3, 1e6])
 def test_never_above_the_ceiling(play, noise, peak):
-    """Whatever comes in, not one sample leaves above -1 dBFS."""
+    """For any input, no output sample is above -1 dBFS."""
     out = play(limiter(RATE_HZ), NONE, noise * np.float32(peak), [65])
     assert np.max(np.abs(out)) <= np.float32(CEILING)
     assert np.max(np.abs(out)) > 0.8
 
 
 def test_follows_the_envelope_of_its_definition(play, noise):
-    """Gain is ceiling / envelope; the envelope is computed here in float64, frame by frame."""
+    """The gain is ceiling / envelope, computed here in float64, frame by frame."""
     signal = np.concatenate([noise * np.float32(8.0), noise * np.float32(0.1)])
     envelope, expected = 0.0, []
     for sample in signal.astype(np.float64):
@@ -40,8 +41,8 @@ def test_follows_the_envelope_of_its_definition(play, noise):
     assert np.allclose(expected, out, rtol=0, atol=2e-5)
 
 
-def test_lets_go_in_its_release_time(play):
-    """A peak of twice the ceiling is forgotten after release * ln 2, to the bit."""
+def test_recovers_in_its_release_time(play):
+    """After a peak of twice the ceiling the gain is 1 again after release * ln 2."""
     signal = np.full(9600, 0.25, np.float32)
     signal[0] = 2.0 * CEILING
     out = play(limiter(RATE_HZ), NONE, signal, [64])
@@ -51,8 +52,8 @@ def test_lets_go_in_its_release_time(play):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_hides_no_bad_sample(play, bad):
-    """A sample that is not finite leaves as one that is not finite."""
+def test_hides_no_non_finite_sample(play, bad):
+    """A non-finite sample stays non-finite."""
     signal = np.zeros(64, np.float32)
     signal[20] = bad
     out = play(limiter(RATE_HZ), NONE, signal)

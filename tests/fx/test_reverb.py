@@ -1,4 +1,4 @@
-"""Reverb: decay, treble decay, loudness and pre-delay, measured on impulse responses in float64."""
+"""Reverb: decay, damping, loudness and pre-delay, measured on impulse responses in float64."""
 
 import math
 from functools import cache
@@ -25,7 +25,7 @@ def decay_s(response, rate_hz):
     return -60.0 / slope
 
 
-def room(play, size_s, damping, rate_hz=RATE_HZ):
+def wet_response(play, size_s, damping, rate_hz=RATE_HZ):
     """Return the impulse response without the dry sound."""
     blocks = round((1.3 * size_s + 0.2) * rate_hz / 4096)
     signal = np.zeros(4096 * blocks, np.float32)
@@ -37,7 +37,7 @@ def room(play, size_s, damping, rate_hz=RATE_HZ):
 
 @pytest.mark.parametrize("rate_hz", [44_100.0, 48_000.0, 96_000.0])
 def test_lines_have_no_common_divisor(rate_hz):
-    """Mutually prime lengths: echoes of different lines fall on different frames."""
+    """With mutually prime lengths, echoes of different lines fall on different frames."""
     assert all(math.gcd(a, b) == 1 for a, b in combinations(line_frames(rate_hz), 2))
 
 
@@ -46,14 +46,14 @@ def test_lines_have_no_common_divisor(rate_hz):
 )
 def test_decays_in_its_time(play, rate_hz, size_s):
     """Without damping the whole spectrum falls by 60 dB in `size`, within 3 %."""
-    assert abs(decay_s(room(play, size_s, 0.0, rate_hz), rate_hz) / size_s - 1.0) < 0.03
+    assert abs(decay_s(wet_response(play, size_s, 0.0, rate_hz), rate_hz) / size_s - 1.0) < 0.03
 
 
 @pytest.mark.parametrize("damping", [0.5, 1.0])
-def test_damping_shortens_the_treble_and_leaves_the_bass(play, damping):
-    """The octave below 200 Hz keeps `size`; that around TREBLE_HZ has its own share of it."""
+def test_damping_shortens_the_treble_decay_only(play, damping):
+    """The octave below 140 Hz keeps `size`; the band around TREBLE_HZ has its share of it."""
     size_s = 3.0
-    response = room(play, size_s, damping)
+    response = wet_response(play, size_s, damping)
     bass = dsp.sosfilt(dsp.butter(4, [70, 140], "bandpass", fs=RATE_HZ, output="sos"), response)
     edges = [TREBLE_HZ * 0.97, TREBLE_HZ * 1.03]
     treble = dsp.sosfilt(dsp.butter(2, edges, "bandpass", fs=RATE_HZ, output="sos"), response)
@@ -63,13 +63,13 @@ def test_damping_shortens_the_treble_and_leaves_the_bass(play, damping):
 
 
 def test_no_mix_is_the_input_to_the_bit(play, noise):
-    """The dry sound is at unity, whatever the room does."""
+    """The dry sound is at unity gain."""
     assert np.array_equal(noise, play(reverb_at(RATE_HZ), [0.0, 2.0, 0.5, 20.0], noise, [64]))
 
 
 @pytest.mark.parametrize("predelay_ms", [0.0, 10.0, 200.0])
-def test_room_answers_after_the_predelay(play, predelay_ms):
-    """The first reflection comes after the pre-delay and the shortest line, to the frame."""
+def test_first_reflection_follows_the_predelay(play, predelay_ms):
+    """It comes after the pre-delay and the shortest line, to the frame."""
     signal = np.zeros(4 * 4096, np.float32)
     signal[0] = 1.0
     out = play(reverb_at(RATE_HZ), [1.0, 1.5, 0.5, predelay_ms], signal, [4096])
@@ -79,7 +79,7 @@ def test_room_answers_after_the_predelay(play, predelay_ms):
 
 @pytest.mark.parametrize("size_s", [0.3, 1.5, 6.0])
 def test_full_mix_is_as_loud_as_the_input(play, size_s):
-    """White noise and its undamped room have the same power, within 2 dB."""
+    """White noise and its undamped reverberation have the same power, within 2 dB."""
     frames = 4096 * round((2.0 * size_s + 1.0) * RATE_HZ / 4096)
     signal = np.random.default_rng(2).uniform(-1, 1, frames).astype(np.float32)
     out = play(reverb_at(RATE_HZ), [1.0, size_s, 0.0, 0.0], signal, [4096])
@@ -88,7 +88,7 @@ def test_full_mix_is_as_loud_as_the_input(play, size_s):
 
 
 def test_no_click_when_the_predelay_moves(play):
-    """With a moved pre-delay the room's steps are hardly larger than without."""
+    """With a moving pre-delay the steps of the output are hardly larger than without."""
     frames = 12 * 4096
     n = np.arange(frames)
     sine = np.sin(2.0 * np.pi * 220.0 * n / RATE_HZ).astype(np.float32)
@@ -97,13 +97,13 @@ def test_no_click_when_the_predelay_moves(play):
     controls[3, 30_000:] = 131.0
     moved = play(reverb_at(RATE_HZ), controls, sine, [4096]) - sine
     steps, usual = np.abs(np.diff(moved))[24_000:], np.max(np.abs(np.diff(still))[24_000:])
-    # Eight lines of 1 / sqrt(8) each hear the fade: smoothstep's 1.5 per fade, a step of at most 2.
+    # Eight lines at 1 / sqrt(8) have the crossfade: smoothstep's 1.5 per fade, a step of at most 2.
     assert np.max(steps) < 2.0 * usual + math.sqrt(8.0) * 3.0 / (FADE_S * RATE_HZ)
     assert np.array_equal(still[:30_000], moved[:30_000])
 
 
 def test_decays_to_nothing(play):
-    """After the last note the room ends below -120 dBFS, and without denormal crumbs."""
+    """After the last note the output falls below -120 dBFS."""
     signal = np.zeros(24 * 4096, np.float32)
     signal[:4800] = 1.0
     out = play(reverb_at(RATE_HZ), [1.0, 0.3, 0.5, 0.0], signal, [4096])

@@ -1,4 +1,4 @@
-"""Smoothing: one-pole glides in closed form; the oracle is the recursion in float64."""
+"""Parameter smoothing in closed form, compared with the one-pole recursion in float64."""
 
 import jax
 import jax.numpy as jnp
@@ -26,8 +26,8 @@ def recursion(start: float, target: float, smooth_s: float, frames: int) -> np.n
 
 
 @pytest.mark.parametrize("frames", [1, 63, 64, 65, 1000, 65_536])
-def test_follows_as_the_recursion_does(frames):
-    """Any length of block gives the recursion's values, within rounding and arrival."""
+def test_equals_the_recursion(frames):
+    """For any block length, within rounding and the snap to the target."""
     state = rest(jnp.array([1.0, -12.0], jnp.float32))
     targets = jnp.array([0.25, 12.0], jnp.float32)
     _, controls = smooth(state, targets, (0.02, 0.01), RATE_HZ, frames)
@@ -37,7 +37,7 @@ def test_follows_as_the_recursion_does(frames):
 
 
 def test_time_constant_is_in_seconds():
-    """After one time constant 1 / e of the way is left, at whatever rate."""
+    """After one time constant 1 / e of the distance is left, at any rate."""
     for rate_hz in (44_100.0, 96_000.0):
         frames = round(0.02 * rate_hz)
         state = rest(jnp.zeros(1, jnp.float32))
@@ -45,8 +45,8 @@ def test_time_constant_is_in_seconds():
         assert np.isclose(1.0 - np.exp(-1.0), controls[0, -1], rtol=1e-5)
 
 
-def test_arrives_and_rests_to_the_bit():
-    """After a second the control is the target itself, and nothing moves any more."""
+def test_arrives_at_the_target_to_the_bit():
+    """After a second the control equals the target and stays constant."""
     target = jnp.array([0.7, 5.3e-4, 15.8], jnp.float32)
     state, _ = smooth(rest(jnp.zeros(3, jnp.float32)), target, (0.02,) * 3, RATE_HZ, 48_000)
     _, controls = smooth(state, target, (0.02,) * 3, RATE_HZ, 64)
@@ -54,7 +54,7 @@ def test_arrives_and_rests_to_the_bit():
 
 
 def test_arrives_in_blocks_of_one_frame():
-    """However short the blocks, the distance shrinks to nothing."""
+    """However short the blocks are, the distance becomes zero."""
     step = jax.jit(lambda state, target: smooth(state, target, (0.005,), RATE_HZ, 1)[0])
     state, target = rest(jnp.zeros(1, jnp.float32)), jnp.full(1, 0.3, jnp.float32)
     for _ in range(4000):
@@ -63,7 +63,7 @@ def test_arrives_in_blocks_of_one_frame():
 
 
 def test_zero_is_the_target_from_the_first_frame():
-    """What moves by itself gets its target at once."""
+    """An effect that crossfades by itself gets its target at once."""
     state = rest(jnp.array([350.0, 0.0], jnp.float32))
     _, controls = smooth(state, jnp.array([20.0, 1.0], jnp.float32), (0.0, 0.02), RATE_HZ, 130)
     assert np.all(np.asarray(controls[0]) == np.float32(20.0))
@@ -71,7 +71,7 @@ def test_zero_is_the_target_from_the_first_frame():
 
 
 def test_smoothed_effect_starts_at_rest(noise):
-    """Nothing glides at the start: the first targets hold from the first frame."""
+    """The first targets hold from the first frame."""
     rig = smoothed(gain("gain"), RATE_HZ)
     targets = jnp.array([0.5], jnp.float32)
     _, out = rig.process((), targets, rig.init((), targets), jnp.asarray(noise))
@@ -90,7 +90,7 @@ PROCESS = jax.jit(RIG.process)
 
 
 def _render(moves, signal, cuts):
-    """Play each move's segment of 512 frames in the blocks of its own cuts."""
+    """Play the 512 frames of each move in blocks of the given lengths."""
     weights = ((), ())
     state = RIG.init(weights, jnp.ones(2, jnp.float32))
     out = []
@@ -115,7 +115,7 @@ cuts = st.lists(st.sampled_from(SIZES), max_size=12).map(lambda sizes: (*sizes, 
 @given(moves=st.lists(st.tuples(knobs, cuts), min_size=1, max_size=4))
 @settings(deadline=None, max_examples=20)
 def test_sound_does_not_depend_on_block_cuts(moves):
-    """Targets that move at common edges give one sound, however the blocks between are cut."""
+    """Targets that move at common frames give one output, however the blocks between are cut."""
     signal = np.random.default_rng(1).uniform(-1, 1, 512 * len(moves)).astype(np.float32)
     targets = [knob for knob, _ in moves]
     whole = _render(targets, signal, [(512,)] * len(moves))

@@ -1,39 +1,56 @@
-"""A small real host, a server in a thread of its own, and python-osc as its client."""
+"""A control core in memory, a server in a thread of its own, and python-osc as its client."""
 
 import asyncio
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from nemod.common.errors import OscError
+from nemod.common.errors import NotFoundError
+from nemod.control.controller import Controller
+from nemod.control.errors import Code, ControlError
+from nemod.control.events import EventStream, Meters
+from nemod.control.jobs import Job
+from nemod.control.rig import ModelFile, Status
 from nemod.control.settings import Settings
 from nemod.osc.codec import Message, Packet
 from nemod.osc.commands import Dispatcher
-from nemod.osc.host import Answer
 from nemod.osc.sender import Sender
 from nemod.osc.server import OscServer
+from nemod.parameters.parameter_set import KnobSpec
 
 
-class MemoryHost:
-    """A daemon without sound: it keeps what it is told, and loads when the test says so."""
+class MemoryRig:
+    """A control core without sound: models load when the test says so."""
 
     def __init__(self) -> None:
-        self.settings = Settings()
-        self.knob_names: Sequence[str] = ()
-        self.model_names: Sequence[str] = ("Amp Clean", "Amp Lead", "fuzz", "Überdrive")
+        self.names: Sequence[str] = ("Amp Clean", "Amp Lead", "fuzz", "Überdrive")
         self.model_name = "Amp Clean"
+        self.quarantined = ""
         self.info: dict[str, object] = {"architecture": "LSTM-20", "esr": 0.01}
         self.commits: list[dict[str, float]] = []
-        self.bad_packets = 0
-        self.meter: dict[str, float | int] = {"in": -15.0, "out": -90.0, "clip": 3}
+        self.levels = Meters(-15.0, -90.0, 3)
         self.is_slow = False
-        self.loads: list[tuple[str, Answer]] = []
+        self.loads: list[tuple[ModelFile, Job]] = []
+        self.problems: dict[str, str] = {}
+        self.events = EventStream()
+        self.settings = Settings(events=self.events)
+        self.controller = Controller(
+            self.settings, self.events, library=self, player=self, monitor=self
+        )
+
+    def use_knobs(self, *names: str) -> None:
+        """Be a model with these knobs."""
+        self.settings.use_knobs([KnobSpec(name) for name in names])
+
+    # The player
 
     def model_info(self) -> Mapping[str, object]:
         return self.info
@@ -41,44 +58,59 @@ class MemoryHost:
     def commit(self) -> None:
         self.commits.append(self.settings.positions())
 
-    def load_model(self, name: str, answer: Answer) -> None:
-        for _, overtaken in self.loads:
-            overtaken(OscError("busy", "/nemo/model/load", "overtaken"))
-        self.loads = [(name, answer)]
+    def load(self, candidates: Iterable[ModelFile], job: Job) -> None:
+        for _, superseded in self.loads:
+            superseded.fail(ControlError(Code.BUSY, "", "superseded"))
+        self.loads = [(next(iter(candidates)), job)]
         if not self.is_slow:
             self.finish_load()
 
     def finish_load(self) -> None:
-        (name, answer), *self.loads = self.loads
-        self.model_name = name
-        answer(name)
+        (model, job), *self.loads = self.loads
+        self.model_name = model.name
+        job.finish(model.name)
 
-    def rescan(self, answer: Answer) -> None:
-        answer(f"{len(self.model_names)} models")
+    # The library
 
-    def status(self) -> Mapping[str, str | int | float]:
-        return {
-            "state": "running",
-            "load": 0.25,
-            "load_peak": 0.5,
-            "xruns": 2,
-            "latency_ms": 4.5,
-            "rate": 48000,
-            "block": 64,
-            "model_rate": 44100,
-            "rate_policy": "mismatch",
-            "bad_packets": self.bad_packets,
-            "uptime": 61,
-        }
+    def find(self, name: str) -> tuple[str, Path]:
+        if name not in self.names:
+            raise NotFoundError(name)
+        return name, Path(f"{name}.json")
 
-    def meters(self) -> Mapping[str, float | int]:
-        return self.meter
+    def problem(self, name: str) -> str:
+        return self.problems.get(name, "")
+
+    def rescan(self) -> None:
+        """Find nothing new."""
+
+    # The monitor
+
+    def status(self) -> Status:
+        return Status(
+            state="running",
+            load=0.25,
+            load_peak=0.5,
+            xruns=2,
+            latency_ms=4.5,
+            rate=48000,
+            block=64,
+            model_rate=44100,
+            rate_policy="mismatch",
+            uptime=61,
+        )
+
+    def meters(self) -> Meters:
+        return self.levels
 
     def reset_meters(self) -> None:
-        self.meter["clip"] = 0
+        self.levels = Meters(self.levels.in_dbfs, self.levels.out_dbfs, 0)
 
-    def count_bad_packet(self) -> None:
-        self.bad_packets += 1
+
+def status_values(rig: MemoryRig) -> dict[str, object]:
+    """Return what the leaves of /nemo/status answer, in order."""
+    values: dict[str, object] = asdict(rig.status())
+    uptime = values.pop("uptime")
+    return values | {"bad_packets": 0, "uptime": uptime}
 
 
 def read(packet: bytes) -> list[tuple[str, list[object]]]:
@@ -143,8 +175,8 @@ class Client:
 class Served:
     """A server that runs in an event loop of its own thread."""
 
-    def __init__(self, host: MemoryHost, server: OscServer) -> None:
-        self.host = host
+    def __init__(self, rig: MemoryRig, server: OscServer) -> None:
+        self.rig = rig
         self.server = server
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="osc-server")
@@ -185,18 +217,18 @@ class Served:
 
 
 @pytest.fixture
-def host() -> MemoryHost:
-    """A host with four models and no model knobs."""
-    return MemoryHost()
+def rig() -> MemoryRig:
+    """A rig with four models and no model knobs."""
+    return MemoryRig()
 
 
 @pytest.fixture
-def serve(host: MemoryHost) -> Iterator[Callable[..., Served]]:
+def serve(rig: MemoryRig) -> Iterator[Callable[..., Served]]:
     """Start a server with given options on a free port."""
     started: list[Served] = []
 
     def start(**options: object) -> Served:
-        served = Served(host, OscServer(host, 0, **{"local": True, **options}))  # type: ignore[arg-type]
+        served = Served(rig, OscServer(rig.controller, 0, **{"local": True, **options}))  # type: ignore[arg-type]
         started.append(served)
         return served
 
@@ -221,11 +253,13 @@ def client(served: Served) -> Client:
 class Desk:
     """A dispatcher without sockets: messages in, answers out, on a clock that stands still."""
 
-    def __init__(self, host: MemoryHost, *, is_trusted: bool = True) -> None:
+    def __init__(self, rig: MemoryRig, *, is_trusted: bool = True) -> None:
         self.now_s = 1000.0
         self.wall_s = 1_700_000_000.0
         self.sent: list[bytes] = []
-        self.dispatcher = Dispatcher(host, clock=lambda: self.now_s, wall_clock=lambda: self.wall_s)
+        self.dispatcher = Dispatcher(
+            rig.controller, clock=lambda: self.now_s, wall_clock=lambda: self.wall_s
+        )
         self.sender = Sender(self.sent.append, is_trusted)
 
     def perform(self, packet: Packet) -> list[tuple[str, list[object]]]:
@@ -243,15 +277,15 @@ class Desk:
 
 
 @pytest.fixture
-def desk(host: MemoryHost) -> Desk:
+def desk(rig: MemoryRig) -> Desk:
     """A dispatcher for a sender on this machine."""
-    return Desk(host)
+    return Desk(rig)
 
 
 @pytest.fixture
-def stranger(host: MemoryHost) -> Desk:
+def stranger(rig: MemoryRig) -> Desk:
     """A dispatcher for a sender on another machine."""
-    return Desk(host, is_trusted=False)
+    return Desk(rig, is_trusted=False)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What packets do to a host and what they are answered, without sockets."""
+"""What packets change and how they are answered, without sockets."""
 
 import json
 from collections.abc import Callable
@@ -7,15 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemod.common.errors import OscError
+from nemod.control.errors import Code, ControlError
+from nemod.control.events import Meters
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.commands import SMALL_PACKET
 from nemod.osc.encode import MAX_PACKET
+from nemod.osc.jobs import MAX_WAITING_SYNCS
 from nemod.osc.leaf import Leaf
-from nemod.osc.slow import MAX_WAITING_SYNCS
 from nemod.osc.tree import Tree, build_tree
 from nemod.osc.values import Kind
-from tests.osc.conftest import Desk, MemoryHost, read
+from nemod.parameters.parameter_set import KnobSpec, ParameterSet
+from tests.osc.conftest import Client, Desk, MemoryRig, read, status_values
 
 NTP_1970 = 2_208_988_800
 CODES = {
@@ -47,10 +49,10 @@ def gain(value: float) -> Message:
         ("address", "/nemo/gian", "", (), "did you mean '/nemo/gain'?"),
         ("address", "/nemo/Bypass", "T", (True,), "did you mean '/nemo/bypass'?"),
         ("address", "/bass", "f", (0.5,), "did you mean '/nemo/bass'?"),
-        ("address", "/nemo/gain/", "", (), "nothing there"),
-        ("address", "/", "", (), "nothing there"),
-        ("address", "/nemo/delay/sync", "T", (True,), "nothing there"),
-        ("address", "/nemo/subscribe", "", (), "nothing there"),
+        ("address", "/nemo/gain/", "", (), "no such address"),
+        ("address", "/", "", (), "no such address"),
+        ("address", "/nemo/delay/sync", "T", (True,), "no such address"),
+        ("address", "/nemo/subscribe", "", (), "no such address"),
         ("address", "/nemo/status", "f", (1.0,), "takes no value"),
         ("address", "/nemo/[", "f", (1.0,), "without ']'"),
         ("address", "/nemo/" + "*a" * 70, "f", (1.0,), "at most 128 characters"),
@@ -73,8 +75,8 @@ def gain(value: float) -> Message:
         ("readonly", "/nemo/status/load", "f", (0.5,), "not set"),
         ("readonly", "/nemo/text/gain", "s", ("x",), "not set"),
         ("readonly", "/nemo/meter/*", "f", (0.5,), "not set"),
-        ("writeonly", "/nemo/model/load", "", (), "not asked"),
-        ("writeonly", "/nemo/toggle", "", (), "nothing that can be asked"),
+        ("writeonly", "/nemo/model/load", "", (), "not queried"),
+        ("writeonly", "/nemo/toggle", "", (), "nothing that can be queried"),
         ("not_found", "/nemo/model/load", "s", ("fuz",), "did you mean 'fuzz'?"),
         ("not_found", "/nemo/model/load", "s", ("amp lead!",), "did you mean 'Amp Lead'?"),
         ("not_found", "/nemo/model/load", "s", ("../fuzz",), "no model named"),
@@ -92,16 +94,16 @@ def test_errors_have_their_code_and_say_what_is_allowed(
     values: tuple[object, ...],
     says: str,
     desk: Desk,
-    host: MemoryHost,
+    rig: MemoryRig,
 ) -> None:
     """Each kind of mistake has its code, names the address, and touches nothing."""
-    host.knob_names = [f"Knob{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
-    before = host.settings.positions()
+    rig.use_knobs(*(f"Knob{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    before = rig.settings.positions()
     found, about, text = error_of(desk.say(address, tags, *values))
     assert (code, address[: len(about) - 3]) == (found, about.removesuffix("...")[: len(about) - 3])
     assert says in text
-    assert before == host.settings.positions()
-    assert host.commits == []
+    assert before == rig.settings.positions()
+    assert rig.commits == []
 
 
 def test_errors_are_at_most_twenty_in_any_second(desk: Desk) -> None:
@@ -124,23 +126,23 @@ def test_long_names_in_errors_are_cut(desk: Desk) -> None:
 # Bundles and transactions
 
 
-def test_one_packet_is_one_commit(desk: Desk, host: MemoryHost) -> None:
+def test_one_packet_is_one_commit(desk: Desk, rig: MemoryRig) -> None:
     """All settings of a bundle reach the audio plane together."""
     inner = Bundle(IMMEDIATELY, (Message("/nemo/mute", "T", (True,)),))
     desk.perform(bundle(gain(0.1), Message("/nemo/bass", "f", (0.2,)), inner))
-    (snapshot,) = host.commits
+    (snapshot,) = rig.commits
     assert (snapshot["gain"], snapshot["bass"], snapshot["mute"]) == (0.1, 0.2, 1.0)
 
 
-def test_nothing_changed_is_no_commit(desk: Desk, host: MemoryHost) -> None:
+def test_nothing_changed_is_no_commit(desk: Desk, rig: MemoryRig) -> None:
     """Queries and values that stand already do not disturb the audio plane."""
     desk.say("/nemo/gain")
     desk.say("/nemo/gain", "f", 0.5)
     desk.say("/nemo/gain", "s", "x")
-    assert host.commits == []
+    assert rig.commits == []
 
 
-def test_a_wrong_message_does_not_stop_its_bundle(desk: Desk, host: MemoryHost) -> None:
+def test_a_wrong_message_does_not_stop_its_bundle(desk: Desk, rig: MemoryRig) -> None:
     """Without a transaction, each message stands for itself, and answers keep their order."""
     answers = desk.perform(
         bundle(
@@ -150,28 +152,28 @@ def test_a_wrong_message_does_not_stop_its_bundle(desk: Desk, host: MemoryHost) 
         )
     )
     assert [address for address, _ in answers] == ["/nemo/error", "/nemo/bass"]
-    assert host.settings.get("bass") == 0.2
+    assert rig.settings.get("bass") == 0.2
 
 
-def test_a_transaction_is_all(desk: Desk, host: MemoryHost) -> None:
+def test_a_transaction_is_all(desk: Desk, rig: MemoryRig) -> None:
     """A transaction without mistakes is performed, nested bundles included."""
     inner = Bundle(IMMEDIATELY, (Message("/nemo/mute", "T", (True,)),))
     tx = Message("/nemo/tx", "i", (5,))
     assert desk.perform(bundle(tx, Message("/nemo/bass", "f", (0.2,)), inner)) == []
-    (snapshot,) = host.commits
+    (snapshot,) = rig.commits
     assert (snapshot["bass"], snapshot["mute"]) == (0.2, 1.0)
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (Message("/nemo/nowhere", "", ()), "/nemo/nowhere: address: nothing there"),
+        (Message("/nemo/nowhere", "", ()), "/nemo/nowhere: address: no such address"),
         (Message("/nemo/bass", "f", (float("nan"),)), "/nemo/bass: value: nan"),
         (Message("/nemo/model/load", "s", ("fuz",)), "/nemo/model/load: not_found: "),
         (Message("/nemo/tx", "i", (6,)), "/nemo/tx: tx: "),
     ],
 )
-def test_a_transaction_is_nothing(wrong: Message, says: str, desk: Desk, host: MemoryHost) -> None:
+def test_a_transaction_is_nothing(wrong: Message, says: str, desk: Desk, rig: MemoryRig) -> None:
     """One mistake anywhere, and no message of the transaction has any effect."""
     tx = Message("/nemo/tx", "i", (5,))
     load = Message("/nemo/model/load", "s", ("fuzz",))
@@ -179,43 +181,43 @@ def test_a_transaction_is_nothing(wrong: Message, says: str, desk: Desk, host: M
     code, about, text = error_of(desk.perform(bundle(tx, gain(0.1), load, inner)))
     assert (code, about) == ("tx", "/nemo/tx")
     assert text.startswith(f"transaction 5: {says}")
-    assert (host.commits, host.model_name) == ([], "Amp Clean")
+    assert (rig.commits, rig.model_name) == ([], "Amp Clean")
 
 
-def test_a_transaction_has_a_number(desk: Desk, host: MemoryHost) -> None:
+def test_a_transaction_has_a_number(desk: Desk, rig: MemoryRig) -> None:
     """Without its number nothing is performed."""
     code, _, text = error_of(desk.perform(bundle(Message("/nemo/tx", "", ()), gain(0.1))))
     assert code == "tx"
     assert "number" in text
-    assert host.commits == []
+    assert rig.commits == []
 
 
 @pytest.mark.parametrize(
     ("ahead_s", "counted"), [(-5.0, 0), (3.0, 0), (9.9, 0), (10.1, 1), (1e9, 1)]
 )
 def test_future_bundles_are_performed_at_once(
-    ahead_s: float, counted: int, desk: Desk, host: MemoryHost
+    ahead_s: float, counted: int, desk: Desk, rig: MemoryRig
 ) -> None:
     """A bundle timed ahead is not waited for; a clock that is far off is counted."""
     time_tag = int((desk.wall_s + NTP_1970 + ahead_s) * 2**32)
     desk.perform(bundle(gain(0.1), time_tag=time_tag))
-    assert host.settings.get("gain") == 0.1
-    assert counted == desk.dispatcher.far_future_count
+    assert rig.settings.get("gain") == 0.1
+    assert counted == desk.dispatcher.counters.far_future
 
 
 # Wildcards
 
 
-def test_patterns_set_numbers_and_switches_only(desk: Desk, host: MemoryHost) -> None:
+def test_patterns_set_numbers_and_switches_only(desk: Desk, rig: MemoryRig) -> None:
     """What a pattern matches beyond these is left alone: nothing is loaded, reset or fired."""
     desk.say("/nemo/*", "f", 1.0)
-    assert tuple(host.settings.get(path) for path in ("gain", "bass", "mute")) == (1.0, 1.0, 1.0)
-    assert host.settings.get("delay/mix") == 0.0
+    assert tuple(rig.settings.get(path) for path in ("gain", "bass", "mute")) == (1.0, 1.0, 1.0)
+    assert rig.settings.get("delay/mix") == 0.0
     for pattern in ("/nemo/model/*", "/nemo/toggle/*", "/nemo/meter/r*", "/nemo/mod?l/next"):
         desk.say(pattern)
         desk.say(pattern, "i", 1)
         desk.say(pattern, "s", "fuzz")
-    assert (host.model_name, host.meter["clip"]) == ("Amp Clean", 3)
+    assert (rig.model_name, rig.levels.clips) == ("Amp Clean", 3)
 
 
 @pytest.mark.parametrize(
@@ -229,14 +231,14 @@ def test_patterns_set_numbers_and_switches_only(desk: Desk, host: MemoryHost) ->
     ],
 )
 def test_patterns_reach_what_they_say(
-    pattern: str, expected: list[str], desk: Desk, host: MemoryHost
+    pattern: str, expected: list[str], desk: Desk, rig: MemoryRig
 ) -> None:
     """Parts are matched one by one, never across a slash."""
-    before = host.settings.positions()
+    before = rig.settings.positions()
     desk.say(pattern, "f", 0.9)
-    after = host.settings.positions()
+    after = rig.settings.positions()
     assert expected == [path for path in after if after[path] != before[path]]
-    assert len(host.commits) == 1
+    assert len(rig.commits) == 1
 
 
 def test_patterns_can_ask(desk: Desk) -> None:
@@ -245,16 +247,16 @@ def test_patterns_can_ask(desk: Desk) -> None:
     assert answers == [("/nemo/mid", [0.5]), ("/nemo/bypass", [False])]
 
 
-def test_a_bad_value_for_a_pattern_touches_nothing(desk: Desk, host: MemoryHost) -> None:
+def test_a_bad_value_for_a_pattern_touches_nothing(desk: Desk, rig: MemoryRig) -> None:
     """All targets are checked before the first is set."""
     code, about, _ = error_of(desk.say("/nemo/*", "f", float("nan")))
     assert code == "value"
     assert about.startswith("/nemo/")
-    assert host.commits == []
+    assert rig.commits == []
 
 
 def test_pathological_patterns_are_cheap(
-    desk: Desk, host: MemoryHost, count_calls: Callable[[Callable[[], object]], int]
+    desk: Desk, rig: MemoryRig, count_calls: Callable[[Callable[[], object]], int]
 ) -> None:
     """44 characters full of stars cost about what any other 44 characters cost."""
     slow = "/nemo/" + "*a" * 19
@@ -276,34 +278,34 @@ def test_a_packet_has_a_limited_amount_of_patterns(desk: Desk) -> None:
 # Two addresses, one knob
 
 
-def test_both_addresses_of_a_knob_echo(desk: Desk, host: MemoryHost) -> None:
+def test_both_addresses_of_a_knob_echo(desk: Desk, rig: MemoryRig) -> None:
     """`gain` is `knob/1`, whichever is sent; a name of the model's is a third address."""
     echoes = [("/nemo/gain", [0.25]), ("/nemo/knob/1", [0.25])]
     assert echoes == desk.say("/nemo/knob/1", "f", 0.25)
-    assert host.settings.get("gain") == 0.25
-    host.knob_names = ["Drive", "Tone", "Sag"]
+    assert rig.settings.get("gain") == 0.25
+    rig.use_knobs("Drive", "Tone", "Sag")
     for sent in ("/nemo/gain", "/nemo/knob/1", "/nemo/knob/Drive", "/nemo/real/gain"):
         assert [*echoes, ("/nemo/knob/Drive", [0.25])] == desk.say(sent, "f", 0.25)
     expected = [("/nemo/knob/3", [0.75]), ("/nemo/knob/Sag", [0.75])]
     assert expected == desk.say("/nemo/knob/Sag", "f", 0.75)
-    assert host.settings.get("knob/3") == 0.75
+    assert rig.settings.get("knob/3") == 0.75
 
 
-def test_knobs_come_and_go_with_the_model(desk: Desk, host: MemoryHost) -> None:
+def test_knobs_come_and_go_with_the_model(desk: Desk, rig: MemoryRig) -> None:
     """A third knob is there as long as the model has one; the first two always are."""
     assert error_of(desk.say("/nemo/knob/3"))[0] == "address"
-    host.knob_names = ["Drive", "Tone", "Bias: A/B"]
+    rig.use_knobs("Drive", "Tone", "Bias: A/B")
     assert desk.say("/nemo/knob/3") == [("/nemo/knob/3", [0.5])]
     assert desk.say("/nemo/knob/Bias:_A_B") == [("/nemo/knob/Bias:_A_B", [0.5])]
-    host.knob_names = []
+    rig.use_knobs()
     assert error_of(desk.say("/nemo/knob/Drive"))[0] == "address"
     assert desk.say("/nemo/knob/2") == [("/nemo/knob/2", [0.75])]
 
 
-def test_gain_has_the_unit_of_what_it_moves(desk: Desk, host: MemoryHost) -> None:
+def test_gain_has_the_unit_of_what_it_moves(desk: Desk, rig: MemoryRig) -> None:
     """As a drive it is in dB; as a model's knob it is a position, and never called dB."""
     assert desk.say("/nemo/text/gain") == [("/nemo/text/gain", ["+0.0 dB"])]
-    host.knob_names = ["Drive"]
+    rig.use_knobs("Drive")
     assert desk.say("/nemo/text/gain") == [("/nemo/text/gain", ["0.50"])]
     assert desk.say("/nemo/real/gain") == [("/nemo/real/gain", [0.5])]
 
@@ -318,10 +320,10 @@ def test_gain_has_the_unit_of_what_it_moves(desk: Desk, host: MemoryHost) -> Non
     ],
 )
 def test_odd_knob_names_never_collide(
-    names: list[str], addresses: list[str], desk: Desk, host: MemoryHost
+    names: list[str], addresses: list[str], desk: Desk, rig: MemoryRig
 ) -> None:
     """A name that cannot be an address of its own leaves the knob its number."""
-    host.knob_names = names
+    rig.use_knobs(*names)
     expected = [f"/nemo/knob/{address}" for address in addresses]
     assert expected == [address for address, _ in desk.say("/nemo/knob")]
 
@@ -331,7 +333,7 @@ def test_an_address_is_a_leaf_or_a_container() -> None:
     inner = Leaf(address="/a/b", kind=Kind.INT, help="")
     with pytest.raises(ValueError, match="below the leaf"):
         Tree([Leaf(address="/a", kind=Kind.INT, help=""), inner], {})
-    with pytest.raises(ValueError, match="there already"):
+    with pytest.raises(ValueError, match="exists already"):
         Tree([inner, inner], {})
 
 
@@ -355,48 +357,48 @@ def test_an_address_is_a_leaf_or_a_container() -> None:
     ],
 )
 def test_models_are_loaded(
-    address: str, tag: str, value: object, expected: str, desk: Desk, host: MemoryHost
+    address: str, tag: str, value: object, expected: str, desk: Desk, rig: MemoryRig
 ) -> None:
     """By name in any case, by index, and by stepping around the list."""
     answers = desk.say(f"/nemo/model/{address}", tag, value)
-    assert expected == host.model_name
+    assert expected == rig.model_name
     done = [("/nemo/done", [f"/nemo/model/{address}", expected])]
     assert (done if expected != "Amp Clean" else []) == answers
     assert [("/nemo/model/current", [expected])] == desk.say("/nemo/model/current")
-    index = host.model_names.index(expected)
+    index = rig.names.index(expected)
     assert [("/nemo/model/index", [index])] == desk.say("/nemo/model/index")
 
 
-def test_stepping_counts_presses_not_loads(desk: Desk, host: MemoryHost) -> None:
+def test_stepping_counts_presses_not_loads(desk: Desk, rig: MemoryRig) -> None:
     """Two quick presses go two models on though the first has not loaded yet."""
-    host.is_slow = True
+    rig.is_slow = True
     desk.say("/nemo/model/next")
     ((address, (code, *_)),) = desk.say("/nemo/model/next")
     assert (address, code) == ("/nemo/error", "busy")
     desk.sent.clear()
-    host.finish_load()
+    rig.finish_load()
     assert desk.answers() == [("/nemo/done", ["/nemo/model/next", "fuzz"])]
     desk.say("/nemo/model/prev")
-    host.finish_load()
-    assert host.model_name == "Amp Lead"
+    rig.finish_load()
+    assert rig.model_name == "Amp Lead"
 
 
-def test_a_failed_load_is_an_error_and_forgotten(desk: Desk, host: MemoryHost) -> None:
+def test_a_failed_load_is_an_error_and_forgotten(desk: Desk, rig: MemoryRig) -> None:
     """The error reaches the sender, and stepping starts from what still plays."""
-    host.is_slow = True
+    rig.is_slow = True
     desk.say("/nemo/model/load", "s", "fuzz")
-    _, answer = host.loads.pop()
+    _, job = rig.loads.pop()
     desk.sent.clear()
-    answer(OscError("io", "/nemo/model/load", "disk"))
-    answer("fuzz")
+    job.fail(ControlError(Code.IO, "fuzz", "disk"))
+    job.finish("fuzz")
     assert error_of(desk.answers()) == ("io", "/nemo/model/load", "disk")
     desk.say("/nemo/model/next")
-    assert host.loads[-1][0] == "Amp Lead"
+    assert rig.loads[-1][0].name == "Amp Lead"
 
 
-def test_an_empty_library_says_so(desk: Desk, host: MemoryHost) -> None:
+def test_an_empty_library_says_so(desk: Desk, rig: MemoryRig) -> None:
     """Stepping and loading in an empty library are errors, the index is -1."""
-    host.model_names, host.model_name = (), ""
+    rig.names, rig.model_name = (), ""
     assert error_of(desk.say("/nemo/model/next"))[0] == "not_found"
     assert error_of(desk.say("/nemo/model/load", "i", 0))[0] == "not_found"
     assert desk.say("/nemo/model/index") == [("/nemo/model/index", [-1])]
@@ -404,10 +406,10 @@ def test_an_empty_library_says_so(desk: Desk, host: MemoryHost) -> None:
 
 
 @pytest.mark.parametrize("is_trusted", [True, False])
-def test_the_list_comes_in_pages(is_trusted: bool, host: MemoryHost) -> None:
+def test_the_list_comes_in_pages(is_trusted: bool, rig: MemoryRig) -> None:
     """Asking on from where a page ended gives every name once, in packets of the right size."""
-    host.model_names = [f"model {number:03} {'ü' * (number % 60)}" for number in range(200)]
-    desk = Desk(host, is_trusted=is_trusted)
+    rig.names = [f"model {number:03} {'ü' * (number % 60)}" for number in range(200)]
+    desk = Desk(rig, is_trusted=is_trusted)
     names: list[object] = []
     while len(names) < 200:
         ((address, (total, offset, *page)),) = desk.say("/nemo/model/list", "i", len(names))
@@ -415,14 +417,12 @@ def test_the_list_comes_in_pages(is_trusted: bool, host: MemoryHost) -> None:
         assert len(desk.sent[0]) <= (MAX_PACKET if is_trusted else SMALL_PACKET)
         assert page
         names += page
-    assert list(host.model_names) == names
+    assert list(rig.names) == names
 
 
-def test_a_name_longer_than_a_packet_does_not_stop_the_list(
-    stranger: Desk, host: MemoryHost
-) -> None:
+def test_a_name_longer_than_a_packet_does_not_stop_the_list(stranger: Desk, rig: MemoryRig) -> None:
     """It is cut, so that the names after it can be asked for."""
-    host.model_names = ["x" * 2000, "y"]
+    rig.names = ["x" * 2000, "y"]
     ((_, (total, offset, name)),) = stranger.say("/nemo/model/list")
     assert (total, offset) == (2, 0)
     assert str(name).startswith("xxx")
@@ -430,16 +430,16 @@ def test_a_name_longer_than_a_packet_does_not_stop_the_list(
 
 
 @pytest.mark.parametrize("is_trusted", [True, False])
-def test_info_is_json_that_fits(is_trusted: bool, host: MemoryHost) -> None:
+def test_info_is_json_that_fits(is_trusted: bool, rig: MemoryRig) -> None:
     """Long texts are shortened before anything is left out, and the text stays JSON."""
-    host.info = {
+    rig.info = {
         "architecture": "LSTM-20",
         "author": "Zoë\0",
         "esr": float("nan"),
         "notes": "n" * 5000,
         "knobs": [{"name": "k" * 50} for _ in range(60)],
     }
-    desk = Desk(host, is_trusted=is_trusted)
+    desk = Desk(rig, is_trusted=is_trusted)
     ((_, (text,)),) = desk.say("/nemo/model/info")
     assert len(desk.sent[0]) <= (MAX_PACKET if is_trusted else SMALL_PACKET)
     expected = {
@@ -452,18 +452,19 @@ def test_info_is_json_that_fits(is_trusted: bool, host: MemoryHost) -> None:
     assert expected == json.loads(str(text))
 
 
-def test_rescan_is_slow_work(desk: Desk) -> None:
-    """It is answered when it is done."""
-    assert desk.say("/nemo/model/rescan") == [("/nemo/done", ["/nemo/model/rescan", "4 models"])]
-    assert desk.say("/nemo/model/rescan", "i", 0) == []
+def test_a_rescan_is_a_background_job(client: Client) -> None:
+    """It is answered when it is done, by the number of models; a released button does nothing."""
+    client.send("/nemo/model/rescan")
+    assert client.until_synced() == [("/nemo/done", ["/nemo/model/rescan", "4"])]
+    assert client.ask("/nemo/model/rescan", ("i", 0)) == []
 
 
 # Status, meters, presence
 
 
-def test_status_has_its_types(desk: Desk, host: MemoryHost) -> None:
+def test_status_has_its_types(desk: Desk, rig: MemoryRig) -> None:
     """Every leaf answers in its unit and type, alone and in the container."""
-    expected = [(f"/nemo/status/{name}", [value]) for name, value in host.status().items()]
+    expected = [(f"/nemo/status/{name}", [value]) for name, value in status_values(rig).items()]
     assert expected == desk.say("/nemo/status")
     for address, values in expected:
         assert [(address, values)] == desk.say(address)
@@ -477,13 +478,13 @@ def test_status_fits_what_a_stranger_gets(stranger: Desk) -> None:
     assert len(packet) <= SMALL_PACKET
 
 
-def test_meters_are_positions_and_levels(desk: Desk, host: MemoryHost) -> None:
+def test_meters_are_positions_and_levels(desk: Desk, rig: MemoryRig) -> None:
     """60 dB are the whole meter, and what is below stays at its bottom."""
     assert desk.say("/nemo/meter/in") == [("/nemo/meter/in", [0.75])]
     assert desk.say("/nemo/meter/out") == [("/nemo/meter/out", [0.0])]
     assert desk.say("/nemo/real/meter/in") == [("/nemo/real/meter/in", [-15.0])]
     assert desk.say("/nemo/meter/clip") == [("/nemo/meter/clip", [3])]
-    host.meter |= {"in": 6.0, "out": float("-inf")}
+    rig.levels = Meters(6.0, float("-inf"), 3)
     desk.say("/nemo/meter/reset")
     expected = [("/nemo/meter/in", [1.0]), ("/nemo/meter/out", [0.0]), ("/nemo/meter/clip", [0])]
     assert expected == desk.say("/nemo/meter")
@@ -509,20 +510,20 @@ def test_ping_and_info(desk: Desk) -> None:
     assert answers["/nemo/info/name"] == ["nemod"]
 
 
-def test_sync_waits_for_slow_work(desk: Desk, host: MemoryHost) -> None:
+def test_sync_waits_for_slow_work(desk: Desk, rig: MemoryRig) -> None:
     """It is answered after what was begun before it, and not held up by what comes later."""
-    host.is_slow = True
+    rig.is_slow = True
     desk.say("/nemo/model/load", "s", "fuzz")
     assert desk.say("/nemo/sync", "i", 7) == []
-    host.finish_load()
+    rig.finish_load()
     done = ("/nemo/done", ["/nemo/model/load", "fuzz"])
     assert [done, ("/nemo/synced", [7])] == desk.answers()
     assert desk.say("/nemo/sync", "i", 8) == [("/nemo/synced", [8])]
 
 
-def test_waiting_syncs_are_bounded(desk: Desk, host: MemoryHost) -> None:
+def test_waiting_syncs_are_bounded(desk: Desk, rig: MemoryRig) -> None:
     """One more than can wait is an error."""
-    host.is_slow = True
+    rig.is_slow = True
     desk.say("/nemo/model/load", "s", "fuzz")
     for number in range(MAX_WAITING_SYNCS):
         assert desk.say("/nemo/sync", "i", number) == []
@@ -541,8 +542,11 @@ _TAGGED: st.SearchStrategy[tuple[str, object]] = st.one_of(
     st.sampled_from([("T", True), ("F", False), ("N", None), ("I", None), ("b", b"x"), ("t", 1)]),
     st.just(("[f]", (0.5,))),
 )
+_KNOBS = ParameterSet(map(KnobSpec, ["Drive", "Tone", "Sag"]))
 _ADDRESSES = st.one_of(
-    st.sampled_from(sorted(build_tree(["Drive", "Tone", "Sag"]).leaves)),
+    st.sampled_from(
+        sorted(build_tree(ParameterSet(map(KnobSpec, ["Drive", "Tone", "Sag"]))).leaves)
+    ),
     st.sampled_from(["/nemo", "/nemo/delay", "/nemo/*", "/nemo/*/*", "/nemo/{gain,real/gain}"]),
     st.text("/nemo*?[]{}!-,xü", max_size=20).map("/nemo/".__add__),
 )
@@ -554,9 +558,9 @@ def test_whatever_is_well_formed_is_done_or_answered_by_an_error(
     said: list[tuple[str, list[tuple[str, object]]]], is_trusted: bool
 ) -> None:
     """No message raises, all answers fit their packets, and every knob stays within 0..1."""
-    host = MemoryHost()
-    host.knob_names = ["Drive", "Tone", "Sag"]
-    desk = Desk(host, is_trusted=is_trusted)
+    rig = MemoryRig()
+    rig.use_knobs("Drive", "Tone", "Sag")
+    desk = Desk(rig, is_trusted=is_trusted)
     messages = [
         Message(address, "".join(tag for tag, _ in given_), tuple(value for _, value in given_))  # type: ignore[misc]
         for address, given_ in said
@@ -566,13 +570,13 @@ def test_whatever_is_well_formed_is_done_or_answered_by_an_error(
         if address == "/nemo/error":
             assert values[0] in CODES
     assert all(len(packet) <= MAX_PACKET for packet in desk.sent)
-    assert all(0.0 <= position <= 1.0 for position in host.settings.positions().values())
+    assert all(0.0 <= position <= 1.0 for position in rig.settings.positions().values())
 
 
 # Large answers
 
 
-def test_a_container_answers_with_all_of_its_leaves(desk: Desk, host: MemoryHost) -> None:
+def test_a_container_answers_with_all_of_its_leaves(desk: Desk, rig: MemoryRig) -> None:
     """Every leaf that can be asked is in one of the bundles, none of which is too long."""
     readable = [leaf.address for leaf in desk.dispatcher.tree.leaves.values() if leaf.read]
     answers = desk.say("/nemo")

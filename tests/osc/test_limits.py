@@ -5,7 +5,7 @@ from collections.abc import Callable
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.limits import Remembered, TokenBucket, Window
 from nemod.osc.traffic import MAX_KEPT, Traffic
-from tests.osc.conftest import Desk, MemoryHost
+from tests.osc.conftest import Desk, MemoryRig
 
 RATE = 500.0
 
@@ -80,21 +80,21 @@ def test_memory_is_bounded() -> None:
     assert len(memory.items()) == 2
 
 
-def test_beyond_the_rate_the_newest_values_are_kept(desk: Desk, host: MemoryHost) -> None:
+def test_beyond_the_rate_the_newest_values_are_kept(desk: Desk, rig: MemoryRig) -> None:
     """Nothing is set now; when tokens are back the last value of each address is, at once."""
     flow = Flow(desk)
     flow.fill()
     lost = sum(flow.send(gain(value / 100)) for value in range(50))
     lost += flow.send(Message("/nemo/bass", "f", (0.2,)), Message("/nemo/delay", "f", (0.3,)))
-    assert (lost, host.commits) == (0, [])
+    assert (lost, rig.commits) == (0, [])
     flow.wait()
-    (snapshot,) = host.commits
+    (snapshot,) = rig.commits
     expected = (0.49, 0.2, 0.3)
     assert expected == (snapshot["gain"], snapshot["bass"], snapshot["delay/mix"])
     assert desk.now_s < 1000.1
 
 
-def test_beyond_the_rate_everything_else_is_lost(desk: Desk, host: MemoryHost) -> None:
+def test_beyond_the_rate_everything_else_is_lost(desk: Desk, rig: MemoryRig) -> None:
     """Queries, triggers, loads and transactions are dropped, counted and complained of once."""
     flow = Flow(desk)
     flow.fill()
@@ -110,10 +110,10 @@ def test_beyond_the_rate_everything_else_is_lost(desk: Desk, host: MemoryHost) -
     ((address, (code, about, _)),) = desk.answers()
     assert (address, code, about) == ("/nemo/error", "rate", "/nemo/gain")
     flow.wait()
-    assert (host.commits, host.model_name) == ([], "Amp Clean")
+    assert (rig.commits, rig.model_name) == ([], "Amp Clean")
 
 
-def test_what_waits_comes_before_what_arrives(desk: Desk, host: MemoryHost) -> None:
+def test_what_waits_comes_before_what_arrives(desk: Desk, rig: MemoryRig) -> None:
     """An older value never overwrites a newer one."""
     flow = Flow(desk)
     flow.fill()
@@ -121,10 +121,10 @@ def test_what_waits_comes_before_what_arrives(desk: Desk, host: MemoryHost) -> N
     desk.now_s += 1.0
     flow.send(gain(0.9))
     flow.wait()
-    assert [snapshot["gain"] for snapshot in host.commits] == [0.1, 0.9]
+    assert [snapshot["gain"] for snapshot in rig.commits] == [0.1, 0.9]
 
 
-def test_patterns_keep_their_place_among_values(desk: Desk, host: MemoryHost) -> None:
+def test_patterns_keep_their_place_among_values(desk: Desk, rig: MemoryRig) -> None:
     """Of a value and a pattern that reaches it, the one sent last decides."""
     flow = Flow(desk)
     flow.fill()
@@ -137,7 +137,7 @@ def test_patterns_keep_their_place_among_values(desk: Desk, host: MemoryHost) ->
     ):
         flow.send(message)
     flow.wait()
-    assert (host.settings.get("bass"), host.settings.get("mid")) == (0.4, 0.5)
+    assert (rig.settings.get("bass"), rig.settings.get("mid")) == (0.4, 0.5)
 
 
 def test_what_is_kept_is_bounded(desk: Desk) -> None:

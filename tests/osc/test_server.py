@@ -13,11 +13,10 @@ import structlog.testing
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
-from nemod.common.errors import OscError
-from nemod.osc.host import Answer
-from nemod.osc.port_owner import holder_of
+from nemod.control.errors import Code, ControlError
+from nemod.osc.port_owner import owner_of
 from nemod.osc.server import OscServer, PortError
-from tests.osc.conftest import Client, MemoryHost, Served, read, write
+from tests.osc.conftest import Client, MemoryRig, Served, read, write
 
 BUNDLE = b"#bundle\0\0\0\0\0\0\0\0\1"
 
@@ -39,13 +38,13 @@ HOSTILE = {
 
 @pytest.mark.parametrize("packet", HOSTILE.values(), ids=HOSTILE.keys())
 def test_malformed_packets_are_counted_and_not_answered(
-    packet: bytes, client: Client, host: MemoryHost
+    packet: bytes, client: Client, rig: MemoryRig
 ) -> None:
     """Nothing changes, nothing comes back, and the next packet is served."""
     client.send_bytes(packet)
     assert client.until_synced() == []
     assert client.value("/nemo/status/bad_packets") == 1
-    assert host.commits == []
+    assert rig.commits == []
 
 
 def test_a_pattern_of_44_stars_is_answered(client: Client) -> None:
@@ -55,7 +54,7 @@ def test_a_pattern_of_44_stars_is_answered(client: Client) -> None:
 
 
 def test_a_bundle_ahead_of_time_holds_nobody_up(
-    served: Served, client: Client, host: MemoryHost
+    served: Served, client: Client, rig: MemoryRig
 ) -> None:
     """Timed 3 s ahead, a bundle is performed now, and so is what another client sends after it."""
     ahead = int((time.time() + 2_208_988_800 + 3.0) * 2**32)
@@ -66,7 +65,7 @@ def test_a_bundle_ahead_of_time_holds_nobody_up(
     other = served.client()
     other.socket.settimeout(1.5)
     assert other.value("/nemo/gain") == 0.25
-    assert served.server.dispatcher.far_future_count == 0
+    assert served.server.counters.far_future == 0
 
 
 def test_answers_go_to_the_port_that_asked(served: Served) -> None:
@@ -91,10 +90,10 @@ def test_loopback_has_both_families(serve: Callable[..., Served]) -> None:
             assert served.client(address).value("/nemo/gain") == 0.5
 
 
-def test_a_taken_port_is_named_with_its_holder(served: Served, host: MemoryHost) -> None:
+def test_a_taken_port_is_named_with_its_owner(served: Served, rig: MemoryRig) -> None:
     """The error says which port, and on Linux which process has it."""
     with pytest.raises(PortError, match=rf"OSC port {served.server.port} \(UDP\): is taken"):
-        Served(host, OscServer(host, served.server.port, local=True))
+        Served(rig, OscServer(rig.controller, served.server.port, local=True))
 
 
 def test_holder_is_read_from_the_process_table(tmp_path: Path) -> None:
@@ -110,9 +109,9 @@ def test_holder_is_read_from_the_process_table(tmp_path: Path) -> None:
         (tmp_path / process / "fd" / "3").symlink_to(f"socket:[{inode}]")
         (tmp_path / process / "comm").write_text(f"name{process}\n")
     (tmp_path / "56").mkdir()
-    assert holder_of(9000, tmp_path) == "name34 (process 34)"
-    assert holder_of(9002, tmp_path) == ""
-    assert holder_of(9000, tmp_path / "nowhere") == ""
+    assert owner_of(9000, tmp_path) == "name34 (process 34)"
+    assert owner_of(9002, tmp_path) == ""
+    assert owner_of(9000, tmp_path / "nowhere") == ""
 
 
 def test_bye_is_said_to_those_who_were_heard(served: Served) -> None:
@@ -130,43 +129,41 @@ def test_bye_is_said_to_those_who_were_heard(served: Served) -> None:
             client.packet()
 
 
-def test_slow_work_is_answered_when_it_ends(
-    served: Served, client: Client, host: MemoryHost
-) -> None:
+def test_slow_work_is_answered_when_it_ends(served: Served, client: Client, rig: MemoryRig) -> None:
     """Loading returns at once; other traffic goes on until the model is there."""
-    host.is_slow = True
+    rig.is_slow = True
     client.send("/nemo/model/load", ("s", "FUZZ"))
     other = served.client()
     assert other.value("/nemo/model/current") == "Amp Clean"
-    served.call(host.finish_load)
+    served.call(rig.finish_load)
     assert read(client.packet()) == [("/nemo/done", ["/nemo/model/load", "fuzz"])]
     assert other.value("/nemo/model/current") == "fuzz"
 
 
 def test_an_answer_after_the_end_hurts_nobody(
-    served: Served, client: Client, host: MemoryHost
+    served: Served, client: Client, rig: MemoryRig
 ) -> None:
     """A build that ends when the server is closed has nobody to tell."""
-    host.is_slow = True
+    rig.is_slow = True
     client.send("/nemo/model/load", ("s", "fuzz"))
     client.send("/nemo/gain")
     assert read(client.packet()) == [("/nemo/gain", [0.5])]
     served.close()
-    host.finish_load()
+    rig.finish_load()
 
 
-def test_a_failing_host_does_not_end_the_server(
+def test_an_internal_error_does_not_end_the_server(
     served: Served,
     client: Client,
-    host: MemoryHost,
+    rig: MemoryRig,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What goes wrong inside is logged once and counted, and what was set is still committed."""
 
-    def fail(name: str, answer: Answer) -> None:
+    def fail(candidates: object, job: object) -> None:
         raise RuntimeError("no room")
 
-    monkeypatch.setattr(host, "load_model", fail)
+    monkeypatch.setattr(rig, "load", fail)
     with structlog.testing.capture_logs() as logs:
         for value in (0.1, 0.2):
             client.send_bytes(
@@ -174,31 +171,31 @@ def test_a_failing_host_does_not_end_the_server(
                 + element(write("/nemo/bass", ("f", value)))
                 + element(write("/nemo/model/load", ("i", 1)))
             )
-        text = "this failed inside, the log says why"
+        text = "internal error, see the log"
         assert client.until_synced() == [("/nemo/error", ["io", "/nemo/model/load", text])] * 2
     assert [entry["event"] for entry in logs] == ["osc.failed"]
     assert client.value("/nemo/bass") == pytest.approx(0.2)
-    assert [round(snapshot["bass"], 6) for snapshot in host.commits] == [0.1, 0.2]
-    assert host.bad_packets == 2
+    assert [round(snapshot["bass"], 6) for snapshot in rig.commits] == [0.1, 0.2]
+    assert served.server.counters.dropped == 2
 
 
 def test_a_synchronous_refusal_is_answered(
-    client: Client, host: MemoryHost, monkeypatch: pytest.MonkeyPatch
+    client: Client, rig: MemoryRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A host may refuse at once by raising, and nothing waits for it any more."""
+    """A job that cannot start is answered at once, and nothing waits for it."""
 
-    def refuse(name: str, answer: Answer) -> None:
-        raise OscError("io", "/nemo/model/load", "unreadable")
+    def refuse(name: str | int, source: object) -> None:
+        raise ControlError(Code.IO, "fuzz", "unreadable")
 
-    monkeypatch.setattr(host, "load_model", refuse)
+    monkeypatch.setattr(rig.controller, "load_model", refuse)
     ((address, values),) = client.ask("/nemo/model/load", ("i", 2))
     assert (address, values) == ("/nemo/error", ["io", "/nemo/model/load", "unreadable"])
     monkeypatch.undo()
     client.ask("/nemo/model/next")
-    assert host.model_name == "Amp Lead"
+    assert rig.model_name == "Amp Lead"
 
 
-def test_a_storm_ends_at_its_last_value(serve: Callable[..., Served], host: MemoryHost) -> None:
+def test_a_storm_ends_at_its_last_value(serve: Callable[..., Served], rig: MemoryRig) -> None:
     """Over the limit the last value is the one that stays, and the count tells of what was lost."""
     served = serve(loopback_messages_per_s=100)
     client = served.client()
@@ -208,14 +205,14 @@ def test_a_storm_ends_at_its_last_value(serve: Callable[..., Served], host: Memo
         # The system's queue is finite; what is lost there is lost before the limit.
         time.sleep(0.0005)
     deadline = time.monotonic() + 5.0
-    while host.settings.get("bass") != pytest.approx(0.599) and time.monotonic() < deadline:
+    while rig.settings.get("bass") != pytest.approx(0.599) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert host.settings.get("bass") == pytest.approx(0.599)
-    assert host.bad_packets > 0
+    assert rig.settings.get("bass") == pytest.approx(0.599)
+    assert served.server.counters.dropped > 0
 
 
 def test_foreign_packets_are_dropped_and_counted(
-    serve: Callable[..., Served], host: MemoryHost, monkeypatch: pytest.MonkeyPatch
+    serve: Callable[..., Served], rig: MemoryRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A source outside of the private networks is not answered; named, it is."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -224,20 +221,22 @@ def test_foreign_packets_are_dropped_and_counted(
         except OSError:
             pytest.skip("this machine has no route, hence no address but loopback")
         own = probe.getsockname()[0]
-    named = serve(local=False, allow=[own]).client(own)
+    open_to_own = serve(local=False, allow=[own])
+    named = open_to_own.client(own)
     assert named.value("/nemo/gain") == 0.5
-    assert host.bad_packets == 0
+    assert open_to_own.server.counters.dropped == 0
     monkeypatch.setattr("nemod.osc.access.PRIVATE", ())
-    foreign = serve(local=False).client(own)
+    closed = serve(local=False)
+    foreign = closed.client(own)
     foreign.send("/nemo/gain")
     foreign.socket.settimeout(0.2)
     with pytest.raises(TimeoutError):
         foreign.packet()
-    assert host.bad_packets == 1
+    assert closed.server.counters.dropped == 1
 
 
 @pytest.mark.liblo
-def test_oscsend_sets_what_python_osc_asks(serve: Callable[..., Served], host: MemoryHost) -> None:
+def test_oscsend_sets_what_python_osc_asks(serve: Callable[..., Served], rig: MemoryRig) -> None:
     """The command line tool of liblo speaks to the daemon under the name localhost."""
     tool = shutil.which("oscsend")
     if tool is None:
@@ -255,7 +254,7 @@ def test_oscsend_sets_what_python_osc_asks(serve: Callable[..., Served], host: M
             [tool, "localhost", str(served.server.port), *arguments], check=True, timeout=10
         )
     client.until_synced()
-    standing = [host.settings.get(path) for path in ("bass", "mute", "mid")]
+    standing = [rig.settings.get(path) for path in ("bass", "mute", "mid")]
     assert standing == [0.2, 1.0, 1.0]
 
 

@@ -5,9 +5,8 @@ import struct
 
 import pytest
 
-from nemod.control.settings import GAIN_KNOBS
-from nemod.parameters.table import TABLE, Kind, Param
-from tests.osc.conftest import Client, MemoryHost
+from nemod.parameters.table import MODEL_KNOBS, TABLE, Kind, Parameter
+from tests.osc.conftest import Client, MemoryRig
 
 FLOATS = [row for row in TABLE if row.kind is Kind.FLOAT]
 SWITCHES = [row for row in TABLE if row.kind is Kind.BOOL]
@@ -18,23 +17,23 @@ def float32(value: float) -> float:
     return rounded
 
 
-def _id(row: Param) -> str:
+def _id(row: Parameter) -> str:
     return row.path
 
 
 @pytest.mark.parametrize("row", FLOATS, ids=_id)
-def test_every_float_is_set_and_asked(row: Param, client: Client, host: MemoryHost) -> None:
+def test_every_float_is_set_and_asked(row: Parameter, client: Client, rig: MemoryRig) -> None:
     """A position comes back as it was sent, stands in the settings, and was committed."""
     address = f"/nemo/{row.path}"
     client.send(address, ("f", 0.3))
     client.until_synced()
     expected = float32(0.3)
     assert expected == client.value(address)
-    assert expected == host.commits[-1][row.path]
+    assert expected == rig.commits[-1][row.path]
 
 
 @pytest.mark.parametrize("row", FLOATS, ids=_id)
-def test_every_float_has_its_unit_and_label(row: Param, client: Client) -> None:
+def test_every_float_has_its_unit_and_label(row: Parameter, client: Client) -> None:
     """The same knob is reached in its own unit, and shows its label."""
     high = row.high
     middle = -30.0 if row.low == -math.inf else (row.low + high) / 2
@@ -49,7 +48,7 @@ def test_every_float_has_its_unit_and_label(row: Param, client: Client) -> None:
 
 
 @pytest.mark.parametrize("row", FLOATS, ids=_id)
-def test_every_float_is_clipped_and_says_so(row: Param, client: Client) -> None:
+def test_every_float_is_clipped_and_says_so(row: Parameter, client: Client) -> None:
     """A value beyond the range becomes the nearest one, and the sender hears which."""
     address, real = f"/nemo/{row.path}", f"/nemo/real/{row.path}"
     assert (address, [1.0]) in client.ask(address, ("i", 7))
@@ -59,17 +58,17 @@ def test_every_float_is_clipped_and_says_so(row: Param, client: Client) -> None:
 
 
 @pytest.mark.parametrize("row", FLOATS, ids=_id)
-def test_every_float_is_silent_about_what_it_took(row: Param, client: Client) -> None:
+def test_every_float_is_silent_about_what_it_took(row: Parameter, client: Client) -> None:
     """Only the gain knobs, which have two addresses, echo a value within the range."""
     echoes = [address for address, _ in client.ask(f"/nemo/{row.path}", ("f", 0.3))]
-    number = GAIN_KNOBS.index(row.path) + 1 if row.path in GAIN_KNOBS else 0
+    number = MODEL_KNOBS.index(row.path) + 1 if row.path in MODEL_KNOBS else 0
     expected = [f"/nemo/{row.path}", f"/nemo/knob/{number}"] if number else []
     assert expected == echoes
 
 
 @pytest.mark.parametrize("row", FLOATS, ids=_id)
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf], ids=str)
-def test_every_float_refuses_what_is_no_number(bad: float, row: Param, client: Client) -> None:
+def test_every_float_refuses_what_is_no_number(bad: float, row: Parameter, client: Client) -> None:
     """NaN and infinity are answered by an error, and the old value stays."""
     for prefix in ("/nemo/", "/nemo/real/"):
         ((address, values),) = client.ask(prefix + row.path, ("f", bad))
@@ -79,7 +78,7 @@ def test_every_float_refuses_what_is_no_number(bad: float, row: Param, client: C
 
 
 @pytest.mark.parametrize("row", SWITCHES, ids=_id)
-def test_every_switch_is_set_and_asked(row: Param, client: Client, host: MemoryHost) -> None:
+def test_every_switch_is_set_and_asked(row: Parameter, client: Client, rig: MemoryRig) -> None:
     """Switches take T, F and numbers, and answer T or F."""
     address = f"/nemo/{row.path}"
     for (tag, value), expected in (
@@ -92,7 +91,7 @@ def test_every_switch_is_set_and_asked(row: Param, client: Client, host: MemoryH
     ):
         assert client.ask(address, (tag, value)) == []
         assert expected is client.value(address)
-        assert float(expected) == host.settings.get(row.path)
+        assert float(expected) == rig.settings.get(row.path)
     assert client.value(f"/nemo/text/{row.path}") == "off"
 
 

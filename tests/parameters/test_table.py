@@ -7,61 +7,61 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemod.common.units import db_to_amplitude
-from nemod.parameters.table import BY_PATH, MAX_KNOBS, TABLE, Kind, Param, knob, param
+from nemod.parameters.table import BY_PATH, MAX_KNOBS, TABLE, Kind, Parameter, knob, param
 
 EVERY_ROW = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.path)
 STEPS = [step / 64 for step in range(65)]
 
 
 @EVERY_ROW
-def test_position_real_position(row: Param) -> None:
-    """A position that becomes a real value comes back, at 65 places of the range."""
+def test_position_value_position(row: Parameter) -> None:
+    """A position that becomes a value comes back, at 65 places of the range."""
     for position in STEPS:
-        assert row.position(row.real(position)) == pytest.approx(position, abs=1e-12)
+        assert row.position(row.value(position)) == pytest.approx(position, abs=1e-12)
 
 
 @EVERY_ROW
-def test_ends_of_the_range(row: Param) -> None:
+def test_ends_of_the_range(row: Parameter) -> None:
     """Position 0 and 1 are the row's own limits."""
-    assert row.real(0.0) == pytest.approx(row.low)
-    assert row.real(1.0) == pytest.approx(row.high)
+    assert row.value(0.0) == pytest.approx(row.low)
+    assert row.value(1.0) == pytest.approx(row.high)
 
 
 @EVERY_ROW
-def test_more_position_is_more_of_everything(row: Param) -> None:
-    """Real value and control grow with the position, without a flat place."""
-    for values in ([row.real(step) for step in STEPS], [row.control(step) for step in STEPS]):
+def test_more_position_is_more_of_everything(row: Parameter) -> None:
+    """Value and control grow with the position, without a flat place."""
+    for values in ([row.value(step) for step in STEPS], [row.control(step) for step in STEPS]):
         assert values == sorted(set(values))
 
 
 @EVERY_ROW
-def test_positions_are_clipped(row: Param) -> None:
-    """Out of range is the end of the range, on both ways."""
-    assert row.real(-0.5) == row.real(0.0)
-    assert row.real(1.5) == row.real(1.0)
+def test_positions_are_clipped(row: Parameter) -> None:
+    """A number out of range becomes the nearest end, in both directions."""
+    assert row.value(-0.5) == row.value(0.0)
+    assert row.value(1.5) == row.value(1.0)
     assert row.position(row.high + 1.0) == 1.0
     assert row.position(-math.inf if row.low == -math.inf else row.low - 1.0) == 0.0
 
 
 @EVERY_ROW
-def test_the_effect_gets_a_ratio_of_a_gain_and_else_the_real_value(row: Param) -> None:
+def test_the_effect_gets_a_ratio_of_a_gain_and_else_the_value(row: Parameter) -> None:
     """Decibels stay outside the effects where the row says so."""
     for position in STEPS:
-        real = row.real(position)
+        real = row.value(position)
         expected = 10.0 ** (real / 20.0) if row.is_gain else real
         assert row.control(position) == pytest.approx(expected, rel=1e-12)
         assert math.isfinite(row.control(position))
 
 
 @EVERY_ROW
-def test_the_default_is_a_position(row: Param) -> None:
+def test_the_default_is_a_position(row: Parameter) -> None:
     """Of a switch it is one of two."""
     assert 0.0 <= row.default <= 1.0
     if row.kind is Kind.BOOL:
         assert row.default in (0.0, 1.0)
 
 
-# From the address table of the control contract: path, real value at 0, at 1 and at the default.
+# From the address table of the control contract: path, value at 0, at 1 and at the default.
 CONTRACT = [
     ("gain", -24.0, 24.0, 0.0),
     ("level", -math.inf, 12.0, 0.0),
@@ -88,8 +88,8 @@ def test_ranges_and_defaults_are_the_contracts(
 ) -> None:
     """Surfaces are laid out for these numbers."""
     row = param(path)
-    assert (row.real(0.0), row.real(1.0)) == pytest.approx((low, high))
-    assert row.real(row.default) == pytest.approx(default, abs=1e-12)
+    assert (row.value(0.0), row.value(1.0)) == pytest.approx((low, high))
+    assert row.value(row.default) == pytest.approx(default, abs=1e-12)
 
 
 def test_no_row_is_missing_from_the_contract_and_paths_are_unique() -> None:
@@ -105,14 +105,14 @@ def test_no_row_is_missing_from_the_contract_and_paths_are_unique() -> None:
 def test_the_fader_is_silent_below_and_0_db_at_three_quarters(position: float, db: float) -> None:
     """0..0.75 is -60..0 dB, 0.75..1 is 0..+12 dB, and the very bottom is silence."""
     level = param("level")
-    assert level.real(position) == pytest.approx(db)
+    assert level.value(position) == pytest.approx(db)
     assert level.control(position) == pytest.approx(db_to_amplitude(db))
 
 
 def test_the_fader_just_above_its_bottom_is_60_db_down() -> None:
     """There is one step from there to silence."""
     level = param("level")
-    assert level.real(1e-9) == pytest.approx(-60.0, abs=1e-6)
+    assert level.value(1e-9) == pytest.approx(-60.0, abs=1e-6)
     assert level.position(-60.1) == 0.0
     assert level.position(-math.inf) == 0.0
     assert level.position(40.0) == 1.0
@@ -120,8 +120,8 @@ def test_the_fader_just_above_its_bottom_is_60_db_down() -> None:
 
 def test_logarithmic_knobs_have_the_geometric_mean_in_the_middle() -> None:
     """Half the way is half the octaves."""
-    assert param("delay/time").real(0.5) == pytest.approx(math.sqrt(2000.0))
-    assert param("reverb/size").real(0.5) == pytest.approx(math.sqrt(2.0))
+    assert param("delay/time").value(0.5) == pytest.approx(math.sqrt(2000.0))
+    assert param("reverb/size").value(0.5) == pytest.approx(math.sqrt(2.0))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_labels(path: str, position: float, text: str) -> None:
 
 
 @EVERY_ROW
-def test_every_position_has_a_label(row: Param) -> None:
+def test_every_position_has_a_label(row: Parameter) -> None:
     """Short enough for a display."""
     for position in STEPS:
         assert 0 < len(row.text(position)) <= 12
@@ -159,7 +159,9 @@ def test_knobs_have_rows_of_their_own() -> None:
     row = param("knob/3")
     assert (row.path, row.low, row.high, row.default) == ("knob/3", 0.0, 1.0, 0.5)
     assert row.label == "Knob 3"
-    assert knob(3, "tone", 0.25) == Param(path="knob/3", label="tone", help=row.help, default=0.25)
+    assert knob(3, "tone", 0.25) == Parameter(
+        path="knob/3", label="tone", help=row.help, default=0.25
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_a_path_without_a_row_is_a_key_error(path: str) -> None:
 
 
 @given(st.sampled_from(TABLE), st.floats(allow_nan=False, allow_infinity=False))
-def test_any_finite_number_is_a_position_and_a_real_value(row: Param, number: float) -> None:
+def test_any_finite_number_is_a_position_and_a_value(row: Parameter, number: float) -> None:
     """What a surface sends is clipped, never an error and never out of range."""
-    assert row.low <= row.real(number) <= row.high
+    assert row.low <= row.value(number) <= row.high
     assert 0.0 <= row.position(number) <= 1.0

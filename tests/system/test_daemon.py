@@ -38,7 +38,7 @@ def test_a_signal_ends_it_in_order(start: Any, number: int) -> None:
 
 
 def test_every_process_names_itself(start: Any) -> None:
-    """`ps` shows nemod, nemod audio and nemod foundry, by command and by arguments."""
+    """`ps` shows nemod, nemod audio and nemod builder, by command and by arguments."""
     daemon = start("--device", "null")
     listed = subprocess.run(
         [
@@ -56,7 +56,7 @@ def test_every_process_names_itself(start: Any) -> None:
     ).stdout
     found = sorted(" ".join(line.split()) for line in listed.splitlines())
     # The command's name is cut to 15 characters by the kernel, which is enough for ours.
-    expected = ["nemod audio nemod audio", "nemod foundry nemod foundry", "nemod nemod"]
+    expected = ["nemod audio nemod audio", "nemod builder nemod builder", "nemod nemod"]
     assert expected == sorted(found)
 
 

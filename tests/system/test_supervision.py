@@ -78,18 +78,18 @@ def test_what_is_dead_or_hangs_is_replaced(start: Any, tmp_path: Path) -> None:
     phone.send("/nemo/mute", 1)
     until(lambda: phone.query("/nemo/real/meter/out") < HEARD_DB, "the mute")
     (audio,) = children(daemon, "audio")
-    until(lambda: children(daemon, "spare"), "a spare")
+    until(lambda: children(daemon, "standby"), "a standby process")
     os.kill(audio, signal.SIGKILL)
     another(daemon, audio)
     until(lambda: phone.query("/nemo/real/meter/in") > 0.0 - 60.0, "the input")
     assert phone.query("/nemo/real/meter/out") < HEARD_DB
     (audio,) = children(daemon, "audio")
-    os.kill(children(daemon, "foundry")[0], signal.SIGSTOP)
+    os.kill(children(daemon, "builder")[0], signal.SIGSTOP)
     phone.send("/nemo/model/load", "drive-gru20")
     done = phone.wait("/nemo/done", "/nemo/error", seconds=30.0)
     assert (done.address, done.params) == ("/nemo/done", ["/nemo/model/load", "drive-gru20"])
     assert children(daemon, "audio") == [audio]
-    left = [pid for name in ("audio", "spare", "foundry") for pid in children(daemon, name)]
+    left = [pid for name in ("audio", "standby", "builder") for pid in children(daemon, name)]
     stop_in_time(daemon)
     assert [pid for pid in left if Path("/proc", str(pid)).exists()] == []
     sound, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")

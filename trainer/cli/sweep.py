@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from nemod.cli.options import chosen, parser
+from nemod.common.command_line import chosen, parser
 from nemod.common.errors import ConfigError
 from trainer import xla
 from trainer.cli.data_options import add_data, add_data_options, data_paths, load
@@ -121,6 +120,7 @@ def main(argv: Sequence[str]) -> int:
         storage=arguments.storage,
         name=arguments.study or dataset.name,
     )
+<<<<<<< HEAD
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
         _ProgressDisplay(console, plan.trials, plan.minutes) as display,
@@ -128,6 +128,12 @@ def main(argv: Sequence[str]) -> int:
     ):
         if sweep.requeued:
             console.print(f"requeued trials of processes that have ended: {sweep.requeued}")
+=======
+    with _Show(console, plan.trials, plan.minutes) as show:
+        sweep = Sweep(dataset, plan, folder, show.told)
+        if sweep.buried:
+            console.print(f"trials of processes that are gone, queued again: {sweep.buried}")
+>>>>>>> main
         try:
             best = sweep.run()
         except KeyboardInterrupt:

@@ -19,11 +19,12 @@ from rich.table import Table
 from nemod.builder.build import build, compiled
 from nemod.cli.bench import study
 from nemod.cli.bench.models import MODELS, RATE_HZ, random_model, recurrent
-from nemod.cli.options import parser
 from nemod.common import xla
+from nemod.common.command_line import parser
 from nemod.common.errors import ConfigError, did_you_mean
 from nemod.control.settings import Settings
-from nemod.engine.rig import rig_spec, wake_up
+from nemod.engine.program import warm_up_jax
+from nemod.engine.rig import rig_spec
 from nemod.formats.model import Model
 
 UNITS = (8, 16, 20, 40, 80, 100)
@@ -152,7 +153,7 @@ def _models(console: Console, names: Sequence[str], blocks: Sequence[int]) -> No
         "waits", "compile s",
     )  # fmt: skip
     cases = [(name, block) for name in names for block in blocks]
-    wake_up()
+    warm_up_jax()
     with _progress() as progress, _empty_cache():
         for name, block in progress.track(cases, description="measuring"):
             model = random_model(MODELS[name])

@@ -1,11 +1,11 @@
-"""The squashing functions of recurrent cells, accurate to half a unit in the last place near 1.
+"""Activation functions of recurrent cells, accurate to half a unit in the last place near 1.
 
-A cell with a long memory sums the error of its gates up, and always at the same place while the
-input rests. XLA's float32 tanh is off by up to four units near +-1, always to the same side, and
-the plain 1 / (1 + exp(-x)) by one and a half. Here both are 1 minus something small that is
-computed from exp(-|x|), and tanh is a polynomial near 0, as mathematical libraries have it (W. J.
-Cody and W. Waite, "Software Manual for the Elementary Functions", 1980). The derivatives are given
-in closed form: shorter to compute, and free of the branches that are not taken.
+A cell with a long memory accumulates the error of its gates, always at the same point while the
+input is silent. XLA's float32 tanh is off by up to four units near +-1, always to the same side,
+and the plain 1 / (1 + exp(-x)) by one and a half. Here both are 1 minus a small number that is
+computed from exp(-|x|), and tanh is a polynomial near 0, as in mathematical libraries (W. J. Cody
+and W. Waite, "Software Manual for the Elementary Functions", 1980). The derivatives are given in
+closed form: they are shorter to compute and contain no branch that is not taken.
 """
 
 import jax
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NEAR = np.float32(0.625)
-"""Below this tanh is the polynomial."""
+"""Below this magnitude tanh is computed by the polynomial."""
 _POLYNOMIAL = tuple(
     np.float32(c)
     for c in (-0.005704986327, 0.020639086568, -0.053739714846, 0.133314421947, -0.333332819419)
@@ -35,7 +35,7 @@ def _sigmoid_from(x: jax.Array, missing: jax.Array) -> jax.Array:
 
 
 def _tanh_from(x: jax.Array, missing: jax.Array) -> jax.Array:
-    """`missing` is that of 2 |x|: tanh(x) = 2 sigmoid(2 x) - 1."""
+    """Return tanh(x) = 2 sigmoid(2 x) - 1, where `missing` is `_missing(2 |x|)`."""
     z = x * x
     p = jnp.full_like(x, _POLYNOMIAL[0])
     for c in _POLYNOMIAL[1:]:
@@ -74,9 +74,8 @@ def _sigmoid_jvp(
 def lstm_gates(x: jax.Array) -> jax.Array:
     """Return the gates of an LSTM [4 hidden], rows i, 1 - f, g, o: sigmoid, and tanh for g.
 
-    All four share one exponential over the whole array, which is what makes it fast: XLA compiles
-    it to a single vector loop. The forget gate comes as what is forgotten, because that keeps its
-    precision where f is nearly 1.
+    All four share one exponential over the whole array, which XLA compiles to a single vector
+    loop. The forget gate is returned as 1 - f, which keeps its precision where f is nearly 1.
     """
     hidden = x.shape[0] // 4
     y = x * _per_gate(hidden, 1.0, -1.0, 2.0, 1.0)

@@ -1,20 +1,20 @@
-"""Causal dilated convolution over a block, with what it remembers of the blocks before.
+"""Causal dilated convolution over a block, with the last input frames as state.
 
-The taps are gathered side by side and multiplied in one matrix product: for the few channels of
-audio models that is several times faster on a CPU than XLA's convolution. All arrays here are
-[channels, frames], so that gathering copies whole runs of frames.
+The taps are gathered into one matrix and multiplied in one matrix product: with the few channels
+of audio models that is several times faster on a CPU than XLA's convolution. All arrays here are
+[channels, frames], so that gathering copies contiguous frames.
 """
-
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.formats.network import Conv1d
+from nemod.formats.network import Conv1d, ConvWeights
 
 LONG_KERNEL = 128
-"""Taps of one channel from which on XLA's own convolution is used: gathering would cost more."""
+"""From this number of taps of one channel, XLA's own convolution is faster than gathering."""
+Past = jax.Array | tuple[()]
+"""[channels, frames]: the last input frames, or () for a kernel of one tap."""
 
 
 def gather(past: jax.Array, block: jax.Array, kernel: int, dilation: int) -> list[jax.Array]:
@@ -41,8 +41,8 @@ def windows(
 ) -> jax.Array:
     """Return the taps of `signal` [channels, ...] from `start` on, [kernel * channels, frames].
 
-    The oldest tap first, as `gather` and a concatenation give them, but as one operation: where a
-    kernel is long, its taps as so many small ones would be dealt out to XLA's pool of threads.
+    The oldest tap first, as concatenating the result of `gather`, but as one operation: the taps
+    of a long kernel as many small operations would be dispatched to XLA's thread pool.
     """
     tap = np.arange(kernel, dtype=np.int32)[:, None] * jnp.int32(dilation)
     at = jnp.int32(start) + tap + np.arange(frames, dtype=np.int32)[None]
@@ -51,7 +51,7 @@ def windows(
 
 
 def remember(past: jax.Array, block: jax.Array) -> list[jax.Array]:
-    """Return the new past, as pieces in order that are to be concatenated along the frames."""
+    """Return the new past as a list of pieces, to be concatenated along the frames."""
     frames = block.shape[1]
     total = past.shape[1]
     if total > frames:
@@ -59,45 +59,42 @@ def remember(past: jax.Array, block: jax.Array) -> list[jax.Array]:
     return [block[:, frames - total :]]
 
 
-def conv_init(network: Conv1d) -> jax.Array | tuple[()]:
-    """Return silence [inputs, past], or nothing where nothing is remembered."""
+def conv_init(network: Conv1d) -> Past:
+    """Return silence as the state [inputs, past]."""
     return jnp.zeros((network.inputs, network.past), jnp.float32) if network.past else ()
 
 
 def conv_process(
-    network: Conv1d, weights: Any, state: jax.Array | tuple[()], inputs: jax.Array
-) -> tuple[jax.Array | tuple[()], jax.Array]:
-    """Return the state and outputs [frames, outputs] of a block [frames, inputs].
-
-    `weights` is a `ConvWeights`.
-    """
+    network: Conv1d, weights: ConvWeights, state: Past, inputs: jax.Array
+) -> tuple[Past, jax.Array]:
+    """Return the state and outputs [frames, outputs] of a block [frames, inputs]."""
     block = inputs.T
-    bias = weights.bias[:, None]
+    w, bias = jnp.asarray(weights.w), jnp.asarray(weights.bias)[:, None]
     if isinstance(state, tuple):
-        return (), (weights.w @ block + bias).T
+        return (), (w @ block + bias).T
     after = jnp.concatenate(remember(state, block), 1)
     if network.kernel >= LONG_KERNEL and network.inputs == 1:
         signal = jnp.concatenate([state, block], 1)[None]
         out = jax.lax.conv_general_dilated(
             signal,
-            weights.w[:, None, :],
+            w[:, None, :],
             window_strides=(1,),
             padding="VALID",
             rhs_dilation=(network.dilation,),
         )[0]
     else:
         taps = gather(state, block, network.kernel, network.dilation)
-        out = weights.w @ jnp.concatenate(taps, 0)
+        out = w @ jnp.concatenate(taps, 0)
     return after, (out + bias).T
 
 
-def silence(channels: int, frames: int) -> jax.Array | tuple[()]:
-    """Return the past of a convolution at rest, or nothing where it remembers nothing."""
+def silence(channels: int, frames: int) -> Past:
+    """Return silence [channels, frames] as the past of a convolution."""
     return jnp.zeros((channels, frames), jnp.float32) if channels * frames else ()
 
 
-def past_of(state: jax.Array | tuple[()], channels: int) -> jax.Array:
-    """Return the past [channels, frames] that a state stands for."""
+def past_of(state: Past, channels: int) -> jax.Array:
+    """Return the past as an array [channels, frames], which may have no frames."""
     if isinstance(state, tuple):
         return jnp.asarray(np.zeros((channels, 0), np.float32))
     return state

@@ -1,4 +1,4 @@
-"""The functions between convolutions and after dense layers, by the names that networks use."""
+"""Activation functions of convolutional and dense layers, by the names that networks use."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ def apply(curve: Curve, x: jax.Array, channels_last: bool = False) -> jax.Array:
 
 
 def _fast_tanh(x: jax.Array) -> jax.Array:
-    """Return NAM's rational approximation of tanh, which some models were trained with."""
+    """Return NAM's rational approximation of tanh, which some models are trained with."""
     size = jnp.abs(x)
     square = x * x
     above = 2.45550750702956 + 2.45550750702956 * size

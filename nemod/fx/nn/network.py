@@ -1,7 +1,7 @@
-"""Kernels: how each `Network` is computed, block by block, with its memory explicit.
+"""Kernels: how each `Network` is computed, block by block, with explicit state.
 
-A kernel's functions are pure and jit for any block length; the sound does not depend on how the
-signal is cut. The trainer maps and differentiates these same functions.
+The functions of a kernel are pure and compile for any block length; the output does not depend on
+how the signal is cut into blocks. The trainer vectorises and differentiates these same functions.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,20 @@ from nemod.formats.network import (
     Activation,
     Conv1d,
     Dense,
+    DenseWeights,
     Gains,
+    GainsWeights,
     Gru,
     Lstm,
     Network,
     Prelu,
+    PreluWeights,
     Residual,
     Scale,
+    ScaleWeights,
     Stack,
     WaveNet,
+    WaveNetWeights,
 )
 from nemod.fx.nn.conv import conv_init, conv_process
 from nemod.fx.nn.curves import apply
@@ -32,30 +37,26 @@ from nemod.fx.nn.recurrent import gru_init, gru_process, lstm_init, lstm_process
 from nemod.fx.nn.wavenet import PIECE_FRAMES, array_init, wavenet_arrays
 
 Weights = Any
-"""The pytree of float32 arrays that the network's class describes."""
+"""The pytree of float32 arrays that the class of the network describes."""
 State = Any
-"""Pytree of arrays: the same shapes in and out; every leaf has a buffer of its own."""
-
+"""Pytree of arrays, of a shape that depends on the network; every leaf has a buffer of its own."""
 
 Process = Callable[[Weights, State, jax.Array], tuple[State, jax.Array]]
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """How a network is computed.
-
-    `init(weights)` is the state before the first sample: zeros, or what the file stores.
-    `process(weights, state, inputs)` takes float32 [frames, inputs] and returns the state and
-    float32 [frames, outputs].
-    """
+    """The functions that compute a network."""
 
     init: Callable[[Weights], State]
+    """weights -> state before the first sample: zeros, or the state that the file stores."""
     process: Process
+    """(weights, state, inputs [frames, inputs]) -> (state, outputs [frames, outputs]), float32."""
 
 
 @cache
 def kernel(network: Network) -> Kernel:
-    """Return the kernel of a network; equal networks get the same one, and so one compilation."""
+    """Return the kernel of a network; equal networks share one kernel, and so one compilation."""
     match network:
         case Lstm():
             return Kernel(partial(lstm_init, network), partial(lstm_process, network))
@@ -81,11 +82,11 @@ def kernel(network: Network) -> Kernel:
             return _gains(kernel(network.body))
 
 
-def _no_memory(weights: Weights) -> State:
+def _no_memory(_weights: Weights) -> State:
     return ()
 
 
-def _dense(weights: Weights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
+def _dense(weights: DenseWeights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
     return state, inputs @ weights.w.T + weights.bias[None]
 
 
@@ -95,11 +96,11 @@ def _activation(
     return state, apply(network.curve, inputs, channels_last=True)
 
 
-def _prelu(weights: Weights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
+def _prelu(weights: PreluWeights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
     return state, jnp.where(inputs > 0.0, inputs, weights.slopes[None] * inputs)
 
 
-def _scale(weights: Weights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
+def _scale(weights: ScaleWeights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
     return state, inputs * weights.factor[None] + weights.offset[None]
 
 
@@ -107,22 +108,22 @@ def _wavenet(network: WaveNet) -> Kernel:
     condition = kernel(network.condition) if network.condition else None
     head = kernel(network.head) if network.head else None
 
-    def init(weights: Weights) -> State:
+    def init(weights: WaveNetWeights) -> State:
         return (
             condition.init(weights.condition) if condition else (),
             tuple(array_init(array) for array in network.arrays),
             head.init(weights.head) if head else (),
         )
 
-    def piece(weights: Weights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
+    def piece(weights: WaveNetWeights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
         condition_state, array_states, head_state = state
         sound = inputs.T
-        beside = sound if network.conditioned else sound[:0]
+        given = sound if network.conditioned else sound[:0]
         if condition:
-            condition_state, made = condition.process(weights.condition, condition_state, inputs)
-            beside = made.T
-        array_states, out = wavenet_arrays(network, weights.arrays, array_states, sound, beside)
-        outputs = weights.scale * out.T
+            condition_state, out = condition.process(weights.condition, condition_state, inputs)
+            given = out.T
+        array_states, out = wavenet_arrays(network, weights.arrays, array_states, sound, given)
+        outputs = jnp.asarray(weights.scale) * out.T
         if head:
             head_state, outputs = head.process(weights.head, head_state, outputs)
         return (condition_state, array_states, head_state), outputs
@@ -131,7 +132,7 @@ def _wavenet(network: WaveNet) -> Kernel:
 
 
 def _in_pieces(process: Process, frames: int) -> Process:
-    """Return the process fed at most `frames` at a time, whatever the length of the block."""
+    """Return the process, called with at most `frames` at a time for blocks of any length."""
 
     def run(weights: Weights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
         whole, rest = divmod(inputs.shape[0], frames)
@@ -176,10 +177,10 @@ def _residual(body: Kernel) -> Kernel:
 
 
 def _gains(body: Kernel) -> Kernel:
-    def init(weights: Weights) -> State:
+    def init(weights: GainsWeights) -> State:
         return body.init(weights.body)
 
-    def process(weights: Weights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
+    def process(weights: GainsWeights, state: State, inputs: jax.Array) -> tuple[State, jax.Array]:
         inputs = inputs.at[:, 0].multiply(weights.before)
         state, outputs = body.process(weights.body, state, inputs)
         return state, outputs * weights.after

@@ -1,6 +1,6 @@
 """The model as an effect: sound and knobs in, sound out."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,35 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.formats.model import Model
-from nemod.formats.network import Network
-from nemod.fx.effect import Block, Controls, Effect, State
-from nemod.fx.nn.network import kernel
+from nemod.fx.effect import Block, Controls, Effect
+from nemod.fx.nn.network import State, Weights, kernel
 
 
 class NeuralWeights(NamedTuple):
-    """What the effect is given: two models with equal networks share one program."""
+    """The weights of `neural`. Models with equal networks differ in these alone."""
 
-    network: Any
-    """The model's own numbers."""
+    network: Weights
+    """The weights of the network."""
     knobs: NDArray[np.float32]
-    """[knobs, 2]: what the network gets at position 0, and how much more at position 1."""
+    """[knobs, 2]: network input at knob position 0, and the increase up to position 1."""
 
 
-def neural(model: Model) -> Effect:
-    """Return the effect that plays a model; its weights are `model_weights(model)`.
+def neural(model: Model) -> Effect[NeuralWeights, State]:
+    """Return the effect that plays a model.
 
-    It listens to `knob/1`, `knob/2`, ...: positions 0..1, mapped to each knob's own range. It
-    depends on `model.network` and the number of knobs only.
+    Its controls are `knob/1`, `knob/2`, ...: positions 0..1, mapped to the range of each knob. Its
+    functions depend on `model.network` and the number of knobs only. After a warm-up it stays in
+    the state that silence left it in.
     """
-    return neural_of(model.network)
+    knobs = model.network.inputs - 1
+    inner = kernel(model.network)
 
-
-def neural_of(network: Network) -> Effect:
-    """Return the effect for all models of one network."""
-    knobs = network.inputs - 1
-    inner = kernel(network)
-
-    def init(weights: NeuralWeights, controls: jax.Array) -> State:
+    def init(weights: NeuralWeights, _controls: jax.Array) -> State:
         return inner.init(weights.network)
 
     def process(
@@ -52,12 +47,14 @@ def neural_of(network: Network) -> Effect:
     return Effect(
         name="neural",
         controls=tuple(f"knob/{number}" for number in range(1, knobs + 1)),
+        weights=model_weights(model),
         init=init,
         process=process,
+        settle=lambda warm, _fresh: warm,
     )
 
 
 def model_weights(model: Model) -> NeuralWeights:
-    """Return the weights of `neural(model)`, float32 arrays of numpy."""
+    """Return the weights of `neural(model)` as numpy arrays, float32."""
     ranges = [(knob.low, knob.high - knob.low) for knob in model.knobs]
     return NeuralWeights(model.weights, np.array(ranges, np.float32).reshape(-1, 2))

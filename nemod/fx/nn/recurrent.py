@@ -1,11 +1,11 @@
 """LSTM and GRU layers over a block: one `lax.scan`, explicit state.
 
-The equations are PyTorch's `nn.LSTM` and `nn.GRU`. What does not depend on the state (the input
-projection) is computed for the whole block before the loop.
+The equations are those of PyTorch's `nn.LSTM` and `nn.GRU`. The input projection, which does not
+depend on the state, is computed for the whole block before the loop.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from nemod.fx.nn.activations import lstm_gates, sigmoid, tanh
 
 
 class LstmState(NamedTuple):
-    """What an LSTM layer remembers."""
+    """The state of an LSTM layer."""
 
     h: jax.Array
     """[hidden]"""
@@ -24,30 +24,34 @@ class LstmState(NamedTuple):
     """[hidden]"""
 
 
-Step = Callable[[Any, jax.Array], tuple[Any, jax.Array]]
+S = TypeVar("S")
+"""The state of a layer: a pytree of arrays [hidden], or [taps, hidden] with taps."""
 
 
-def past_states(start: Any, taps: tuple[float, ...]) -> Any:
-    """Return the memory of a recurrence that looks further back than one frame.
+def past_states(start: S, taps: tuple[float, ...]) -> S:
+    """Return the state of a recurrence that sees its last states through `taps`.
 
-    Without taps it is the state itself; with them every leaf gets a leading axis [taps].
+    Without taps it is `start`; with taps every leaf gets a leading axis [taps].
     """
     if not taps:
         return start
-    return jax.tree.map(lambda leaf: jnp.tile(leaf[None], (len(taps), *(1,) * leaf.ndim)), start)
+    past: S = jax.tree.map(lambda leaf: jnp.tile(leaf[None], (len(taps), *(1,) * leaf.ndim)), start)
+    return past
 
 
-def through_taps(step: Step, taps: tuple[float, ...]) -> Step:
-    """Return the step fed with a weighted sum of its last states, the newest first."""
+def through_taps(
+    step: Callable[[S, jax.Array], tuple[S, jax.Array]], taps: tuple[float, ...]
+) -> Callable[[S, jax.Array], tuple[S, jax.Array]]:
+    """Return the step, called with a weighted sum of its last states, the newest first."""
     if not taps:
         return step
 
-    def delayed(past: Any, x: jax.Array) -> tuple[Any, jax.Array]:
-        seen = jax.tree.map(
+    def delayed(past: S, x: jax.Array) -> tuple[S, jax.Array]:
+        mixed: S = jax.tree.map(
             lambda leaf: sum(np.float32(tap) * leaf[back] for back, tap in enumerate(taps) if tap),
             past,
         )
-        now, out = step(seen, x)
+        now, out = step(mixed, x)
         past = jax.tree.map(lambda old, new: jnp.concatenate([new[None], old[:-1]]), past, now)
         return past, out
 
@@ -64,7 +68,7 @@ def lstm_process(
     network: Lstm, weights: LstmWeights, state: LstmState, inputs: jax.Array
 ) -> tuple[LstmState, jax.Array]:
     """Return the state after a block [frames, inputs] and the hidden states [frames, hidden]."""
-    # Stored the other way round, XLA's matrix-vector code takes half the time at 40 units.
+    # With the transposed layout XLA's matrix-vector code takes half the time at 40 units.
     transposed = weights.w_h.T
 
     def step(state: LstmState, x: jax.Array) -> tuple[LstmState, jax.Array]:
@@ -81,8 +85,7 @@ def lstm_process(
 
 def gru_init(network: Gru, weights: GruWeights) -> jax.Array:
     """Return the state before the first sample."""
-    state: jax.Array = past_states(jnp.asarray(weights.start), network.taps)
-    return state
+    return past_states(jnp.asarray(weights.start), network.taps)
 
 
 def gru_process(
@@ -91,15 +94,15 @@ def gru_process(
     """Return the state after a block [frames, inputs] and the hidden states [frames, hidden]."""
     gates = 2 * network.hidden
     sign = np.repeat(np.array([1.0, -1.0], np.float32), network.hidden)
-    # Stored the other way round, XLA's matrix-vector code takes half the time at 40 units.
+    # With the transposed layout XLA's matrix-vector code takes half the time at 40 units.
     transposed = weights.w_h.T
 
     def step(h: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         recurrent = h @ transposed
         # The second half is 1 - z, which keeps its precision where z is nearly 1.
-        r, taken = jnp.split(sigmoid((x[:gates] + recurrent[:gates]) * sign), 2)
+        r, update = jnp.split(sigmoid((x[:gates] + recurrent[:gates]) * sign), 2)
         n = tanh(x[gates:] + r * (recurrent[gates:] + weights.bias_n))
-        h = h + taken * (n - h)
+        h = h + update * (n - h)
         return h, h
 
     return jax.lax.scan(

@@ -1,42 +1,52 @@
 """WaveNets: stacks of dilated convolutions with gates, conditions and heads.
 
-The first and second generation of Neural Amp Modeler's (FiLM after E. Perez et al., "FiLM: Visual
-Reasoning with a General Conditioning Layer", 2018) and PedalNet's are one kernel. Where NAM's
-trainer and its player differ (FiLM after the 1x1 convolution, which the player applies to blended
-layers only), this follows the player.
+One kernel for the first and second generation of Neural Amp Modeler (FiLM after E. Perez et al.,
+"FiLM: Visual Reasoning with a General Conditioning Layer", 2018) and for PedalNet. Where the
+trainer and the player of NAM differ (FiLM after the 1x1 convolution, which the player applies to
+blended layers only), this follows the player.
 
-Arrays are [channels, frames]. Bias and condition are rows of the matrix product that convolves:
-a call of few, larger operations is what XLA's CPU code is fast at. Layers that differ only in their
-dilation are one loop, which compiles once. They share one buffer, in which every layer has a
-stretch: what it remembers, then room for a block. The block is written behind the past, so each tap
-is a plain slice of the stretch, and afterwards the whole buffer moves by the block's length.
+Arrays are [channels, frames]. Bias and condition are rows of the matrix product of the
+convolution, because XLA's CPU code is fast at few, larger operations. Layers that differ only in
+their dilation are one loop, which compiles once. They share one buffer, in which every layer has a
+stretch: its past, then room for a block. The block is written behind the past, so each tap is a
+slice of the stretch; afterwards the whole buffer is shifted by the length of the block.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
-from nemod.formats.network import Run, WaveNet, WaveNetArray, WaveNetLayer
-from nemod.fx.nn.conv import gather, past_of, remember, silence, windows
+from nemod.formats.network import (
+    FilmWeights,
+    Run,
+    WaveNet,
+    WaveNetArray,
+    WaveNetArrayWeights,
+    WaveNetLayer,
+    WaveNetLayerWeights,
+)
+from nemod.fx.nn.conv import Past, gather, past_of, remember, silence, windows
 from nemod.fx.nn.curves import apply
 
 PIECE_FRAMES = 64
-"""Longest block that is computed at once; longer ones go piece by piece."""
-
-
+"""[frames] Longest block that is computed at once; longer ones are cut into pieces."""
 LONG_KERNEL = 8
-"""Taps from which on a kernel's window is taken as one operation."""
+"""From this number of taps, the window of a kernel is read in one operation."""
+Matrix = jax.Array | NDArray[np.float32]
+"""Weights, which are tracers inside a compiled function."""
 
 
 class ArrayState(NamedTuple):
-    """What an array remembers."""
+    """The state of an array."""
 
     layers: jax.Array
-    """[channels, frames]: every layer's past and room, one after the other."""
-    head: Any
-    """[head inputs, frames], or () where the head remembers nothing."""
+    """[channels, frames]: the stretches of the layers, one after the other."""
+    head: Past
+    """The past of the head's convolution, [head inputs, frames]."""
 
 
 def _stretch(layer: WaveNetLayer) -> int:
@@ -54,68 +64,75 @@ def array_init(array: WaveNetArray) -> ArrayState:
 
 def wavenet_arrays(
     network: WaveNet,
-    weights: Any,
+    weights: tuple[WaveNetArrayWeights, ...],
     states: tuple[ArrayState, ...],
     sound: jax.Array,
     condition: jax.Array,
 ) -> tuple[tuple[ArrayState, ...], jax.Array]:
-    """Return the states after a block and the last array's head [head outputs, frames].
+    """Return the states after a block and the head of the last array [head outputs, frames].
 
-    `weights` is a `WaveNetArrayWeights` per array; `sound` is [inputs, frames], `condition`
-    [condition, frames], with no rows where there is none; frames are at most `PIECE_FRAMES`.
+    `sound` is [inputs, frames], `condition` is [condition, frames], with no rows without a
+    condition; frames are at most `PIECE_FRAMES`.
     """
     one = jnp.ones((1, sound.shape[1]), jnp.float32)
-    beside = jnp.concatenate([condition, one], 0)
+    extra = jnp.concatenate([condition, one], 0)
     after = []
     head: jax.Array | None = None
     for array, own, state in zip(network.arrays, weights, states, strict=True):
-        memory, sound, head = _array(array, own, state, sound, head, condition, beside)
+        memory, sound, head = _array(array, own, state, sound, head, condition, extra)
         after.append(memory)
     assert head is not None
     return tuple(after), head
 
 
+_Carry = tuple[jax.Array, jax.Array, jax.Array]
+"""Buffer, input of the next layer, sum of the activations."""
+_Index = jax.Array | NDArray[np.int32]
+_Step = tuple[WaveNetLayerWeights, _Index, _Index]
+"""Weights of a layer, start of its stretch, dilation."""
+
+
 def _array(
     array: WaveNetArray,
-    weights: Any,
+    weights: WaveNetArrayWeights,
     state: ArrayState,
     sound: jax.Array,
     head: jax.Array | None,
     condition: jax.Array,
-    beside: jax.Array,
+    extra: jax.Array,
 ) -> tuple[ArrayState, jax.Array, jax.Array]:
     frames = sound.shape[1]
     sound = _affine(weights.rechannel, sound)
     buffer = state.layers
     total = jnp.zeros((array.head_inputs, frames), jnp.float32) if head is None else head
-    side_by_side = []
+    activations = []
     start = 0
     for run, own in zip(array.runs, weights.runs, strict=True):
         starts, start = _starts(run, start)
 
-        def step(carry: Any, layer: Any, run: Run = run) -> Any:
+        def step(carry: _Carry, layer: _Step, run: Run = run) -> tuple[_Carry, jax.Array | None]:
             buffer, sound, total = carry
-            weights, place, dilation = layer
-            fed = _film(_films(run, weights).get("conv_pre"), sound, condition)
-            buffer, taps = _taps(run.layer.kernel, buffer, fed, place, dilation)
-            activated, sound = _layer(run, weights, taps, sound, condition, beside)
+            weights, place, dilation = layer[0], jnp.asarray(layer[1]), jnp.asarray(layer[2])
+            inputs = _film(_films(run, weights).get("conv_pre"), sound, condition)
+            buffer, taps = _taps(run.layer.kernel, buffer, inputs, place, dilation)
+            activated, sound = _layer(run, weights, taps, sound, condition, extra)
             if array.concatenated:
                 return (buffer, sound, total), activated
             return (buffer, sound, total + activated), None
 
-        along = (own, starts, np.array(run.dilations, np.int32))
-        (buffer, sound, total), each = jax.lax.scan(step, (buffer, sound, total), along)
-        if array.concatenated:
-            side_by_side.append(each.reshape(-1, frames))
-    given = jnp.concatenate(side_by_side, 0) if array.concatenated else total
+        layers: _Step = (own, starts, np.array(run.dilations, np.int32))
+        (buffer, sound, total), each = jax.lax.scan(step, (buffer, sound, total), layers)
+        if each is not None:
+            activations.append(each.reshape(-1, frames))
+    given = jnp.concatenate(activations, 0) if array.concatenated else total
     past = past_of(state.head, array.head_inputs)
     if array.head_kernel >= LONG_KERNEL:
         joined = jnp.concatenate([past, given], 1)
-        seen = windows(joined, 0, array.head_kernel, array.head_dilation, frames)
+        window = windows(joined, 0, array.head_kernel, array.head_dilation, frames)
     else:
         taps = gather(past, given, array.head_kernel, array.head_dilation)
-        seen = jnp.concatenate(taps, 0)
-    head = _affine(weights.head, seen)
+        window = jnp.concatenate(taps, 0)
+    head = _affine(weights.head, window)
     after = ArrayState(
         jnp.concatenate([buffer[:, frames:], buffer[:, :frames]], 1),
         jnp.concatenate(remember(past, given), 1) if array.head_past else (),
@@ -123,8 +140,8 @@ def _array(
     return after, sound, head
 
 
-def _starts(run: Run, start: int) -> tuple[np.ndarray[Any, np.dtype[np.int32]], int]:
-    """Return where the stretches of a run begin in the buffer, and where the next run's do."""
+def _starts(run: Run, start: int) -> tuple[NDArray[np.int32], int]:
+    """Return where the stretches of a run begin in the buffer, and where the next run begins."""
     starts = []
     for dilation in run.dilations:
         starts.append(start)
@@ -133,38 +150,41 @@ def _starts(run: Run, start: int) -> tuple[np.ndarray[Any, np.dtype[np.int32]], 
 
 
 def _taps(
-    kernel: int, buffer: jax.Array, fed: jax.Array, place: jax.Array, dilation: jax.Array
+    kernel: int, buffer: jax.Array, block: jax.Array, place: jax.Array, dilation: jax.Array
 ) -> tuple[jax.Array, list[jax.Array]]:
     """Return the buffer with the block behind its past, and the taps, the oldest first."""
     if kernel == 1:
-        return buffer, [fed]
+        return buffer, [block]
     row = np.int32(0)
-    buffer = jax.lax.dynamic_update_slice(buffer, fed, (row, place + (kernel - 1) * dilation))
+    buffer = jax.lax.dynamic_update_slice(buffer, block, (row, place + (kernel - 1) * dilation))
     if kernel >= LONG_KERNEL:
-        return buffer, [windows(buffer, place, kernel, dilation, fed.shape[1])]
+        return buffer, [windows(buffer, place, kernel, dilation, block.shape[1])]
     old = [
-        jax.lax.dynamic_slice(buffer, (row, place + tap * dilation), fed.shape)
+        jax.lax.dynamic_slice(buffer, (row, place + tap * dilation), block.shape)
         for tap in range(kernel - 1)
     ]
-    return buffer, [*old, fed]
+    return buffer, [*old, block]
 
 
 def _layer(
     run: Run,
-    weights: Any,
+    weights: WaveNetLayerWeights,
     taps: list[jax.Array],
     sound: jax.Array,
     condition: jax.Array,
-    beside: jax.Array,
+    extra: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """Return what goes to the head and what goes to the next layer."""
+    """Return the inputs of the head and of the next layer."""
     films = _films(run, weights)
+    conv = jnp.asarray(weights.conv)
     if weights.mixin is None:
-        z = weights.conv @ jnp.concatenate([*taps, beside], 0)
+        z = conv @ jnp.concatenate([*taps, extra], 0)
     else:
-        z = weights.conv @ jnp.concatenate([*taps, beside[-1:]], 0)
+        z = conv @ jnp.concatenate([*taps, extra[-1:]], 0)
         z = _film(films.get("conv_post"), z, condition)
-        mixed = weights.mixin @ _film(films.get("input_mixin_pre"), condition, condition)
+        mixed = jnp.asarray(weights.mixin) @ _film(
+            films.get("input_mixin_pre"), condition, condition
+        )
         z = z + _film(films.get("input_mixin_post"), mixed, condition)
     z = _film(films.get("activation_pre"), z, condition)
     a = _film(films.get("activation_post"), _gate(run.layer, z), condition)
@@ -179,7 +199,7 @@ def _layer(
     return a, following
 
 
-def _films(run: Run, weights: Any) -> dict[str, Any]:
+def _films(run: Run, weights: WaveNetLayerWeights) -> Mapping[str, FilmWeights]:
     return {film.site: own for film, own in zip(run.layer.films, weights.films, strict=True)}
 
 
@@ -194,17 +214,17 @@ def _gate(layer: WaveNetLayer, z: jax.Array) -> jax.Array:
     return second * first + (1.0 - second) * z[:half]
 
 
-def _affine(weights: jax.Array, x: jax.Array) -> jax.Array:
+def _affine(weights: Matrix, x: jax.Array) -> jax.Array:
     """Return the product with a matrix whose last column is the bias."""
-    w, bias = weights[:, :-1], weights[:, -1:]
-    product: jax.Array = w * x if x.shape[0] == 1 else w @ x
-    return product + bias
+    matrix = jnp.asarray(weights)
+    w, bias = matrix[:, :-1], matrix[:, -1:]
+    return (w * x if x.shape[0] == 1 else w @ x) + bias
 
 
-def _film(weights: Any, x: jax.Array, condition: jax.Array) -> jax.Array:
+def _film(weights: FilmWeights | None, x: jax.Array, condition: jax.Array) -> jax.Array:
     if weights is None:
         return x
     rows = x.shape[0]
-    made: jax.Array = weights.w @ condition + weights.bias
-    scaled = x * made[:rows]
-    return scaled if made.shape[0] == rows else scaled + made[rows:]
+    film = jnp.asarray(weights.w) @ condition + jnp.asarray(weights.bias)
+    scaled = x * film[:rows]
+    return scaled if film.shape[0] == rows else scaled + film[rows:]

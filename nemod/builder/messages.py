@@ -1,0 +1,62 @@
+"""Messages between the daemon and the builder."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from nemod.parameters.parameter_set import KnobSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """How the level of a model is adjusted; see `nemod.builder.level`."""
+
+    normalize: bool = False
+    input_dbu: float | None = None
+    """[dBu] Level of a sine at the interface's input that reaches full scale."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """Daemon -> builder: build the rig of a model."""
+
+    request_id: int
+    path: str
+    """The model's file; empty for the clean rig, without a model."""
+    rate_hz: int
+    block_frames: int
+    positions: dict[str, float]
+    """Positions that were set; the rig is warmed up with them, and with the model's defaults."""
+    level: Level = Level()
+    size: float | None = None
+    """0..1: the size to choose from a model that has several."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """Builder -> daemon: the rig, still pickled, with what the daemon must know of it."""
+
+    request_id: int
+    rig: bytes
+    """A pickled `CompiledRig` or `CompiledResampledRig`; see `nemod.engine.ipc.PlayRig`."""
+    layout: tuple[str, ...]
+    """Paths of the controls, in the order of a settings record."""
+    latency_frames: int
+    knobs: tuple[KnobSpec, ...]
+    """The conditioning knobs of the model, with their defaults."""
+    model_rate_hz: int
+    rate_policy: str
+    """`exact`, `delay` or `resample`."""
+    info: dict[str, Any]
+    """JSON object that answers `/nemo/model/info`."""
+    cached: bool
+    """Whether every program came from the cache on disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFailure:
+    """Builder -> daemon: the rig could not be built."""
+
+    request_id: int
+    reason: str
+    is_model_fault: bool = False
+    """Whether the file is the cause, so that a retry is useless until the file has changed."""

@@ -1,0 +1,101 @@
+"""Warm-up: plays silence to a rig until its model rests, so that it starts without a thump.
+
+Most recurrent models start far from the state in which silence leaves them. Each effect says in
+`Effect.settle` what it keeps of the warm-up.
+"""
+
+import math
+from collections import deque
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from nemod.control.settings import Settings
+from nemod.engine.active_rig import RigState
+from nemod.engine.ipc import CompiledRig, HostArray
+from nemod.engine.loading import load_part
+from nemod.engine.program import first_state, host_leaves
+from nemod.engine.rig import AnyRigSpec
+
+REST_PEAK = 1e-4
+"""Largest sample at which a rig that plays silence counts as resting (-80 dBFS)."""
+REST_STEADY_S = 0.05
+"""[s] How long it has to stay there."""
+WARM_UP_CAP_S = 2.0
+"""[s] The warm-up ends after this time: some models oscillate by themselves and never rest."""
+
+
+def prewarmed(spec: AnyRigSpec, controls: NDArray[np.float32], frames: int) -> list[HostArray]:
+    """Return the state after `frames` of silence, as a program takes it."""
+    targets = jnp.asarray(controls)
+    silence = np.zeros(frames, np.float32)
+    first = spec.init(spec.weights, targets)
+    state, _ = jax.jit(spec.process)(spec.weights, targets, first, silence)
+    return host_leaves(state)
+
+
+def warmed_up(
+    spec: AnyRigSpec, rig: CompiledRig, block_frames: int, rate_hz: int, memory: int
+) -> CompiledRig:
+    """Return the rig in its state after silence.
+
+    `memory` [frames] is the receptive field of a convolutional model: silence has to fill it. The
+    model's knobs stay at the rig's controls; all others are at their defaults during the warm-up,
+    because neither an echo nor a closed fader shows whether the model rests.
+    """
+    program = load_part(rig, block_frames)
+    defaults = Settings().vector(spec.layout)
+    is_knob = np.array([path.startswith("knob/") for path in spec.layout])
+    controls = np.where(is_knob, rig.controls, defaults)
+    silence = np.zeros(program.block_frames, np.float32)
+    blocks_needed = math.ceil(max(REST_STEADY_S * rate_hz, memory) / program.block_frames)
+    resting = 0
+    state: RigState = list(first_state(spec, controls))
+    for _ in range(math.ceil(WARM_UP_CAP_S * rate_hz / program.block_frames)):
+        state, sound = program.call(rig.weights, controls, state, silence)
+        peak = float(np.abs(np.asarray(sound)[:-3]).max())
+        resting = resting + 1 if peak < REST_PEAK else 0
+        if resting >= blocks_needed:
+            break
+    return _settled(spec, rig, state)
+
+
+def warmed_up_model(
+    spec: AnyRigSpec, part: CompiledRig, block_frames: int, rate_hz: int, memory: int
+) -> tuple[CompiledRig, float]:
+    """Return the model of a resampled rig in its state after silence, and its output then.
+
+    Many models rest at an offset, so the output has to be steady, not small.
+    """
+    program = load_part(part, block_frames)
+    silence = np.zeros(block_frames, np.float32)
+    steady = math.ceil(max(REST_STEADY_S * rate_hz, memory) / block_frames)
+    recent: deque[float] = deque(maxlen=steady)
+    state: RigState = [leaf.copy() for leaf in part.state]
+    output = 0.0
+    for _ in range(math.ceil(WARM_UP_CAP_S * rate_hz / block_frames)):
+        state, out = program.call(part.weights, part.controls, state, silence)
+        output = float(np.asarray(out)[-1])
+        recent.append(output)
+        if len(recent) == steady and max(recent) - min(recent) < REST_PEAK:
+            break
+    return _settled(spec, part, state), output
+
+
+def warmed_up_part(spec: AnyRigSpec, part: CompiledRig, block: NDArray[np.float32]) -> CompiledRig:
+    """Return a part of a resampled rig in its state after one block of its resting input."""
+    program = load_part(part, block.shape[-1])
+    state: RigState = [leaf.copy() for leaf in part.state]
+    state, _ = program.call(part.weights, part.controls, state, block)
+    return _settled(spec, part, state)
+
+
+def _settled(spec: AnyRigSpec, rig: CompiledRig, warm: RigState) -> CompiledRig:
+    """Return the rig with the state that its effects start with after a warm-up."""
+    fresh = spec.init(spec.weights, jnp.asarray(rig.controls))
+    tree = jax.tree.structure(fresh)
+    after = jax.tree.unflatten(tree, [np.array(leaf) for leaf in warm])
+    return replace(rig, state=host_leaves(spec.settle(after, fresh)))

@@ -1,0 +1,299 @@
+"""The controller: everything that a surface can read, set and start. Thread: control.
+
+Surfaces (OSC, MIDI, a web page) translate between their protocol and this API. They hold no state
+of the rig, and what one of them can do, every one of them can do.
+"""
+
+import asyncio
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+from nemod.common.background import in_background
+from nemod.common.errors import NotFoundError
+from nemod.control.errors import Code, ControlError
+from nemod.control.events import EventStream, LibraryChanged, Meters, Source, Subscription
+from nemod.control.jobs import Job
+from nemod.control.rig import ModelFile, ModelLibrary, Monitor, Player, Status
+from nemod.control.settings import Settings
+from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
+from nemod.parameters.table import Parameter
+
+MODEL_JOB = "model"
+RESCAN_JOB = "rescan"
+LONGEST_HINT = 64
+"""[characters] Longer names get no "did you mean": comparing costs more than it helps."""
+_CANDIDATES = 32
+"""Names on either side among which a similar one is looked for."""
+
+
+class Controller:
+    """The one API of the control core."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        events: EventStream,
+        *,
+        library: ModelLibrary,
+        player: Player,
+        monitor: Monitor,
+    ) -> None:
+        """`events` is the stream that `settings` publishes to."""
+        self._settings = settings
+        self._events = events
+        self._library = library
+        self._player = player
+        self._monitor = monitor
+        self._held = 0
+        self._is_dirty = False
+        self._newest_load: Job | None = None
+
+    # --- parameters ------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> ParameterSet:
+        """All parameters that exist with the current model; another object after a change."""
+        return self._settings.parameters
+
+    def describe(self, path: str) -> Parameter:
+        """Return the row of a parameter: label, unit, range, default. Raises: ControlError."""
+        try:
+            return self.parameters.row(path)
+        except KeyError:
+            raise self._unknown(path) from None
+
+    def position(self, path: str) -> float:
+        """Return a parameter's position, 0..1. Raises: ControlError."""
+        return self._settings.get(self._canonical(path))
+
+    def value(self, path: str) -> float:
+        """Return a parameter's value in its unit. Raises: ControlError."""
+        return self.describe(path).value(self.position(path))
+
+    def text(self, path: str) -> str:
+        """Return a parameter's value as a display shows it. Raises: ControlError."""
+        return self.describe(path).text(self.position(path))
+
+    def positions(self) -> dict[str, float]:
+        """Return the positions of all parameters by canonical path."""
+        return {path: self._settings.get(path) for path in self.parameters}
+
+    def set(self, path: str, position: float, source: Source) -> float:
+        """Set a parameter; return its position, which is the given one clipped to 0..1.
+
+        Raises: ControlError, and then nothing has changed.
+        """
+        canonical = self._check(path, position)
+        with self.one_commit():
+            before = self._settings.get(canonical)
+            after = self._settings.set(canonical, position, source)
+            self._is_dirty |= after != before
+        return after
+
+    def set_value(self, path: str, value: float, source: Source) -> float:
+        """Set a parameter in its own unit; return its value, clipped to the range.
+
+        Raises: ControlError, and then nothing has changed.
+        """
+        row = self.describe(path)
+        if math.isnan(value):
+            raise ControlError(Code.VALUE, path, f"{value} is not a number that can be set")
+        return row.value(self.set(path, row.position(value), source))
+
+    def set_many(self, positions: Mapping[str, float], source: Source) -> None:
+        """Set several parameters in one audio block: all of them, or none.
+
+        Raises: ControlError for the first that cannot be set; then nothing has changed.
+        """
+        for path, position in positions.items():
+            self._check(path, position)
+        with self.one_commit():
+            for path, position in positions.items():
+                self.set(path, position, source)
+
+    def toggle(self, path: str, source: Source) -> float:
+        """Flip a switch; return its new position. Raises: ControlError."""
+        return self.set(path, 0.0 if self.position(path) >= 0.5 else 1.0, source)
+
+    @contextmanager
+    def one_commit(self) -> Iterator[None]:
+        """Let all settings made inside the block take effect in one audio block, at its end."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            if self._is_dirty and not self._held:
+                self._is_dirty = False
+                self._player.commit()
+
+    def _canonical(self, path: str) -> str:
+        try:
+            return self.parameters.canonical(SHORT_FORMS.get(path, path))
+        except KeyError:
+            raise self._unknown(path) from None
+
+    def _check(self, path: str, position: float) -> str:
+        canonical = self._canonical(path)
+        if not math.isfinite(position):
+            raise ControlError(Code.VALUE, path, f"{position} is not a number that can be set")
+        return canonical
+
+    def _unknown(self, path: str) -> ControlError:
+        known = self.parameters.all_paths()
+        return ControlError(
+            Code.UNKNOWN, path[:120], "no such parameter", lambda: similar_name(path, known)
+        )
+
+    # --- models ----------------------------------------------------------------------------------
+
+    @property
+    def model_names(self) -> Sequence[str]:
+        """All models of the library in order; the index of a model is its place here."""
+        return self._library.names
+
+    @property
+    def model_name(self) -> str:
+        """Name of the current model; empty before the first."""
+        return self._player.model_name
+
+    @property
+    def model_index(self) -> int:
+        """Place of the current model in `model_names`; -1 where it is not among them."""
+        names = self.model_names
+        return names.index(self.model_name) if self.model_name in names else -1
+
+    @property
+    def requested_model(self) -> str:
+        """The model that was requested last, or the current one if no request is under way."""
+        job = self._newest_load
+        return job.subject if job is not None and not job.is_over else self.model_name
+
+    def model_info(self) -> Mapping[str, object]:
+        """Return what is known of the current model: architecture, rate, author, ... (JSON)."""
+        return self._player.model_info()
+
+    def find_model(self, name: str | int) -> str:
+        """Return a model's name as the library spells it, by name in any case or by index.
+
+        Raises: ControlError `not_found`, also for a name with a path separator.
+        """
+        names = self.model_names
+        if isinstance(name, int):
+            if 0 <= name < len(names):
+                return names[name]
+            known = f"there are {len(names)}, counted from 0" if names else "there are none"
+            raise ControlError(Code.NOT_FOUND, str(name), f"no model number {name}, {known}")
+        if "/" not in name and "\\" not in name:
+            if name in names:
+                return name
+            folded = name.casefold()
+            for known in names:
+                if known.casefold() == folded:
+                    return known
+        raise ControlError(
+            Code.NOT_FOUND,
+            name[:120],
+            f"no model named {name[:120]!r} among {len(names)}",
+            lambda: similar_name(name, _around(names, name)),
+        )
+
+    def load_model(self, name: str | int, source: Source) -> Job:
+        """Start to load a model by name or index. Raises: ControlError `not_found`."""
+        known = self.find_model(name)
+        try:
+            file = ModelFile(*self._library.find(known))
+        except NotFoundError as error:
+            raise ControlError(Code.NOT_FOUND, known, str(error)) from None
+        return self._load([file], known, source)
+
+    def step_model(self, step: int, source: Source) -> Job:
+        """Start to load the next model (`step` 1) or the previous one (-1), around the list.
+
+        The step counts from the model that was requested last, so two quick presses go two models
+        on. Models that cannot be played are passed over.
+
+        Raises: ControlError `not_found` in an empty library.
+        """
+        names = self.model_names
+        if not names:
+            raise ControlError(Code.NOT_FOUND, "", "the library has no models")
+        start = self.requested_model
+        place = names.index(start) if start in names else (-1 if step > 0 else 0)
+        order = [names[(place + step * count) % len(names)] for count in range(1, len(names) + 1)]
+        return self._load(self._playable(order), order[0], source)
+
+    def rescan(self, source: Source) -> Job:
+        """Start to list the library's folders again."""
+        job = Job(RESCAN_JOB, "", source, self._events)
+
+        def done(task: "asyncio.Future[None]") -> None:
+            if task.cancelled():
+                job.fail(ControlError(Code.IO, "", "the daemon is ending"))
+            elif error := task.exception():
+                job.fail(ControlError(Code.IO, "", str(error)))
+            else:
+                count = len(self.model_names)
+                self._events.publish(LibraryChanged(count))
+                job.finish(str(count))
+
+        in_background(self._library.rescan).add_done_callback(done)
+        return job
+
+    def _load(self, candidates: Iterable[ModelFile], subject: str, source: Source) -> Job:
+        job = self._newest_load = Job(MODEL_JOB, subject, source, self._events)
+        try:
+            self._player.load(candidates, job)
+        except Exception:
+            # Steps must not count from a request that was never made.
+            job.fail(ControlError(Code.IO, subject, "internal error, see the log"))
+            raise
+        return job
+
+    def _playable(self, names: Iterable[str]) -> Iterator[ModelFile]:
+        """Yield the files of these models, except those that are known not to play."""
+        for name in names:
+            if self._library.problem(name) or name == self._player.quarantined:
+                continue
+            try:
+                yield ModelFile(*self._library.find(name))
+            except NotFoundError:
+                continue  # removed since the folders were listed
+
+    # --- what the rig does -----------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """Return the state of the rig: load, latency, rates, xruns."""
+        return self._monitor.status()
+
+    def meters(self) -> Meters:
+        """Return the levels of the last moment and the count of clipped blocks."""
+        return self._monitor.meters()
+
+    def reset_meters(self) -> None:
+        """Set the count of clipped blocks and the peak load to zero."""
+        self._monitor.reset_meters()
+
+    def subscribe(self, source: Source | None = None) -> Subscription:
+        """Begin to receive events; see `nemod.control.events`."""
+        return self._events.subscribe(source=source)
+
+
+def similar_name(given: str, known: Iterable[str]) -> str:
+    """Return `, did you mean 'x'?` for the most similar known name in any case, or nothing."""
+    if len(given) > LONGEST_HINT:
+        return ""
+    names = {name.casefold(): name for name in known}
+    near = get_close_matches(given.casefold(), names, n=1, cutoff=0.6)
+    return f", did you mean {names[near[0]]!r}?" if near else ""
+
+
+def _around(names: Sequence[str], given: str) -> list[str]:
+    """Return the names next to where this one would stand, and those that contain it."""
+    folded = given.casefold()
+    place = bisect_left(names, folded, key=str.casefold)
+    near = list(names[max(place - _CANDIDATES, 0) : place + _CANDIDATES])
+    return near + [name for name in names if folded in name.casefold()][:_CANDIDATES]

@@ -1,0 +1,49 @@
+"""The state of the rig in numbers, for the control core. Thread: control."""
+
+import time
+
+from nemod.control.events import Meters
+from nemod.control.rig import Status
+from nemod.daemon.model_switcher import ModelSwitcher
+from nemod.daemon.supervisor import Supervisor
+from nemod.daemon.telemetry import Telemetry
+
+
+class RigMonitor:
+    """Implements `nemod.control.rig.Monitor` from what the parts of the daemon know."""
+
+    def __init__(
+        self, supervisor: Supervisor, switcher: ModelSwitcher, telemetry: Telemetry
+    ) -> None:
+        """The uptime counts from now on."""
+        self._supervisor = supervisor
+        self._switcher = switcher
+        self._telemetry = telemetry
+        self._started_at = time.monotonic()
+
+    def status(self) -> Status:
+        """Return the state of the rig."""
+        device, current = self._supervisor.device, self._switcher.current
+        latency_s = device.latency_s if device else 0.0
+        if current is not None and device is not None:
+            latency_s += current.result.latency_frames / device.rate_hz
+        return Status(
+            state=self._supervisor.state,
+            load=self._telemetry.load,
+            load_peak=self._telemetry.load_peak,
+            xruns=self._telemetry.total("xruns"),
+            latency_ms=1000.0 * latency_s,
+            rate=device.rate_hz if device else 0,
+            block=device.block_frames if device else 0,
+            model_rate=current.result.model_rate_hz if current else 0,
+            rate_policy=current.result.rate_policy if current else "exact",
+            uptime=int(time.monotonic() - self._started_at),
+        )
+
+    def meters(self) -> Meters:
+        """Return the levels of the last moment."""
+        return self._telemetry.meters()
+
+    def reset_meters(self) -> None:
+        """Set the count of clipped blocks and the peak load to zero."""
+        self._telemetry.reset()

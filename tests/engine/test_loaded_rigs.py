@@ -1,0 +1,102 @@
+"""Loaded rigs: verification, activation, and what is kept of them."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nemod.builder.build import build
+from nemod.control.settings import Settings
+from nemod.engine.ipc import CompiledRig, PlayRig
+from nemod.engine.loaded_rigs import LoadedRigs
+from tests.engine.conftest import RATE_HZ, tiny
+
+BLOCK = 64
+
+
+@pytest.fixture(scope="module")
+def compiled() -> CompiledRig:
+    """A model alone: the quickest rig to compile."""
+    shipped = build(tiny(), RATE_HZ, BLOCK, Settings(), model_only=True).shipped
+    assert isinstance(shipped, CompiledRig)
+    return shipped
+
+
+def play_rig(rig: CompiledRig, number: int) -> PlayRig:
+    return PlayRig(rig_id=number, rig=pickle.dumps(rig), rate_hz=RATE_HZ, block_frames=BLOCK)
+
+
+def test_a_rig_is_loaded_and_activated(compiled: CompiledRig) -> None:
+    """It has two states in buffers of their own; its bytes are not kept."""
+    rigs = LoadedRigs()
+    rigs.load(play_rig(compiled, 7))
+    active = rigs.activate(7)
+    assert active.rig_id == 7
+    assert active.state is not None
+    assert active.reserve_state is not None
+    pointers = [leaf.unsafe_buffer_pointer() for leaf in (*active.state, *active.reserve_state)]
+    assert len(set(pointers)) == len(pointers)
+    assert rigs.loaded[7][0].rig == b""
+
+
+def test_rigs_of_one_program_load_it_once(compiled: CompiledRig) -> None:
+    """Programs are never unloaded."""
+    rigs = LoadedRigs()
+    for number in (1, 2):
+        rigs.load(play_rig(compiled, number))
+    rigs.keep_only(2)
+    assert list(rigs.loaded) == [2]
+    rigs.forget(2)
+    assert rigs.loaded == {}
+    assert len(rigs.programs) == 1
+
+
+def test_a_rig_with_a_non_finite_output_fails_its_verification(compiled: CompiledRig) -> None:
+    """It is not kept."""
+    rigs = LoadedRigs()
+    bad = replace(compiled, weights=[np.full_like(leaf, np.nan) for leaf in compiled.weights])
+    with pytest.raises(ValueError, match="not finite"):
+        rigs.load(play_rig(bad, 1))
+    assert rigs.loaded == {}
+
+
+def test_a_used_reserve_state_is_refilled(compiled: CompiledRig) -> None:
+    """An unused one is left alone."""
+    rigs = LoadedRigs()
+    rigs.load(play_rig(compiled, 1))
+    active = rigs.activate(1)
+    unused = active.reserve_state
+    rigs.refill_reserve(active)
+    assert active.reserve_state is unused
+    active.reset()
+    assert active.reserve_state is None
+    rigs.refill_reserve(active)
+    assert active.reserve_state is not None
+
+
+def test_a_rig_fits_the_device_that_it_was_built_for(compiled: CompiledRig) -> None:
+    """By rate and block size."""
+    rigs = LoadedRigs()
+    rigs.load(play_rig(compiled, 1))
+    assert rigs.fits(1, RATE_HZ, BLOCK)
+    assert not rigs.fits(1, 44_100, BLOCK)
+    assert not rigs.fits(1, RATE_HZ, 2 * BLOCK)
+    assert not rigs.fits(2, RATE_HZ, BLOCK)
+
+
+def test_a_settled_rig_has_reached_its_controls() -> None:
+    """A mute that was set before the start is effective from the first block, to -80 dB."""
+    built = build(tiny(), RATE_HZ, BLOCK, Settings())
+    assert isinstance(built.shipped, CompiledRig)
+    rigs = LoadedRigs()
+    rigs.load(play_rig(built.shipped, 1))
+    muted = Settings({"mute": 1.0}).vector(built.layout)
+    block = np.full(BLOCK, 0.5, np.float32)
+    peaks = []
+    for active in (rigs.activate(1), rigs.activate_settled(1, muted)):
+        assert active.state is not None
+        _, sound = active.call(active.weights, muted, active.state, block)
+        peaks.append(float(np.abs(np.asarray(sound)[:BLOCK]).max()))
+    assert peaks[0] > 0.1
+    assert peaks[1] < 1e-4
