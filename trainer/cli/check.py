@@ -9,15 +9,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-<<<<<<< HEAD
-from nemod.cli.options import parser
+from nemod.common.command_line import parser
 from trainer.cli.data_options import add_data, add_data_options, data_paths, reading
 from trainer.data.check import CheckReport, Row, check_data
-=======
-from nemod.common.command_line import parser
-from trainer.cli.data_options import add_data_options, reading
-from trainer.data.check import Report, Row, check_data
->>>>>>> main
 from trainer.data.faults import Severity, gathered
 
 MANY_PAIRS = 24

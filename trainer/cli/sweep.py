@@ -120,20 +120,12 @@ def main(argv: Sequence[str]) -> int:
         storage=arguments.storage,
         name=arguments.study or dataset.name,
     )
-<<<<<<< HEAD
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
         _ProgressDisplay(console, plan.trials, plan.minutes) as display,
         Sweep(dataset, plan, folder, display.report_progress) as sweep,
     ):
         if sweep.requeued:
             console.print(f"requeued trials of processes that have ended: {sweep.requeued}")
-=======
-    with _Show(console, plan.trials, plan.minutes) as show:
-        sweep = Sweep(dataset, plan, folder, show.told)
-        if sweep.buried:
-            console.print(f"trials of processes that are gone, queued again: {sweep.buried}")
->>>>>>> main
         try:
             best = sweep.run()
         except KeyboardInterrupt:

@@ -140,6 +140,14 @@ FAULTS: dict[str, Fault] = _table(
         "Export it again as WAV, 16 or 24 bit or 32-bit float.",
     ),
     Fault(
+        "empty",
+        E,
+        "{file} contains no samples{hint}.",
+        "",
+        "Record or export it again. A recording that was interrupted can be repaired with an audio "
+        "editor that imports raw data.",
+    ),
+    Fault(
         "rates-differ",
         E,
         "dry is at {dry} Hz and wet at {wet} Hz.",
