@@ -178,7 +178,7 @@ def test_guitarmls_knob_channels_are_read(tmp_path: Path, rate: int) -> None:
         soundfile.write(tmp_path / split / "a-input.wav", both, RATE, subtype="FLOAT")
         wet = np.tanh(4 * noise)
         soundfile.write(tmp_path / split / "a-target.wav", wet, RATE, subtype="FLOAT")
-    data = load_dataset(tmp_path, rate=rate, say=lambda finding: None)
+    data = load_dataset(tmp_path, rate=rate, report=lambda finding: None)
     assert data.knobs == ("knob1",)
     assert [(pair.knobs, pair.dry.size // rate) for pair in data.train] == [
         ((0.25,), 30),
@@ -193,7 +193,7 @@ def test_integer_and_float_files_are_read(tmp_path: Path, subtype: str) -> None:
     dry = 0.1 * random.standard_normal(20 * RATE)
     soundfile.write(tmp_path / "dry.wav", dry, RATE, subtype=subtype)
     soundfile.write(tmp_path / "wet.wav", np.tanh(4 * dry), RATE, subtype=subtype)
-    data = load_dataset(tmp_path, say=lambda finding: None)
+    data = load_dataset(tmp_path, report=lambda finding: None)
     step = 2**-15 if subtype == "PCM_16" else 2**-23
     assert np.max(np.abs(data.train[0].dry - dry[: 16 * RATE])) <= step
     sizes = [sum(p.dry.size for p in part) for part in (data.train, data.validation, data.test)]
@@ -210,7 +210,7 @@ def test_the_digest_depends_on_sound_and_knobs_only(tmp_path: Path) -> None:
         write(place, text)
         soundfile.write(place / f"{name}1.wav", dry, RATE, subtype="FLOAT")
         soundfile.write(place / f"{name}2.wav", np.tanh(4 * dry), RATE, subtype="FLOAT")
-        digests.append(load_dataset(place, say=lambda finding: None).digest)
+        digests.append(load_dataset(place, report=lambda finding: None).digest)
     assert digests[0] == digests[1]
     assert digests[0] != digests[2]
 
@@ -221,7 +221,7 @@ def test_knobs_can_be_put_into_another_order(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "dry.wav", dry, RATE, subtype="FLOAT")
     soundfile.write(tmp_path / "wet.wav", np.tanh(4 * dry), RATE, subtype="FLOAT")
     write(tmp_path, "pairs: [{dry: dry.wav, wet: wet.wav, volume: 0.2, tone: 0.3, sustain: 0.4}]")
-    data = load_dataset(tmp_path, knobs=("sustain", "volume", "tone"), say=lambda finding: None)
+    data = load_dataset(tmp_path, knobs=("sustain", "volume", "tone"), report=lambda finding: None)
     assert (data.knobs, data.test[0].knobs) == (("sustain", "volume", "tone"), (0.4, 0.2, 0.3))
 
 

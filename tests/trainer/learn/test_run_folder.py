@@ -112,7 +112,7 @@ def test_a_disk_that_fills_up_costs_no_epoch_that_is_over(
         fit(small, quick, tmp_path, fill)
     assert str(caught.value) == (
         f"{tmp_path / 'checkpoint.npz'}: cannot be written (No space left on device); "
-        "once that is mended, --resume goes on with the run"
+        "fix that, then continue the run with --resume"
     )
     monkeypatch.undo()
     assert fit(small, replace(quick, patience=9), tmp_path, resume=True).epochs == quick.epochs
