@@ -10,7 +10,7 @@ from nemod.engine.duplex import Duplex, Take
 from nemod.errors import AudioError
 from trainer.capture.measure import Measured, measure
 from trainer.capture.signal import Signal
-from trainer.folder import NUMBERED, FolderError, claim, is_sound, write_manifest, write_sound
+from trainer.data.folder import NUMBERED, FolderError, claim, is_sound, write_manifest, write_sound
 
 XRUN_TRIES = 5
 """A take in which the driver lost blocks is repeated this many times in all."""

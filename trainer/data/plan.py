@@ -56,3 +56,5 @@ class Plan:
     channel: int = 1
     invert: bool = False
     align: bool = True
+    defaults: Mapping[str, float] = field(default_factory=dict)
+    """Default positions of knobs, 0..1; a knob that is not listed has none."""

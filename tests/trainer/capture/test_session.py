@@ -11,7 +11,7 @@ from nemod.engine.duplex import Take
 from trainer.capture.measure import Measured
 from trainer.capture.session import Plan, Session
 from trainer.capture.signal import assemble, recorded
-from trainer.folder import FolderError
+from trainer.data.folder import FolderError
 
 RATE = 8_000
 
