@@ -11,7 +11,7 @@ COMMANDS = {
     "train": "learn a model from dry and wet recordings",
     "check": "say what is wrong with recordings, before any training",
     "capture": "play a signal through a pedal and record what comes out",
-    "simulate": "make recordings of a circuit that nobody has to build",
+    "simulate": "generate recordings by simulating a circuit",
     "sweep": "search for the hyperparameters that learn best",
     "report": "show what runs came to, in pictures",
 }

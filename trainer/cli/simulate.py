@@ -52,9 +52,7 @@ def main(argv: Sequence[str]) -> int:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument(
-        "circuit", nargs="?", metavar="CIRCUIT", help="name of a circuit, or a netlist file"
-    )
+    made.add_argument("circuit", nargs="?", metavar="CIRCUIT", help="circuit or netlist file")
     made.add_argument("--list", action="store_true", help="list the included circuits and exit")
     made.add_argument("--out", type=Path, metavar="DATA", help="folder to write the data set to")
     made.add_argument("--knobs", metavar="NAME=POS,..", help="knob positions (0..1)")
@@ -81,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
         "--input",
         type=Path,
         metavar="DI.wav",
-        help="guitar recording to play instead of synthesised strings",
+        help="play this recording instead of synthesised strings",
     )
     made.add_argument(
         "--peak",
@@ -91,11 +89,9 @@ def main(argv: Sequence[str]) -> int:
         help=f"peak input voltage ({PEAK_VOLTS:g})",
     )
     made.add_argument("--rate", type=_rate, metavar="HZ", help=f"sample rate ({DEFAULT_RATE_HZ})")
+    made.add_argument("--seed", type=_seed, default=0, metavar="N", help="random seed (0)")
     made.add_argument(
-        "--seed", type=_seed, default=0, metavar="N", help="random seed of strings and settings (0)"
-    )
-    made.add_argument(
-        "--jobs", type=_count, metavar="N", help="number of parallel simulations (one per core)"
+        "--jobs", type=_count, metavar="N", help="parallel simulations (one per core)"
     )
     arguments = made.parse_args(argv)
     console = Console()

@@ -246,7 +246,7 @@ def _simulate_all(
         if lead:
             fade = round(FADE_S * rate_hz)
             volts[:fade] *= np.linspace(0.0, 1.0, fade)
-        share = (piece.stop - piece.start) / volts.size
+        seconds, share = _seconds(piece, rate_hz), (piece.stop - piece.start) / volts.size
         try:
             out = spice.simulate(
                 circuit,
@@ -254,15 +254,13 @@ def _simulate_all(
                 volts,
                 rate_hz,
                 runs=runs,
-                on_time=lambda at: report_progress(
-                    piece, min(at * share, _seconds(piece, rate_hz))
-                ),
+                on_time=lambda at: report_progress(piece, min(at * share, seconds)),
             )
         except spice.ConvergenceError as error:
             at = error.at_s + (piece.start - lead) / rate_hz
-            setting = ", ".join(f"{knob} {value:g}" for knob, value in pair.setting.items())
+            knobs = ", ".join(f"{knob} {value:g}" for knob, value in pair.setting.items())
             raise CircuitError(
-                f"{circuit.name} at {setting or 'its only setting'} does not converge at {at:.3f} s "
+                f"{circuit.name} at {knobs or 'its only setting'} does not converge at {at:.3f} s "
                 f"of {pair.name} ({error.text}); a lower input voltage (--peak) may help"
             ) from None
         path = work / f"{piece.key}.npy"
@@ -270,7 +268,7 @@ def _simulate_all(
         with part.open("wb") as file:
             np.save(file, out[lead:].astype(np.float32))
         part.replace(path)
-        report_progress(piece, _seconds(piece, rate_hz))
+        report_progress(piece, seconds)
 
     progress(sum(done.values()), "")
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1, "nemod spice") as pool:

@@ -96,7 +96,8 @@ def test_every_key_of_a_manifest_is_read(tmp_path: Path) -> None:
     """What is stated arrives in the plan."""
     path = write(
         tmp_path,
-        "name: Fuzz\nknobs: [drive, tone]\ndefaults: {tone: 0.8}\nrate: 48000\nchannel: 2\ninvert: true\nalign: false\n"
+        "name: Fuzz\nknobs: [drive, tone]\ndefaults: {tone: 0.8}\nrate: 48000\nchannel: 2\n"
+        "invert: true\nalign: false\n"
         "lag: 7\nsplit: {validation: 8 s, test: 0.25}\n"
         "pairs: [{dry: a.wav, wet: b.wav, split: val, knobs: {tone: 1, drive: 0.5}, lag: 3}]\n",
     )

@@ -13,8 +13,8 @@ import soundfile
 
 from nemod.errors import ConfigError
 from trainer.cli import simulate as command
-from trainer.data.layouts import read_plan
 from trainer.data.folder import FolderError
+from trainer.data.layouts import read_plan
 from trainer.simulate import build
 from trainer.simulate.circuit import CircuitError, find, parse
 

@@ -49,7 +49,7 @@ def test_an_unknown_circuit_is_rejected_with_a_suggestion() -> None:
     [
         (
             DIVIDER + ".control\nshell true\n.endc\n",
-            "line 5: remove .control, which the simulator adds",
+            "line 5: remove .control, which the",
         ),
         (DIVIDER + ".END\n", "line 5: remove .end, which"),
         ("r1 in 0 1k\n", "nothing is connected to node 'out'"),
