@@ -47,14 +47,15 @@ def _check_one(path: Path, arguments: argparse.Namespace) -> None:
         console.print(f"{path}: no errors in this configuration", markup=False)
         return
     # From the builder, so that the description is that of the rig that will be played.
-    from nemod.builder.build import describe, verify_probe
+    from nemod.builder.build import verify_probe
+    from nemod.builder.describe import describe
     from nemod.cli.bench.block_cost import measure
 
     model = load_model(path, size=arguments.size)
     error = verify_probe(model)
     cost = measure(model, arguments.block, model_only=False)
     share = cost.median_us * 1e-6 / (arguments.block / CLOCK_RATE_HZ)
-    facts = describe(model) | {
+    facts = describe(model).plain() | {
         "probe": "none in the file" if error is None else f"passed, largest error {error:.1e}",
         "expected_load": f"{share:.1%} of the time of {arguments.block} frames at "
         f"{CLOCK_RATE_HZ} Hz (the whole rig, measured now on this machine)",

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nemod.builder.build import rate_policy
 from nemod.builder.level import levelled
 from nemod.builder.messages import Level
 from nemod.builder.offline import (
@@ -23,6 +22,7 @@ from nemod.builder.offline import (
     render,
     tail_frames,
 )
+from nemod.builder.rate_policy import rate_policy
 from nemod.cli.options import add_options, configuration
 from nemod.cli.render_settings import position, setting
 from nemod.common.command_line import parser
