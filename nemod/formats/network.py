@@ -73,7 +73,7 @@ class Lstm:
     hidden: int
     taps: tuple[float, ...] = ()
     """Weights of the states 1, 2, ... frames ago that the recurrence sees together; none: the last
-    one alone. See `nemod.formats.rate`."""
+    one alone. See `nemod.formats.state_delay`."""
 
     @property
     def outputs(self) -> int:
@@ -89,7 +89,7 @@ class Gru:
     hidden: int
     taps: tuple[float, ...] = ()
     """Weights of the states 1, 2, ... frames ago that the recurrence sees together; none: the last
-    one alone. See `nemod.formats.rate`."""
+    one alone. See `nemod.formats.state_delay`."""
 
     @property
     def outputs(self) -> int:
