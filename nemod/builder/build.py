@@ -7,18 +7,17 @@ import pickle
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from nemod.builder import program_cache
+from nemod.builder.describe import describe
 from nemod.builder.level import levelled, play_alone
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.builder.rate_policy import RatePolicy, rate_policy
 from nemod.builder.verify import verified
 from nemod.builder.warm_up import prewarmed, warmed_up, warmed_up_model, warmed_up_part
 from nemod.common.errors import ModelError, NemodError
-from nemod.common.units import amplitude_to_db
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import LoadedRig
 from nemod.engine.ipc import CompiledResampledRig, CompiledRig
@@ -30,14 +29,8 @@ from nemod.formats import load_model
 from nemod.formats.model import Model
 from nemod.formats.network import Dense, DenseWeights, memory_frames
 from nemod.formats.rate import with_state_delay
-from nemod.formats.summary import parameters, summary
 from nemod.parameters.parameter_set import KnobSpec
 
-KNOWN = (
-    "author", "modeled_by", "licence", "license", "esr", "loudness", "gain", "input_level_dbu",
-    "output_level_dbu", "gear_make", "gear_model", "gear_type", "tone_type", "description", "date",
-)  # fmt: skip
-"""What a file's own metadata may say that is worth passing on."""
 PROBE_ERROR = 1e-3
 """Largest difference from a file's own probe output, relative to its peak (at least 1)."""
 
@@ -220,7 +213,7 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
     except Exception as error:
         reason = f"{request.path}: {type(error).__name__}: {error}"
         return BuildFailure(request_id=request.request_id, reason=reason)
-    info = describe(model) | dict(adjusted.facts) | {"probe_error": probe_error}
+    info = describe(model).plain() | dict(adjusted.facts) | {"probe_error": probe_error}
     return BuildResult(
         request_id=request.request_id,
         rig=pickle.dumps(built.shipped, protocol=pickle.HIGHEST_PROTOCOL),
@@ -249,23 +242,3 @@ def clean() -> Model:
 def knob_specs(model: Model) -> tuple[KnobSpec, ...]:
     """Return the knobs of a model as the control core takes them."""
     return tuple(KnobSpec(knob.name, knob.default) for knob in model.knobs)
-
-
-def describe(model: Model) -> dict[str, Any]:
-    """Return what there is to know of a model, as JSON types."""
-    memory = memory_frames(model.network)
-    source = "the file" if model.rate_stated else f"assumed, as {model.dialect} files are played"
-    facts = {
-        "name": model.name,
-        "dialect": model.dialect,
-        "architecture": summary(model.network),
-        "parameters": parameters(model.weights),
-        "receptive_field": "recurrent" if memory is None else f"{memory + 1} frames",
-        "knobs": [knob.name for knob in model.knobs],
-        "sample_rate": "the device's" if model.rate_follows_device else model.sample_rate,
-        "sample_rate_stated": model.rate_stated,
-        "sample_rate_source": source,
-        "in_gain_db": round(amplitude_to_db(model.in_gain), 2),
-        "out_gain_db": round(amplitude_to_db(model.out_gain), 2),
-    }
-    return facts | {key: model.metadata[key] for key in KNOWN if key in model.metadata}

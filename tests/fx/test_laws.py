@@ -7,35 +7,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemod.fx.bypass import mute
-from nemod.fx.dc import dc_blocker
-from nemod.fx.delay import delay
+from nemod.engine.chain import DEFAULT_CHAIN
 from nemod.fx.effect import AnyEffect, chain
-from nemod.fx.eq import eq
-from nemod.fx.gain import gain
-from nemod.fx.limiter import limiter
-from nemod.fx.reverb import reverb
 from nemod.parameters.table import param
 
 RATE_HZ = 48_000.0
 SIZES = (1, 17, 64, 65, 512)
 FRAMES = 4096
 
-EFFECTS: dict[str, AnyEffect] = {
-    "gain": gain("gain"),
-    "mute": mute(),
-    "dc_blocker": dc_blocker(RATE_HZ),
-    "eq": eq(RATE_HZ),
-    "delay": delay(RATE_HZ),
-    "reverb": reverb(RATE_HZ),
-    "limiter": limiter(RATE_HZ),
-    "chain": chain(
-        "chain",
-        chain("inner", gain("gain"), dc_blocker(RATE_HZ), eq(RATE_HZ), delay(RATE_HZ)),
-        reverb(RATE_HZ),
-        limiter(RATE_HZ),
-    ),
-}
+
+def _effects() -> dict[str, AnyEffect]:
+    """Return every effect of the default chain, of each kind one, and a chain of them all."""
+    slots = (*DEFAULT_CHAIN.before_model, *DEFAULT_CHAIN.after_model, *DEFAULT_CHAIN.after_bypass)
+    made = [slot.make(RATE_HZ) for slot in (*slots, DEFAULT_CHAIN.last)]
+    kinds = {effect.name.partition(":")[0]: effect for effect in made}
+    first, *rest = kinds.values()
+    return kinds | {"chain": chain("chain", chain("inner", first, *rest[:3]), *rest[3:])}
+
+
+EFFECTS = _effects()
 
 
 def controls_at(effect: AnyEffect, position: float) -> np.ndarray:
