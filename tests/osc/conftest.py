@@ -110,6 +110,7 @@ def status_values(rig: MemoryRig) -> dict[str, object]:
     """Return what the leaves of /nemo/status answer, in order."""
     values: dict[str, object] = asdict(rig.status())
     uptime = values.pop("uptime")
+    del values["late"]  # shown on the terminal, not over OSC
     return values | {"bad_packets": 0, "uptime": uptime}
 
 

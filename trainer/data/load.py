@@ -136,6 +136,7 @@ def assemble(plan: Plan, takes: Sequence[Take]) -> Dataset:
         parts["validation"],
         parts["test"],
         digest(rate, plan.knobs, parts),
+        defaults=plan.defaults,
     )
 
 
