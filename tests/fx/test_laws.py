@@ -7,34 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemod.fx.bypass import mute
-from nemod.fx.dc import dc_blocker
-from nemod.fx.delay import delay
+from nemod.builder.build import clean
+from nemod.engine.chain import DEFAULT_CHAIN, effects
 from nemod.fx.effect import AnyEffect, chain
-from nemod.fx.eq import eq
-from nemod.fx.gain import gain
-from nemod.fx.limiter import limiter
-from nemod.fx.reverb import reverb
 from nemod.parameters.table import param
 
 RATE_HZ = 48_000.0
 SIZES = (1, 17, 64, 65, 512)
 FRAMES = 4096
 
-EFFECTS: dict[str, AnyEffect] = {
-    "gain": gain("gain"),
-    "mute": mute(),
-    "dc_blocker": dc_blocker(RATE_HZ),
-    "eq": eq(RATE_HZ),
-    "delay": delay(RATE_HZ),
-    "reverb": reverb(RATE_HZ),
-    "limiter": limiter(RATE_HZ),
-    "chain": chain(
-        "chain",
-        chain("inner", gain("gain"), dc_blocker(RATE_HZ), eq(RATE_HZ), delay(RATE_HZ)),
-        reverb(RATE_HZ),
-        limiter(RATE_HZ),
-    ),
+ALL = [
+    effect
+    for slots in (*DEFAULT_CHAIN[:-1], (DEFAULT_CHAIN.last,))
+    for effect in effects(slots, clean(), RATE_HZ)
+]
+"""Every effect of the default chain, in order."""
+# All gains are one effect with different paths.
+EFFECTS: dict[str, AnyEffect] = {effect.name.partition(":")[0]: effect for effect in ALL} | {
+    "chain": chain("chain", chain("inner", *ALL[:-2]), *ALL[-2:])
 }
 
 
