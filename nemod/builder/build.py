@@ -18,7 +18,7 @@ from nemod.common.errors import ModelError, NemodError
 from nemod.common.units import amplitude_to_db
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import LoadedRig
-from nemod.engine.ipc import CompiledResampledRig, CompiledRig
+from nemod.engine.compiled_rig import AnyCompiledRig, CompiledResampledRig, CompiledRig
 from nemod.engine.loading import load_rig
 from nemod.engine.program import compile_spec, first_state, flat_weights
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, lead_and_latency
@@ -34,7 +34,7 @@ KNOWN = (
     "author", "modeled_by", "licence", "license", "esr", "loudness", "gain", "input_level_dbu",
     "output_level_dbu", "gear_make", "gear_model", "gear_type", "tone_type", "description", "date",
 )  # fmt: skip
-"""What a file's own metadata may say that is worth passing on."""
+"""Metadata of a file that `describe` passes on."""
 PROBE_ERROR = 1e-3
 """Largest difference from a file's own probe output, relative to its peak (at least 1)."""
 
@@ -48,7 +48,7 @@ class BuiltRig:
     latency_frames: int
     policy: str
     """How the model is played at the device's rate: `exact`, `delay` or `resample`."""
-    shipped: CompiledRig | CompiledResampledRig
+    shipped: AnyCompiledRig
     loaded: LoadedRig
     cached: bool
     """Whether every program came from the cache on disk."""
