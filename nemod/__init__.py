@@ -1,28 +1,45 @@
-"""nemod: a neural guitar rig without a screen.
+"""nemod: a headless neural guitar rig.
 
-    nemod.load_model(path) -> Model       a model file of any dialect that nemod reads
-    nemod.save_model(model, path)         GuitarML's JSON, which players in the field read
-    nemod.render(model, samples, rate)    the rig, offline, over an array
+    nemod.load_model(path) -> Model       read a model file of any supported format
+    nemod.save_model(model, path)         write GuitarML's JSON, which other players read
+    nemod.render(model, samples, rate)    play an array through the rig, offline
 
 The daemon and its commands are in `nemod.cli`.
 """
 
-from typing import TYPE_CHECKING, Any
-
-from nemod.formats import load_model, save_model
-from nemod.formats.model import Model
-
+# Nothing is imported here at run time: every program imports this package before it can handle
+# Ctrl-C (see nemod.common.entry), and the control plane does without jax.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nemod.builder.offline import render
+    from nemod.common.version import __version__
+    from nemod.formats import load_model, save_model
+    from nemod.formats.model import Model
 
-__version__ = "0.1.0"
-__all__ = ["Model", "load_model", "render", "save_model"]
+__all__ = ["Model", "__version__", "load_model", "render", "save_model"]
 
 
-def __getattr__(name: str) -> Any:
-    # jax is only loaded where something is rendered: the control plane does without it.
+def __getattr__(name: str) -> object:
+    """Import one of the public names when it is first used."""
     if name == "render":
         from nemod.builder.offline import render
 
         return render
+    if name in ("load_model", "save_model"):
+        from nemod import formats
+
+        return getattr(formats, name)
+    if name == "__version__":
+        from nemod.common.version import __version__
+
+        return __version__
+    if name == "Model":
+        from nemod.formats.model import Model
+
+        return Model
     raise AttributeError(f"module 'nemod' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, whether they have been imported or not."""
+    return sorted({*globals(), *__all__})

@@ -1,8 +1,22 @@
-"""`python -m nemod` is `nemod`."""
+"""The entry point of `nemod` and of `python -m nemod`."""
+
+# The guard comes first: see there.
+from nemod.common import entry  # isort: skip
 
 import sys
+from collections.abc import Callable
 
-from nemod.cli import main
+
+def main() -> int:
+    """Run `nemod` with the arguments of the process; return its exit status."""
+    return entry.run("nemod", _load)
+
+
+def _load() -> Callable[[], int]:
+    from nemod.cli import command
+
+    return command(sys.argv[1:])
+
 
 if __name__ == "__main__":
     sys.exit(main())

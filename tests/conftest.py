@@ -17,6 +17,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")  # type: ignore[no-unty
 jax.config.update("jax_numpy_rank_promotion", "raise")  # type: ignore[no-untyped-call]
 
 ROOT = Path(__file__).resolve().parent.parent
+SYSTEM = ROOT / "tests" / "system"
 SHARED = (Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data").resolve()
 
 PARTS: dict[str, tuple[Callable[[], object], str]] = {
@@ -38,6 +39,13 @@ def lacks(reason: str) -> None:
     if os.environ.get("NEMOD_REQUIRE_PARTS"):
         pytest.fail(f"{reason}, although NEMOD_REQUIRE_PARTS is set")
     pytest.skip(reason)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server: all of tests/system, and each test that names its part."""
+    for item in items:
+        if SYSTEM in item.path.parents or any(map(item.get_closest_marker, PARTS)):
+            item.add_marker(pytest.mark.server)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -8,14 +8,16 @@ import contextlib
 import hashlib
 import os
 import platform
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import jax
 import jaxlib.version
 
+from nemod.common import paths
 from nemod.common.errors import NemodError
+from nemod.common.files import replacing
+from nemod.common.paths import FolderError
 
 KEEP_BYTES = 256 << 20
 """[bytes] Above this total the least recently used programs are removed."""
@@ -24,14 +26,11 @@ KEEP_BYTES = 256 << 20
 def cache_folder() -> Path:
     """Return the folder of compiled programs, created if necessary.
 
-    `$NEMOD_CACHE`, else `$XDG_CACHE_HOME/nemod`, else `~/.cache/nemod`. Raises: NemodError when
-    another user owns it.
+    `$NEMOD_CACHE`, else see `nemod.common.paths.cache_folder`. Raises: NemodError when another user
+    owns it; OSError, FolderError when it cannot be created.
     """
-    base = os.environ.get("NEMOD_CACHE")
-    if base:
-        folder = Path(base)
-    else:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nemod"
+    given = os.environ.get("NEMOD_CACHE")
+    folder = Path(given) if given else paths.cache_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.stat()
     if found.st_uid != os.geteuid():
@@ -75,7 +74,7 @@ def fetch(name: str) -> bytes | None:
     try:
         path = cache_folder() / f"{name}.program"
         data = path.read_bytes()
-    except OSError:
+    except (OSError, FolderError):
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # the least recently used are removed first
@@ -86,16 +85,11 @@ def fetch(name: str) -> bytes | None:
 
 def store(name: str, program: bytes) -> None:
     """Store a program. A disk that refuses it is no error: it is compiled again next time."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, FolderError):
         folder = cache_folder()
-        fd, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
-        try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(hashlib.sha256(program).hexdigest().encode() + b"\n" + program)
-            Path(temporary).replace(folder / f"{name}.program")
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with replacing(folder / f"{name}.program", mode=0o600) as draft:
+            digest = hashlib.sha256(program).hexdigest().encode()
+            draft.write_bytes(digest + b"\n" + program)
         _trim(folder)
 
 

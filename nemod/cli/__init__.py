@@ -2,60 +2,33 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from functools import partial
 
-from nemod.common.errors import ConfigError, NemodError, did_you_mean
+from nemod.common.command_line import Command, find_command, run_command
 
-COMMANDS = ("devices", "models", "check", "bench", "render", "latency", "service")
+COMMANDS = {
+    "devices": Command(
+        "nemod.cli.listing", "list sound cards, by the names that --device takes", "devices"
+    ),
+    "models": Command("nemod.cli.models", "list, search, add, remove and tag models"),
+    "check": Command("nemod.cli.listing", "check models and configuration files", "check"),
+    "render": Command("nemod.cli.render", "play a recording through the rig, into a file"),
+    "bench": Command("nemod.cli.bench.chain", "measure what a block costs on this machine"),
+    "latency": Command("nemod.cli.latency", "measure the round trip of an interface"),
+    "service": Command("nemod.cli.service", "run the daemon as a systemd service"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 1 for an error, 2 for wrong usage."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    try:
-        if arguments and arguments[0] in COMMANDS:
-            return _command(arguments[0])(arguments[1:])
-        if arguments and not arguments[0].startswith("-"):
-            _no_such_command(arguments[0])
-        from nemod.cli import play
-
-        return play.main(arguments)
-    except NemodError as error:
-        print(f"nemod: {error}", file=sys.stderr)  # noqa: T201 - the last word to the user
-        return 2 if isinstance(error, ConfigError) else 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        return 1
+    return run_command("nemod", lambda: command(arguments)())
 
 
-def _no_such_command(word: str) -> NoReturn:
-    problem = f"{word!r} is no command{did_you_mean(word, COMMANDS)}"
-    raise ConfigError("command line", [f"{problem} (nemod --help lists all)"])
+def command(argv: Sequence[str]) -> Callable[[], int]:
+    """Import what `argv` asks for and return the function that runs it. Raises: ConfigError."""
+    if argv and not argv[0].startswith("-"):
+        return find_command("nemod", COMMANDS, argv)
+    from nemod.cli import play
 
-
-def _command(name: str) -> Callable[[Sequence[str]], int]:
-    # Imported one by one: only render, check and bench need jax, which takes a second to load.
-    if name == "bench":
-        from nemod.cli.bench import chain
-
-        return chain.main
-    if name == "render":
-        from nemod.cli import render
-
-        return render.main
-    if name == "latency":
-        from nemod.cli import latency
-
-        return latency.main
-    if name == "models":
-        from nemod.cli import models
-
-        return models.main
-    if name == "service":
-        from nemod.cli import service
-
-        return service.main
-    from nemod.cli import listing
-
-    return {"devices": listing.devices, "check": listing.check}[name]
+    return partial(play.main, argv)

@@ -2,24 +2,18 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
-from nemod.cli.options import channels, configuration, parser, whole_or_text
+from nemod.cli.options import add_options, configuration
+from nemod.common.command_line import parser
 from nemod.common.units import amplitude_to_db
 from nemod.config import MODEL_RATE
 from nemod.engine.devices.roundtrip import TAKES, RoundTrip, measure
 from nemod.engine.ipc import DeviceRequest
 
-_PATHS = {
-    "device": "audio.device",
-    "input": "audio.input",
-    "output": "audio.output",
-    "rate": "audio.rate",
-    "block": "audio.block",
-}
+_OPTIONS = ("audio.device", "audio.input", "audio.output", "audio.rate", "audio.block")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,18 +23,8 @@ def main(argv: Sequence[str]) -> int:
         "Measure the round trip of an interface: connect its output with its input by a cable, "
         "turn loudspeakers down (noise of -12 dBFS is played), and wait a few seconds.",
     )
-    made.add_argument("--device", metavar="NAME", help="a device's name or part of it")
-    made.add_argument("--input", type=whole_or_text, metavar="N", help="input channel [1]")
-    made.add_argument(
-        "--output", type=channels, metavar="N|N,M", help="output channels [the first two]"
-    )
-    made.add_argument("--rate", type=whole_or_text, metavar="HZ", help="sample rate [the device's]")
-    made.add_argument(
-        "--block", type=whole_or_text, metavar="FRAMES", help="frames a block, 32 to 1024 [64]"
-    )
-    made.add_argument("--config", type=Path, metavar="FILE", help="configuration (YAML)")
-    made.set_defaults(library=None)
-    audio = configuration(made.parse_args(argv), _PATHS).audio
+    add_options(made, *_OPTIONS)
+    audio = configuration(made.parse_args(argv)).audio
     request = DeviceRequest(
         name=audio.device,
         input_channel=audio.input,

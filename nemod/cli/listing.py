@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nemod.cli.options import parser
+from nemod.common.command_line import parser
 from nemod.common.errors import AudioError, ConfigError, ModelError
 from nemod.config import MAX_BLOCK_FRAMES, MIN_BLOCK_FRAMES
 from nemod.config import load as load_config

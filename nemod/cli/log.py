@@ -1,4 +1,4 @@
-"""Logging: one line an event on standard error, for people or as JSON for machines."""
+"""Logging to standard error: one line per event, readable or as JSON."""
 
 import sys
 
@@ -8,7 +8,7 @@ from nemod.config import LogConfig, log_level
 
 
 class _StandardError:
-    """Standard error as it is when something is written: the meters put themselves before it."""
+    """Standard error at the time of each write: the live meters replace `sys.stderr`."""
 
     def write(self, text: str) -> int:
         """Write text."""

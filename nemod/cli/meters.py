@@ -1,4 +1,4 @@
-"""The terminal while the daemon plays: meters, load, and the address for the phone."""
+"""The terminal while the daemon plays: meters, load, and the address for OSC clients."""
 
 import asyncio
 import sys
@@ -15,11 +15,11 @@ FLOOR_DB = -60.0
 BAR_CELLS = 30
 REFRESH_S = 0.1
 PLAIN_REFRESH_S = 5.0
-"""[s] Where standard output is a file or a journal, a line now and then is enough."""
+"""[s] Between lines where standard output is a file or a journal."""
 
 
 def bar(level_db: float) -> str:
-    """Return a meter of `BAR_CELLS` cells from -60 to 0 dBFS."""
+    """Return a bar of `BAR_CELLS` cells from -60 to 0 dBFS."""
     share = min(max((level_db - FLOOR_DB) / -FLOOR_DB, 0.0), 1.0)
     filled = round(share * BAR_CELLS)
     return "█" * filled + "·" * (BAR_CELLS - filled)
@@ -36,7 +36,7 @@ def line(daemon: "Daemon") -> str:
 
 
 def panel(daemon: "Daemon", host: str) -> Text:
-    """Return the meters as a few lines."""
+    """Return the meters as a panel of a few lines."""
     controller = daemon.controller
     status, meters = controller.status(), controller.meters()
     device = daemon.device
@@ -53,7 +53,7 @@ def panel(daemon: "Daemon", host: str) -> Text:
         f"load {status.load:.1%} (peak {status.load_peak:.1%})   xruns {status.xruns}   "
         f"clipped {meters.clips}\n"
     )
-    text.append(f"OSC  udp://{host}:{daemon.osc_port}   try /nemo/gain 0.7   Ctrl-C ends\n")
+    text.append(f"OSC  udp://{host}:{daemon.osc_port}   try /nemo/gain 0.7   stop with Ctrl-C\n")
     return text
 
 
@@ -61,13 +61,13 @@ async def show_meters(daemon: "Daemon", host: str) -> None:
     """Show the meters until cancelled."""
     console = Console()
     if not sys.stdout.isatty():
-        told = False
+        is_announced = False
         while True:
-            await asyncio.sleep(PLAIN_REFRESH_S if told else REFRESH_S)
+            await asyncio.sleep(PLAIN_REFRESH_S if is_announced else REFRESH_S)
             if daemon.controller.model_name or daemon.controller.status().state == "no_device":
-                if not told:
+                if not is_announced:
                     print(f"OSC udp://{host}:{daemon.osc_port}", flush=True)  # noqa: T201
-                    told = True
+                    is_announced = True
                 print(line(daemon), flush=True)  # noqa: T201
     with Live(console=console, refresh_per_second=1.0 / REFRESH_S, transient=True) as live:
         while True:

@@ -10,12 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nemod.cli.log import configure
 from nemod.cli.model_table import say, searched, show, show_one, warn
-from nemod.cli.options import Parser, add_library, configuration, parser
+from nemod.cli.options import add_options, configuration
 from nemod.common import xla
+from nemod.common.command_line import Parser, parser
 from nemod.common.errors import ConfigError, ModelError, NotFoundError, did_you_mean
-from nemod.config import Config
 from nemod.library import SCAN_LIMIT_S, Entry, Library, LibraryError
 from nemod.library.entry import FAILED, NO_PROBE
 from nemod.library.folders import real
@@ -69,7 +68,7 @@ def _scan(argv: Sequence[str]) -> int:
     made.add_argument("folders", nargs="*", type=Path, metavar="DIR", help="only these folders")
     made.add_argument("--force", action="store_true", help="read unchanged files too")
     arguments = made.parse_args(argv)
-    config = _config(arguments)
+    config = configuration(arguments)
     for folder in arguments.folders:
         if not folder.is_dir():
             raise NotFoundError(f"{folder}: no such folder")
@@ -101,7 +100,7 @@ def _list(argv: Sequence[str]) -> int:
     made = _parser("list", "List the models of the library.")
     _add_json(made)
     arguments = made.parse_args(argv)
-    show(_entries(Library(_config(arguments).library)), arguments.json)
+    show(_entries(Library(configuration(arguments).library)), arguments.json)
     return 0
 
 
@@ -110,7 +109,7 @@ def _search(argv: Sequence[str]) -> int:
     made.add_argument("words", nargs="+", metavar="WORD")
     _add_json(made)
     arguments = made.parse_args(argv)
-    entries = _entries(Library(_config(arguments).library))
+    entries = _entries(Library(configuration(arguments).library))
     words = [word.casefold() for given in arguments.words for word in given.split()]
     found = [entry for entry in entries if all(word in searched(entry) for word in words)]
     if not found:
@@ -130,7 +129,7 @@ def _info(argv: Sequence[str]) -> int:
     made.add_argument("name", metavar="NAME")
     _add_json(made)
     arguments = made.parse_args(argv)
-    library = Library(_config(arguments).library)
+    library = Library(configuration(arguments).library)
     name, _ = library.find(arguments.name)
     entry = next(entry for entry in _entries(library) if entry.name == name)
     show_one(entry, arguments.json)
@@ -143,7 +142,7 @@ def _add(argv: Sequence[str]) -> int:
     made = _parser("add", "Copy models into your own folder.")
     made.add_argument("files", nargs="+", type=Path, metavar="FILE")
     arguments = made.parse_args(argv)
-    library = Library(_config(arguments).library)
+    library = Library(configuration(arguments).library)
     _refresh(library)
     refused = 0
     for file in arguments.files:
@@ -167,7 +166,7 @@ def _remove(argv: Sequence[str]) -> int:
     made = _parser("remove", "Move a model out of your own folder; nothing is deleted.")
     made.add_argument("name", metavar="NAME")
     arguments = made.parse_args(argv)
-    name, path = remove(Library(_config(arguments).library), arguments.name)
+    name, path = remove(Library(configuration(arguments).library), arguments.name)
     say(f"{name!r} is removed; its file is {path}")
     return 0
 
@@ -179,7 +178,7 @@ def _tag(argv: Sequence[str]) -> int:
     made.add_argument("changes", nargs=argparse.REMAINDER, metavar="+TAG | -TAG")
     arguments = made.parse_args(argv)
     changes = [_tag_change(text) for text in arguments.changes]
-    library = Library(_config(arguments).library)
+    library = Library(configuration(arguments).library)
     _, path = library.find(arguments.name)
     _refresh(library)
     if changes:
@@ -195,7 +194,7 @@ def _verify(argv: Sequence[str]) -> int:
     made = _parser("verify", "Play the probe that a model's file has, and keep the result.")
     made.add_argument("names", nargs="*", metavar="NAME", help="[all models]")
     arguments = made.parse_args(argv)
-    library = Library(_config(arguments).library)
+    library = Library(configuration(arguments).library)
     names = [library.find(name)[0] for name in arguments.names] or library.names
     _refresh(library)
     by_name = {entry.name: entry for entry in library.entries()}
@@ -273,18 +272,12 @@ def _tag_change(text: str) -> tuple[str, str]:
 
 def _parser(word: str, description: str) -> Parser:
     made = parser(f"nemod models {word}", description)
-    add_library(made)
+    add_options(made, "library")
     return made
 
 
 def _add_json(made: Parser) -> None:
     made.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _config(arguments: argparse.Namespace) -> Config:
-    config = configuration(arguments, {})
-    configure(config.log)
-    return config
 
 
 def _refresh(library: Library) -> None:

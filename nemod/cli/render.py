@@ -15,7 +15,8 @@ from nemod.builder.build import rate_policy
 from nemod.builder.level import levelled
 from nemod.builder.messages import Level
 from nemod.builder.offline import DEFAULT_BLOCK_FRAMES, render
-from nemod.cli.options import add_library, configuration, number_or_text, parser
+from nemod.cli.options import add_options, configuration
+from nemod.common.command_line import parser
 from nemod.common.errors import AudioError, ConfigError
 from nemod.common.units import amplitude_to_db
 from nemod.daemon.recorder import sound_format
@@ -78,12 +79,9 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument(
         "--block", type=int, default=DEFAULT_BLOCK_FRAMES, metavar="N", help="1 to 65536 [64]"
     )
-    made.add_argument(
-        "--size", type=number_or_text, metavar="0..1", help="size of a model that has several [1]"
-    )
-    add_library(made)
+    add_options(made, "size", "library")
     arguments = made.parse_args(argv)
-    config = configuration(arguments, {"size": "size"})
+    config = configuration(arguments)
     path = Path(arguments.model)
     if not path.is_file():
         _, path = Library(config.library).find(arguments.model)

@@ -9,30 +9,31 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nemod.cli import play
-from nemod.cli.options import Parser, configuration, parser
+from nemod.cli.options import add_options, configuration
+from nemod.common.command_line import SOURCE, Parser, parser
 from nemod.common.errors import ConfigError, NemodError, did_you_mean
 from nemod.config import Config
+from nemod.config import arguments as config_arguments
 from nemod.service import disk, systemctl
-from nemod.service.unit import NAME, Kind, Wanted, made_from, render
+from nemod.service.unit import NAME, Kind, UnitRequest, made_from, render
 
-WAIT = "--wait-for-device"
-"""A service begins without its sound card and takes it when it comes."""
+_WAIT_KEY = "audio.wait"
+"""A service starts without its sound card, and uses it once it is connected."""
 PRIORITY = 95
 """What the unit asks for with LimitRTPRIO."""
-_MACHINE_CONFIG = Path("/etc/nemod/config.yaml")
-_PATHS = ("--config", "--library", "--model")
-"""Options whose value is a path, or may be one."""
-_ONCE = ("record", "seconds")
+_SYSTEM_CONFIG = Path("/etc/nemod/config.yaml")
+_SYSTEM_STATE = Path("/var/lib/nemod")
+_RUN_ONLY = ("record", "seconds")
+"""Options of the daemon that make no sense in a service."""
 
 EPILOG = """\
-install takes the daemon's options (nemod --help) and puts them into the unit:
+install takes the daemon's options (see nemod --help) and writes them into the unit:
   nemod service install --device UMC202HD --block 64
   nemod service install --config ~/pedalboard.yaml
 
-A service of the user (the default) runs while the user is logged in; `loginctl enable-linger`
-begins it at boot. A service of the machine (--system) runs as a user of its own, sees nothing but
-sound cards and the network, and reads /etc/nemod/config.yaml and /var/lib/nemod/models.
+A user service (the default) runs while the user is logged in; `loginctl enable-linger` starts it
+at boot. A system service (--system) runs as a user of its own, has access to sound cards and the
+network only, and reads /etc/nemod/config.yaml and /var/lib/nemod/models.
 """
 
 
@@ -49,28 +50,27 @@ def main(argv: Sequence[str]) -> int:
         made.parse_args(argv)
     verb = argv[0]
     if verb not in verbs:
-        near = did_you_mean(verb, verbs)
-        problem = f"{verb!r} is no verb of service{near}; {', '.join(verbs)} are"
-        raise ConfigError("command line", [f"{problem} (nemod service --help tells more)"])
+        problem = f"unknown verb {verb!r}{did_you_mean(verb, verbs)}; allowed: {', '.join(verbs)}"
+        raise ConfigError(SOURCE, [f"{problem} (nemod service --help tells more)"])
     return verbs[verb](argv[1:])
 
 
 def _parser(verb: str) -> Parser:
     made = parser(
         f"nemod service {verb}".strip(),
-        "Keep the daemon running as a service of systemd.",
+        "Run the daemon as a systemd service.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    whose = made.add_mutually_exclusive_group()
-    whose.add_argument(
-        "--user", dest="kind", action="store_const", const=Kind.USER, help="of the user [default]"
+    kind = made.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--user", dest="kind", action="store_const", const=Kind.USER, help="user service [default]"
     )
-    whose.add_argument(
-        "--system", dest="kind", action="store_const", const=Kind.SYSTEM, help="of the machine"
+    kind.add_argument(
+        "--system", dest="kind", action="store_const", const=Kind.SYSTEM, help="system service"
     )
     made.add_argument(
-        "--folder", type=Path, metavar="DIR", help="for the unit file alone; systemd is not asked"
+        "--folder", type=Path, metavar="DIR", help="write the unit here, and leave systemd alone"
     )
     return made
 
@@ -79,25 +79,26 @@ def _parser(verb: str) -> Parser:
 
 
 def install(argv: Sequence[str]) -> int:
-    """Write the unit, enable and start it; what is so already stays so."""
+    """Write the unit, enable and start the service; what is up to date is left alone."""
     made = _parser("install")
     made.add_argument("--dry-run", action="store_true", help="print the unit and change nothing")
-    made.usage = "nemod service install [--user|--system] [--dry-run] [the daemon's options]"
-    arguments, rest = made.parse_known_args(argv)
+    made.usage = "nemod service install [--user|--system] [--dry-run] [options of the daemon]"
+    add_daemon_options(made)
+    arguments = made.parse_args(argv)
     kind = arguments.kind or Kind.USER
-    text = render(wanted(kind, rest))
+    text = render(unit_request(kind, arguments))
     if arguments.dry_run:
         sys.stdout.write(text)
         return 0
     path = disk.unit_path(kind, arguments.folder)
-    before = disk.found(path)
+    before = disk.read(path)
     if before == text:
-        _say(f"{path}: is as it should be")
+        _print(f"{path}: up to date")
     else:
         disk.write(path, text)
-        _say(f"{path}: {'written' if before is None else 'changed'}")
+        _print(f"{path}: {'written' if before is None else 'changed'}")
         if before is not None:
-            _say(
+            _print(
                 *difflib.unified_diff(
                     before.splitlines(), text.splitlines(), "before", "now", "", "", 0, ""
                 )
@@ -107,96 +108,78 @@ def install(argv: Sequence[str]) -> int:
     return _start(kind, path, changed=before is not None and before != text)
 
 
-def wanted(kind: Kind, options: Sequence[str]) -> Wanted:
-    """Return what a unit with these options of the daemon is made from.
+def add_daemon_options(made: argparse.ArgumentParser) -> None:
+    """Add the options that a unit can contain."""
+    add_options(made)
+    for name in _RUN_ONLY:
+        made.add_argument(f"--{name}", help=argparse.SUPPRESS)
 
-    Raises: ConfigError for wrong options or configuration, ServiceError where a service of the
-    machine could not read what it needs.
+
+def unit_request(kind: Kind, arguments: argparse.Namespace) -> UnitRequest:
+    """Return what a unit with these options of the daemon is rendered from.
+
+    Raises: ConfigError for wrong options or configuration, ServiceError where a system service
+    could not read what it needs.
     """
-    whole = _absolute(options)
-    arguments = play.read_arguments(whole)
-    for name in _ONCE:
-        if getattr(arguments, name, None) is not None:
-            raise ConfigError("command line", [f"--{name} is for one run, not for a service"])
+    for name in _RUN_ONLY:
+        if getattr(arguments, name) is not None:
+            raise ConfigError(SOURCE, [f"--{name} is for one run, not for a service"])
+    setattr(arguments, _WAIT_KEY, True)
+    words = tuple(config_arguments.words(arguments))
     if kind is Kind.SYSTEM and arguments.config is None:
-        # Not root's own, which the service does not see.
-        arguments.config = _MACHINE_CONFIG if _MACHINE_CONFIG.exists() else Path(os.devnull)
-    config = configuration(arguments, play.PATHS)
-    if WAIT not in whole:
-        whole.append(WAIT)
+        # Not root's own, which the service cannot read.
+        arguments.config = str(_SYSTEM_CONFIG if _SYSTEM_CONFIG.exists() else os.devnull)
+    config = configuration(arguments)
     if kind is Kind.USER:
-        return Wanted(kind=kind, arguments=tuple(whole))
-    needed = _needed(arguments.config, config)
+        return UnitRequest(kind=kind, arguments=words)
+    if isinstance(config.state, Path) and not config.state.is_relative_to(_SYSTEM_STATE):
+        raise disk.ServiceError(f"{config.state}: a system service can only write {_SYSTEM_STATE}")
+    needed = _needed(Path(arguments.config), config)
     for path in needed:
         disk.check_readable(path)
-    return Wanted(
-        kind=kind, arguments=tuple(whole), needed=needed, networks=tuple(config.osc.allow)
-    )
-
-
-def _absolute(options: Sequence[str]) -> list[str]:
-    """Return the options with full paths: a service runs in another folder."""
-    made: list[str] = []
-    for option in options:
-        name, equals, value = option.partition("=")
-        if equals and name in _PATHS:
-            made.append(f"{name}={_full(name, value)}")
-        elif made and made[-1] in _PATHS:
-            made.append(_full(made[-1], option))
-        else:
-            made.append(option)
-    return made
-
-
-def _full(name: str, value: str) -> str:
-    path = Path(value).expanduser()
-    # A model is named by the library, or is a file.
-    return value if name == "--model" and not path.is_file() else str(path.absolute())
+    return UnitRequest(kind=kind, arguments=words, needed=needed, networks=tuple(config.osc.allow))
 
 
 def _needed(source: Path, config: Config) -> tuple[Path, ...]:
     """Return what the daemon reads: interpreter, packages, configuration, models."""
     package = Path(__file__).resolve().parents[2]
-    model = Path(config.model)
-    mentioned = [Path(sys.prefix), Path(sys.base_prefix), package, *config.library]
+    needed = [Path(sys.prefix), Path(sys.base_prefix), package, *config.library]
     if source != Path(os.devnull):
-        mentioned.append(source)
-    if config.model and model.is_file():
-        mentioned.append(model)
-    return tuple(dict.fromkeys(path.absolute() for path in mentioned))
+        needed.append(source.absolute())
+    if os.path.isabs(config.model):
+        needed.append(Path(config.model))
+    return tuple(dict.fromkeys(needed))
 
 
 def _start(kind: Kind, path: Path, *, changed: bool) -> int:
     commands = [["daemon-reload"], ["enable", NAME], ["restart" if changed else "start", NAME]]
-    absent = systemctl.reason_absent(kind)
-    if absent:
+    reason = systemctl.reason_unavailable(kind)
+    if reason:
         later = "\n".join(f"  {systemctl.command(kind, *words)}" for words in commands)
-        raise disk.ServiceError(
-            f"{absent}; the unit is written, and later these start it:\n{later}"
-        )
+        raise disk.ServiceError(f"{reason}; the unit is written. To start it later:\n{later}")
     for words in commands:
-        systemctl.call(kind, *words)
-        _say(systemctl.command(kind, *words))
+        systemctl.run(kind, *words)
+        _print(systemctl.command(kind, *words))
     if kind is Kind.USER:
-        _say(*_advice())
+        _print(*_advice())
     return 0
 
 
 def _advice() -> list[str]:
-    """Return what keeps a service of the user from the stage, and what to do."""
+    """Return what limits a user service, and how to change that."""
     lines = []
     user = getpass.getuser()
     if not Path("/var/lib/systemd/linger", user).exists():
         lines.append(
-            "It runs while you are logged in. To begin at boot and to stay:\n"
+            "The service runs while you are logged in. To start it at boot and keep it running:\n"
             f"  loginctl enable-linger {user}"
         )
     hard = resource.getrlimit(resource.RLIMIT_RTPRIO)[1]
     if hard != resource.RLIM_INFINITY and hard < PRIORITY:
         lines.append(
-            f"The audio thread may have priority {hard} at most. For {PRIORITY}: the lines "
-            "'@audio - rtprio 95' and '@audio - memlock unlimited' in "
-            f"/etc/security/limits.d/audio.conf, {user} in the group audio, and a new login"
+            f"The audio thread is limited to real-time priority {hard}. For {PRIORITY}, add the "
+            "lines '@audio - rtprio 95' and '@audio - memlock unlimited' to "
+            f"/etc/security/limits.d/audio.conf, add {user} to the group audio, and log in again"
         )
     return lines
 
@@ -205,27 +188,27 @@ def _advice() -> list[str]:
 
 
 def uninstall(argv: Sequence[str]) -> int:
-    """Stop the service and remove its unit; where there is none, that is said."""
+    """Stop the service and remove its unit; a missing unit is not an error."""
     arguments = _parser("uninstall").parse_args(argv)
     kind = arguments.kind or Kind.USER
     path = disk.unit_path(kind, arguments.folder)
-    if disk.found(path) is None:
-        _say(f"{path}: is not there")
+    if disk.read(path) is None:
+        _print(f"{path}: not installed")
         return 0
-    reachable = arguments.folder is None and not systemctl.reason_absent(kind)
+    reachable = arguments.folder is None and not systemctl.reason_unavailable(kind)
     if reachable:
-        systemctl.call(kind, "disable", "--now", NAME)
-        _say(systemctl.command(kind, "disable", "--now", NAME))
+        systemctl.run(kind, "disable", "--now", NAME)
+        _print(systemctl.command(kind, "disable", "--now", NAME))
     disk.remove(path)
-    _say(f"{path}: removed")
+    _print(f"{path}: removed")
     if reachable:
-        systemctl.call(kind, "daemon-reload")
-        _say(systemctl.command(kind, "daemon-reload"))
+        systemctl.run(kind, "daemon-reload")
+        _print(systemctl.command(kind, "daemon-reload"))
     return 0
 
 
 def status(argv: Sequence[str]) -> int:
-    """Say what is installed and whether it runs; 0 when it does, else 1."""
+    """Print what is installed and whether it runs; return 0 when it does, else 1."""
     arguments = _parser("status").parse_args(argv)
     kinds = [arguments.kind] if arguments.kind else list(Kind)
     running = [_status(kind, arguments.folder) for kind in kinds]
@@ -234,34 +217,37 @@ def status(argv: Sequence[str]) -> int:
 
 def _status(kind: Kind, folder: Path | None) -> bool:
     path = disk.unit_path(kind, folder)
-    text = disk.found(path)
-    _say(f"{kind} service: {path}: {'installed' if text is not None else 'not installed'}")
+    text = disk.read(path)
+    _print(f"{kind} service: {path}: {'installed' if text is not None else 'not installed'}")
     if text is None:
         return False
-    _say(f"  {_difference(text)}")
-    absent = systemctl.reason_absent(kind) if folder is None else "systemd is not asked"
-    if absent:
-        _say(f"  {absent}")
+    _print(f"  {_difference(text)}")
+    reason = systemctl.reason_unavailable(kind) if folder is None else "systemd is left alone"
+    if reason:
+        _print(f"  {reason}")
         return False
-    heard = systemctl.ask(kind)
-    _say(
-        f"  {heard.enabled or heard.load}, {heard.active} ({heard.sub})",
-        *([f"  {heard.status}"] if heard.status else []),
+    unit = systemctl.unit_status(kind)
+    _print(
+        f"  {unit.enabled or unit.load}, {unit.active} ({unit.sub})",
+        *([f"  {unit.status}"] if unit.status else []),
     )
-    return heard.active == "active"
+    return unit.active == "active"
 
 
 def _difference(text: str) -> str:
-    """Say whether a unit is what `install` with its options would write today."""
+    """Return whether a unit is what `install` with its options would write today."""
     known = made_from(text)
-    assert known is not None  # disk.found has looked
+    assert known is not None  # disk.read has checked it
+    kind, words = known
+    made = _parser("install")
+    add_daemon_options(made)
     try:
-        same = text == render(wanted(*known))
+        same = text == render(unit_request(kind, made.parse_args(words)))
     except NemodError as error:
-        return f"could not be made again: {error}"
+        return f"cannot be rendered again: {error}"
     return "up to date" if same else "differs from what would be written now: install it again"
 
 
-def _say(*lines: str) -> None:
+def _print(*lines: str) -> None:
     for line in lines:
         print(line)  # noqa: T201 - the answer

@@ -1,1 +1,1 @@
-"""What every part may use: errors, files, paths, locks, units, process information."""
+"""Modules that every part may use: errors, files, paths, locks, units, command line."""

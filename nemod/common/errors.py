@@ -1,7 +1,7 @@
-"""Every error that nemod raises on purpose, one class per boundary.
+"""The errors that nemod raises on purpose, one class per boundary.
 
-A message says what was given, where, what is allowed and, where one is near, what was probably
-meant. The parts stay attributes, so a log line or an OSC reply needs no parsing.
+A message says what was given, where, what is allowed and, where one is similar, which value was
+probably meant. The parts are attributes, so that a log line or an OSC reply needs no parsing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,14 +9,14 @@ from difflib import get_close_matches
 
 
 class NemodError(Exception):
-    """Root of all errors that are meant for the user; the program ends with its text."""
+    """Base class of all errors for the user; a program that one ends prints its text."""
 
 
 class ConfigError(NemodError):
-    """Everything that is wrong with a configuration, gathered so that one look mends it all."""
+    """All problems of a configuration, so that they can be fixed at once."""
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
-        """`source` is the file or `command line`; `problems` one sentence each."""
+        """`source` is the file or `command line`; each of `problems` is a sentence."""
         self.source = source
         self.problems = tuple(problems)
         super().__init__("\n".join(f"{source}: {problem}" for problem in self.problems))
@@ -37,10 +37,10 @@ class NotFoundError(NemodError):
 
 
 class AudioError(NemodError):
-    """An audio device, or what reaches it, that cannot be had or has failed."""
+    """An audio device or sound file that cannot be used, or has failed."""
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
-    """Return `, did you mean 'x'?` for the nearest allowed word, or nothing."""
+    """Return `, did you mean 'x'?` for the most similar allowed word, or an empty text."""
     near = get_close_matches(given, list(allowed), n=1, cutoff=0.6)
     return f", did you mean {near[0]!r}?" if near else ""

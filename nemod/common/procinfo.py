@@ -1,6 +1,6 @@
-"""What the kernel tells of a process: whether it is stopped, how much it has worked. Linux.
+"""Facts about processes and memory from Linux's `/proc`.
 
-Where `/proc` is hidden the answers are "unknown", and whoever asks falls back on patience alone.
+Where `/proc` is hidden the answers are "unknown", and callers fall back on time limits.
 """
 
 import os
@@ -19,32 +19,32 @@ class ProcessInfo(NamedTuple):
     """One letter, as `ps` shows it: R, S, D, T (stopped by a signal), t (by a debugger), Z."""
     parent: int
     worked_s: float
-    """[s] Processor time of all its threads since it began."""
+    """[s] CPU time of all its threads since it started."""
 
     @property
     def is_stopped(self) -> bool:
-        """Whether somebody has stopped it, so that it cannot answer."""
+        """Whether it was stopped by a signal or a debugger, and cannot respond."""
         return self.state in ("T", "t")
 
 
 def process_info(pid: int, proc: Path = PROC) -> ProcessInfo | None:
-    """Return how a process is, or None when it is gone or hidden."""
+    """Return facts about a process, or None when it has ended or is hidden."""
     with suppress(OSError, ValueError, IndexError):
         text = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-        # The name stands in parentheses and may hold some itself.
+        # The name is in parentheses and may contain some itself.
         fields = text.rpartition(")")[2].split()
         return ProcessInfo(fields[0], int(fields[1]), (int(fields[11]) + int(fields[12])) * _TICK_S)
     return None
 
 
 def parent_of(pid: int, proc: Path = PROC) -> int:
-    """Return the parent of a process, 0 where that is not to be known."""
+    """Return the parent of a process, 0 where it is unknown."""
     found = process_info(pid, proc)
     return found.parent if found else 0
 
 
 def oom_kills(proc: Path = PROC) -> int:
-    """Return how many processes the kernel has killed for want of memory since it started."""
+    """Return how many processes the kernel has killed for lack of memory since it started."""
     with suppress(OSError, ValueError):
         for line in (proc / "vmstat").read_text().splitlines():
             name, _, count = line.partition(" ")
@@ -54,7 +54,7 @@ def oom_kills(proc: Path = PROC) -> int:
 
 
 def memory_bytes(proc: Path = PROC) -> int:
-    """Return the machine's memory, 0 where that is not to be known."""
+    """Return the machine's memory, 0 where it is unknown."""
     with suppress(OSError, ValueError, IndexError):
         for line in (proc / "meminfo").read_text().splitlines():
             if line.startswith("MemTotal:"):

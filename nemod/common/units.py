@@ -1,9 +1,9 @@
-"""Conversions between the units that people read and those that arithmetic uses."""
+"""Conversions between decibels and amplitude ratios."""
 
 import math
 
 SILENCE_DB = -120.0
-"""[dBFS] What a level of zero is shown as."""
+"""[dBFS] Shown for an amplitude of zero."""
 
 
 def db_to_amplitude(db: float) -> float:

@@ -1,15 +1,15 @@
-"""How XLA compiles for the audio thread: the environment that must be set before jax starts."""
+"""How XLA compiles for the audio thread: environment variables to set before jax is used."""
 
 import os
 from collections.abc import Mapping
 
 FLAGS = (
-    # A matrix product stays on the thread that asks for it.
+    # Matrix products run on the calling thread.
     "--xla_cpu_multi_thread_eigen=false "
-    # Kernels run in the order of the program instead of all that could run at once, which is what
-    # makes the runtime hand some of them to its pool.
+    # Kernels run in the order of the program. With concurrency the runtime would hand some of them
+    # to its thread pool.
     "--xla_cpu_enable_concurrency_optimized_scheduler=false "
-    # Loops of any size are compiled whole into one kernel where they can be; see nemod.fx.fuse.
+    # Loops of any size are compiled into one kernel where possible; see nemod.fx.fuse.
     "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1073741824"
 )
 
@@ -21,6 +21,6 @@ ENVIRONMENT = {
 
 
 def prepare(environment: Mapping[str, str] = ENVIRONMENT) -> None:
-    """Set what is not set yet; has an effect only before jax compiles for the first time."""
+    """Set the variables that are not set yet; effective only before jax first compiles."""
     for name, value in environment.items():
         os.environ.setdefault(name, value)

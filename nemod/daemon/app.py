@@ -63,7 +63,7 @@ class Daemon:
             self._telemetry,
             on_opened=self._on_opened,
             on_state=lambda state, why: self.events.publish(StateChanged(state, why)),
-            standby=wants_standby(config.spare),
+            standby=wants_standby(config.standby),
             wait=config.audio.wait,
             recording=recorder is not None,
         )

@@ -16,6 +16,7 @@ import structlog
 
 from nemod.common.errors import NemodError
 from nemod.common.files import replacing
+from nemod.common.paths import state_folder
 from nemod.parameters.table import canonical
 
 VERSION = 1
@@ -186,23 +187,13 @@ def save(path: Path, session: Session) -> None:
     Raises: OSError.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with replacing(path) as draft:
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(to_text(session))
+    with replacing(path, mode=0o600) as draft:
+        draft.write_text(to_text(session), encoding="utf-8")
 
 
 def default_path() -> Path:
-    """Return where the state file is.
+    """Return where the state file is; see `nemod.common.paths.state_folder`.
 
-    `$STATE_DIRECTORY` (set by systemd for a service), else `$XDG_STATE_HOME/nemod`, else
-    `~/.local/state/nemod`. Raises: SessionError without a home directory.
+    Raises: FolderError without a home folder.
     """
-    service = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    if service:
-        return Path(service) / FILE
-    base = os.environ.get("XDG_STATE_HOME")
-    try:
-        return (Path(base) if base else Path.home() / ".local" / "state") / "nemod" / FILE
-    except RuntimeError as error:
-        raise SessionError(f"no folder for the state file: {error}") from None
+    return state_folder() / FILE

@@ -8,10 +8,11 @@ from pathlib import Path
 import structlog
 
 from nemod.common.errors import NotFoundError
+from nemod.common.paths import FolderError
 from nemod.common.process_lock import ProcessLock
 from nemod.config import Config
 from nemod.control.rig import ModelFile
-from nemod.daemon.session import Session, SessionError, default_path
+from nemod.daemon.session import Session, default_path
 from nemod.daemon.session_writer import restore
 from nemod.library import Library
 
@@ -104,7 +105,7 @@ def state_file(config: Config) -> Path | None:
         return config.state
     try:
         return default_path()
-    except SessionError as error:
+    except FolderError as error:
         log.warning("session not kept", reason=str(error))
         return None
 

@@ -200,7 +200,7 @@ class Engine:
         self._correlation = now
         # A ramp from the correlation of the last block, so that the gain has no audible step.
         correlation = np.float32(before) + np.float32(now - before) * self._ramp
-        gain: Block = 1.0 / np.sqrt(1.0 + 2.0 * correlation * rise * fall)
+        gain: Block = np.reciprocal(np.sqrt(1.0 + 2.0 * correlation * rise * fall))
         return gain
 
     def _run(self, rig: ActiveRig, block: Block, out: Block) -> None:

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nemod.common.paths import data_folder
+
 SUFFIXES = (".json", ".aidax", ".nam")
 MAX_MODELS = 100_000
 """Most files of one folder that are looked at."""
@@ -16,12 +18,6 @@ def shipped_folder() -> Path:
     package = Path(__file__).parents[1]
     inside = package / "shipped_models"
     return inside if inside.is_dir() else package.parent / "models"
-
-
-def data_folder() -> Path:
-    """Return nemod's folder of user data; it need not exist."""
-    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(base) / "nemod"
 
 
 def user_folder() -> Path:

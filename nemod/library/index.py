@@ -4,11 +4,12 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from nemod.library.entry import FAILED, NO_PROBE, PASSED, UNTRIED, Entry, Facts
-from nemod.library.folders import data_folder
+from nemod.common.paths import FolderError, data_folder
+from nemod.library.entry import FAILED, NO_PROBE, PASSED, UNTRIED, Entry, Facts, LibraryError
 from nemod.library.store import Store
 
 VERSION = 1
@@ -95,7 +96,14 @@ class Index:
 
     def __init__(self, file: Path | None = None) -> None:
         """`file` None is the user's own index. It is opened when it is first asked."""
-        self._store = Store(file or index_file(), SCHEMA, VERSION)
+        self._file = file
+
+    @cached_property
+    def _store(self) -> Store:
+        try:
+            return Store(self._file or index_file(), SCHEMA, VERSION)
+        except FolderError as error:
+            raise LibraryError(f"the index of models: {error}") from None
 
     @property
     def file(self) -> Path:

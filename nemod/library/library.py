@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nemod.common.errors import NotFoundError, did_you_mean
+from nemod.common.paths import FolderError
 from nemod.library.entry import Entry, LibraryError
 from nemod.library.folders import Found, model_files, real, shipped_folder, user_folder
 from nemod.library.index import Index
@@ -42,7 +43,7 @@ class Library:
 
         `index` None is the user's own.
         """
-        self.folders = (shipped_folder(), user_folder(), *folders)
+        self.folders = (shipped_folder(), *_user_folders(), *folders)
         self.index = index or Index()
         self._files = tuple(files)
         self._paths: dict[str, Path] = {}
@@ -200,3 +201,11 @@ def _near(name: str, names: Iterable[str]) -> list[str]:
         return some
     folded = name.casefold()
     return [one for one in some if one.casefold()[:1] == folded[:1]][:_NEAR_NAMES]
+
+
+def _user_folders() -> tuple[Path, ...]:
+    """Return the user's own folder of models; nothing where there is no home folder."""
+    try:
+        return (user_folder(),)
+    except FolderError:
+        return ()

@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from nemod.common.errors import ModelError, NotFoundError
+from nemod.common.files import replacing
 from nemod.formats import load_model
 from nemod.library.entry import LibraryError
 from nemod.library.facts import content_hash
@@ -95,26 +95,9 @@ def _copy(source: Path, target: Path) -> None:
     """Copy so that the target is whole or absent, and nothing is ever overwritten."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(dir=target.parent, prefix=".adding-")
-        os.close(number)
-        partly = Path(name)
-        try:
-            shutil.copyfile(source, partly)
-            partly.chmod(0o644)
-            _appear(partly, target)
-        finally:
-            partly.unlink(missing_ok=True)
+        with replacing(target, mode=0o644, only_if_absent=True) as draft:
+            shutil.copyfile(source, draft)
     except OSError as error:
         raise LibraryError(
             f"{source} cannot be copied to {target}: {error.strerror or error}"
         ) from None
-
-
-def _appear(partly: Path, target: Path) -> None:
-    try:
-        os.link(partly, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links, as on most USB sticks
-        with open(target, "xb"):
-            os.replace(partly, target)

@@ -1,1 +1,1 @@
-"""nemod as a service of systemd: the unit file, where it lies, and what systemd says of it."""
+"""The daemon as a systemd service: the unit file, where it is, and the state of the unit."""

@@ -1,33 +1,31 @@
-"""Where the unit lies, and how it is written and removed."""
+"""The unit file on disk: where it is, how it is written, read and removed."""
 
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from nemod.common.errors import NemodError
+from nemod.common.files import replacing
+from nemod.common.paths import user_units_folder
 from nemod.service.unit import HIDDEN, NAME, Kind, made_from
 
 
 class ServiceError(NemodError):
-    """The unit cannot be written, or would not run."""
+    """A unit that cannot be written, or would not run."""
 
 
 def unit_path(kind: Kind, folder: Path | None = None) -> Path:
-    """Return where the unit lies; `folder` stands for another one than systemd's."""
+    """Return where the unit is: in `folder`, or where systemd looks for it.
+
+    Raises: FolderError for a user without a home folder.
+    """
     if folder is None:
-        if kind is Kind.SYSTEM:
-            folder = Path("/etc/systemd/system")
-        else:
-            base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-            folder = Path(base) / "systemd" / "user"
+        folder = Path("/etc/systemd/system") if kind is Kind.SYSTEM else user_units_folder()
     return folder / NAME
 
 
-def found(path: Path) -> str | None:
+def read(path: Path) -> str | None:
     """Return a unit's text, None where there is none.
 
-    Raises: ServiceError where it cannot be read, or somebody else wrote it.
+    Raises: ServiceError where it cannot be read, or was not written by nemod.
     """
     if path.is_symlink():
         raise ServiceError(f"{path}: is a link to {path.readlink()}; remove it first")
@@ -43,24 +41,14 @@ def found(path: Path) -> str | None:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a unit, whole or not at all. Raises: ServiceError."""
+    """Write a unit atomically. Raises: ServiceError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{NAME}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as opened:
-                opened.write(text)
-                opened.flush()
-                os.fsync(opened.fileno())
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
+        with replacing(path, mode=0o644) as draft:
+            draft.write_text(text, encoding="utf-8", errors="surrogateescape")
     except PermissionError as error:
         raise ServiceError(
-            f"{path}: {error.strerror}; a service of the machine is installed by root (sudo)"
+            f"{path}: {error.strerror}; a system service is installed by root (sudo)"
         ) from None
     except OSError as error:
         raise ServiceError(f"{path}: {error.strerror}") from None
@@ -75,9 +63,10 @@ def remove(path: Path) -> None:
 
 
 def check_readable(path: Path) -> None:
-    """Make sure that a user without any group can read a path.
+    """Check that a user without any group can read a path.
 
-    Folders above one in a hidden place do not count: it is bound past them.
+    The folders above it count only where it is not bind-mounted from a hidden place.
+
     Raises: ServiceError.
     """
     hidden = any(path.is_relative_to(at) for at in HIDDEN)
@@ -90,5 +79,5 @@ def check_readable(path: Path) -> None:
         if mode & wanted != wanted:
             raise ServiceError(
                 f"{at}: mode {mode & 0o777:03o} keeps the service's own user from reading "
-                f"{path}; let others read it (chmod o+rX), or install a service of the user"
+                f"{path}; let others read it (chmod o+rX), or install a user service"
             )

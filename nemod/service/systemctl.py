@@ -1,4 +1,4 @@
-"""What `systemctl` is asked, and when it cannot be."""
+"""Calls of `systemctl`, and why it may be unavailable."""
 
 import os
 import shutil
@@ -8,16 +8,16 @@ from typing import NamedTuple
 from nemod.common.errors import NemodError
 from nemod.service.unit import NAME, Kind
 
-_PATIENCE_S = 60.0
+_TIMEOUT_S = 60.0
 """[s] For one call; a start returns when the daemon is ready."""
 
 
 class SystemdError(NemodError):
-    """systemd is not there, or does not do what it is asked."""
+    """systemd is unavailable, or a call failed."""
 
 
-class Heard(NamedTuple):
-    """What systemd says of the unit; words of `systemctl show`."""
+class UnitStatus(NamedTuple):
+    """State of the unit, in the words of `systemctl show`."""
 
     load: str
     enabled: str
@@ -26,37 +26,37 @@ class Heard(NamedTuple):
     status: str
 
 
-def reason_absent(kind: Kind) -> str:
-    """Return why systemd cannot be asked, or nothing."""
+def reason_unavailable(kind: Kind) -> str:
+    """Return why systemd cannot be called, or an empty text."""
     if shutil.which("systemctl") is None:
-        return "there is no systemctl here"
+        return "systemctl is not installed"
     if not os.path.isdir("/run/systemd/system"):
-        return "systemd does not run here (as in a container)"
+        return "systemd does not run on this machine (as in a container)"
     if kind is Kind.USER and _run(kind, "show", "--property=Version").returncode:
         return "the user's systemd cannot be reached (no login session, as under su or sudo)"
     return ""
 
 
-def call(kind: Kind, *arguments: str) -> None:
-    """Have systemd do something. Raises: SystemdError with what it says."""
+def run(kind: Kind, *arguments: str) -> None:
+    """Run a `systemctl` command. Raises: SystemdError with its error output."""
     done = _run(kind, *arguments)
     if done.returncode:
-        said = done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}"
-        raise SystemdError(f"{command(kind, *arguments)}: {said}")
+        output = done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}"
+        raise SystemdError(f"{command(kind, *arguments)}: {output}")
 
 
-def ask(kind: Kind) -> Heard:
-    """Return what systemd says of the unit. Raises: SystemdError."""
+def unit_status(kind: Kind) -> UnitStatus:
+    """Return the state of the unit. Raises: SystemdError."""
     names = ("LoadState", "UnitFileState", "ActiveState", "SubState", "StatusText")
     done = _run(kind, "show", "--property=" + ",".join(names), NAME)
     if done.returncode:
         raise SystemdError(f"{command(kind, 'show', NAME)}: {done.stderr.strip()}")
-    said = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-    return Heard(*(said.get(name, "") for name in names))
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    return UnitStatus(*(found.get(name, "") for name in names))
 
 
 def command(kind: Kind, *arguments: str) -> str:
-    """Return the command line, as somebody would type it."""
+    """Return the command line as a user would type it."""
     return " ".join((*_words(kind), *arguments))
 
 
@@ -72,7 +72,7 @@ def _run(kind: Kind, *arguments: str) -> "subprocess.CompletedProcess[str]":
             text=True,
             errors="replace",
             stdin=subprocess.DEVNULL,
-            timeout=_PATIENCE_S,
+            timeout=_TIMEOUT_S,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

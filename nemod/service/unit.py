@@ -1,4 +1,4 @@
-"""The unit file: made from the template systemd/nemod.service, for a user or for the machine."""
+"""The unit file: rendered from the template systemd/nemod.service, as user or system service."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from nemod.service.quote import mount, program, word
 
 NAME = "nemod.service"
 MARK = "# nemod-service: "
-"""Begins the line by which a unit of ours is known; the arguments it was made from follow."""
+"""Begins the line by which a unit of nemod is recognised; the arguments it was made from follow."""
 NETWORKS = (
     "localhost",
     "link-local",
@@ -22,31 +22,31 @@ NETWORKS = (
     "192.168.0.0/16",
     "fc00::/7",
 )
-"""Who the kernel lets through to a service of the machine, by the names that systemd has."""
+"""Peers that the kernel allows for a system service, by systemd's names."""
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
-"""Folders that a service of the machine does not see, except for what is bound into them."""
+"""Folders that are hidden from a system service, except for what is bind-mounted into them."""
 
 
 class Kind(StrEnum):
-    """Whose service it is."""
+    """A user service or a system service."""
 
     USER = "user"
     SYSTEM = "system"
 
 
 _ABOUT = {
-    Kind.USER: "The nemod daemon as a service of the user.",
-    Kind.SYSTEM: "The nemod daemon as a service of the machine.",
+    Kind.USER: "The nemod daemon as a user service.",
+    Kind.SYSTEM: "The nemod daemon as a system service.",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class UnitRequest:
     """What a unit is rendered from."""
 
     kind: Kind
     arguments: tuple[str, ...]
-    """The daemon's options, paths being absolute."""
+    """Options of the daemon, with absolute paths."""
     needed: tuple[Path, ...] = ()
     """Files and folders that the daemon reads, beside those of the system."""
     networks: tuple[str, ...] = ()
@@ -54,33 +54,36 @@ class Wanted:
 
 
 def template() -> str:
-    """Return the template's text."""
+    """Return the text of the template."""
     package = Path(__file__).parents[1]
     inside = package / "systemd" / NAME  # in a wheel; else in the source tree
     path = inside if inside.is_file() else package.parent / "systemd" / NAME
     return path.read_text(encoding="utf-8")
 
 
-def render(wanted: Wanted) -> str:
-    """Return the unit's text.
+def render(request: UnitRequest) -> str:
+    """Return the text of the unit.
 
-    Raises: QuoteError where a path cannot stand in a unit.
+    Raises: QuoteError for a path that a unit cannot contain.
     """
-    command = [program(sys.executable), *map(word, ("-m", "nemod", *wanted.arguments))]
+    command = [program(sys.executable), *map(word, ("-m", "nemod", *request.arguments))]
     values = {
-        "about": _ABOUT[wanted.kind],
-        "mark": MARK + json.dumps([wanted.kind, *wanted.arguments]),
-        "manager": "" if wanted.kind is Kind.SYSTEM else "--user ",
+        "about": _ABOUT[request.kind],
+        "mark": MARK + json.dumps([request.kind, *request.arguments]),
+        "manager": "" if request.kind is Kind.SYSTEM else "--user ",
         "exec_start": ":" + " ".join(command),
-        "binds": " ".join("-" + mount(str(path)) for path in bound(wanted.needed)),
-        "networks": " ".join((*NETWORKS, *wanted.networks)),
+        "binds": " ".join("-" + mount(str(path)) for path in bound(request.needed)),
+        "networks": " ".join((*NETWORKS, *request.networks)),
     }
-    text = _only(wanted.kind, template())
+    text = _only(request.kind, template())
     return re.sub(r"@([a-z_]+)@", lambda found: values[found[1]], text)
 
 
 def made_from(text: str) -> tuple[Kind, tuple[str, ...]] | None:
-    """Return kind and arguments of a unit that `render` made, also where it was edited since."""
+    """Return kind and arguments of a unit that `render` made, even if it was edited since.
+
+    None for a unit that nemod did not write.
+    """
     for line in text.splitlines():
         if line.startswith(MARK):
             try:
@@ -92,7 +95,7 @@ def made_from(text: str) -> tuple[Kind, tuple[str, ...]] | None:
 
 
 def bound(needed: Sequence[Path]) -> list[Path]:
-    """Return what lies in a hidden folder, without what lies in another one of it."""
+    """Return the paths in hidden folders, without those inside another one of them."""
     inside = sorted({path for path in needed if any(path.is_relative_to(at) for at in HIDDEN)})
     kept: list[Path] = []
     for path in inside:
@@ -102,12 +105,12 @@ def bound(needed: Sequence[Path]) -> list[Path]:
 
 
 def _only(kind: Kind, text: str) -> str:
-    """Return the lines for one kind: `#: user`, `#: system` and `#: both` say for whom they are."""
+    """Return the lines for one kind: `#: user`, `#: system` and `#: both` begin their sections."""
     lines = []
-    for_whom = "both"
+    section = "both"
     for line in text.splitlines(keepends=True):
         if line.startswith("#: "):
-            for_whom = line[3:].strip()
-        elif for_whom in ("both", kind):
+            section = line[3:].strip()
+        elif section in ("both", kind):
             lines.append(line)
     return "".join(lines)

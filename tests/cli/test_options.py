@@ -1,9 +1,14 @@
-"""What every command has in common: help, version, and kind words for wrong usage."""
+"""What every command has in common: help, version, and errors for wrong usage."""
+
+import shutil
+from pathlib import Path
 
 import pytest
 
 import nemod as package
 from nemod.cli import COMMANDS
+from nemod.cli.options import configuration
+from nemod.cli.play import daemon_parser
 from tests.cli.conftest import Nemod
 
 
@@ -16,9 +21,9 @@ def test_help_is_no_error(nemod: Nemod, command: tuple[str, ...]) -> None:
 
 
 def test_help_names_every_command(nemod: Nemod) -> None:
-    """They are no options, so argparse would not."""
+    """The parser does not know them."""
     out = nemod("-h").out
-    assert [name for name in COMMANDS if f"nemod {name}" not in out] == []
+    assert [name for name in COMMANDS if f"\n  {name} " not in out] == []
 
 
 @pytest.mark.parametrize("command", [(), ("render",), ("models",)])
@@ -33,10 +38,10 @@ def test_version(nemod: Nemod, command: tuple[str, ...]) -> None:
         (("--blok", "64"), "unrecognized arguments: --blok 64, did you mean '--block'?"),
         (("--blok=64",), "unrecognized arguments: --blok=64, did you mean '--block'?"),
         (("--xyzzy",), "unrecognized arguments: --xyzzy (nemod --help lists all)"),
-        (("redner", "a.wav"), "'redner' is no command, did you mean 'render'?"),
+        (("redner", "a.wav"), "unknown command 'redner', did you mean 'render'?"),
         (("--device",), "argument --device: expected one argument"),
-        (("--seconds", "-1"), "argument --seconds: '-1': seconds, a number above 0, are expected"),
-        (("--seconds", "nan"), "argument --seconds: 'nan': seconds"),
+        (("--seconds", "-1"), "argument --seconds: '-1': a number of seconds above 0 is"),
+        (("--seconds", "nan"), "argument --seconds: 'nan': a number of seconds"),
         (("models", "--lib", "x"), "unrecognized arguments: --lib x"),
         (("render", "a", "b", "--model", "m", "--modle-only"), "did you mean '--model-only'?"),
         (("render", "a.wav"), "the following arguments are required: OUT.wav, --model"),
@@ -44,10 +49,10 @@ def test_version(nemod: Nemod, command: tuple[str, ...]) -> None:
         (("bench", "--units", "0"), "argument --units: '0': whole numbers from 1 to 4096"),
     ],
 )
-def test_wrong_usage_ends_with_2_and_a_hint(
+def test_wrong_usage_ends_with_status_2_and_a_hint(
     nemod: Nemod, arguments: tuple[str, ...], text: str
 ) -> None:
-    """One line on standard error, and where to read more."""
+    """One line on standard error, which says where to read more."""
     outcome = nemod(*arguments)
     assert (outcome.status, outcome.out) == (2, "")
     assert outcome.err.startswith("nemod: command line: ")
@@ -56,21 +61,59 @@ def test_wrong_usage_ends_with_2_and_a_hint(
     assert outcome.err.count("\n") == 1
 
 
-def test_all_wrong_values_are_told_at_once(nemod: Nemod) -> None:
-    """As for the file, by their place in the configuration."""
+def test_all_wrong_values_are_reported_at_once(nemod: Nemod) -> None:
+    """Each by its option, as it was written."""
     outcome = nemod("--block", 7, "--rate", "x", "--port", 99_999, "--output", "1,2,3")
     assert outcome.status == 2
     for text in (
-        "audio.block: 7: a whole number from 32 to 1024 frames is expected",
-        "audio.rate: 'x': a whole number from 44100 to 96000 Hz is expected",
-        "osc.port: 99999: a whole number from 0 to 65535 is expected",
-        "audio.output: [1, 2, 3]: one channel or two",
+        "--block 7: a whole number from 32 to 1024 frames is expected",
+        "--rate x: a whole number from 44100 to 96000 Hz is expected",
+        "--port 99999: a whole number from 0 to 65535 is expected",
+        "--output 1,2,3: one channel or two",
     ):
         assert f"command line: {text}" in outcome.err
 
 
 def test_a_configuration_that_is_not_there_is_an_error(nemod: Nemod) -> None:
-    """It was asked for."""
+    """`--config` names it."""
     outcome = nemod("models", "--config", "/nowhere/nemod.yaml")
     assert outcome.status == 2
     assert outcome.err == "nemod: /nowhere/nemod.yaml: No such file or directory\n"
+
+
+def test_a_missing_library_folder_is_reported_by_every_command(
+    nemod: Nemod, amp: Path, riff: Path, tmp_path: Path
+) -> None:
+    """Once, on standard error; the command goes on. The daemon uses the same function."""
+    options = ("--library", tmp_path / "nowhere")
+    for command in (
+        ("models", *options),
+        ("render", riff, tmp_path / "out.wav", "--model", amp, *options),
+        ("service", "install", "--dry-run", *options),
+    ):
+        outcome = nemod(*command)
+        assert outcome.status == 0
+        assert outcome.err.count(f"library folder not found folder={tmp_path}/nowhere") == 1
+
+
+def test_a_relative_library_of_the_file_is_found_from_anywhere(
+    nemod: Nemod, amp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is inside the folder of the file."""
+    (tmp_path / "amps").mkdir()
+    shutil.copy(amp, tmp_path / "amps" / "Mine.json")
+    (tmp_path / "c.yaml").write_text("library: amps")
+    for folder in (tmp_path, Path("/")):
+        monkeypatch.chdir(folder)
+        assert "Mine" in nemod("models", "--config", tmp_path / "c.yaml").out
+
+
+@pytest.mark.parametrize(
+    ("flag", "standby"),
+    [("--standby", True), ("--no-standby", False), ("--spare", True), ("--no-spare", False)],
+)
+def test_the_standby_process_has_a_flag_and_its_former_name(flag: str, standby: bool) -> None:
+    """`--help` shows only the new one."""
+    made = daemon_parser()
+    assert configuration(made.parse_args([flag])).standby is standby
+    assert ("spare" in flag) != (flag in made.format_help())

@@ -1,11 +1,16 @@
-"""`nemod service`: what is written, what is said, and what happens without systemd."""
+"""`nemod service`: what it writes and prints, with systemd and without."""
 
+import argparse
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nemod.cli import play, service
+from nemod.cli import service
+from nemod.cli.options import configuration
+from nemod.cli.service import unit_request
 from nemod.service import systemctl
 from nemod.service.disk import ServiceError, check_readable
 from nemod.service.unit import NAME, Kind
@@ -16,14 +21,14 @@ USER_UNIT = Path("systemd/user") / NAME
 
 @pytest.fixture
 def unit(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the user's unit lies; systemd is not asked."""
-    monkeypatch.setattr(systemctl, "reason_absent", lambda kind: "systemd does not run here")
+    """Return where the user's unit is; systemd is not called."""
+    monkeypatch.setattr(systemctl, "reason_unavailable", lambda kind: "systemd does not run here")
     return Path(os.environ["XDG_CONFIG_HOME"]) / USER_UNIT
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A systemctl that writes down what it is asked, and answers as for a service that runs."""
+    """Return the log of a fake systemctl, which answers as for a running service."""
     log = tmp_path / "asked"
     tool = tmp_path / "bin" / "systemctl"
     tool.parent.mkdir()
@@ -34,32 +39,50 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     )
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(systemctl, "reason_absent", lambda kind: "")
+    monkeypatch.setattr(systemctl, "reason_unavailable", lambda kind: "")
     return log
 
 
 def test_a_dry_run_prints_the_unit_and_writes_nothing(nemod: Nemod, unit: Path) -> None:
-    """With the options given, and the wait for the device."""
+    """With the options given, and the one that waits for the device."""
     outcome = nemod("service", "install", "--dry-run", "--device", "UMC 202HD")
     assert (outcome.status, outcome.err) == (0, "")
     assert '-m nemod --device "UMC 202HD" --wait-for-device\n' in outcome.out
     assert not unit.exists()
 
 
-def test_the_daemon_takes_the_option_that_the_unit_gives() -> None:
-    """`--wait-for-device` is an option of the daemon."""
-    play.read_arguments([service.WAIT])
+def test_the_daemon_parses_the_command_of_the_unit() -> None:
+    """Every option that a unit can contain, with the values that were given."""
+    given = [
+        *("--device", "UMC 202HD", "--input", "2", "--output", "1,2", "--rate", "model"),
+        *("--block", "128", "--cpu-latency", "off", "--port", "9001", "--local"),
+        *("--allow", "10.0.0.0/8", "--allow", "10.1.0.0/16", "--log-level", "debug", "--log-json"),
+        *("--size", "0.5", "--model=-odd", "--library", "/a", "--library", "/b"),
+        *("--no-state", "--no-standby", "--config", os.devnull),
+    ]
+    words = unit_request(Kind.USER, _parsed(given)).arguments
+    assert "--model=-odd" in words
+    before, after = configuration(_parsed(given)), configuration(_parsed(words))
+    assert after == replace(before, audio=replace(before.audio, wait=True))
+    assert before.library == (Path("/a"), Path("/b"))
+
+
+def _parsed(words: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments of `nemod service install`."""
+    made = argparse.ArgumentParser()
+    service.add_daemon_options(made)
+    return made.parse_args(words)
 
 
 def test_without_systemd_a_usable_file_is_left(nemod: Nemod, unit: Path) -> None:
-    """The error says why, and what to call where systemd runs; the second time nothing changes."""
+    """The error says why, and what to run where systemd runs; the second time nothing changes."""
     first = nemod("service", "install", "--device", "null")
     assert first.status == 1
     assert f"{unit}: written" in first.out
     assert "systemd does not run here; the unit is written" in first.err
     assert "systemctl --user enable nemod.service" in first.err
     written = unit.read_text()
-    assert f"{unit}: is as it should be" in nemod("service", "install", "--device", "null").out
+    assert f"{unit}: up to date" in nemod("service", "install", "--device", "null").out
     assert unit.read_text() == written
     assert [path.name for path in unit.parent.iterdir()] == [NAME]
 
@@ -76,8 +99,8 @@ def test_a_change_is_shown(nemod: Nemod, tmp_path: Path) -> None:
     ]
 
 
-def test_systemd_is_asked_in_order(nemod: Nemod, asked: Path) -> None:
-    """Install loads, enables and starts; a changed unit restarts; uninstall stops and removes."""
+def test_systemctl_is_called_in_order(nemod: Nemod, asked: Path) -> None:
+    """Install reloads, enables and starts, or restarts; uninstall stops and removes."""
     assert nemod("service", "install", "--device", "null").status == 0
     nemod("service", "install", "--device", "demo")
     status = nemod("service", "status", "--user")
@@ -98,8 +121,8 @@ def test_systemd_is_asked_in_order(nemod: Nemod, asked: Path) -> None:
     assert "Amp Clean = loud" in status.out
 
 
-def test_status_tells_an_edited_unit(nemod: Nemod, unit: Path) -> None:
-    """And what is not installed; 1, because nothing runs."""
+def test_status_reports_an_edited_unit(nemod: Nemod, unit: Path) -> None:
+    """And a unit that is not installed; 1, because nothing runs."""
     assert "not installed" in nemod("service", "status").out
     nemod("service", "install", "--device", "null")
     assert "up to date" in nemod("service", "status").out
@@ -111,15 +134,17 @@ def test_status_tells_an_edited_unit(nemod: Nemod, unit: Path) -> None:
 
 
 def test_uninstall_without_a_unit_is_no_error(nemod: Nemod, unit: Path) -> None:
-    """It says so; with one it removes it."""
-    assert nemod("service", "uninstall") == (0, f"{unit}: is not there\n", "")
+    """It is reported; an installed unit is removed."""
+    assert nemod("service", "uninstall") == (0, f"{unit}: not installed\n", "")
     nemod("service", "install", "--device", "null")
     assert nemod("service", "uninstall") == (0, f"{unit}: removed\n", "")
     assert not unit.exists()
 
 
 @pytest.mark.parametrize("what", ["file", "link"])
-def test_a_unit_of_somebody_else_stays(nemod: Nemod, unit: Path, tmp_path: Path, what: str) -> None:
+def test_a_unit_that_nemod_did_not_write_stays(
+    nemod: Nemod, unit: Path, tmp_path: Path, what: str
+) -> None:
     """Neither overwritten nor removed, be it a file or a link (as of a masked unit)."""
     unit.parent.mkdir(parents=True)
     theirs = unit if what == "file" else tmp_path / "theirs"
@@ -150,41 +175,56 @@ def test_a_unit_of_somebody_else_stays(nemod: Nemod, unit: Path, tmp_path: Path,
 def test_wrong_options_are_refused_before_anything_is_written(
     nemod: Nemod, unit: Path, arguments: list[str], said: str
 ) -> None:
-    """They would else only be found when the service starts, at night."""
+    """Otherwise they would only be found when the service starts."""
     outcome = nemod("service", *arguments)
     assert outcome.status == 2
     assert said in outcome.err
     assert not unit.exists()
 
 
-def test_paths_become_full(
+def test_paths_become_absolute(
     nemod: Nemod, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, amp: Path
 ) -> None:
     """A service runs in another folder; a model that is a name stays a name."""
     monkeypatch.chdir(tmp_path)
     Path("my config.yaml").write_text("size: 1.0\n")
-    options = ["--config", "my config.yaml", "--library=amps", "--model", "fuzz"]
+    options = ["--config=my config.yaml", "--library=amps", "--model", "fuzz", "--state", "my.json"]
     out = nemod("service", "install", "--dry-run", *options).out
-    expected = f'--config "{tmp_path}/my config.yaml" --library={tmp_path}/amps --model fuzz '
-    assert expected in out.replace('"--library', "--library")
-    assert f"--model {amp} " in nemod("service", "install", "--dry-run", "--model", amp).out
+    assert f'--config "{tmp_path}/my config.yaml" ' in out
+    assert f"--model fuzz --library {tmp_path}/amps --state {tmp_path}/my.json\n" in out
+    monkeypatch.chdir(amp.parent)
+    assert f"--model {amp}\n" in nemod("service", "install", "--dry-run", "--model", amp.name).out
+    monkeypatch.setenv("HOME", str(amp.parent))
+    out = nemod("service", "install", "--dry-run", "--model", f"~/{amp.name}").out
+    assert f"--model {amp}\n" in out
 
 
-def test_a_service_of_the_machine_lets_allowed_networks_in(
+def test_a_system_service_allows_the_networks_of_its_configuration(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """`osc.allow` of the machine's configuration stands in the kernel's list too."""
+    """`osc.allow` of /etc/nemod/config.yaml is in the kernel's list too."""
     config = tmp_path / "config.yaml"
     config.write_text("osc: {allow: [100.64.0.0/10]}\n")
     monkeypatch.setattr("nemod.service.disk.check_readable", lambda path: None)
-    monkeypatch.setattr(service, "_MACHINE_CONFIG", config)
-    wanted = service.wanted(Kind.SYSTEM, ["--device", "null"])
-    assert wanted.networks == ("100.64.0.0/10",)
-    assert config in wanted.needed
+    monkeypatch.setattr(service, "_SYSTEM_CONFIG", config)
+    request = unit_request(Kind.SYSTEM, _parsed(["--device", "null"]))
+    assert request.networks == ("100.64.0.0/10",)
+    assert config in request.needed
 
 
-def test_what_the_service_s_user_cannot_read_is_told(tmp_path: Path) -> None:
-    """The path and its mode; folders above a hidden one do not matter, because it is bound."""
+def test_a_system_service_keeps_its_state_in_its_own_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It cannot write anywhere else."""
+    monkeypatch.setattr("nemod.service.disk.check_readable", lambda path: None)
+    with pytest.raises(ServiceError, match=r"/srv/s\.json: a system service can only write /var"):
+        unit_request(Kind.SYSTEM, _parsed(["--state", "/srv/s.json"]))
+    words = unit_request(Kind.SYSTEM, _parsed(["--state", "/var/lib/nemod/s.json"])).arguments
+    assert words == ("--wait-for-device", "--state", "/var/lib/nemod/s.json")
+
+
+def test_what_the_user_of_the_service_cannot_read_is_reported(tmp_path: Path) -> None:
+    """With its mode; folders above a hidden one do not matter, because it is bind-mounted."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o750)
     with pytest.raises(ServiceError, match=f"{closed}: mode 750 keeps .* let others read it"):

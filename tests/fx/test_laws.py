@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemod.builder.build import clean
-from nemod.engine.chain import DEFAULT_CHAIN, effects
+from nemod.engine.chain import DEFAULT_CHAIN
 from nemod.fx.effect import AnyEffect, chain
 from nemod.parameters.table import param
 
@@ -16,16 +15,17 @@ RATE_HZ = 48_000.0
 SIZES = (1, 17, 64, 65, 512)
 FRAMES = 4096
 
-ALL = [
-    effect
-    for slots in (*DEFAULT_CHAIN[:-1], (DEFAULT_CHAIN.last,))
-    for effect in effects(slots, clean(), RATE_HZ)
-]
-"""Every effect of the default chain, in order."""
-# All gains are one effect with different paths.
-EFFECTS: dict[str, AnyEffect] = {effect.name.partition(":")[0]: effect for effect in ALL} | {
-    "chain": chain("chain", chain("inner", *ALL[:-2]), *ALL[-2:])
-}
+
+def _effects() -> dict[str, AnyEffect]:
+    """Return every effect of the default chain, of each kind one, and a chain of them all."""
+    slots = (*DEFAULT_CHAIN.before_model, *DEFAULT_CHAIN.after_model, *DEFAULT_CHAIN.after_bypass)
+    made = [slot.make(RATE_HZ) for slot in (*slots, DEFAULT_CHAIN.last)]
+    kinds = {effect.name.partition(":")[0]: effect for effect in made}
+    first, *rest = kinds.values()
+    return kinds | {"chain": chain("chain", chain("inner", first, *rest[:3]), *rest[3:])}
+
+
+EFFECTS = _effects()
 
 
 def controls_at(effect: AnyEffect, position: float) -> np.ndarray:

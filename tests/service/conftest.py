@@ -1,4 +1,4 @@
-"""systemd's own parser of unit files, as `systemd-analyze verify` shows what it has read."""
+"""systemd's own parser of unit files, by what `systemd-analyze verify` prints."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from tests.conftest import lacks
 
 
 def analyze(kind: Kind, folder: Path, *arguments: str, debug: bool = False) -> str:
-    """Return what `systemd-analyze` says; fail when it finds fault."""
+    """Return the output of `systemd-analyze`; fail when it reports an error."""
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700, exist_ok=True)
     user = ["--user"] if kind is Kind.USER else []
@@ -36,14 +36,14 @@ Read = Callable[[Kind, str], list[str]]
 
 @pytest.fixture
 def needs_systemd() -> None:
-    """Skip where systemd's tools are not there."""
+    """Skip where systemd's tools are not installed."""
     if shutil.which("systemd-analyze") is None:
         lacks("systemd-analyze is missing (Debian: systemd)")
 
 
 @pytest.fixture
 def read_command(needs_systemd: None, tmp_path: Path) -> Read:
-    """Return a function that gives the words that systemd reads from a unit's ExecStart."""
+    """Return a function that returns the words that systemd reads from a unit's ExecStart."""
 
     def read(kind: Kind, text: str) -> list[str]:
         path = tmp_path / NAME
@@ -57,7 +57,7 @@ def read_command(needs_systemd: None, tmp_path: Path) -> Read:
 
 
 def _bare(shown: str) -> str:
-    """Return a word that systemd shows as a shell would take it."""
+    """Return the text of a word that systemd prints in a shell's notation."""
     if not shown.startswith('"'):
         return shown
     names = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}

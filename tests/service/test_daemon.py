@@ -8,9 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.system.conftest import start
 
 __all__ = ["start"]
+
+pytestmark = pytest.mark.server
 
 
 def test_the_service_is_ready_alive_and_ends_in_order(start: Any, tmp_path: Path) -> None:

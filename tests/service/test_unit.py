@@ -1,4 +1,4 @@
-"""The unit file: what systemd reads in it, and what it says of it."""
+"""The unit file: what systemd reads in it, and how systemd rates it."""
 
 import re
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nemod.service.quote import QuoteError, mount, program, word
-from nemod.service.unit import NAME, Kind, Wanted, bound, made_from, render
+from nemod.service.unit import NAME, Kind, UnitRequest, bound, made_from, render
 from tests.service.conftest import Read, analyze
 
 EVIL = (
@@ -29,18 +29,18 @@ EVIL = (
 
 @pytest.mark.parametrize("kind", Kind)
 def test_systemd_reads_every_argument_as_it_was_given(kind: Kind, read_command: Read) -> None:
-    """Names with blanks, quotes, %, $ and line breaks; the answers are systemd's own parser's."""
-    text = render(Wanted(kind=kind, arguments=("--device", *EVIL)))
+    """Names with blanks, quotes, %, $ and line breaks, as systemd's own parser reads them."""
+    text = render(UnitRequest(kind=kind, arguments=("--device", *EVIL)))
     assert read_command(kind, text) == [sys.executable, "-m", "nemod", "--device", *EVIL]
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_systemd_accepts_the_unit_without_a_word(
+def test_systemd_accepts_the_unit_without_a_warning(
     kind: Kind, needs_systemd: None, tmp_path: Path
 ) -> None:
-    """`systemd-analyze verify` neither fails nor warns, odd folders among the mounts included."""
+    """`systemd-analyze verify` is silent, even with odd folders among the mounts."""
     needed = (Path("/home/a b/n%h:x"), Path('/root/"q"'))
-    (tmp_path / NAME).write_text(render(Wanted(kind=kind, arguments=(), needed=needed)))
+    (tmp_path / NAME).write_text(render(UnitRequest(kind=kind, arguments=(), needed=needed)))
     assert analyze(kind, tmp_path, "verify", "--man=no", str(tmp_path / NAME)) == ""
 
 
@@ -49,7 +49,7 @@ def test_the_sandbox_is_as_tight_as_stated(
     kind: Kind, at_most: float, needs_systemd: None, tmp_path: Path
 ) -> None:
     """`systemd-analyze security` rates it no worse than SECURITY.md says."""
-    (tmp_path / NAME).write_text(render(Wanted(kind=kind, arguments=("--device", "demo"))))
+    (tmp_path / NAME).write_text(render(UnitRequest(kind=kind, arguments=("--device", "demo"))))
     said = analyze(kind, tmp_path, "security", "--offline=true", str(tmp_path / NAME))
     (rated,) = re.findall(rf"exposure level for {NAME}: ([0-9.]+)", said)
     assert float(rated) <= at_most
@@ -57,9 +57,9 @@ def test_the_sandbox_is_as_tight_as_stated(
 
 @pytest.mark.parametrize("kind", Kind)
 def test_every_setting_has_its_reason(kind: Kind) -> None:
-    """Each block of settings stands below a comment, and nothing is left to fill in."""
+    """Each block of settings has a comment above it, and no placeholder is left."""
     before = ""
-    for line in render(Wanted(kind=kind, arguments=())).splitlines():
+    for line in render(UnitRequest(kind=kind, arguments=())).splitlines():
         if line and not line.startswith(("#", "[", "Description=", "WantedBy=multi-user")):
             assert before, f"{line} without a reason"
         if not line or line.startswith("["):
@@ -71,7 +71,7 @@ def test_every_setting_has_its_reason(kind: Kind) -> None:
 
 def test_what_would_stop_the_sound_is_not_set() -> None:
     """XLA's machine code, real time, the sound card, memory shared with sound servers."""
-    text = render(Wanted(kind=Kind.SYSTEM, arguments=()))
+    text = render(UnitRequest(kind=Kind.SYSTEM, arguments=()))
     keys = set(re.findall(r"^(\w+)=", text, re.MULTILINE))
     assert keys.isdisjoint(
         {"MemoryDenyWriteExecute", "RestrictRealtime", "PrivateDevices", "PrivateIPC"}
@@ -80,31 +80,31 @@ def test_what_would_stop_the_sound_is_not_set() -> None:
 
 
 def test_a_unit_knows_what_it_was_made_from() -> None:
-    """Also when it was edited since; a text of somebody else's is not ours."""
-    wanted = Wanted(kind=Kind.USER, arguments=("--device", *EVIL))
-    text = render(wanted).replace("WatchdogSec=20", "WatchdogSec=60")
-    assert made_from(text) == (wanted.kind, wanted.arguments)
+    """Even if it was edited since; other texts are not recognised."""
+    request = UnitRequest(kind=Kind.USER, arguments=("--device", *EVIL))
+    text = render(request).replace("WatchdogSec=20", "WatchdogSec=60")
+    assert made_from(text) == (request.kind, request.arguments)
     assert made_from("[Service]\nExecStart=/usr/bin/nemod\n") is None
     assert made_from('# nemod-service: ["nobody"]\n') is None
 
 
 def test_only_hidden_folders_are_bound() -> None:
-    """What lies in another one that is bound is there already."""
+    """What is inside another bound folder is there already."""
     needed = [Path(p) for p in ("/home/me/nemod/.venv", "/home/me/nemod", "/usr", "/opt/amps")]
     assert bound([*needed, Path("/homes/x")]) == [Path("/home/me/nemod")]
 
 
 @pytest.mark.parametrize("path", ["nemod", "/a/b\nc", "/it's", '/a"b', "/a\\b"])
 def test_a_program_that_systemd_would_not_start_is_refused(path: str) -> None:
-    """Its name may hold blanks, but no quotes, backslashes or control characters."""
+    """Its path may have blanks, but no quotes, backslashes or control characters."""
     assert program("/opt/a b%/python") == '"/opt/a b%%/python"'
     with pytest.raises(QuoteError, match="install nemod somewhere else"):
         program(path)
 
 
-def test_what_no_unit_can_hold_is_refused() -> None:
-    """A zero byte anywhere, a control character in a mount; a bad byte of a file's name is kept."""
-    with pytest.raises(QuoteError, match="zero byte"):
+def test_what_a_unit_cannot_contain_is_refused() -> None:
+    """NUL anywhere, a control character in a mount; a byte that is not UTF-8 is kept."""
+    with pytest.raises(QuoteError, match="NUL byte"):
         word("a\0b")
     with pytest.raises(QuoteError, match="control characters"):
         mount("/home/a\nb")

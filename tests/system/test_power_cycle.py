@@ -52,17 +52,19 @@ def test_a_damaged_state_and_a_folder_that_takes_none(start: Any, tmp_path: Path
     folder.mkdir()
     file = folder / "state.json"
     file.write_text('{"version": 1, "positions": {"bass": 7}}')
-    # A disk that is full, as the kernel has it: every write to this file is refused.
-    (folder / "state.json.new").symlink_to("/dev/full")
     daemon = start("--device", "null", "--state", str(file))
     phone = daemon.client()
     assert phone.query("/nemo/bass") == pytest.approx(0.5)
     assert (folder / "state.json.damaged-1").read_text().startswith('{"version"')
     assert "state damaged" in daemon.text
+    # From now on a file is where the folder was.
+    folder.rename(tmp_path / "before")
+    folder.write_text("")
+    phone.send("/nemo/bass", 0.25)
     end = time.monotonic() + 10.0
     while time.monotonic() < end and "state not written" not in daemon.text:
         time.sleep(0.1)
     assert daemon.text.count("state not written") == 1
-    assert "No space left on device" in daemon.text
+    assert "File exists" in daemon.text
     assert phone.query("/nemo/status/state") == "running"
     assert daemon.stop() == 0

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nemod import __version__
 from nemod.common.errors import AudioError
+from nemod.common.version import __version__
 from nemod.engine.devices.duplex import Duplex, DuplexRecording
 from trainer.capture.measure import Measured, measure
 from trainer.capture.signal import Signal

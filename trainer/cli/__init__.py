@@ -2,55 +2,42 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
 
-from nemod import __version__
-from nemod.common.errors import ConfigError, NemodError, did_you_mean
+from nemod.common.command_line import Command, commands_help, find_command, run_command
+from nemod.common.version import __version__
 
 COMMANDS = {
-    "train": "learn a model from dry and wet recordings",
-    "check": "say what is wrong with recordings, before any training",
-    "capture": "play a signal through a pedal and record what comes out",
-    "simulate": "make recordings of a circuit that nobody has to build",
-    "sweep": "search for the hyperparameters that learn best",
-    "report": "show what runs came to, in pictures",
+    "train": Command("trainer.cli.train", "train a model on dry and wet recordings"),
+    "check": Command("trainer.cli.check", "check recordings before training"),
+    "capture": Command("trainer.cli.capture", "play a signal through a pedal and record it"),
+    "simulate": Command("trainer.cli.simulate", "make recordings of a simulated circuit"),
+    "sweep": Command("trainer.cli.sweep", "search for the best hyperparameters"),
+    "report": Command("trainer.cli.report", "show training results as a page with figures"),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 1 for an error, 2 for wrong usage."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    try:
-        if not arguments or arguments[0] in ("-h", "--help"):
-            print(_help())  # noqa: T201 - what was asked for
-            return 0
-        if arguments[0] == "--version":
-            print(f"nemod {__version__}")  # noqa: T201 - what was asked for
-            return 0
-        return _command(arguments[0])(arguments[1:])
-    except NemodError as error:
-        print(f"nemod-train: {error}", file=sys.stderr)  # noqa: T201 - the last word to the user
-        return 2 if isinstance(error, ConfigError) else 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        return 1
-    except OSError as error:
-        print(f"nemod-train: {error}", file=sys.stderr)  # noqa: T201 - the last word to the user
-        return 1
+    return run_command("nemod-train", lambda: command(arguments)())
 
 
-def _help() -> str:
-    lines = [f"  {name:10} {what}" for name, what in COMMANDS.items()]
-    head = "usage: nemod-train COMMAND ...\n\nFrom recordings to models that nemod plays.\n"
-    tail = "\n`nemod-train COMMAND --help` lists what a command takes."
-    return "\n".join([head, *lines, tail])
+def command(argv: Sequence[str]) -> Callable[[], int]:
+    """Import what `argv` asks for and return the function that runs it. Raises: ConfigError."""
+    if not argv or argv[0] in ("-h", "--help"):
+        return lambda: _print(f"{_HEAD}\n{commands_help('nemod-train', COMMANDS)}")
+    if argv[0] == "--version":
+        return lambda: _print(f"nemod {__version__}")
+    return find_command("nemod-train", COMMANDS, argv)
 
 
-def _command(word: str) -> Callable[[Sequence[str]], int]:
-    # Imported one by one: training and its flags of XLA must not wait for, or follow, the others.
-    if word not in COMMANDS:
-        problem = f"{word!r} is no command{did_you_mean(word, COMMANDS)}"
-        raise ConfigError("command line", [f"{problem} (nemod-train --help lists all)"])
-    command: Callable[[Sequence[str]], int] = import_module(f"trainer.cli.{word}").main
-    return command
+_HEAD = """\
+usage: nemod-train COMMAND ...
+
+Train models that nemod plays from recordings of amps and pedals.
+"""
+
+
+def _print(text: str) -> int:
+    print(text)  # noqa: T201 - what was asked for
+    return 0

@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nemod.cli.options import channels, parser, seconds
+from nemod.common.command_line import channels, parser, seconds
 from nemod.common.errors import AudioError, ConfigError
 from nemod.engine.devices.duplex import Duplex, DuplexRecording
 from nemod.engine.ipc import DeviceRequest

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from nemod.cli.options import parser
+from nemod.common.command_line import parser
 from trainer.cli.data_options import add_data_options, reading
 from trainer.data.check import Report, Row, check_data
 from trainer.data.faults import Severity, gathered

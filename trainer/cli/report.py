@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from nemod.cli.options import parser
+from nemod.common.command_line import parser
 from nemod.common.errors import ConfigError
 from trainer import xla
 from trainer.cli.data_options import add_data_options, reading

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from nemod.cli.options import parser, seconds
+from nemod.common.command_line import parser, seconds
 from nemod.common.errors import ConfigError
 from trainer.cli.command import retold
 from trainer.cli.knobs import listed, number, positions

@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from nemod.cli.options import chosen, parser
+from nemod.common.command_line import chosen, parser
 from nemod.common.errors import ConfigError
 from trainer import xla
 from trainer.cli.data_options import add_data_options, load
@@ -120,7 +119,6 @@ def main(argv: Sequence[str]) -> int:
         storage=arguments.storage,
         name=arguments.study or dataset.name,
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _Show(console, plan.trials, plan.minutes) as show:
         sweep = Sweep(dataset, plan, folder, show.told)
         if sweep.buried:

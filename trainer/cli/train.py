@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nemod.cli.options import parser
+from nemod.common.command_line import parser
 from nemod.common.errors import ConfigError
 from trainer import xla
 from trainer.cli.command import retold
@@ -86,7 +85,6 @@ def main(argv: Sequence[str]) -> int:
         ),
     }
     metadata = {key: value for key, value in said.items() if value is not None}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Only now: jax reads its flags when it is imported.
     from trainer.learn.fit import fit
 

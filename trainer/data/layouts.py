@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from nemod.common.errors import ConfigError
-from nemod.config import MAX_FILE_BYTES, read_yaml
+from nemod.common.files import TooLargeError, read_text
+from nemod.common.yaml_reader import MAX_FILE_BYTES, Scalar, plain, read_yaml
 from trainer.data.faults import DataError, Finding, find
-from trainer.data.manifest import read_manifest, read_positions, refuse
+from trainer.data.manifest import is_name, read_manifest, read_positions, refuse
 from trainer.data.plan import SPLIT_WORDS, Part, Plan, Source
 
 MANIFESTS = ("manifest.yaml", "manifest.yml", "manifest.json")
@@ -70,13 +71,18 @@ def _from_document(path: Path) -> Plan:
 def _parse(path: Path) -> Any:
     if path.suffix.lower() != ".json":
         try:
-            return read_yaml(path)
+            return plain(read_yaml(path), is_name)
         except ConfigError as error:
             raise refuse(path.name, "; ".join(error.problems)) from None
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise refuse(path.name, f"larger than {MAX_FILE_BYTES} bytes")
-        return json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(
+            read_text(path, MAX_FILE_BYTES),
+            parse_int=lambda text: Scalar(int(text), text),
+            parse_float=lambda text: Scalar(float(text), text),
+        )
+        return plain(tree, is_name)
+    except TooLargeError as error:
+        raise refuse(path.name, str(error)) from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise refuse(path.name, f"{where}: no JSON: {error.msg}") from None

@@ -12,6 +12,10 @@ from trainer.data.plan import DEFAULT_CUT, SPLIT_WORDS, SPLITS, Part, Plan, Sour
 KEYS = ("name", "knobs", "rate", "channel", "invert", "align", "lag", "split", "pairs", "made")
 DRY_KEYS, WET_KEYS = ("dry", "input"), ("wet", "target", "output")
 PAIR_KEYS = ("name", *DRY_KEYS, *WET_KEYS, "split", "knobs", "lag")
+_PAIR_NAMES = [
+    (*at, "[]", key) for at in (("pairs",), ()) for key in ("name", *DRY_KEYS, *WET_KEYS)
+]
+"""A manifest may be the list of pairs alone."""
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
 MAX_LAG_FRAMES = 10_000_000
 
@@ -19,6 +23,14 @@ MAX_LAG_FRAMES = 10_000_000
 def refuse(where: str, problem: str) -> DataError:
     """Return the error for a document that is not what is expected."""
     return DataError([find("manifest", where, problem=problem)])
+
+
+def is_name(at: tuple[str, ...]) -> bool:
+    """Return whether a name is expected at a place of a manifest, by the keys that lead there.
+
+    What is a number, a truth value or a date there stands for the text as it was written.
+    """
+    return at in (("name",), ("knobs", "[]")) or at in _PAIR_NAMES
 
 
 def read_manifest(tree: Any, where: str, folder: Path, name: str) -> Plan:

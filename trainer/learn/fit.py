@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod import __version__
 from nemod.common.files import replacing
+from nemod.common.version import __version__
 from nemod.formats import Model
 from nemod.formats.network import Network
 from trainer.data.dataset import Dataset, Reading

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nemod.common.files import replacing
 from trainer.folder import NUMBERED, claim, open_folder, write_manifest, write_sound
 from trainer.simulate import spice
 from trainer.simulate.circuit import Circuit, CircuitError
@@ -255,11 +256,8 @@ def _simulate_all(
                 f"{circuit.name} at {stand or 'its only setting'} does not converge at {at:.3f} s "
                 f"of {pair.name} ({error.text}); a softer input (--peak) may help"
             ) from None
-        path = work / f"{piece.key}.npy"
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
+        with replacing(work / f"{piece.key}.npy") as draft, draft.open("wb") as file:
             np.save(file, out[lead:].astype(np.float32))
-        part.replace(path)
         told(piece, _seconds(piece, rate_hz))
 
     progress(sum(done.values()), "")

@@ -19,8 +19,8 @@ from rich.table import Table
 from nemod.builder.build import build, compiled
 from nemod.cli.bench import study
 from nemod.cli.bench.models import MODELS, RATE_HZ, random_model, recurrent
-from nemod.cli.options import parser
 from nemod.common import xla
+from nemod.common.command_line import parser
 from nemod.common.errors import ConfigError, did_you_mean
 from nemod.control.settings import Settings
 from nemod.engine.program import warm_up_jax

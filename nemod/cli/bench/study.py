@@ -26,7 +26,7 @@ from rich.table import Table
 from nemod.builder.build import build
 from nemod.cli.bench import pytorch
 from nemod.cli.bench.models import random_model, recurrent
-from nemod.cli.options import chosen
+from nemod.common.command_line import chosen
 from nemod.common.errors import ConfigError, NemodError
 from nemod.control.settings import Settings
 from nemod.formats.model import Model

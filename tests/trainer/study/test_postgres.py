@@ -17,6 +17,8 @@ from tests.conftest import lacks
 from tests.trainer.study.conftest import TINY
 from trainer.study import store
 
+pytestmark = pytest.mark.server
+
 TRIALS = 3
 PATIENCE_S = 240.0
 SWEEP = "import sys; from trainer.cli import main; sys.exit(main(sys.argv[1:]))"

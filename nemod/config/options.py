@@ -1,0 +1,255 @@
+"""The options of the daemon: one declaration each for YAML key, flag, help, default and range.
+
+The configuration file, the command line with its help, `nemod service install` and
+docs/configuration.md are made from these fields.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nemod.config.checks import (
+    MODEL_RATE,
+    SUITABLE,
+    Channels,
+    Check,
+    Choice,
+    FileOrSwitch,
+    Folders,
+    NameOrFile,
+    Networks,
+    Number,
+    Switch,
+    Text,
+    Whole,
+    WholeOrWord,
+)
+
+MIN_BLOCK_FRAMES, MAX_BLOCK_FRAMES = 32, 1024
+MIN_RATE_HZ, MAX_RATE_HZ = 44_100, 96_000
+MAX_CHANNEL = 256
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class Declaration(NamedTuple):
+    """What is declared beside the name, type and default of an option."""
+
+    check: Check
+    help: str
+    flag: str = ""
+    """Empty for what only the configuration file can say."""
+    metavar: str | None = None
+    no_flag: str = ""
+    """A flag that sets it to false."""
+    no_help: str = ""
+    aliases: tuple[str, str] | None = None
+    """Other names of flag and `no_flag`, which `--help` leaves out."""
+    unset: str = ""
+    """What the default means, where its value does not say so."""
+
+
+class Option(NamedTuple):
+    """An option by its key in the configuration file, as `audio.block`."""
+
+    key: str
+    default: Any
+    declaration: Declaration
+
+    @property
+    def default_text(self) -> str:
+        """Return the default as it would be written."""
+        if self.declaration.unset:
+            return self.declaration.unset
+        return str(self.default).lower() if isinstance(self.default, bool) else str(self.default)
+
+
+def _option(default: Any, check: Check, help: str, flag: str = "", **more: Any) -> Any:
+    return field(default=default, metadata={"option": Declaration(check, help, flag, **more)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioConfig:
+    """The audio device."""
+
+    device: str = _option(
+        "demo",
+        Text(),
+        "audio device, by its name or part of it; 'demo' plays a guitar phrase, 'null' silence",
+        "--device",
+        metavar="NAME",
+    )
+    input: int = _option(1, Whole(1, MAX_CHANNEL), "input channel", "--input", metavar="N")
+    output: tuple[int, ...] = _option(
+        (),
+        Channels(MAX_CHANNEL),
+        "one or two output channels, counted from 1",
+        "--output",
+        metavar="N|N,M",
+        unset="the first two",
+    )
+    rate: int | str | None = _option(
+        None,
+        WholeOrWord(Whole(MIN_RATE_HZ, MAX_RATE_HZ, "Hz"), {MODEL_RATE: MODEL_RATE}),
+        "sample rate; 'model' is the first model's, where the device supports it",
+        "--rate",
+        metavar="HZ|model",
+        unset="the device's",
+    )
+    block: int = _option(
+        64,
+        Whole(MIN_BLOCK_FRAMES, MAX_BLOCK_FRAMES, "frames"),
+        "block size",
+        "--block",
+        metavar="FRAMES",
+    )
+    cpu_latency: int | str | None = _option(
+        SUITABLE,
+        WholeOrWord(Whole(0, 10_000, "us"), {SUITABLE: SUITABLE, "off": None}),
+        "longest time that a CPU may take to wake up while audio runs; short ones cost power. "
+        "'off' leaves it to the system, 'auto' is what suits the machine",
+        "--cpu-latency",
+        metavar="US|auto|off",
+    )
+    wait: bool = _option(
+        False,
+        Switch(),
+        "wait for a device that is not connected at the start, instead of ending with an error",
+        "--wait-for-device",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OscConfig:
+    """The OSC server."""
+
+    port: int = _option(
+        9000, Whole(0, 65_535), "UDP port for OSC; 0 takes any free one", "--port", metavar="PORT"
+    )
+    local: bool = _option(False, Switch(), "serve this machine only", "--local")
+    allow: tuple[str, ...] = _option(
+        (),
+        Networks(),
+        "serve this network too, such as 10.8.0.0/24, beside the attached private networks",
+        "--allow",
+        metavar="NET",
+        unset="none",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogConfig:
+    """Logging to standard error."""
+
+    level: str = _option(
+        "info",
+        Choice(LOG_LEVELS),
+        "least severe messages that are logged",
+        "--log-level",
+        metavar="LEVEL",
+    )
+    json: bool = _option(False, Switch(), "log JSON objects, one a line", "--log-json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelConfig:
+    """Loudness of models; see `nemod.builder.level`."""
+
+    normalize: bool = _option(False, Switch(), "bring every model to the same loudness, -18 dB")
+    input_dbu: float | None = _option(
+        None,
+        Number(-60.0, 60.0, "dBu"),
+        "level at the interface's input that is full scale (0 dBFS); models that state what they "
+        "expect are fed that",
+        unset="the input is left as it is",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that can be configured."""
+
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    osc: OscConfig = field(default_factory=OscConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+    level: LevelConfig = field(default_factory=LevelConfig)
+    size: float | None = _option(
+        None,
+        Number(0.0, 1.0),
+        "size of a model that has several",
+        "--size",
+        metavar="0..1",
+        unset="1",
+    )
+    model: str = _option(
+        "",
+        NameOrFile(),
+        "first model: a name in the library, or a file",
+        "--model",
+        metavar="NAME|FILE",
+        unset="the last one played, else the first of the library",
+    )
+    library: tuple[Path, ...] = _option(
+        (),
+        Folders(),
+        "folder with models, beside the shipped ones and your own",
+        "--library",
+        metavar="DIR",
+        unset="none",
+    )
+    state: bool | Path = _option(  # noqa: RUF009 - a value, as all others
+        True,
+        FileOrSwitch(),
+        "file in which the last model and all knobs are kept for the next start",
+        "--state",
+        metavar="FILE",
+        no_flag="--no-state",
+        no_help="start from the defaults, and keep nothing",
+        unset="~/.local/state/nemod/state.json",
+    )
+    standby: bool | None = _option(
+        None,
+        Switch(),
+        "keep a second audio process on standby (100 MB), to take over when the first one fails",
+        "--standby",
+        no_flag="--no-standby",
+        no_help="keep none",
+        aliases=("--spare", "--no-spare"),
+        unset="where the machine has 2 GB of memory",
+    )
+
+
+SECTIONS: dict[str, type] = {
+    "audio": AudioConfig,
+    "osc": OscConfig,
+    "log": LogConfig,
+    "level": LevelConfig,
+}
+"""Sections of the file, by their key."""
+
+
+def declaration(entry: "dataclasses.Field[Any]") -> Declaration | None:
+    """Return what is declared for a field; None for a section."""
+    found: Declaration | None = entry.metadata.get("option")
+    return found
+
+
+def options(kind: type = Config, section: str = "") -> Iterator[Option]:
+    """Iterate over all options in the order of their declaration."""
+    for entry in dataclasses.fields(kind):
+        declared = declaration(entry)
+        if declared is not None:
+            yield Option(section + entry.name, entry.default, declared)
+        else:
+            yield from options(SECTIONS[entry.name], f"{entry.name}.")
+
+
+OPTIONS = {option.key: option for option in options()}
+"""All options by key."""
+
+
+def log_level(name: str) -> int:
+    """Return the number that the logging library has for a level."""
+    return int(logging.getLevelNamesMapping()[name.upper()])

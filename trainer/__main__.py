@@ -1,0 +1,22 @@
+"""The entry point of `nemod-train` and of `python -m trainer`."""
+
+# The guard comes first: see there.
+from nemod.common import entry  # isort: skip
+
+import sys
+from collections.abc import Callable
+
+
+def main() -> int:
+    """Run `nemod-train` with the arguments of the process; return its exit status."""
+    return entry.run("nemod-train", _load)
+
+
+def _load() -> Callable[[], int]:
+    from trainer.cli import command
+
+    return command(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
