@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
-def retold(words: Sequence[str], paths: Iterable[Path | None]) -> str:
+def redact_paths(words: Sequence[str], paths: Iterable[Path | None]) -> str:
     """Return a command line in which each of the `paths` is only its last component.
 
     Where somebody keeps recordings is no business of those who play the model.

@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     def load(how: Reading, knobs: tuple[str, ...]) -> Dataset:
         options = {**asdict(how), **given}
         path = options.pop("path")
-        return load_dataset(path, knobs=knobs or None, say=lambda _: None, **options)
+        return load_dataset(path, knobs=knobs or None, report=lambda _: None, **options)
 
     with console.status("reading") as status:
         report = write_report(

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from nemod.common.command_line import parser, seconds
 from nemod.common.errors import ConfigError
-from trainer.cli.command import retold
+from trainer.cli.command import redact_paths
 from trainer.cli.knobs import listed, number, positions
 from trainer.data.wav import read, resample
 from trainer.simulate import build, spice
@@ -104,7 +104,7 @@ def main(argv: Sequence[str]) -> int:
     console.print(
         f"{circuit.title}: {len(wanted)} pairs, {total_s:.0f} s at {rate_hz} Hz, by {version}"
     )
-    command = retold(["nemod-train", "simulate", *argv], (arguments.out, arguments.input))
+    command = redact_paths(["nemod-train", "simulate", *argv], (arguments.out, arguments.input))
     if _build(circuit, wanted, rate_hz, arguments, source, command, total_s):
         console.print(
             f"{arguments.out}: done; nemod-train check {arguments.out} says what is in it"

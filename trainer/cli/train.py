@@ -14,8 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from nemod.common.command_line import parser
 from nemod.common.errors import ConfigError
 from trainer import xla
-from trainer.cli.command import retold
-from trainer.cli.data_options import add_data_options, load
+from trainer.cli.command import redact_paths
+from trainer.cli.data_options import add_data, add_data_options, load
 from trainer.learn import run_folder
 from trainer.learn.recipe import Recipe, from_json, read_recipe
 
@@ -31,7 +31,7 @@ was killed."""
 
 def _parser() -> argparse.ArgumentParser:
     made = parser("nemod-train train", DESCRIPTION)
-    made.add_argument("data", type=Path, metavar="DATA")
+    add_data(made)
     made.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (runs/NAME)")
     made.add_argument("--name", help="name of the model and its file (data-archNN)")
     made.add_argument(
@@ -80,8 +80,8 @@ def main(argv: Sequence[str]) -> int:
         "author": arguments.author,
         "licence": arguments.licence,
         "description": arguments.description,
-        "made_by": retold(
-            ["nemod-train", "train", *argv], (arguments.data, arguments.out, arguments.recipe)
+        "made_by": redact_paths(
+            ["nemod-train", "train", *argv], (*arguments.data, arguments.out, arguments.recipe)
         ),
     }
     metadata = {key: value for key, value in said.items() if value is not None}

@@ -28,12 +28,16 @@ class Reading:
     """Where a data set lies, and what was asked for as it was read; None: as its manifest says."""
 
     path: Path
+    """A folder, a manifest or, with `wet`, the dry recording."""
+    wet: Path | None = None
+    """The wet recording of a data set of two files."""
     rate: int | None = None
     """[Hz]"""
     channel: int | None = None
     """From 1."""
     invert: bool | None = None
     force: bool = False
+    cut_at_jumps: bool = False
 
 
 @dataclass(frozen=True, slots=True)

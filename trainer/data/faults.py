@@ -40,6 +40,8 @@ class Fault:
     """What to do."""
     forcible: bool = False
     """An error that `--force` makes a warning: it is judged from the sound, and may be meant."""
+    each: bool = False
+    """Every finding gets its own sentence, however many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def gathered(findings: Sequence[Finding]) -> list[tuple[Severity, str]]:
         for (_, how), group in groups.items():
             if how is not severity:
                 continue
-            if len(group) <= FEW:
+            if len(group) <= FEW or group[0].fault.each:
                 said += [(severity, finding.sentence) for finding in group]
             else:
                 names = ", ".join(finding.where for finding in group[1:FEW])
@@ -115,6 +117,13 @@ FAULTS: dict[str, Fault] = _table(
         "Name the files input.wav and output.wav, or NAME-input.wav and NAME-target.wav, or write "
         "a manifest.yaml; see docs/training-data.md.",
     ),
+    Fault(
+        "ambiguous",
+        E,
+        "{files} are both the {role} recording of one pair.",
+        "",
+        "Move or rename one of them.",
+    ),
     Fault("manifest", E, "{problem}.", "", "See docs/training-data.md for what is allowed."),
     Fault(
         "missing-file",
@@ -129,6 +138,14 @@ FAULTS: dict[str, Fault] = _table(
         "cannot be read as sound: {reason}.",
         "",
         "Export it again as WAV, 16 or 24 bit or 32-bit float.",
+    ),
+    Fault(
+        "empty",
+        E,
+        "{file} contains no samples{hint}.",
+        "",
+        "Record or export it again. A recording that was interrupted can be repaired with an audio "
+        "editor that imports raw data.",
     ),
     Fault(
         "rates-differ",
@@ -356,6 +373,25 @@ FAULTS: dict[str, Fault] = _table(
         "Dry and wet ran on two clocks, and no model can follow.",
         "Record both with one interface, or lock their clocks.",
         forcible=True,
+    ),
+    Fault(
+        "jump",
+        E,
+        "the latency jumps by {frames:+d} frames at {seconds:.3f} s (frame {at}): {before} before, "
+        "{after} after.",
+        "The recorder lost or inserted a buffer, and from there on dry and wet are not aligned.",
+        "Record again with a larger buffer size, or train on the pieces between the jumps with "
+        "`--cut-at-jumps`.",
+        forcible=True,
+        each=True,
+    ),
+    Fault(
+        "cut",
+        N,
+        "cut into {count} pieces where the latency jumps, at {places}; each is aligned with its "
+        "own latency.",
+        "",
+        "",
     ),
     Fault(
         "polarity",

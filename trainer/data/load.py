@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trainer.data.continuity import check_continuity
 from trainer.data.dataset import Dataset, Pair, Reading
 from trainer.data.examine import examine
 from trainer.data.faults import DataError, Finding, Severity, find, gathered
@@ -16,19 +17,21 @@ from trainer.data.plan import SPLITS, Plan
 from trainer.data.split import amounts, split
 from trainer.data.takes import Progress, Take, knob_findings, knobs_of, open_takes
 
-Say = Callable[[Finding], None]
+ReportFinding = Callable[[Finding], None]
 _log = logging.getLogger(__name__)
 
 
 def load_dataset(
     path: Path | str,
+    wet: Path | str | None = None,
     *,
     knobs: Sequence[str] | None = None,
     rate: int | None = None,
     channel: int | None = None,
     invert: bool | None = None,
     force: bool = False,
-    say: Say | None = None,
+    cut_at_jumps: bool = False,
+    report: ReportFinding | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
     """Return the data set of a folder, a manifest or a GuitarML configuration.
@@ -41,18 +44,30 @@ def load_dataset(
 
     Raises: DataError with a sentence for everything that forbids training.
     """
-    plan = adjusted(read_plan(Path(path)), knobs=knobs, rate=rate, channel=channel, invert=invert)
+    wet = None if wet is None else Path(wet)
+    plan = adjusted(
+        read_plan(Path(path), wet), knobs=knobs, rate=rate, channel=channel, invert=invert
+    )
+    plan = replace(plan, cut_at_jumps=cut_at_jumps)
     plan, takes, findings = survey(plan, force=force, progress=progress)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         raise DataError(errors)
-    if say is None:
+    if report is None:
         for _, sentence in gathered(findings):
             _log.warning("%s", sentence)
     else:
         for finding in findings:
-            say(finding)
-    how = Reading(path=Path(path), rate=rate, channel=channel, invert=invert, force=force)
+            report(finding)
+    how = Reading(
+        path=Path(path),
+        wet=wet,
+        rate=rate,
+        channel=channel,
+        invert=invert,
+        force=force,
+        cut_at_jumps=cut_at_jumps,
+    )
     return replace(assemble(plan, takes), reading=how)
 
 
@@ -96,6 +111,7 @@ def survey(
         plan = replace(plan, knobs=knobs_of(takes))
     findings += knob_findings(takes, plan.knobs)
     if not any(finding.severity is Severity.ERROR for finding in findings):
+        findings += check_continuity(takes, plan, progress)
         findings += examine(takes, plan, progress)
         findings += amounts(split(plan, takes), takes[0].rate)
     if force:

@@ -7,6 +7,7 @@ from typing import Any
 
 from nemod.common.errors import did_you_mean
 from trainer.data.faults import DataError, find
+from trainer.data.files import existing
 from trainer.data.plan import DEFAULT_CUT, SPLIT_WORDS, SPLITS, Part, Plan, Source
 
 KEYS = ("name", "knobs", "rate", "channel", "invert", "align", "lag", "split", "pairs", "made")
@@ -94,8 +95,8 @@ def _source(entry: Any, where: str, at: str, folder: Path, lag: int | None) -> S
     own = _whole(entry.get("lag"), -MAX_LAG_FRAMES, MAX_LAG_FRAMES, where, f"{at}.lag")
     return Source(
         name=_text(entry.get("name", Path(wet).stem), where, f"{at}.name"),
-        dry=folder / dry,
-        wet=folder / wet,
+        dry=existing(folder / dry),
+        wet=existing(folder / wet),
         split=None if split is None else SPLIT_WORDS[str(split).lower()],
         knobs=read_positions({**beside, **knobs}, where, at),
         lag=lag if own is None else own,

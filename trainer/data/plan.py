@@ -56,3 +56,5 @@ class Plan:
     channel: int = 1
     invert: bool = False
     align: bool = True
+    cut_at_jumps: bool = False
+    """Cut recordings where the latency jumps, in place of refusing them."""

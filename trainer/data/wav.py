@@ -1,4 +1,4 @@
-"""Recordings from files: mono float32 at one rate, with what was done to them."""
+"""Reads one channel of a sound file, and resamples."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +8,11 @@ import samplerate
 import soundfile
 
 from trainer.data.dataset import Signal
-from trainer.data.faults import DataError, find
+from trainer.data.faults import DataError, Finding, find
 
 QUALITY = "sinc_best"
+HEADER_BYTES = 4_096
+"""A file without samples is not larger."""
 MAX_RUNS_PER_FRAME = 1e-3
 """Further channels that change less often than this are knob positions, not sound."""
 MIN_POSITION = 0.01
@@ -35,32 +37,41 @@ class Recording:
 
 
 def read(path: Path, channel: int, label: str) -> Recording:
-    """Read `channel` (from 1) of a file with several; one with a single channel is read as it is.
+    """Return `channel` (from 1) of a file; of a mono file its only channel.
 
-    GuitarML's conditioned files hold the sound in the first channel and a knob in each further
-    one; they are told by their steps.
+    GuitarML's conditioned files have the sound in the first channel and a knob in each further
+    one; they are recognised by their steps.
 
-    Raises: DataError for a file that is missing or no sound, and for a channel that it lacks.
+    Raises: DataError for a file that is missing, not a sound or empty, and for a missing channel.
     """
     if not path.is_file():
         raise DataError([find("missing-file", label, file=path)])
     try:
         sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:
-        reason = str(error).partition(": ")[2].rstrip(".: ") or "no format that is known"
+        reason = str(error).partition(": ")[2].rstrip(".: ") or "unknown format"
         raise DataError([find("unreadable", str(path), reason=reason)]) from None
+    if not sound.shape[0]:
+        raise DataError([_empty(path, label)])
     channels = sound.shape[1]
     if channels == 1:
         channel = 1
     if channel > channels:
-        problem = f"channel {channel} is asked for, and {path} has {channels}"
+        problem = f"channel {channel} was requested, but {path} has {channels}"
         raise DataError([find("manifest", label, problem=problem)])
-    further = sound[:, 1:] if channels > 1 and sound.shape[0] else None
+    further = sound[:, 1:] if channels > 1 else None
     knobs = None
     if further is not None and _steps(further, int(rate)):
         knobs, channel = further, 1
     samples = np.ascontiguousarray(sound[:, channel - 1])
     return Recording(path, samples, int(rate), channels, knobs)
+
+
+def _empty(path: Path, label: str) -> Finding:
+    """Return the finding for a file without samples, or whose header states none."""
+    size = path.stat().st_size
+    unstated = f": its header states a length of 0, but the file has {size} bytes"
+    return find("empty", label, file=path.name, hint=unstated if size > HEADER_BYTES else "")
 
 
 def _steps(further: Signal, rate: int) -> bool:

@@ -77,7 +77,7 @@ def try_out(folder: Path) -> None:
     trial = folder / f".{os.getpid()}.tmp"
     try:
         make(folder)
-        with told(folder):
+        with readable_errors(folder):
             trial.write_bytes(bytes(TRIED_BYTES))
     finally:
         with suppress(OSError):
@@ -92,13 +92,15 @@ def make(folder: Path) -> None:
 
     Raises: RunError.
     """
-    with told(folder):
+    with readable_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
-def told(path: Path, remedy: str = "mend that, or choose another --out") -> Iterator[None]:
-    """Make what the disk refuses a sentence that names the file or the folder.
+def readable_errors(
+    path: Path, remedy: str = "fix that, or choose another --out"
+) -> Iterator[None]:
+    """Convert errors of the disk into one sentence that names the file or the folder.
 
     Raises: RunError.
     """

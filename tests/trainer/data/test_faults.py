@@ -131,7 +131,7 @@ def test_what_is_longer_than_a_memory_is_found(
 def test_latency_is_measured_and_corrected(clean: Pair, lay: Lay, frames: int) -> None:
     """After loading, wet is where it would be without latency, to two frames."""
     dry, wet = clean
-    data = load_dataset(lay(dry, late(wet, frames)), say=lambda finding: None)
+    data = load_dataset(lay(dry, late(wet, frames)), report=lambda finding: None)
     learnt = data.train[0]
     ends = {lag: np.max(np.abs(learnt.wet[99:9_999] - wet[99 - lag : 9_999 - lag])) for lag in
             range(-2, 3)}  # fmt: skip
@@ -144,7 +144,7 @@ def test_a_stated_latency_is_not_measured(clean: Pair, lay: Lay) -> None:
     (place / "manifest.yaml").write_text(
         "pairs: [{dry: input.wav, wet: output.wav, lag: 100}]", encoding="utf-8"
     )
-    data = load_dataset(place, say=lambda finding: None)
+    data = load_dataset(place, report=lambda finding: None)
     assert np.array_equal(data.train[0].wet[:500], clean[1][100:600].astype(np.float32))
 
 
@@ -185,8 +185,8 @@ def test_a_set_that_is_silent_at_all_settings_is_refused(clean: Pair, lay: Lay) 
 def test_polarity_is_turned_only_when_asked(clean: Pair, lay: Lay) -> None:
     """`invert` turns wet; without it the model learns what was recorded. The set knows of it."""
     place = lay(clean[0], -clean[1])
-    as_is = load_dataset(place, say=lambda finding: None).train[0].wet
-    turned = load_dataset(place, invert=True, say=lambda finding: None)
+    as_is = load_dataset(place, report=lambda finding: None).train[0].wet
+    turned = load_dataset(place, invert=True, report=lambda finding: None)
     assert np.array_equal(as_is, -turned.train[0].wet)
     assert turned.reading == Reading(path=place, invert=True)
 
@@ -205,7 +205,7 @@ def test_force_goes_on_where_only_the_sound_seems_wrong(clean: Pair, lay: Lay) -
     """What is judged by ear may be overruled."""
     said: list[str] = []
     load_dataset(
-        lay(clean[1], clean[0]), force=True, say=lambda finding: said.append(finding.fault.code)
+        lay(clean[1], clean[0]), force=True, report=lambda finding: said.append(finding.fault.code)
     )
     assert "swapped" in said
 
@@ -353,7 +353,7 @@ def test_a_recording_that_ends_in_rest_is_cut_where_it_sounds(
 ) -> None:
     """Validation and test hold sound, nothing is lost, and nobody needs to be told."""
     dry, wet = (quiet_end(part, start) for part in clean)
-    data = load_dataset(lay(dry, wet), say=lambda finding: None)
+    data = load_dataset(lay(dry, wet), report=lambda finding: None)
     parts = [data.train[0].wet, data.validation[0].wet, data.test[0].wet]
     assert np.array_equal(np.concatenate(parts), wet.astype(np.float32))
     whole = np.mean(wet**2)
@@ -364,7 +364,7 @@ def test_a_recording_that_ends_in_rest_is_cut_where_it_sounds(
 def test_a_rest_where_validation_would_be_moves_it(clean: Pair, lay: Lay) -> None:
     """The test stays where it is."""
     dry, wet = (np.where((TIME > 15.5) & (TIME < 18.0), 0.0, part) for part in clean)
-    data = load_dataset(lay(dry, wet), say=lambda finding: None)
+    data = load_dataset(lay(dry, wet), report=lambda finding: None)
     assert data.test[0].wet.size == 2 * RATE
     assert abs(data.validation[0].wet.size - 4.5 * RATE) < 0.1 * RATE
     assert np.max(np.abs(data.validation[0].wet[: 2 * RATE])) > 0.1
@@ -406,7 +406,7 @@ def test_one_silent_recording_of_many_is_left_out(clean: Pair, lay: Lay) -> None
         ("left-out", "unplugged"),
     ]
     assert [row.split for row in report.rows] == ["cut", "none", "none"]
-    data = load_dataset(place, say=lambda finding: None)
+    data = load_dataset(place, report=lambda finding: None)
     assert [pair.name for pair in data.train] == ["good"]
 
 

@@ -178,7 +178,7 @@ def test_guitarmls_knob_channels_are_read(tmp_path: Path, rate: int) -> None:
         soundfile.write(tmp_path / split / "a-input.wav", both, RATE, subtype="FLOAT")
         wet = np.tanh(4 * noise)
         soundfile.write(tmp_path / split / "a-target.wav", wet, RATE, subtype="FLOAT")
-    data = load_dataset(tmp_path, rate=rate, say=lambda finding: None)
+    data = load_dataset(tmp_path, rate=rate, report=lambda finding: None)
     assert data.knobs == ("knob1",)
     assert [(pair.knobs, pair.dry.size // rate) for pair in data.train] == [
         ((0.25,), 30),
@@ -193,7 +193,7 @@ def test_integer_and_float_files_are_read(tmp_path: Path, subtype: str) -> None:
     dry = 0.1 * random.standard_normal(20 * RATE)
     soundfile.write(tmp_path / "dry.wav", dry, RATE, subtype=subtype)
     soundfile.write(tmp_path / "wet.wav", np.tanh(4 * dry), RATE, subtype=subtype)
-    data = load_dataset(tmp_path, say=lambda finding: None)
+    data = load_dataset(tmp_path, report=lambda finding: None)
     step = 2**-15 if subtype == "PCM_16" else 2**-23
     assert np.max(np.abs(data.train[0].dry - dry[: 16 * RATE])) <= step
     sizes = [sum(p.dry.size for p in part) for part in (data.train, data.validation, data.test)]
@@ -210,7 +210,7 @@ def test_the_digest_depends_on_sound_and_knobs_only(tmp_path: Path) -> None:
         write(place, text)
         soundfile.write(place / f"{name}1.wav", dry, RATE, subtype="FLOAT")
         soundfile.write(place / f"{name}2.wav", np.tanh(4 * dry), RATE, subtype="FLOAT")
-        digests.append(load_dataset(place, say=lambda finding: None).digest)
+        digests.append(load_dataset(place, report=lambda finding: None).digest)
     assert digests[0] == digests[1]
     assert digests[0] != digests[2]
 
@@ -221,7 +221,7 @@ def test_knobs_can_be_put_into_another_order(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "dry.wav", dry, RATE, subtype="FLOAT")
     soundfile.write(tmp_path / "wet.wav", np.tanh(4 * dry), RATE, subtype="FLOAT")
     write(tmp_path, "pairs: [{dry: dry.wav, wet: wet.wav, volume: 0.2, tone: 0.3, sustain: 0.4}]")
-    data = load_dataset(tmp_path, knobs=("sustain", "volume", "tone"), say=lambda finding: None)
+    data = load_dataset(tmp_path, knobs=("sustain", "volume", "tone"), report=lambda finding: None)
     assert (data.knobs, data.test[0].knobs) == (("sustain", "volume", "tone"), (0.4, 0.2, 0.3))
 
 
@@ -230,3 +230,33 @@ def test_configurations_without_recordings_are_refused_in_words(shared_data: Pat
     for path in sorted((shared_data / "models" / "train_config").rglob("*.json")):
         with pytest.raises(DataError):
             load_dataset(path)
+
+
+@pytest.mark.parametrize("text", ["5150", "0815", "on", "2024-01-01", "1e3", "null"])
+def test_a_name_in_a_manifest_is_the_text_that_was_written(tmp_path: Path, text: str) -> None:
+    """Whatever YAML takes it for: set, pairs, files and knobs; numbers stay numbers."""
+    pair = f"{{name: {text}, dry: {text}, wet: b.wav, lag: 3, knobs: {{{text}: 0.5}}}}"
+    for manifest in (f"name: {text}\nknobs: [{text}]\npairs: [{pair}]", f"- {pair}"):
+        plan = read_plan(write(tmp_path, manifest))
+        assert plan.name == (text if manifest.startswith("name") else tmp_path.name)
+        assert plan.knobs == (text,)
+        (source,) = plan.sources
+        assert (source.name, source.dry, source.lag) == (text, tmp_path / text, 3)
+        assert source.knobs == {text: 0.5}
+
+
+def test_a_number_in_json_is_a_name_where_one_is_expected(tmp_path: Path) -> None:
+    """As it was written, without rounding."""
+    text = '{"name": 5150, "pairs": [{"name": 1.50, "dry": "a.wav", "wet": "b.wav", "lag": 2}]}'
+    plan = read_plan(write(tmp_path, text, "manifest.json"))
+    assert (plan.name, plan.sources[0].name, plan.sources[0].lag) == ("5150", "1.50", 2)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.yaml"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_skipped(tmp_path: Path, name: str, encoding: str) -> None:
+    """Editors of Windows write one."""
+    (tmp_path / name).write_bytes(
+        '{"name": "Größe", "pairs": [{"dry": "a.wav", "wet": "b.wav"}]}'.encode(encoding)
+    )
+    assert read_plan(tmp_path).name == "Größe"
