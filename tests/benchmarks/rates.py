@@ -34,7 +34,7 @@ xla.prepare()
 from nemod.builder import build  # noqa: E402
 from nemod.builder.rate_policy import rate_policy  # noqa: E402
 from nemod.control.settings import Settings  # noqa: E402
-from nemod.engine.ipc import CompiledResampledRig  # noqa: E402
+from nemod.engine.compiled_rig import CompiledResampledRig  # noqa: E402
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, RateConverter, lead_and_latency  # noqa: E402
 from nemod.formats import Model, load_model  # noqa: E402
 from nemod.formats.network import Lstm  # noqa: E402
