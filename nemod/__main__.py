@@ -13,9 +13,9 @@ def main() -> int:
 
 
 def _load() -> Callable[[], int]:
-    from nemod.cli import command
+    from nemod.cli import select
 
-    return command(sys.argv[1:])
+    return select(sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ def main() -> int:
 
 
 def _load() -> Callable[[], int]:
-    from trainer.cli import command
+    from trainer.cli import select
 
-    return command(sys.argv[1:])
+    return select(sys.argv[1:])
 
 
 if __name__ == "__main__":

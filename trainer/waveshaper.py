@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter, resample_poly
 
 from nemod.formats import Knob, Model, Probe, save_model
+from nemod.formats.info_reader import info_of
 from nemod.formats.network import (
     Dense,
     DenseWeights,
@@ -312,13 +313,15 @@ def report(name: str, recipe: Recipe, weights: Any, minutes: float) -> Model:
         sample_rate=RATE_HZ,
         rate_stated=True,
         probe=Probe(probe_inputs, output[0, :PROBE_FRAMES]),
-        metadata={
-            "esr": round(ratio, 6),
-            "author": "the nemod project",
-            "licence": "MIT",
-            "description": recipe.description,
-            "made_by": f"python -m trainer.waveshaper {name} --minutes {minutes:g}",
-        },
+        info=info_of(
+            {
+                "esr": round(ratio, 6),
+                "author": "the nemod project",
+                "licence": "MIT",
+                "description": recipe.description,
+                "made_by": f"python -m trainer.waveshaper {name} --minutes {minutes:g}",
+            }
+        ),
     )
 
 

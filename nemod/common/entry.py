@@ -35,7 +35,7 @@ try:
     from contextlib import suppress
     from types import FrameType
 
-    from nemod.common.error_report import print_error, report
+    from nemod.common.error_report import print_error, report, report_threads
 except KeyboardInterrupt:
     os._exit(_INTERRUPTED)
 
@@ -61,6 +61,7 @@ def run(program: str, load: Callable[[], Callable[[], int]]) -> int:
             _open_closed_streams()
             main = load()
             _interrupt_by_exceptions()
+            report_threads(program)
             status = main()
         except BaseException as error:
             _exit_on_interrupt()
@@ -73,7 +74,7 @@ def run(program: str, load: Callable[[], Callable[[], int]]) -> int:
     if isinstance(interrupt, Terminated):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
-    if interrupt is not None:
+    if interrupt is not None or _was_interrupted:
         os._exit(status)
     return status
 
@@ -82,6 +83,8 @@ def run(program: str, load: Callable[[], Callable[[], int]]) -> int:
 
 _waiting: type[KeyboardInterrupt] | None = None
 """The interrupt that is to be raised when the timer ends."""
+_was_interrupted = False
+"""Whether an interrupt was raised, which the program may have handled itself."""
 
 
 def _interrupt_by_exceptions() -> None:
@@ -117,13 +120,14 @@ def _raise(kind: type[KeyboardInterrupt], frame: FrameType | None) -> None:
 
     An exception there would leave a half-initialised module, and crashes some extension modules.
     """
-    global _waiting
+    global _waiting, _was_interrupted
     _waiting = None
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             _wait(kind)
             return
         frame = frame.f_back
+    _was_interrupted = True
     raise kind
 
 

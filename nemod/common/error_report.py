@@ -32,6 +32,20 @@ def report(program: str, error: BaseException) -> int:
     return 2 if isinstance(error, ConfigError) else 1
 
 
+def report_threads(program: str) -> None:
+    """Have the error that ends a worker thread printed in one line, instead of its traceback."""
+    import threading
+
+    def report_thread(ended: threading.ExceptHookArgs) -> None:
+        name = ended.thread.name if ended.thread else "unknown"
+        if os.environ.get(DEBUG_VARIABLE):
+            threading.__excepthook__(ended)
+        elif ended.exc_value is not None:
+            print_error(f"{program}: thread {name!r}: {_sentence(ended.exc_value)}")
+
+    threading.excepthook = report_thread
+
+
 def _sentence(error: BaseException) -> str:
     if isinstance(error, NemodError):
         return str(error)

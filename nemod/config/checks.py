@@ -33,6 +33,8 @@ class Check(ABC):
     """Whether the option may be given several times on the command line."""
     is_path: ClassVar[bool] = False
     """Whether values are paths, or may be."""
+    kind: ClassVar[str] = ""
+    """What is allowed, for the reference page, where there is no range."""
 
     @property
     def range(self) -> str:
@@ -67,6 +69,7 @@ def cut(text: str) -> str:
 class Text(Check):
     """Any text that is not blank; what YAML takes for a number or a date is the text as written."""
 
+    kind = "text"
     what: str = "a name"
 
     def __call__(self, given: Tree, folder: Path | None) -> str:
@@ -81,6 +84,8 @@ class Text(Check):
 @dataclass(frozen=True)
 class Switch(Check):
     """True or false."""
+
+    kind = "true or false"
 
     def __call__(self, given: Tree, folder: Path | None) -> bool:
         """Return the truth value."""
@@ -173,6 +178,7 @@ class WholeOrWord(Check):
 class Channels(Check):
     """One channel or two, counted from 1: `1`, `1,2` or `[1, 2]`."""
 
+    kind = "one channel or two"
     high: int
 
     def __call__(self, given: Tree, folder: Path | None) -> tuple[int, ...]:
@@ -213,6 +219,7 @@ class Choice(Check):
 class Folders(Check):
     """A folder or a list of folders, as absolute paths."""
 
+    kind = "a folder or a list of folders"
     is_path = True
     is_list = True
 
@@ -230,6 +237,7 @@ class Folders(Check):
 class FileOrSwitch(Check):
     """A file as an absolute path; true for the default place, or false for none."""
 
+    kind = "a file, true or false"
     is_path = True
 
     def __call__(self, given: Tree, folder: Path | None) -> bool | Path:
@@ -245,6 +253,7 @@ class FileOrSwitch(Check):
 class NameOrFile(Check):
     """The name of a model, or an existing file as an absolute path."""
 
+    kind = "a name or a file"
     is_path = True
 
     def __call__(self, given: Tree, folder: Path | None) -> str:
@@ -261,6 +270,7 @@ class NameOrFile(Check):
 class Networks(Check):
     """A network or a list of networks."""
 
+    kind = "a network or a list of networks"
     is_list = True
 
     def __call__(self, given: Tree, folder: Path | None) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ class Status:
     """`exact`, `delay` or `resample`."""
     uptime: int
     """[s]"""
+    late: int = 0
+    """Blocks that began late; shown on the terminal where a device counts no xruns."""
 
 
 class Player(Protocol):

@@ -278,6 +278,8 @@ class DeviceOpened:
     rate_hz: int
     block_frames: int
     latency_s: float
+    counts_xruns: bool = True
+    """Whether it reports lost samples; see `nemod.engine.devices.base.Device`."""
     notices: tuple[str, ...]
     """Rights that the system refused, each with its remedy."""
 

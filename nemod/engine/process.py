@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 from nemod.common.errors import AudioError
 from nemod.engine import histogram
 from nemod.engine.cpu_latency import CpuLatencyLimit
-from nemod.engine.devices.base import Device, PhrasePlayer, Process, open_device
+from nemod.engine.devices.base import Device, Process
+from nemod.engine.devices.demo import PhrasePlayer
+from nemod.engine.devices.factory import open_device
 from nemod.engine.devices.lock import DeviceLock, users_of_cards
 from nemod.engine.engine import Engine
 from nemod.engine.ipc import (
@@ -243,6 +245,7 @@ def main(argv: list[str]) -> int:
             rate_hz=device.rate_hz,
             block_frames=device.block_frames,
             latency_s=device.latency_s,
+            counts_xruns=device.counts_xruns,
             notices=tuple(notice for notice in notices if notice),
         ),
     )

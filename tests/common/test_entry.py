@@ -161,6 +161,16 @@ def test_an_interrupt_ends_a_program_with_130(body: str, load: str, out: str) ->
     assert run(body, load or "pass") == (130, out, "")
 
 
+def test_a_handled_interrupt_ends_with_the_status_of_the_program() -> None:
+    """Without the interpreter's shutdown, which crashes some libraries with threads."""
+    body = (
+        "import atexit; atexit.register(print, 'shutdown')"
+        f"\n    try: {INTERRUPT}; time.sleep(9)"
+        "\n    except KeyboardInterrupt: print('saved'); return 130"
+    )
+    assert run(body) == (130, "saved\n", "")
+
+
 def test_an_import_is_finished_before_it_is_interrupted(tmp_path: Path) -> None:
     """Extension modules crash when an exception interrupts their initialisation."""
     (tmp_path / "slow.py").write_text(
@@ -235,6 +245,14 @@ def test_errors_are_one_line() -> None:
     assert outcome.err.startswith("Traceback")
     error = "from nemod.common.errors import ConfigError; raise ConfigError('a', ['b', 'c'])"
     assert run(error) == (2, "", "program: a: b\na: c\n")
+    thread = (
+        "import threading; t = threading.Thread(target=open, args=('/no',)); t.start(); t.join()"
+    )
+    assert run(thread) == (
+        0,
+        "",
+        "program: thread 'Thread-1 (open)': /no: No such file or directory\n",
+    )
     assert run("sys.exit('text')") == (1, "", "text\n")
     assert run("sys.exit(7)").status == 7
 

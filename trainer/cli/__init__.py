@@ -19,10 +19,10 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 1 for an error, 2 for wrong usage."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    return run_command("nemod-train", lambda: command(arguments)())
+    return run_command("nemod-train", lambda: select(arguments)())
 
 
-def command(argv: Sequence[str]) -> Callable[[], int]:
+def select(argv: Sequence[str]) -> Callable[[], int]:
     """Import what `argv` asks for and return the function that runs it. Raises: ConfigError."""
     if not argv or argv[0] in ("-h", "--help"):
         return lambda: _print(f"{_HEAD}\n{commands_help('nemod-train', COMMANDS)}")

@@ -142,10 +142,9 @@ FAULTS: dict[str, Fault] = _table(
     Fault(
         "empty",
         E,
-        "{file} contains no samples{hint}.",
+        "{file} contains no samples.",
         "",
-        "Record or export it again. A recording that was interrupted can be repaired with an audio "
-        "editor that imports raw data.",
+        "Record or export it again.",
     ),
     Fault(
         "rates-differ",

@@ -1,6 +1,7 @@
 """Folders, manifests and GuitarML's configurations become one plan."""
 
 import json
+import struct
 import zipfile
 from pathlib import Path
 from unicodedata import normalize
@@ -13,6 +14,7 @@ from trainer.data.faults import DataError
 from trainer.data.layouts import read_plan
 from trainer.data.load import load_dataset
 from trainer.data.plan import Part
+from trainer.data.wav import read
 
 RATE = 8_000
 
@@ -323,3 +325,46 @@ def test_the_empty_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"output\.wav contains no samples\.") as caught:
         load_dataset(tmp_path)
     assert len(caught.value.findings) == 1
+
+
+@pytest.mark.parametrize("stated", [0, 0xFFFFFFFF, 0x7FFFF000])
+def test_a_wav_file_without_a_stated_length_is_read_to_its_end(tmp_path: Path, stated: int) -> None:
+    """As a stream or a power cut leaves it: all 1000 samples, one step of 2^-15 each."""
+    samples = np.arange(1_000, dtype="<i2")
+    fmt = struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    head = b"RIFF" + struct.pack("<I", stated) + b"WAVEfmt " + fmt + b"data"
+    path = tmp_path / "cut.wav"
+    path.write_bytes(head + struct.pack("<I", stated) + samples.tobytes())
+    recording = read(path, 1, "pair")
+    assert recording.rate == RATE
+    assert np.array_equal(recording.samples, samples / np.float32(2**15))
+
+
+@pytest.mark.parametrize("text", ["5150", "0815", "on", "2024-01-01", "1e3", "null"])
+def test_a_name_in_a_manifest_is_the_text_that_was_written(tmp_path: Path, text: str) -> None:
+    """Whatever YAML takes it for: set, pairs, files and knobs; numbers stay numbers."""
+    pair = f"{{name: {text}, dry: {text}, wet: b.wav, lag: 3, knobs: {{{text}: 0.5}}}}"
+    for manifest in (f"name: {text}\nknobs: [{text}]\npairs: [{pair}]", f"- {pair}"):
+        plan = read_plan(write(tmp_path, manifest))
+        assert plan.name == (text if manifest.startswith("name") else tmp_path.name)
+        assert plan.knobs == (text,)
+        (source,) = plan.sources
+        assert (source.name, source.dry, source.lag) == (text, tmp_path / text, 3)
+        assert source.knobs == {text: 0.5}
+
+
+def test_a_number_in_json_is_a_name_where_one_is_expected(tmp_path: Path) -> None:
+    """As it was written, without rounding."""
+    text = '{"name": 5150, "pairs": [{"name": 1.50, "dry": "a.wav", "wet": "b.wav", "lag": 2}]}'
+    plan = read_plan(write(tmp_path, text, "manifest.json"))
+    assert (plan.name, plan.sources[0].name, plan.sources[0].lag) == ("5150", "1.50", 2)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.yaml"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_skipped(tmp_path: Path, name: str, encoding: str) -> None:
+    """Editors of Windows write one."""
+    (tmp_path / name).write_bytes(
+        '{"name": "Größe", "pairs": [{"dry": "a.wav", "wet": "b.wav"}]}'.encode(encoding)
+    )
+    assert read_plan(tmp_path).name == "Größe"

@@ -67,7 +67,7 @@ def test_the_exported_file_plays_as_the_trainer(
     model = load_model(result.path)
     assert model.sample_rate == RATE_HZ
     assert model.probe is not None
-    assert model.metadata["data_sha256"] == small.digest
+    assert model.info.other["data_sha256"] == small.digest
 
 
 @pytest.mark.parametrize("skip", [True, False])
@@ -78,7 +78,7 @@ def test_a_cnn_is_read_back_as_it_was(tmp_path: Path, quick: Recipe, skip: bool)
     model = load_model(result.path)
     assert model.network == result.model.network
     assert [knob.name for knob in model.knobs] == ["drive"]
-    assert "knobs" not in model.metadata
+    assert "knobs" not in model.info.other
     jax.tree.map(np.testing.assert_array_equal, model.weights, result.model.weights)
 
 
@@ -134,7 +134,7 @@ def test_ctrl_c_leaves_the_best_model(tmp_path: Path, small: Dataset, quick: Rec
 
     result = fit(small, quick, tmp_path, interrupt)
     assert result.stopped == "interrupted"
-    assert load_model(result.path).metadata["epochs"] == 1
+    assert load_model(result.path).info.other["epochs"] == 1
 
 
 def test_what_the_callback_raises_goes_through(

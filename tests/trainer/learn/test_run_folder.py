@@ -69,7 +69,7 @@ def test_a_run_that_goes_on_keeps_what_was_said_of_it(
     result = fit(small, quick, tmp_path, resume=True, metadata=anew)
     expected = {**said, **anew}
     assert result.path == tmp_path / "fuzz.json"
-    assert expected == {key: result.model.metadata[key] for key in expected}
+    assert expected == {key: result.model.info.plain()[key] for key in expected}
     config = stated(tmp_path / "config.json")
     assert {**expected, "name": "fuzz"} == {key: config[key] for key in (*expected, "name")}
     assert sorted(path.name for path in tmp_path.glob("*.json")) == [

@@ -32,8 +32,8 @@ def test_a_silent_test_part_has_no_ratio(
     assert np.isfinite(result.test.loss)
     stated = json.loads((tmp_path / "result.json").read_text())
     assert stated["test"]["esr"] is stated["settings"][0]["esr"] is None
-    assert result.model.metadata["esr"] == pytest.approx(result.validation.esr, abs=1e-6)
-    assert "test_esr" not in result.model.metadata
+    assert result.model.info.esr == pytest.approx(result.validation.esr, abs=1e-6)
+    assert "test_esr" not in result.model.info.other
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-4])
