@@ -11,7 +11,8 @@ import numpy as np
 from trainer.data.continuity import check_continuity
 from trainer.data.dataset import Dataset, Pair, Reading
 from trainer.data.examine import examine
-from trainer.data.faults import DataError, Finding, Severity, find, gathered
+from trainer.data.fault_table import Severity
+from trainer.data.faults import DataError, Finding, find, gathered
 from trainer.data.layouts import read_plan
 from trainer.data.plan import SPLITS, Plan
 from trainer.data.split import amounts, split
