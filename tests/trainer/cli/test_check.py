@@ -54,9 +54,7 @@ def test_json_holds_codes_and_figures(pair: Path, capfd: pytest.CaptureFixture[s
     assert (finding["code"], finding["figures"]) == ("lengths-differ", {"dry": 20.0, "wet": 19.0})
 
 
-def test_more_than_two_paths_are_refused(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_more_than_two_paths_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Status 2, with what is expected."""
     status = command_line(["check", *(str(tmp_path / name) for name in "abc")])
     assert status == 2

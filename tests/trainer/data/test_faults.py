@@ -215,7 +215,9 @@ def test_a_value_that_is_no_number_is_located(clean: Pair, lay: Lay) -> None:
     """NaN refuses the set, and the sentence says where it is."""
     wet = clean[1].copy()
     wet[RATE] = math.nan
-    with pytest.raises(DataError, match=r"wet has 1 values that are NaN or infinite, first at 1\.000 s"):
+    with pytest.raises(
+        DataError, match=r"wet has 1 values that are NaN or infinite, first at 1\.000 s"
+    ):
         load_dataset(lay(clean[0], wet))
 
 

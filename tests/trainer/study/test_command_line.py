@@ -26,10 +26,10 @@ from trainer.data.faults import DataError, find
         (("--minutes", "0"), "--minutes"),
         (("--trials", "none"), "--trials"),
         (("--channel", "0"), "--channel"),
-        (("--set", "hidden=8"), "--set hidden: it is searched, and --hidden says among what"),
-        (("--set", "arch=gru"), "--set arch: it is searched, and --arch"),
+        (("--set", "hidden=8"), "--set hidden: this setting is searched; use --hidden"),
+        (("--set", "arch=gru"), "--set arch: this setting is searched; use --arch"),
         (("--set", "dilations=1,2"), "--cnn-layers"),
-        (("--epochs", "5", "--minutes-per-trial", "1"), "one of them bounds a trial"),
+        (("--epochs", "5", "--minutes-per-trial", "1"), "exclude each other"),
     ],
 )
 def test_options_that_cannot_be_are_told(
