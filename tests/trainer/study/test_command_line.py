@@ -171,4 +171,4 @@ def test_what_the_disk_refuses_is_told(
 
     monkeypatch.setattr("trainer.cli.data_options.load_dataset", load)
     assert main(["train", str(tmp_path)]) == 1
-    assert "nemod-train: [Errno 28] No space left on device: 'runs/a'" in capsys.readouterr().err
+    assert "nemod-train: runs/a: No space left on device" in capsys.readouterr().err
