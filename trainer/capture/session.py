@@ -10,7 +10,7 @@ from nemod.common.version import __version__
 from nemod.engine.devices.duplex import Duplex, DuplexRecording
 from trainer.capture.measure import TakeCheck, measure
 from trainer.capture.signal import CaptureSignal
-from trainer.folder import NUMBERED, FolderError, claim, is_sound, write_manifest, write_sound
+from trainer.data.folder import NUMBERED, FolderError, claim, is_sound, write_manifest, write_sound
 
 XRUN_TRIES = 5
 """A take in which the driver lost blocks is repeated this many times in all."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.strings import playing
+from trainer.simulate.strings import playing
 
 Sound = NDArray[np.float32]
 

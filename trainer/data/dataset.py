@@ -1,6 +1,7 @@
 """What the trainer learns from: dry and wet signals with their knob values, split in three."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -54,5 +55,7 @@ class Dataset:
     test: tuple[Pair, ...]
     digest: str
     """SHA-256 of the signals and knob values, in hex: which data a model was made from."""
+    defaults: Mapping[str, float] = field(default_factory=dict)
+    """Default positions of knobs, 0..1; a knob that is not listed has none."""
     reading: Reading | None = None
     """How to read it again; None where it came from no file."""

@@ -138,6 +138,7 @@ def assemble(plan: Plan, takes: Sequence[Take]) -> Dataset:
         parts["validation"],
         parts["test"],
         digest(rate, plan.knobs, parts),
+        defaults=plan.defaults,
     )
 
 

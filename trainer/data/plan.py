@@ -58,3 +58,5 @@ class Plan:
     align: bool = True
     cut_at_jumps: bool = False
     """Cut recordings where the latency jumps, in place of refusing them."""
+    defaults: Mapping[str, float] = field(default_factory=dict)
+    """Default positions of knobs, 0..1; a knob that is not listed has none."""

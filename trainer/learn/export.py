@@ -36,12 +36,18 @@ def as_model(
         dialect="guitarml",
         network=network,
         weights=weights,
-        knobs=tuple(Knob(knob) for knob in dataset.knobs),
+        knobs=tuple(_knob(knob, dataset) for knob in dataset.knobs),
         sample_rate=dataset.rate,
         rate_stated=True,
         probe=Probe(inputs_of(pair), output),
         info=info_of(metadata),
     )
+
+
+def _knob(name: str, dataset: Dataset) -> Knob:
+    if name in dataset.defaults:
+        return Knob(name, default=dataset.defaults[name])
+    return Knob(name)
 
 
 def _loudest(pair: Pair) -> Pair:

@@ -11,7 +11,7 @@ from nemod.engine.devices.duplex import DuplexRecording
 from trainer.capture.measure import TakeCheck
 from trainer.capture.session import CapturePlan, Session
 from trainer.capture.signal import assemble, recorded
-from trainer.folder import FolderError
+from trainer.data.folder import FolderError
 
 RATE = 8_000
 

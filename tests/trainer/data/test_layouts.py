@@ -100,7 +100,8 @@ def test_every_key_of_a_manifest_is_read(tmp_path: Path) -> None:
     """What is stated arrives in the plan."""
     path = write(
         tmp_path,
-        "name: Fuzz\nknobs: [drive, tone]\nrate: 48000\nchannel: 2\ninvert: true\nalign: false\n"
+        "name: Fuzz\nknobs: [drive, tone]\ndefaults: {tone: 0.8}\nrate: 48000\nchannel: 2\n"
+        "invert: true\nalign: false\n"
         "lag: 7\nsplit: {validation: 8 s, test: 0.25}\n"
         "pairs: [{dry: a.wav, wet: b.wav, split: val, knobs: {tone: 1, drive: 0.5}, lag: 3}]\n",
     )
@@ -108,6 +109,7 @@ def test_every_key_of_a_manifest_is_read(tmp_path: Path) -> None:
     (source,) = plan.sources
     assert (plan.name, plan.knobs, plan.rate, plan.channel) == ("Fuzz", ("drive", "tone"), 48000, 2)
     assert (plan.invert, plan.align) == (True, False)
+    assert plan.defaults == {"tone": 0.8}
     assert plan.cut == {"validation": Part(8.0, seconds=True), "test": Part(0.25)}
     assert (source.dry, source.wet) == (tmp_path / "a.wav", tmp_path / "b.wav")
     assert (source.split, source.lag, source.knobs) == (
@@ -128,6 +130,15 @@ def test_every_key_of_a_manifest_is_read(tmp_path: Path) -> None:
         ("pairs: [{dry: a, wet: b, wett: c}]", r"pairs\[0\].wett: unknown key"),
         ("pairs: [{dry: a, wet: b, knobs: {tone: high}}]", "knob tone: 'high'"),
         ("rate: 3\npairs: [{dry: a, wet: b}]", "rate: 3: a whole number from 8000"),
+        (
+            "defaults: {tne: 0.5}\npairs: [{dry: a, wet: b, knobs: {tone: 1}}]",
+            r"defaults: 'tne' is not a knob of this set, did you mean 'tone'\? \(tone\)",
+        ),
+        (
+            "defaults: {tone: 5}\npairs: [{dry: a, wet: b, knobs: {tone: 1}}]",
+            "defaults: knob tone: 5: a number from 0 to 1",
+        ),
+        ("defaults: 0.5\npairs: [{dry: a, wet: b}]", "defaults: positions by name"),
         ("split: {test: 2}\npairs: [{dry: a, wet: b}]", "split.test: 2"),
         ("pairs: [", "line 1, column"),
     ],

@@ -11,7 +11,7 @@ import soundfile
 
 from nemod.cli.render import main as render
 from nemod.common.errors import ConfigError
-from nemod.formats import load_model
+from nemod.formats import Knob, load_model
 from tests.trainer.learn.conftest import RATE_HZ, dataset
 from trainer.data.dataset import Dataset, Pair, Reading
 from trainer.learn.evaluate import play
@@ -72,12 +72,12 @@ def test_the_exported_file_plays_as_the_trainer(
 
 @pytest.mark.parametrize("skip", [True, False])
 def test_a_cnn_is_read_back_as_it_was(tmp_path: Path, quick: Recipe, skip: bool) -> None:
-    """RTNeural JSON holds the same network and numbers, for one with a knob."""
+    """RTNeural JSON holds the same network, numbers and knobs with defaults."""
     recipe = replace(quick, arch="cnn", channels=3, kernel=3, dilations=(1, 4), skip=skip, epochs=1)
-    result = fit(dataset(knobs=True), recipe, tmp_path)
+    result = fit(replace(dataset(knobs=True), defaults={"drive": 0.8}), recipe, tmp_path)
     model = load_model(result.path)
     assert model.network == result.model.network
-    assert [knob.name for knob in model.knobs] == ["drive"]
+    assert model.knobs == (Knob("drive", default=0.8),)
     assert "knobs" not in model.info.other
     jax.tree.map(np.testing.assert_array_equal, model.weights, result.model.weights)
 

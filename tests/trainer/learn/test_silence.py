@@ -64,8 +64,7 @@ def test_what_is_not_learnt_from_is_told(tmp_path: Path, small: Dataset, quick: 
     told: list[str] = []
     fit(data, replace(quick, epochs=1), tmp_path, report=told.append)
     assert told == [
-        "2 of 3 training recordings (0.1 s) are not used: 2 shorter than a segment "
-        "(576 frames)"
+        "2 of 3 training recordings (0.1 s) are not used: 2 shorter than a segment (576 frames)"
     ]
     expected = {"short": 2, "silent": 0, "seconds": 600 / RATE_HZ}
     assert expected == json.loads((tmp_path / "result.json").read_text())["unused"]
