@@ -40,7 +40,7 @@ size: 0.5
 model: drive-gru20
 library: [~/amps, /srv/models]
 """
-STATE = session.render(
+STATE = session.to_text(
     session.Session(
         model="drive-gru20",
         path="/srv/models/drive.json",
@@ -105,7 +105,7 @@ def _load(kind: str, path: Path) -> str:
     """Return the error's message, or nothing; every other exception gets out."""
     try:
         made = config.load(path, {}) if kind == "config" else session.load(path)
-    except (ConfigError, session.StateError) as error:
+    except (ConfigError, session.SessionError) as error:
         return str(error)
     assert isinstance(made, config.Config | session.Session)
     return ""
