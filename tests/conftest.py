@@ -17,7 +17,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")  # type: ignore[no-unty
 jax.config.update("jax_numpy_rank_promotion", "raise")  # type: ignore[no-untyped-call]
 
 ROOT = Path(__file__).resolve().parent.parent
-SYSTEM = ROOT / "tests" / "system"
+SYSTEM, GOLDEN = ROOT / "tests" / "system", ROOT / "tests" / "golden"
 SHARED = (Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data").resolve()
 
 PARTS: dict[str, tuple[Callable[[], object], str]] = {
@@ -42,10 +42,12 @@ def lacks(reason: str) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server: all of tests/system, and each test that names its part."""
+    """Mark what ./test --quick leaves out, where a folder or a part says so for all its tests."""
     for item in items:
         if SYSTEM in item.path.parents or any(map(item.get_closest_marker, PARTS)):
             item.add_marker(pytest.mark.server)
+        if GOLDEN in item.path.parents:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

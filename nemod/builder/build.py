@@ -5,36 +5,32 @@ The result is ready to play: the audio process only has to load it.
 
 import pickle
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from nemod.builder import program_cache
+from nemod.builder.describe import describe
 from nemod.builder.level import levelled, play_alone
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
+from nemod.builder.rate_policy import RatePolicy, rate_policy
+from nemod.builder.verify import verified
 from nemod.builder.warm_up import prewarmed, warmed_up, warmed_up_model, warmed_up_part
 from nemod.common.errors import ModelError, NemodError
-from nemod.common.units import amplitude_to_db
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import LoadedRig
-from nemod.engine.ipc import CompiledResampledRig, CompiledRig
+from nemod.engine.compiled_rig import AnyCompiledRig, CompiledResampledRig, CompiledRig
 from nemod.engine.loading import load_rig
 from nemod.engine.program import compile_spec, first_state, flat_weights
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, lead_and_latency
 from nemod.engine.rig import AnyRigSpec, model_spec, rig_parts, rig_spec
 from nemod.formats import load_model
 from nemod.formats.model import Model
-from nemod.formats.network import Dense, DenseWeights, Network, memory_frames
-from nemod.formats.rate import is_memoryless, is_recurrent, with_state_delay
-from nemod.formats.summary import parameters, summary
+from nemod.formats.network import Dense, DenseWeights, memory_frames
+from nemod.formats.rate import with_state_delay
 from nemod.parameters.parameter_set import KnobSpec
 
-KNOWN = (
-    "author", "modeled_by", "licence", "license", "esr", "loudness", "gain", "input_level_dbu",
-    "output_level_dbu", "gear_make", "gear_model", "gear_type", "tone_type", "description", "date",
-)  # fmt: skip
-"""What a file's own metadata may say that is worth passing on."""
 PROBE_ERROR = 1e-3
 """Largest difference from a file's own probe output, relative to its peak (at least 1)."""
 
@@ -48,21 +44,10 @@ class BuiltRig:
     latency_frames: int
     policy: str
     """How the model is played at the device's rate: `exact`, `delay` or `resample`."""
-    shipped: CompiledRig | CompiledResampledRig
+    shipped: AnyCompiledRig
     loaded: LoadedRig
     cached: bool
     """Whether every program came from the cache on disk."""
-
-
-def rate_policy(network: Network, model_rate_hz: int, rate_hz: int) -> str:
-    """Return how a network is played at a device's rate.
-
-    A recurrent network runs at a higher rate with its state delayed by the ratio of the two. Below
-    its own rate that would need states from the future: it is resampled, as all others are.
-    """
-    if model_rate_hz == rate_hz or is_memoryless(network):
-        return "exact"
-    return "delay" if rate_hz > model_rate_hz and is_recurrent(network) else "resample"
 
 
 def compiled(spec: AnyRigSpec, block_frames: int, *what: object) -> tuple[bytes, bool]:
@@ -88,12 +73,14 @@ def build(
     model_only: bool = False,
     prewarm: bool = True,
 ) -> BuiltRig:
-    """Return the rig of a model at a device's rate, warmed up with these settings.
+    """Return the rig of a model at a device's rate, verified and warmed up with these settings.
 
     A knob of the model that was never set has the default of the model's file.
 
-    `model_only` omits everything around the model and the warm-up, except for the silence that the
-    reference engine of the model (NAM's) plays first, unless `prewarm` is off.
+    `model_only` omits everything around the model, the test and the warm-up, except for the silence
+    that the reference engine of the model (NAM's) plays first, unless `prewarm` is off.
+
+    Raises: ModelError for a model that oscillates at this rate or whose output is not finite.
     """
     settings = settings.copy_for(knob_specs(model))
     if model_only:
@@ -104,10 +91,18 @@ def build(
         return _built(alone, rig, "exact", block_frames, cached=cached)
     if model.rate_follows_device:
         model = replace(model, sample_rate=rate_hz)
-    memory = memory_frames(model.network) or 0
     policy = rate_policy(model.network, model.sample_rate, rate_hz)
+    make = partial(_build_by, model, block_frames, settings)
+    return verified(model, policy, rate_hz, block_frames, make)
+
+
+def _build_by(
+    model: Model, block_frames: int, settings: Settings, policy: RatePolicy, rate_hz: int
+) -> BuiltRig:
+    """Return the whole rig of a model for a device at `rate_hz`, warmed up, not yet verified."""
     if policy == "resample":
         return _build_resampled(model, rate_hz, block_frames, settings)
+    memory = memory_frames(model.network) or 0
     if policy == "delay":
         delayed = with_state_delay(model.network, rate_hz / model.sample_rate)
         model = replace(model, network=delayed)
@@ -218,7 +213,7 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
     except Exception as error:
         reason = f"{request.path}: {type(error).__name__}: {error}"
         return BuildFailure(request_id=request.request_id, reason=reason)
-    info = describe(model) | dict(adjusted.facts) | {"probe_error": probe_error}
+    info = describe(model).plain() | dict(adjusted.facts) | {"probe_error": probe_error}
     return BuildResult(
         request_id=request.request_id,
         rig=pickle.dumps(built.shipped, protocol=pickle.HIGHEST_PROTOCOL),
@@ -247,23 +242,3 @@ def clean() -> Model:
 def knob_specs(model: Model) -> tuple[KnobSpec, ...]:
     """Return the knobs of a model as the control core takes them."""
     return tuple(KnobSpec(knob.name, knob.default) for knob in model.knobs)
-
-
-def describe(model: Model) -> dict[str, Any]:
-    """Return what there is to know of a model, as JSON types."""
-    memory = memory_frames(model.network)
-    source = "the file" if model.rate_stated else f"assumed, as {model.dialect} files are played"
-    facts = {
-        "name": model.name,
-        "dialect": model.dialect,
-        "architecture": summary(model.network),
-        "parameters": parameters(model.weights),
-        "receptive_field": "recurrent" if memory is None else f"{memory + 1} frames",
-        "knobs": [knob.name for knob in model.knobs],
-        "sample_rate": "the device's" if model.rate_follows_device else model.sample_rate,
-        "sample_rate_stated": model.rate_stated,
-        "sample_rate_source": source,
-        "in_gain_db": round(amplitude_to_db(model.in_gain), 2),
-        "out_gain_db": round(amplitude_to_db(model.out_gain), 2),
-    }
-    return facts | {key: model.metadata[key] for key in KNOWN if key in model.metadata}

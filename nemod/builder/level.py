@@ -1,13 +1,12 @@
-"""How loud a model is made: input calibration and output normalisation, by choice.
+"""The level of a model: optional input calibration and output normalisation.
 
-*Calibration*: a file may state which level at the pedal's input, in dBu, was full scale when it was
-captured; with the interface's own figure the model hears what the pedal heard. *Normalisation*: the
-model's loudness, from the file or measured, is brought to `TARGET_DB`.
+*Calibration*: a file may state which level [dBu] at the pedal's input was full scale when it was
+recorded; with the audio interface's own figure the model gets the level that the pedal got.
+*Normalisation*: the model's loudness, from the file or measured, is brought to `TARGET_DB`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax
 import numpy as np
@@ -21,17 +20,17 @@ from nemod.formats.network import Gains, GainsWeights
 from nemod.fx.nn.network import kernel
 
 TARGET_DB = -18.0
-"""[dB] What a normalised model's loudness is brought to."""
+"""[dB] Loudness of a normalised model."""
 SKIP_S = 0.5
-"""[s] Of the standard signal that is not counted: models start far from rest."""
+"""[s] Beginning of the standard signal that is not measured: models start far from rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Levelled:
-    """A model with its gains set, and what was done."""
+    """A model with its gains set, and what was set."""
 
     model: Model
-    facts: Mapping[str, Any]
+    facts: Mapping[str, float | str]
     """For `/nemo/model/info`: `loudness_db` and its source, `input_gain_db`, `output_gain_db`."""
 
 
@@ -40,36 +39,34 @@ def measured_loudness_db(model: Model) -> float:
 
     The standard signal is the demo's phrase, at its own peak of 0.35, knobs at their middle.
     """
-    sound = phrase(model.sample_rate)
+    audio = phrase(model.sample_rate)
     knobs = np.array([(knob.low + knob.high) / 2.0 for knob in model.knobs], np.float32)
-    out = play_alone(model, sound, np.broadcast_to(knobs, (sound.size, knobs.size)))
-    heard = out[round(SKIP_S * model.sample_rate) :].astype(np.float64)
-    return amplitude_to_db(float(np.std(heard)))
+    out = play_alone(model, audio, np.broadcast_to(knobs, (audio.size, knobs.size)))
+    measured = out[round(SKIP_S * model.sample_rate) :].astype(np.float64)
+    return amplitude_to_db(float(np.std(measured)))
 
 
 def play_alone(
-    model: Model, sound: NDArray[np.float32], knobs: NDArray[np.float32]
+    model: Model, audio: NDArray[np.float32], knobs: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return the network's answer [frames] to sound [frames] and knob values [frames, knobs]."""
+    """Return the network's output [frames] for audio [frames] and knob values [frames, knobs]."""
     net = kernel(model.network)
-    inputs = np.concatenate([sound[:, None], knobs], axis=1)
+    inputs = np.concatenate([audio[:, None], knobs], axis=1)
     _, out = jax.jit(net.process)(model.weights, net.init(model.weights), inputs)
     return np.asarray(out)[:, 0]
 
 
 def levelled(model: Model, level: Level) -> Levelled:
-    """Return the model with the gains that are asked for; without any it is the same."""
-    facts: dict[str, Any] = {}
+    """Return the model with the requested gains; the same model if they are 0 dB."""
+    facts: dict[str, float | str] = {}
     before_db = after_db = 0.0
-    stated = model.metadata.get("input_level_dbu")
-    if level.input_dbu is not None and isinstance(stated, int | float):
+    stated = model.info.input_level_dbu
+    if level.input_dbu is not None and stated is not None:
         # Full scale at the interface is `input_dbu`, full scale in the model is `stated`.
-        before_db = level.input_dbu - float(stated)
+        before_db = level.input_dbu - stated
     if level.normalize:
-        loudness = model.metadata.get("loudness")
-        if isinstance(loudness, int | float):
-            loudness_db, source = float(loudness), "file"
-        else:
+        loudness_db, source = model.info.loudness_db, "file"
+        if loudness_db is None:
             loudness_db, source = measured_loudness_db(model), "measured"
         facts |= {"loudness_db": loudness_db, "loudness_source": source}
         after_db = TARGET_DB - loudness_db

@@ -1,19 +1,32 @@
-"""The same rig as the daemon's, over samples that are all there."""
+"""Plays samples that are all there through the same rig as the daemon's."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nemod.builder.build import build
-from nemod.common.errors import did_you_mean
+from nemod.common.errors import ModelError, did_you_mean
+from nemod.common.units import db_to_amplitude
 from nemod.control.settings import Settings
 from nemod.engine.rig import MAX_BLOCK_FRAMES, MIN_BLOCK_FRAMES
 from nemod.formats.model import Model
+from nemod.parameters.table import MODEL_KNOBS
 
 DEFAULT_BLOCK_FRAMES = 64
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 768_000
 """[Hz] Below, the treble's shelf would lie above half the rate."""
+AUTO_TAIL_S = 10.0
+"""[s] The longest tail that `auto` renders."""
+TAIL_END_DB = -90.0
+"""[dBFS] The tail `auto` ends where the output stays below this level."""
+MAX_TAIL_S = 3600.0
+_PEAKS = 3
+"""Numbers that follow the sound in what a rig returns; see `nemod.engine.rig.peaks`."""
+
+Tail = float | Literal["auto"]
 
 
 def render(
@@ -25,19 +38,23 @@ def render(
     block: int = DEFAULT_BLOCK_FRAMES,
     model_only: bool = False,
     prewarm: bool = True,
+    tail: Tail = 0.0,
     progress: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
-    """Return what the rig makes of a recording.
+    """Return the rig's output for a recording.
 
     `samples` [frames], mono, +-1.0 full scale, at `rate` [Hz]. `settings` are positions (0..1) of
     knobs by path (`gain`, `delay/mix`, `knob/3`); the rest stand at their defaults, and nothing
     glides at the start. `block` [frames] is 1 to 65,536. With `model_only` nothing but the model
     touches the samples, which count as being at its own rate, and it starts as its reference
     engine does: zeros, or for NAM's its stored state after NAM's own silence, which `prewarm` False
-    leaves out. `progress` is called with the number of frames done.
+    leaves out. `tail` [s] is how much silence is played after the samples, so that delay and
+    reverb ring out; with `auto` the output ends where it stays below -90 dBFS, after 10 s at
+    most. `progress` is called with the number of frames done, those of the tail included.
 
-    Returns: float32 [frames], as long as `samples`. Raises: ValueError for samples that are not
-    mono or not finite, for a block or a rate out of range and for a setting that does not exist.
+    Returns: float32 [frames], as long as `samples` and the tail. Raises: ValueError for samples
+    that are not mono or not finite, for a block, a rate, a tail or a position out of range and
+    for a setting that does not exist; ModelError when the output is not finite.
     """
     sound = np.asarray(samples, np.float32)
     if sound.ndim != 1:
@@ -49,17 +66,61 @@ def render(
         raise ValueError(f"block {block}: {MIN_BLOCK_FRAMES} to {MAX_BLOCK_FRAMES} are allowed")
     if not model_only and not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
         raise ValueError(f"rate {rate}: {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz are allowed")
-    knobs = Settings()
+    longest = tail_frames(tail, rate)
+    positions = Settings()
     for path, position in (settings or {}).items():
-        set_knob(knobs, model, path, position)
-    out = np.empty_like(sound)
+        set_knob(positions, model, path, position)
+    played = np.concatenate([sound, np.zeros(longest, np.float32)]) if longest else sound
+    out = np.empty_like(played)
     done = 0
-    for piece in stream(model, sound, rate, knobs, block, model_only=model_only, prewarm=prewarm):
+    blocks = stream(model, played, rate, positions, block, model_only=model_only, prewarm=prewarm)
+    for piece in blocks:
         out[done : done + piece.size] = piece
         done += piece.size
         if progress is not None:
             progress(done)
-    return out
+    return out[: sound.size + _audible_frames(out[sound.size :])] if tail == "auto" else out
+
+
+def tail_frames(tail: Tail, rate: int) -> int:
+    """Return the length of a tail [frames], for `auto` the longest.
+
+    Raises: ValueError for a length that is not allowed.
+    """
+    seconds = AUTO_TAIL_S if tail == "auto" else float(tail)
+    if not 0.0 <= seconds <= MAX_TAIL_S:  # NaN is none of them
+        raise ValueError(f"tail {tail}: 0 to {MAX_TAIL_S:g} s, or auto, are allowed")
+    return round(seconds * rate)
+
+
+def _audible_frames(tail: NDArray[np.float32]) -> int:
+    """Return the frames of a tail up to the last that is not below `TAIL_END_DB`.
+
+    Between two echoes the output may be silent for 2 s, so only the end of all tells.
+    """
+    loud = np.flatnonzero(np.abs(tail) >= db_to_amplitude(TAIL_END_DB))
+    return int(loud[-1]) + 1 if loud.size else 0
+
+
+def knob_path(model: Model, path: str) -> str:
+    """Return the path of a knob that is named by its path or by the model's own name for it.
+
+    `knob/<name>` becomes `knob/<number>`. `knob/1` and `knob/2` exist for every model: where it
+    has no such knob they are the drive before it and the level after it, as in OSC.
+
+    Raises: ValueError that names the model's knobs.
+    """
+    names = [knob.name.casefold() for knob in model.knobs]
+    given = path.removeprefix("knob/")
+    if given == path:
+        return path
+    if given.casefold() in names:
+        return f"knob/{names.index(given.casefold()) + 1}"
+    count = max(len(names), len(MODEL_KNOBS))
+    if path not in {f"knob/{n + 1}" for n in range(count)}:
+        allowed = ", ".join(["(none)"] if not names else [knob.name for knob in model.knobs])
+        raise ValueError(f"knob {given!r}: this model's knobs are {allowed}")
+    return path
 
 
 def set_knob(settings: Settings, model: Model, path: str, position: float) -> None:
@@ -67,20 +128,15 @@ def set_knob(settings: Settings, model: Model, path: str, position: float) -> No
 
     Raises: ValueError that names what is allowed.
     """
-    names = [knob.name.casefold() for knob in model.knobs]
-    given = path.removeprefix("knob/")
-    if path.startswith("knob/") and given.casefold() in names:
-        path = f"knob/{names.index(given.casefold()) + 1}"
-    elif path.startswith("knob/") and path not in {f"knob/{n + 1}" for n in range(len(names))}:
-        allowed = ", ".join(["(none)"] if not names else [knob.name for knob in model.knobs])
-        raise ValueError(f"knob {given!r}: this model's knobs are {allowed}")
-    if not np.isfinite(position):
-        raise ValueError(f"{path} = {position}: a number from 0 to 1 is expected")
+    known = knob_path(model, path)
     try:
-        settings.set(path, position)
+        settings.get(known)
     except KeyError:
         near = did_you_mean(path, settings.positions())
         raise ValueError(f"no setting is named {path!r}{near}") from None
+    if not 0.0 <= position <= 1.0:  # NaN is none of them
+        raise ValueError(f"{path} = {position:g}: a number from 0 to 1 is expected")
+    settings.set(known, position)
 
 
 def stream(
@@ -95,12 +151,13 @@ def stream(
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the output of `sound` [frames] block by block; together as long as `sound`.
 
-    What a non-finite sample would have come out as is silence, as in the daemon.
+    Raises: ModelError at the first sample that is not finite. The daemon mutes such a block,
+    because on stage the sound has to go on; a file must not have silent holes in it.
     """
     ready = build(model, rate, block, settings, model_only=model_only, prewarm=prewarm)
     rig = ready.loaded
     state = rig.fresh()
-    # What a resampler holds back at the start is taken from the end: the length stays.
+    # A resampler holds frames back at the start; as many are added at the end: the length stays.
     late = ready.latency_frames
     sound = np.concatenate([sound, np.zeros(late, np.float32)]) if late else sound
     for start in range(0, sound.size, block):
@@ -109,9 +166,17 @@ def stream(
         padded = piece if piece.size == block else np.pad(piece, (0, block - piece.size))
         state, answer = rig.call(rig.weights, rig.controls, state, padded)
         heard = np.asarray(answer)
-        if not np.isfinite(heard[-1]):
-            state = rig.fresh()
-            heard = np.zeros_like(heard)
+        if not math.isfinite(heard[-1]):
+            frame = max(0, start - ready.latency_frames + _first_not_finite(heard))
+            raise ModelError(
+                model.name, f"the output is not finite at frame {frame} ({frame / rate:.2f} s)"
+            )
         skipped = min(late, piece.size)
         late -= skipped
         yield heard[skipped : piece.size]
+
+
+def _first_not_finite(heard: NDArray[np.float32]) -> int:
+    """Return the first frame that is not finite; 0 where only the sum of the block overflows."""
+    wrong = np.flatnonzero(~np.isfinite(heard[:-_PEAKS]))
+    return int(wrong[0]) if wrong.size else 0

@@ -7,13 +7,11 @@ from functools import partial
 from nemod.common.command_line import Command, find_command, run_command
 
 COMMANDS = {
-    "devices": Command(
-        "nemod.cli.listing", "list sound cards, by the names that --device takes", "devices"
-    ),
+    "devices": Command("nemod.cli.devices", "list sound cards, by the names that --device takes"),
     "models": Command("nemod.cli.models", "list, search, add, remove and tag models"),
-    "check": Command("nemod.cli.listing", "check models and configuration files", "check"),
+    "check": Command("nemod.cli.check", "check models and configuration files"),
     "render": Command("nemod.cli.render", "play a recording through the rig, into a file"),
-    "bench": Command("nemod.cli.bench.chain", "measure what a block costs on this machine"),
+    "bench": Command("nemod.cli.bench.command", "measure how long a block takes on this machine"),
     "latency": Command("nemod.cli.latency", "measure the round trip of an interface"),
     "service": Command("nemod.cli.service", "run the daemon as a systemd service"),
 }

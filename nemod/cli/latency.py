@@ -1,4 +1,4 @@
-"""`nemod latency`: how long a sound takes through the user's own interface and back."""
+"""`nemod latency`: the round trip of an interface, through a cable from its output to its input."""
 
 import sys
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ _OPTIONS = ("audio.device", "audio.input", "audio.output", "audio.rate", "audio.
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure and say. Raises: NemodError."""
+    """Measure and print. Raises: NemodError."""
     made = parser(
         "nemod latency",
-        "Measure the round trip of an interface: connect its output with its input by a cable, "
-        "turn loudspeakers down (noise of -12 dBFS is played), and wait a few seconds.",
+        "Measure the round trip of an interface: connect its output to its input with a cable, "
+        "turn loudspeakers down (noise at -12 dBFS is played), and wait a few seconds.",
     )
     add_options(made, *_OPTIONS)
     audio = configuration(made.parse_args(argv)).audio
@@ -34,37 +34,37 @@ def main(argv: Sequence[str]) -> int:
     )
     progress = Progress(console=Console(stderr=True), disable=not sys.stderr.isatty())
     with progress:
-        task = progress.add_task("listening", total=TAKES)
+        task = progress.add_task("measuring", total=TAKES)
         found = measure(request, lambda: progress.advance(task))
     print("\n".join(lines(found)))  # noqa: T201
     return 0
 
 
 def lines(found: RoundTrip) -> list[str]:
-    """Return what is said about a measurement."""
-    agree = "the same to the frame" if not found.spread_frames else "the same to one frame"
+    """Return a measurement as lines of text."""
+    agree = "equal to the frame" if not found.spread_frames else "equal to one frame"
     polarity = "inverted" if found.gain < 0.0 else "as played"
-    rest = "converters, bus, and what the driver does not tell"
+    rest = "converters, bus, and what the driver does not state"
     if found.rest_frames < 0:
-        rest = "the driver states more than there is"
-    told = [
+        rest = "the driver overstates its buffers"
+    text = [
         f"{found.device}, {found.rate_hz} Hz, blocks of {found.block_frames} frames",
         _line("round trip", found, found.frames, f"{found.takes} takes, {agree}"),
     ]
     if found.buffer_frames is None:
-        told.append("  buffers   the driver does not tell")
+        text.append("  buffers   not stated by the driver")
     else:
         blocks = found.buffer_frames / found.block_frames
-        why = f"{blocks:g} blocks, says the driver"
-        told.append(_line("  buffers", found, found.buffer_frames, why))
-        told.append(_line("  the rest", found, found.rest_frames, rest))
-    told += [
+        why = f"{blocks:g} blocks, as stated by the driver"
+        text.append(_line("  buffers", found, found.buffer_frames, why))
+        text.append(_line("  the rest", found, found.rest_frames, rest))
+    text += [
         f"level       {amplitude_to_db(abs(found.gain)):+.1f} dB",
         f"polarity    {polarity}",
     ]
     if found.xruns:
-        told.append(f"{found.xruns} blocks were lost meanwhile; their takes were repeated")
-    return told
+        text.append(f"{found.xruns} blocks were lost; their takes were repeated")
+    return text
 
 
 def _line(name: str, found: RoundTrip, frames: int, why: str) -> str:

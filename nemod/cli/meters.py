@@ -25,13 +25,25 @@ def bar(level_db: float) -> str:
     return "█" * filled + "·" * (BAR_CELLS - filled)
 
 
+def lost(daemon: "Daemon") -> str:
+    """Return the count of lost blocks.
+
+    Without a sound card none can be lost; how often this machine's clock woke up late, which
+    depends on what else the machine does, is shown instead.
+    """
+    status, device = daemon.controller.status(), daemon.device
+    if device is not None and not device.counts_xruns:
+        return f"late wake-ups {status.late}"
+    return f"xruns {status.xruns}"
+
+
 def line(daemon: "Daemon") -> str:
     """Return the state of the daemon in one line."""
     status, meters = daemon.controller.status(), daemon.controller.meters()
     return (
         f"{status.state} · {daemon.controller.model_name or '(no model yet)'} · "
         f"in {meters.in_dbfs:+6.1f} dB · out {meters.out_dbfs:+6.1f} dB · "
-        f"load {status.load:.1%} (peak {status.load_peak:.1%}) · xruns {status.xruns}"
+        f"load {status.load:.1%} (peak {status.load_peak:.1%}) · {lost(daemon)}"
     )
 
 
@@ -50,7 +62,7 @@ def panel(daemon: "Daemon", host: str) -> Text:
         text.append(bar(level), style=style)
         text.append(f" {level:+6.1f} dBFS\n")
     text.append(
-        f"load {status.load:.1%} (peak {status.load_peak:.1%})   xruns {status.xruns}   "
+        f"load {status.load:.1%} (peak {status.load_peak:.1%})   {lost(daemon)}   "
         f"clipped {meters.clips}\n"
     )
     text.append(f"OSC  udp://{host}:{daemon.osc_port}   try /nemo/gain 0.7   stop with Ctrl-C\n")

@@ -1,4 +1,4 @@
-"""Models of the library as a table, as a list of facts, and as JSON."""
+"""Prints models of the library as a table, as a list of facts, and as JSON."""
 
 import json
 import sys
@@ -9,29 +9,30 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nemod.common.names import fold
 from nemod.library import Entry
 from nemod.library.entry import FAILED
 from nemod.library.text import clean
 
 _WHOLE = 1_000_000
-"""[characters] Width of what goes to a file or a pipe: nothing is cut there."""
+"""[characters] Width of the output to a file or a pipe: nothing is cut there."""
 
 
 def say(text: str) -> None:
-    """Print what was asked for; a path may hold what no terminal takes."""
+    """Print a result; a path may hold characters that no terminal accepts."""
     print(text.encode("utf-8", "backslashreplace").decode())  # noqa: T201
 
 
 def warn(text: str) -> None:
-    """Print what went wrong."""
+    """Print an error or a warning."""
     print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)  # noqa: T201
 
 
 def searched(entry: Entry) -> str:
-    """Return the text in which a search looks, casefolded."""
+    """Return the text in which a search looks, folded for comparison."""
     facts = entry.facts
     parts = (entry.name, facts.gear, facts.author, *entry.tags, facts.architecture, facts.dialect)
-    return "\n".join(parts).casefold()
+    return fold("\n".join(parts))
 
 
 def show(entries: Sequence[Entry], as_json: bool, places: dict[str, int] | None = None) -> None:
@@ -52,18 +53,20 @@ def show(entries: Sequence[Entry], as_json: bool, places: dict[str, int] | None 
         )
     longest = 5000 if is_whole else _SHORT
     for entry in entries:
-        cells = [str(at[entry.name]), *(tell(entry) for title, tell in columns[1:])]
+        cells = [str(at[entry.name]), *(text_of(entry) for title, text_of in columns[1:])]
         table.add_row(*(Text(clean(cell, longest)) for cell in cells))
     _console().print(table)
 
 
 def _note(entry: Entry) -> str:
-    """Return what a user should know of a model in the list: refused, failed, there twice."""
+    """Return what a user should know about a model: refused, unplayable, failed, duplicate."""
     notes = []
     if entry.facts.error:
         notes.append(f"refused: {entry.facts.error}")
     elif not entry.is_read:
         notes.append("not read yet")
+    if entry.unplayable:
+        notes.append(f"cannot be played: {entry.unplayable}")
     if entry.probe == FAILED:
         notes.append(f"the probe failed: {entry.probe_reason}")
     if entry.same_as:
@@ -108,13 +111,13 @@ _NARROW = {
     "tags": 4,
     "note": 18,
 }
-"""Columns for which a terminal has room, and the least width of each [characters]."""
+"""Columns that fit on a terminal, and the minimum width of each [characters]."""
 _SHORT = 80
-"""[characters] Longest cell on a terminal; `info` says all."""
+"""[characters] Longest cell on a terminal; `info` prints everything."""
 
 
 def show_one(entry: Entry, as_json: bool) -> None:
-    """Show all that is known of a model."""
+    """Print everything that is known about a model."""
     if as_json:
         say(json.dumps(entry.plain(), indent=2))
         return
@@ -126,8 +129,8 @@ def show_one(entry: Entry, as_json: bool) -> None:
 
 def _facts(entry: Entry) -> Iterable[tuple[str, str]]:
     yield "name", entry.name
-    for title, tell in _COLUMNS[2:]:
-        if text := tell(entry):
+    for title, text_of in _COLUMNS[2:]:
+        if text := text_of(entry):
             yield title, text
     if entry.probe_error is not None:
         yield "probe error", f"{entry.probe_error:.1e}"

@@ -1,9 +1,9 @@
-"""`nemod models ...`: the library as a database."""
+"""`nemod models ...`: lists, searches and changes the library."""
 
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from nemod.cli.options import add_options, configuration
 from nemod.common import xla
 from nemod.common.command_line import Parser, parser
 from nemod.common.errors import ConfigError, ModelError, NotFoundError, did_you_mean
+from nemod.common.names import NaturalKey, fold, natural_key
 from nemod.library import SCAN_LIMIT_S, Entry, Library, LibraryError
 from nemod.library.entry import FAILED, NO_PROBE
-from nemod.library.folders import real
+from nemod.library.folders import model_files, real
 from nemod.library.text import clean
 
 _ALL = """\
@@ -25,11 +26,11 @@ commands:
   nemod models [list]            all models, by name
   nemod models scan [DIR...]     read what is new or has changed
   nemod models search WORD...    models whose name, gear, author, tags or kind have all words
-  nemod models info NAME         all that is known of a model
-  nemod models add FILE...       copy models into your own folder
+  nemod models info NAME         everything that is known about a model
+  nemod models add FILE...       copy models, or all models of a folder, into your own folder
   nemod models remove NAME       move a model out of your own folder
-  nemod models tag NAME +A -B    give tags, take tags away
-  nemod models verify [NAME...]  play the probe that a model's file has, and keep the result
+  nemod models tag NAME +A -B    add tags, remove tags
+  nemod models verify [NAME...]  play the probes that are stored in files, and keep the results
 
 Each has --help, and takes --library DIR and --config FILE.
 """
@@ -53,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError(
             "command line",
             [
-                f"nemod models {word}: no such command{did_you_mean(word, COMMANDS)}; "
+                f"nemod models {word}: unknown command{did_you_mean(word, COMMANDS)}; "
                 f"{', '.join(COMMANDS)}"
             ],
         )
@@ -77,7 +78,8 @@ def _scan(argv: Sequence[str]) -> int:
     with _bar("reading models") as progress:
         report = library.refresh(arguments.folders, force=arguments.force, progress=progress)
     took_s = time.monotonic() - began
-    for path, reason in sorted(report.refused.items()):
+    for path in sorted(report.refused, key=_in_order):
+        reason = report.refused[path]
         say(clean(f"refused: {path}: {reason}", 5000))
     for note in report.notes:
         say(f"left out: {note}")
@@ -90,8 +92,8 @@ def _scan(argv: Sequence[str]) -> int:
     for folder in arguments.folders:
         if not any(real(folder).is_relative_to(inside) for inside in known):
             say(
-                f"{folder} is not in the library: its models have no names before the "
-                f"configuration has 'library: [{real(folder)}]', or --library is given"
+                f"{folder} is not in the library: to load its models by name, add "
+                f"'library: [{real(folder)}]' to the configuration, or use --library"
             )
     return 0
 
@@ -110,7 +112,7 @@ def _search(argv: Sequence[str]) -> int:
     _add_json(made)
     arguments = made.parse_args(argv)
     entries = _entries(Library(configuration(arguments).library))
-    words = [word.casefold() for given in arguments.words for word in given.split()]
+    words = [fold(word) for given in arguments.words for word in given.split()]
     found = [entry for entry in entries if all(word in searched(entry) for word in words)]
     if not found:
         known = {word for entry in entries for word in searched(entry).split()}
@@ -125,7 +127,7 @@ def _search(argv: Sequence[str]) -> int:
 
 
 def _info(argv: Sequence[str]) -> int:
-    made = _parser("info", "Say all that is known of a model.")
+    made = _parser("info", "Print everything that is known about a model.")
     made.add_argument("name", metavar="NAME")
     _add_json(made)
     arguments = made.parse_args(argv)
@@ -139,13 +141,13 @@ def _info(argv: Sequence[str]) -> int:
 def _add(argv: Sequence[str]) -> int:
     from nemod.library.user_models import add  # loads the readers
 
-    made = _parser("add", "Copy models into your own folder.")
+    made = _parser("add", "Copy models into your own folder; of a folder all that are below it.")
     made.add_argument("files", nargs="+", type=Path, metavar="FILE")
     arguments = made.parse_args(argv)
     library = Library(configuration(arguments).library)
     _refresh(library)
     refused = 0
-    for file in arguments.files:
+    for file in _each_file(arguments.files):
         try:
             added = add(library, file)
         except ModelError as error:
@@ -172,7 +174,7 @@ def _remove(argv: Sequence[str]) -> int:
 
 
 def _tag(argv: Sequence[str]) -> int:
-    made = _parser("tag", "Give a model tags (+live), take some away (-clean), or list them.")
+    made = _parser("tag", "Add tags to a model (+live), remove some (-clean), or list them.")
     made.usage = "nemod models tag [--library DIR] [--config FILE] NAME [+TAG | -TAG ...]"
     made.add_argument("name", metavar="NAME")
     made.add_argument("changes", nargs=argparse.REMAINDER, metavar="+TAG | -TAG")
@@ -191,7 +193,9 @@ def _tag(argv: Sequence[str]) -> int:
 
 
 def _verify(argv: Sequence[str]) -> int:
-    made = _parser("verify", "Play the probe that a model's file has, and keep the result.")
+    made = _parser(
+        "verify", "Play the probe that is stored in a model's file, and keep the result."
+    )
     made.add_argument("names", nargs="*", metavar="NAME", help="[all models]")
     arguments = made.parse_args(argv)
     library = Library(configuration(arguments).library)
@@ -207,10 +211,10 @@ def _verify(argv: Sequence[str]) -> int:
             if arguments.names or word not in ("passed", NO_PROBE):
                 say(f"{name}: {text}")
         progress(len(names), len(names))
-    told = ", ".join(
+    results = ", ".join(
         f"{count} {_RESULTS.get(word, word)}" for word, count in sorted(counts.items())
     )
-    say(f"{len(names)} models: {told or 'nothing to verify'}")
+    say(f"{len(names)} models: {results or 'nothing to verify'}")
     return 1 if counts.get(FAILED, 0) + counts.get("refused", 0) else 0
 
 
@@ -230,14 +234,32 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 _RESULTS = {NO_PROBE: "without a probe"}
 
 
+def _in_order(path: Path) -> NaturalKey:
+    return natural_key(str(path))
+
+
+def _each_file(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield files, and the model files below folders."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = model_files(path)
+        for note in found.notes:
+            warn(f"left out: {note}")
+        if not found.files:
+            warn(f"{path}: no model file in this folder")
+        yield from sorted(found.files, key=_in_order)
+
+
 def _verify_one(library: Library, entry: Entry) -> tuple[str, str]:
-    """Play a model's probe and store how it came out; return that as a word and as a sentence."""
+    """Play a model's probe and store the result; return it as a word and as a sentence."""
     if entry.facts.error or not entry.is_read:
         return "refused", f"refused: {entry.facts.error or 'not read yet'}"
     if entry.probe == NO_PROBE:
         return NO_PROBE, "its file has no probe"
     xla.prepare()
-    # Only here: jax takes a second to load.
+    # Imported only here: jax takes a second to load.
     from nemod.builder.build import verify_probe
     from nemod.formats import load_model
 
@@ -247,7 +269,7 @@ def _verify_one(library: Library, entry: Entry) -> tuple[str, str]:
         error = verify_probe(load_model(entry.path))
     except ModelError as fault:
         reason = fault.reason
-    except Exception as fault:  # whatever the compiler says, the other models are verified
+    except Exception as fault:  # a fault of the compiler must not stop the verification
         reason = f"{type(fault).__name__}: {fault}"
     reason = clean(reason, 1000)
     word = library.index.set_probe(entry.path, entry.facts.sha256, error, reason)
@@ -257,14 +279,14 @@ def _verify_one(library: Library, entry: Entry) -> tuple[str, str]:
 
 
 def _tag_change(text: str) -> tuple[str, str]:
-    sign, tag = text[:1], text[1:].casefold()
+    sign, tag = text[:1], fold(text[1:])
     is_tag = all(char.isalnum() or char in "._-" for char in tag) and tag[:1].isalnum()
     if sign not in ("+", "-") or not is_tag or len(tag) > _MAX_TAG:
         raise ConfigError(
             "command line",
             [
-                f"{text!r}: +TAG gives a tag and -TAG takes it away; a tag is one word of letters, "
-                f"digits, '.', '_' and '-', at most {_MAX_TAG}; options stand before the name"
+                f"{text!r}: +TAG adds a tag and -TAG removes it; a tag is one word of letters, "
+                f"digits, '.', '_' and '-', at most {_MAX_TAG}; options go before the name"
             ],
         )
     return sign, tag
@@ -286,7 +308,7 @@ def _refresh(library: Library) -> None:
 
 
 def _entries(library: Library) -> list[Entry]:
-    """Return what is known, read anew where it has changed; without an index, names alone."""
+    """Return what is known, after reading what has changed; without an index, names only."""
     try:
         _refresh(library)
         return library.entries()
@@ -297,7 +319,7 @@ def _entries(library: Library) -> list[Entry]:
 
 @contextmanager
 def _bar(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal while something is done that takes long."""
+    """Show a progress bar on a terminal."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -53,6 +53,7 @@ def main(argv: Sequence[str]) -> int:
     asyncio.run(_play(config, startup, recorder, arguments.seconds))
     if recorder is not None:
         print(f"{recorder.path}: {recorder.frames} frames", file=sys.stderr)  # noqa: T201
+        return 1 if recorder.failure else 0
     return 0
 
 

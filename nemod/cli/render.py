@@ -1,70 +1,69 @@
-"""`nemod render`: the daemon's rig over a recording."""
+"""`nemod render`: a recording through the daemon's rig, into a file."""
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nemod.builder.build import rate_policy
 from nemod.builder.level import levelled
 from nemod.builder.messages import Level
-from nemod.builder.offline import DEFAULT_BLOCK_FRAMES, render
+from nemod.builder.offline import (
+    AUTO_TAIL_S,
+    DEFAULT_BLOCK_FRAMES,
+    MAX_RATE_HZ,
+    MAX_TAIL_S,
+    MIN_RATE_HZ,
+    Tail,
+    render,
+    tail_frames,
+)
+from nemod.builder.rate_policy import rate_policy
 from nemod.cli.options import add_options, configuration
+from nemod.cli.render_settings import position, setting
 from nemod.common.command_line import parser
 from nemod.common.errors import AudioError, ConfigError
+from nemod.common.sound_files import FORMATS, Sound, check_output, read_sound, write_sound
 from nemod.common.units import amplitude_to_db
-from nemod.daemon.recorder import sound_format
+from nemod.config import Config, config_file, default_path
 from nemod.formats import load_model
+from nemod.formats.model import Model
 from nemod.library import Library
-from nemod.parameters.table import param
 
-HOW_RATES_MEET = {
+RATE_POLICIES = {
     "exact": "it is the same at every rate",
     "delay": "its memory is stretched to match",
     "resample": "it is resampled on the way in and out",
 }
 
 
-def setting(text: str) -> tuple[str, float]:
-    """Return path and position of `ADDRESS=VALUE`; `/nemo/real/...` takes the knob's own unit.
-
-    Raises: argparse.ArgumentTypeError that says what is allowed.
-    """
-    address, equals, value = text.partition("=")
-    path = address.strip().removeprefix("/nemo/").strip("/")
-    real = path.startswith("real/")
-    path = path.removeprefix("real/")
-    path = {"delay": "delay/mix", "reverb": "reverb/mix"}.get(path, path)
-    word = value.strip().lower()
-    try:
-        number = {"true": 1.0, "on": 1.0, "false": 0.0, "off": 0.0}.get(word)
-        number = float(word) if number is None else number
-    except ValueError:
-        number = math.nan
-    if not equals or not math.isfinite(number):
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: ADDRESS=VALUE with a number is expected, as /nemo/gain=0.7"
-        )
-    if real:
-        try:
-            number = param(path).position(number)
-        except (KeyError, ValueError):
-            raise argparse.ArgumentTypeError(f"{text!r}: no setting {path!r}") from None
-    return path, number
-
-
-def main(argv: Sequence[str]) -> int:
-    """Render a file. Raises: NemodError for what cannot be read, played or written."""
-    made = parser("nemod render", "Play a recording through the rig, into a 32-bit float WAV.")
-    made.add_argument("input", type=Path, metavar="IN.wav")
-    made.add_argument("output", type=Path, metavar="OUT.wav")
+def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """Return the command line's options. Raises: ConfigError."""
+    made = parser(
+        "nemod render",
+        "Play a recording through the rig and write the output to a file. The input may be a "
+        "pipe, or - for standard input.",
+    )
+    made.add_argument("input", type=Path, metavar="IN")
+    made.add_argument(
+        "output", type=Path, metavar="OUT", help=f"ends in {', '.join(FORMATS)}; sets the format"
+    )
     made.add_argument("--model", required=True, metavar="NAME|FILE")
+    made.add_argument(
+        "--channel", type=_channel, default=None, metavar="N", help="channel of the input [1]"
+    )
+    made.add_argument(
+        "--tail",
+        type=_tail,
+        default=0.0,
+        metavar="S|auto",
+        help="go on for S seconds after the input, so that delay and reverb ring out; auto: until "
+        f"the output stays below -90 dBFS, at most {AUTO_TAIL_S:g} s [0]",
+    )
     made.add_argument(
         "--set",
         action="append",
@@ -80,42 +79,110 @@ def main(argv: Sequence[str]) -> int:
         "--block", type=int, default=DEFAULT_BLOCK_FRAMES, metavar="N", help="1 to 65536 [64]"
     )
     add_options(made, "size", "library")
-    arguments = made.parse_args(argv)
+    return made.parse_args(argv)
+
+
+def _channel(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: a channel, counted from 1, is expected")
+    return int(text)
+
+
+def _tail(text: str) -> Tail:
+    if text == "auto":
+        return "auto"
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0.0 <= seconds <= MAX_TAIL_S:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: seconds from 0 to {MAX_TAIL_S:g}, or auto, are expected"
+        )
+    return seconds
+
+
+def main(argv: Sequence[str]) -> int:
+    """Render a file. Raises: NemodError for what cannot be read, played or written."""
+    arguments = read_arguments(argv)
     config = configuration(arguments)
     path = Path(arguments.model)
     if not path.is_file():
         _, path = Library(config.library).find(arguments.model)
-    model = load_model(path, size=config.size)
-    if not arguments.model_only:
-        wanted = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)
-        model = levelled(model, wanted).model
-    kind = sound_format(arguments.output)
-
-    if arguments.output.resolve() == arguments.input.resolve():
-        raise AudioError(f"{arguments.output}: is the recording itself; name another file")
-    if not arguments.output.parent.is_dir():
-        raise AudioError(f"{arguments.output}: there is no folder {arguments.output.parent}")
+    sources = {
+        "the recording": arguments.input,
+        "the model": path,
+        "the configuration": config_file(arguments) or default_path(),
+    }
+    check_output(arguments.output, sources)
+    model = _model(path, config, model_only=arguments.model_only)
     try:
-        with arguments.input.open("rb") as file:
-            sound, rate = soundfile.read(file, dtype="float32", always_2d=True)
-    except OSError as error:
-        raise AudioError(f"{arguments.input}: cannot be read: {error.strerror}") from None
-    except soundfile.SoundFileError as error:
-        reason = getattr(error, "error_string", str(error))
-        raise AudioError(f"{arguments.input}: cannot be read as sound: {reason}") from None
+        settings = dict(position(given, model) for given in arguments.set)
+    except ValueError as error:
+        raise ConfigError("command line", [str(error)]) from None
+    sound = read_sound(arguments.input, channel=arguments.channel or 1)
+    if not arguments.model_only and not MIN_RATE_HZ <= sound.rate_hz <= MAX_RATE_HZ:
+        raise AudioError(
+            f"{arguments.input}: its sample rate is {sound.rate_hz} Hz; "
+            f"{MIN_RATE_HZ} to {MAX_RATE_HZ} Hz can be played"
+        )
     errors = Console(stderr=True)
-    if sound.shape[1] > 1:
+    for note in _notes(arguments, sound, model, path):
+        errors.print(f"nemod: {note}", markup=False, highlight=False, soft_wrap=True)
+    out = _rendered(arguments, model, sound, settings, errors)
+    clipped = write_sound(arguments.output, out, sound.rate_hz)
+    if clipped:
         errors.print(
-            f"{arguments.input}: {sound.shape[1]} channels; the first is played",
+            f"nemod: {arguments.output}: {clipped} samples beyond full scale are clipped; "
+            "a .wav file keeps them",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    if sys.stderr.isatty():
+        peak = amplitude_to_db(float(np.abs(out).max(initial=0.0)))
+        errors.print(
+            f"{arguments.output}: {out.size} frames, peak {peak:+.1f} dBFS",
             markup=False,
             soft_wrap=True,
         )
-    if model.sample_rate != rate and not arguments.model_only:
-        how = HOW_RATES_MEET[rate_policy(model.network, model.sample_rate, rate)]
-        errors.print(
-            f"nemod: {path.name} was made for {model.sample_rate} Hz and plays at {rate} Hz: {how}",
-            soft_wrap=True,
+    return 0
+
+
+def _model(path: Path, config: Config, *, model_only: bool) -> Model:
+    model = load_model(path, size=config.size)
+    if model_only:
+        return model
+    level = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)
+    return levelled(model, level).model
+
+
+def _notes(arguments: argparse.Namespace, sound: Sound, model: Model, path: Path) -> list[str]:
+    """Return what the user should know before the recording is played."""
+    notes = [f"{arguments.input}: {sound.note}"] if sound.note else []
+    if sound.channels > 1 and arguments.channel is None:
+        notes.append(
+            f"{arguments.input}: {sound.channels} channels; the first is played "
+            "(--channel N chooses another)"
         )
+    if model.sample_rate != sound.rate_hz and not arguments.model_only:
+        policy = rate_policy(model.network, model.sample_rate, sound.rate_hz)
+        notes.append(
+            f"{path.name} was made for {model.sample_rate} Hz and plays at {sound.rate_hz} Hz: "
+            f"{RATE_POLICIES[policy]}"
+        )
+    return notes
+
+
+def _rendered(
+    arguments: argparse.Namespace,
+    model: Model,
+    sound: Sound,
+    settings: dict[str, float],
+    errors: Console,
+) -> NDArray[np.float32]:
+    """Return the output [frames], with a progress bar on a terminal. Raises: NemodError."""
+    total = sound.samples.size + tail_frames(arguments.tail, sound.rate_hz)
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -124,24 +191,17 @@ def main(argv: Sequence[str]) -> int:
         console=errors,
         disable=not sys.stderr.isatty(),
     ) as bar:
-        task = bar.add_task(f"{arguments.input.name} through {model.name}", total=sound.shape[0])
+        task = bar.add_task(f"{arguments.input.name} through {model.name}", total=total)
         try:
-            out = render(
+            return render(
                 model,
-                np.ascontiguousarray(sound[:, 0]),
-                rate,
-                settings=dict(arguments.set),
+                sound.samples,
+                sound.rate_hz,
+                settings=settings,
                 block=arguments.block,
                 model_only=arguments.model_only,
+                tail=arguments.tail,
                 progress=lambda done: bar.update(task, completed=done),
             )
         except ValueError as error:
             raise ConfigError("command line", [str(error)]) from None
-    try:
-        soundfile.write(arguments.output, out, rate, subtype=kind)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise AudioError(f"{arguments.output}: cannot be written: {error}") from None
-    if sys.stderr.isatty():
-        peak = amplitude_to_db(float(np.abs(out).max(initial=0.0)))
-        errors.print(f"{arguments.output}: {out.size} frames, peak {peak:+.1f} dBFS")
-    return 0

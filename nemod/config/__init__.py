@@ -1,5 +1,6 @@
 """The configuration: its options, the file and the command line that set them."""
 
+from nemod.config.arguments import config_file
 from nemod.config.checks import MODEL_RATE
 from nemod.config.loader import default_path, load
 from nemod.config.options import (
@@ -24,6 +25,7 @@ __all__ = [
     "LevelConfig",
     "LogConfig",
     "OscConfig",
+    "config_file",
     "default_path",
     "load",
     "log_level",

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 
 from nemod.common.background import in_background
 from nemod.common.errors import NotFoundError
+from nemod.common.names import fold, natural_key
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import EventStream, LibraryChanged, Meters, Source, Subscription
 from nemod.control.jobs import Job
@@ -190,9 +191,9 @@ class Controller:
         if "/" not in name and "\\" not in name:
             if name in names:
                 return name
-            folded = name.casefold()
+            folded = fold(name)
             for known in names:
-                if known.casefold() == folded:
+                if fold(known) == folded:
                     return known
         raise ControlError(
             Code.NOT_FOUND,
@@ -293,7 +294,7 @@ def similar_name(given: str, known: Iterable[str]) -> str:
 
 def _around(names: Sequence[str], given: str) -> list[str]:
     """Return the names next to where this one would stand, and those that contain it."""
-    folded = given.casefold()
-    place = bisect_left(names, folded, key=str.casefold)
+    folded = fold(given)
+    place = bisect_left(names, natural_key(given), key=natural_key)
     near = list(names[max(place - _CANDIDATES, 0) : place + _CANDIDATES])
-    return near + [name for name in names if folded in name.casefold()][:_CANDIDATES]
+    return near + [name for name in names if folded in fold(name)][:_CANDIDATES]

@@ -36,6 +36,9 @@ class Status:
     load_peak: float
     """Largest load since the last reset."""
     xruns: int
+    """Lost samples that the device reported; a clock loses none."""
+    late: int
+    """Blocks that began later than a period after their time, for whatever reason."""
     latency_ms: float
     rate: int
     """[Hz] Sample rate of the device."""

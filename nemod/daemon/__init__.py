@@ -1,17 +1,17 @@
 """The daemon: wires the control core, the audio process, the builder and the surfaces together.
 
-    app                creates all parts, starts them in order, stops them in reverse
-    startup            what to start with: command line, configuration, last session
-    model_switcher     decides which model plays next
-    supervisor         keeps an audio process playing
-    standby            starts audio processes and keeps one ready
-    child_processes    handles of the audio process and the builder
-    progress_watchdog  how long to wait for the builder
-    quarantine         which model crashed the audio process too often
-    telemetry          counts and timings from the audio process
-    monitor            status and meters for the control core
-    recorder           writes the output to a file
-    session            what survives a power cycle: the state file
-    session_writer     writes the state file after a change
-    notify             tells systemd
+app                creates all parts, starts them in order, stops them in reverse
+startup            what to start with: command line, configuration, last session
+model_switcher     decides which model plays next
+supervisor         keeps an audio process playing
+standby            starts audio processes and keeps one ready
+child_processes    handles of the audio process and the builder
+progress_watchdog  how long to wait for the builder
+quarantine         which model crashed the audio process too often
+telemetry          counts and timings from the audio process
+monitor            status and meters for the control core
+recorder           writes the output to a file
+session            what survives a power cycle: the state file
+session_writer     writes the state file after a change
+notify             tells systemd
 """

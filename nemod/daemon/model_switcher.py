@@ -18,6 +18,7 @@ import structlog
 from numpy.typing import NDArray
 
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult, Level
+from nemod.common.background import in_background
 from nemod.common.errors import NemodError
 from nemod.config import Config
 from nemod.control.errors import Code, ControlError
@@ -73,8 +74,12 @@ class AudioOutput(Protocol):
 class FaultLog(Protocol):
     """Remembers which models cannot be played; in the daemon the library."""
 
+    def problem(self, name: str) -> str:
+        """Return why a model is known to be unplayable, or nothing."""
+        ...
+
     def mark_unplayable(self, name: str, reason: str) -> None:
-        """Mark a model until its file changes."""
+        """Mark a model until its file changes; an empty reason removes the mark. Thread: any."""
         ...
 
 
@@ -244,7 +249,7 @@ class ModelSwitcher:
             except _UnplayableError as error:
                 log.warning("model cannot be played", model=model.name, reason=str(error))
                 if error.is_model_fault:
-                    self._faults.mark_unplayable(model.name, str(error))
+                    self._mark(model.name, str(error))
                 reasons.append(str(error))
             else:
                 self._after_success(job, model)
@@ -258,9 +263,15 @@ class ModelSwitcher:
     def _after_success(self, job: Job, model: ModelFile) -> None:
         if job.source != DAEMON:
             self.was_requested = True
+        if self._faults.problem(model.name):
+            self._mark(model.name, "")
         if not self.first_model.done():
             self.first_model.set_result(None)
         job.finish(model.name)
+
+    def _mark(self, name: str, reason: str) -> None:
+        # On a thread, because the disk, or another process that writes to the index, may be slow.
+        in_background(lambda: self._faults.mark_unplayable(name, reason))
 
     def _after_failure(self, request: _Request) -> None:
         """See that something plays after a request that failed.

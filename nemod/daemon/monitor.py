@@ -32,6 +32,7 @@ class RigMonitor:
             load=self._telemetry.load,
             load_peak=self._telemetry.load_peak,
             xruns=self._telemetry.total("xruns"),
+            late=self._telemetry.total("late"),
             latency_ms=1000.0 * latency_s,
             rate=device.rate_hz if device else 0,
             block=device.block_frames if device else 0,

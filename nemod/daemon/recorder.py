@@ -1,20 +1,34 @@
-"""Writes what is heard to a file: frames from the audio plane's tape, on a thread of its own."""
+"""Writes the output to a WAV file, on a thread of its own."""
 
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import soundfile
+import structlog
+from numpy.typing import NDArray
 
 from nemod.common.errors import AudioError
+from nemod.common.wav_writer import WavWriter
 
 _READ_BYTES = 1 << 16
+_UPDATE_S = 1.0
+"""[s] Between two updates of the file's header: as much is lost by a power cut."""
+
+log = structlog.get_logger("nemod")
 
 
 class Recorder:
-    """Records mono 32-bit float, from the first frame that a rig played."""
+    """Records mono 32-bit float, from the first frame that a rig played.
+
+    A file beyond 4 GiB (six hours at 48 kHz) becomes RF64, which most audio programs read.
+
+    An error while it writes, as a full disk, ends the file, not the sound: the error is logged
+    once, the file is closed with what fitted, and the frames that follow are counted and dropped,
+    so that `seconds` still ends the daemon.
+    """
 
     def __init__(self, path: Path, seconds: float | None = None) -> None:
         """`seconds` is how much to record; None is until `close`.
@@ -23,13 +37,16 @@ class Recorder:
         """
         self.path = path
         self.frames = 0
-        """Frames written so far."""
+        """Frames in the file so far."""
+        self.failure = ""
+        """Why the recording ended too soon, or nothing."""
         self.is_paused = False
-        """Whether what comes is no longer written: it does not go with what has been."""
+        """Whether what comes is dropped, as it has another sample rate than the file."""
         self._seconds = seconds
         self._thread: threading.Thread | None = None
         self._fd = -1
-        self._kind = sound_format(path)
+        if path.suffix.lower() != ".wav":
+            raise AudioError(f"{path}: a recording is a WAV file; the name must end in .wav")
         try:
             # Found out now, not after the first song.
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,53 +55,116 @@ class Recorder:
             raise AudioError(f"{path}: cannot be written: {error.strerror}") from None
 
     def start(self, tape_fd: int, rate_hz: int, on_full: Callable[[], None]) -> None:
-        """Begin to write what comes out of the tape; `on_full` is called on the writer's thread."""
+        """Begin to write the samples that are read from `tape_fd`.
+
+        `on_full` is called on the writer's thread when `seconds` have been read, or the tape ends.
+        """
         self._fd = tape_fd
         self._thread = threading.Thread(
-            target=self._write, args=(rate_hz, on_full), name="nemod recorder", daemon=True
+            target=self._run, args=(rate_hz, on_full), name="nemod recorder", daemon=True
         )
         self._thread.start()
 
-    def _write(self, rate_hz: int, on_full: Callable[[], None]) -> None:
+    def _run(self, rate_hz: int, on_full: Callable[[], None]) -> None:
+        try:
+            self._record(rate_hz)
+        except Exception as error:
+            self._fail(str(error) or type(error).__name__)
+        finally:
+            # From here on nobody reads the tape; the audio process drops what does not fit in it.
+            on_full()
+
+    def _record(self, rate_hz: int) -> None:
         wanted = None if self._seconds is None else round(self._seconds * rate_hz)
-        with soundfile.SoundFile(
-            self.path, "w", samplerate=rate_hz, channels=1, subtype=self._kind
-        ) as file:
-            left = b""
-            while wanted is None or self.frames < wanted:
+        file = _RecordedFile(self.path, rate_hz)
+        read = 0
+        part = b""
+        try:
+            while wanted is None or read < wanted:
                 data = os.read(self._fd, _READ_BYTES)
                 if not data:
                     break
                 if self.is_paused:
                     continue
-                data = left + data
+                data = part + data
                 whole = len(data) - len(data) % 4
-                left = data[whole:]
-                frames = np.frombuffer(data[:whole], np.float32)
+                part = data[whole:]
+                samples = np.frombuffer(data[:whole], np.float32)
                 if wanted is not None:
-                    frames = frames[: wanted - self.frames]
-                file.write(frames)
-                self.frames += frames.size
-        # The tape goes on; what nobody reads is dropped by its writer, never waited for.
-        on_full()
+                    samples = samples[: wanted - read]
+                read += samples.size
+                file.write(samples)
+                self.frames = file.frames
+                if file.failure and not self.failure:
+                    self._fail(file.failure)
+        finally:
+            file.close()
+            self.frames = file.frames
+            if file.failure and not self.failure:
+                self._fail(file.failure)
+
+    def _fail(self, reason: str) -> None:
+        self.failure = reason
+        log.error(
+            "the recording ended too soon", file=str(self.path), frames=self.frames, reason=reason
+        )
 
     def close(self) -> None:
         """Finish the file; the audio plane must have ended, which ends the tape."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        elif self.frames == 0 and self.path.exists() and self.path.stat().st_size == 0:
-            self.path.unlink()  # made when it was tried; there was nothing to write
+        elif self.frames == 0:
+            with suppress(OSError):
+                if self.path.stat().st_size == 0:
+                    self.path.unlink()  # made by the check of __init__; nothing was played
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
 
-def sound_format(path: Path) -> str:
-    """Return the sample format for a file name.
+class _RecordedFile:
+    """A file that closes itself at the first error and drops everything after it."""
 
-    Raises: AudioError for a name that is not `.wav`.
-    """
-    if path.suffix.lower() != ".wav":
-        raise AudioError(f"{path}: sound is written as 32-bit float WAV; the name must end in .wav")
-    return "FLOAT"
+    def __init__(self, path: Path, rate_hz: int) -> None:
+        self.failure = ""
+        self.frames = 0
+        self._writer: WavWriter | None = None
+        self._update_frames = round(_UPDATE_S * rate_hz)
+        self._next_update = self._update_frames
+        try:
+            self._writer = WavWriter(path, rate_hz)
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+
+    def write(self, samples: NDArray[np.float32]) -> None:
+        """Append samples [frames], unless the file has failed."""
+        if self._writer is None:
+            return
+        try:
+            self._writer.write(samples)
+            if self._writer.frames >= self._next_update:
+                self._next_update = self._writer.frames + self._update_frames
+                self._writer.update_header()
+                if self._writer.is_removed:
+                    # Linux writes on into a file without a name, which is gone in the end.
+                    self.failure = "the file was removed"
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+        if self.failure:
+            self.close()
+        else:
+            self.frames = self._writer.frames
+
+    def close(self) -> None:
+        """State the sizes in the header and close, once."""
+        if self._writer is None:
+            return
+        writer, self._writer = self._writer, None
+        try:
+            if writer.is_removed:
+                self.failure = self.failure or "the file was removed"
+            writer.close()
+        except OSError as error:
+            self.failure = self.failure or error.strerror or str(error)
+        self.frames = writer.frames

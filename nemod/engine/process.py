@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 from nemod.common.errors import AudioError
 from nemod.engine import histogram
 from nemod.engine.cpu_latency import CpuLatencyLimit
-from nemod.engine.devices.base import Device, PhrasePlayer, Process, open_device
+from nemod.engine.devices.base import Device, Process
+from nemod.engine.devices.demo import PhrasePlayer
+from nemod.engine.devices.factory import open_device
 from nemod.engine.devices.lock import DeviceLock, users_of_cards
 from nemod.engine.engine import Engine
 from nemod.engine.ipc import (
@@ -57,7 +59,7 @@ SWITCH_INTERVAL_S = 5e-6
 """[s] How long the audio thread requests the interpreter lock before another thread must yield it.
 
 A block requests it several times, after each system call and each program, so this time counts
-several times over: at 0.5 ms every third switch of models made a block late."""
+several times over: at 0.5 ms every third model switch caused a late block."""
 
 
 @dataclass(slots=True)
@@ -243,6 +245,7 @@ def main(argv: list[str]) -> int:
             rate_hz=device.rate_hz,
             block_frames=device.block_frames,
             latency_s=device.latency_s,
+            counts_xruns=device.counts_xruns,
             notices=tuple(notice for notice in notices if notice),
         ),
     )

@@ -1,7 +1,7 @@
 """Reader of GuitarML's JSON, of the paper's own, and of what this project's trainer writes.
 
-`model_data` tells the sizes, `state_dict` holds PyTorch's tensors: a recurrent part (`rec`, `lstm`
-or `gru`) and a linear head (`lin` or `dense`). RecNet files chain several such blocks.
+`model_data` holds the sizes, `state_dict` PyTorch's tensors: a recurrent part (`rec`, `lstm` or
+`gru`) and a linear head (`lin` or `dense`). RecNet files chain several such blocks.
 """
 
 from collections.abc import Callable
@@ -12,39 +12,40 @@ from nemod.formats.common import (
     MAX_HIDDEN,
     MAX_INPUTS,
     MAX_LAYERS,
+    MAX_OUTPUTS,
     Layer,
     dense_layer,
     gru_layer,
-    knowledge,
     lstm_layer,
+    refuse_outputs,
 )
 from nemod.formats.document import Array, Node
-from nemod.formats.model import Model
-from nemod.formats.network import Network, Residual, Stack
-
-SAMPLE_RATE = 44_100
-"""[Hz] Rate of a file that states none: what GuitarML's programs record at."""
+from nemod.formats.info_reader import read_info
+from nemod.formats.network import Network, Residual, Stack, Weights
+from nemod.formats.reading import Reading, Source
 
 RECURRENT_KEYS = ("rec", "lstm", "gru")
 HEAD_KEYS = ("lin", "dense")
 UNITS = {"LSTM": 4, "GRU": 3}
-"""Kinds of recurrent unit, and the gates of each."""
+"""Kinds of recurrent unit, and the number of gates of each."""
 
 
 def matches(root: Node) -> bool:
-    """Whether the document is of this dialect."""
+    """Return whether a JSON object is of this dialect."""
     return root.has("model_data") and (root.has("state_dict") or root.has("blocks"))
 
 
-def read(root: Node, name: str) -> Model:
+def read(source: Source) -> Reading:
     """Return the model of a document of this dialect."""
+    root, extras, _ = source
     data = root.child("model_data")
-    kind = data.optional("model_type") or data.optional("model")
-    what = kind.text() if kind else "SimpleRNN"
-    if kind and what.lower() in ("gcntf", "gcn", "tcn", "convnet", "wavenet"):
-        kind.fail(
-            f"{what!r} is a convolutional model, expected a recurrent one (SimpleRNN, RecNet)"
-        )
+    for key in ("model_type", "model"):
+        kind = data.optional(key)
+        word = extras.get(kind, Node.text) or ""
+        if kind and word.lower() in ("gcntf", "gcn", "tcn", "convnet", "wavenet"):
+            kind.fail(
+                f"{word!r} is a convolutional model, expected a recurrent one (SimpleRNN, RecNet)"
+            )
     if not root.has("state_dict"):
         root.fail("has no 'state_dict': this describes a model without its weights")
     tensors = _Tensors(root.child("state_dict"))
@@ -53,23 +54,22 @@ def read(root: Node, name: str) -> Model:
     else:
         network, weights = _simple_rnn(data, tensors)
     tensors.all_used()
-    known = knowledge(root, network.inputs - 1)
-    rate = data.optional("sample_rate")
-    return Model(
-        name=name,
-        dialect="guitarml",
+    metadata = extras.object(root.optional("metadata"))
+    knobs = network.inputs - 1
+    return Reading(
         network=network,
         weights=weights,
-        knobs=known.knobs,
-        sample_rate=rate.integer(8_000, 384_000) if rate else known.sample_rate or SAMPLE_RATE,
-        rate_stated=rate is not None or known.sample_rate is not None,
-        probe=known.probe,
-        metadata=known.metadata,
+        knobs=extras.knobs(metadata, knobs),
+        sample_rate=extras.rate(
+            data.optional("sample_rate"), metadata.optional("sample_rate") if metadata else None
+        ),
+        probe=extras.probe(root.optional("probe"), knobs),
+        info=read_info([metadata] if metadata else [], extras, without=("knobs", "sample_rate")),
     )
 
 
 class _Tensors:
-    """The state dict; remembers what was taken, so that nothing in it is silently ignored."""
+    """The state dict. It records which tensors were read, so that none is silently ignored."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
@@ -91,7 +91,7 @@ class _Tensors:
         return self.node.has(key)
 
     def optional(self, key: str, *shape: int) -> Array:
-        """A bias that may be absent is zero."""
+        """Return a bias, zero where the file has none."""
         return self.get(key).array(*shape) if self.has(key) else np.zeros(shape, np.float32)
 
     def all_used(self) -> None:
@@ -99,10 +99,10 @@ class _Tensors:
             self.node.child(key).fail("a tensor that no SimpleRNN or RecNet has")
 
 
-def _simple_rnn(data: Node, tensors: _Tensors) -> tuple[Network, object]:
+def _simple_rnn(data: Node, tensors: _Tensors) -> tuple[Network, Weights]:
     outputs = data.optional("output_size")
     if outputs:
-        outputs.integer(1, 1)
+        refuse_outputs(outputs, outputs.integer(1, MAX_OUTPUTS))
     layers = data.optional("num_layers")
     bias = data.optional("bias_fl")
     has_bias = bias.flag() if bias else True
@@ -121,19 +121,19 @@ def _simple_rnn(data: Node, tensors: _Tensors) -> tuple[Network, object]:
     )
 
 
-def _rec_net(blocks: Node, tensors: _Tensors) -> tuple[Network, object]:
+def _rec_net(blocks: Node, tensors: _Tensors) -> tuple[Network, Weights]:
     count = len(blocks.keys())
     if not 1 <= count <= MAX_LAYERS:
         blocks.fail(f"{count} blocks, expected 1 to {MAX_LAYERS}")
     networks: list[Network] = []
-    weights: list[object] = []
+    weights: list[Weights] = []
     for number in range(count):
         block = blocks.child(str(number))
         inputs = block.child("input_size")
         outputs = block.optional("output_size")
         lin_bias = block.optional("lin_bias")
-        # The block's own skip counts, and it is 1 unless it says otherwise; `model_data.skip` of
-        # these files is another thing.
+        # CoreAudioML uses the block's own skip, 1 if absent; it ignores `model_data.skip`, which
+        # is 0 in these files.
         skip = block.optional("skip")
         layers = block.optional("num_layers")
         network, own = _block(
@@ -141,7 +141,7 @@ def _rec_net(blocks: Node, tensors: _Tensors) -> tuple[Network, object]:
             f"layers.block_{number + 1}.",
             unit=block.optional("block_type"),
             inputs=inputs.integer(1, MAX_INPUTS),
-            outputs=outputs.integer(1, MAX_INPUTS) if outputs else 1,
+            outputs=outputs.integer(1, MAX_OUTPUTS) if outputs else 1,
             hidden=block.child("hidden_size").integer(1, MAX_HIDDEN),
             layers=layers.integer(1, MAX_LAYERS) if layers else 1,
             rec_bias=True,
@@ -149,11 +149,12 @@ def _rec_net(blocks: Node, tensors: _Tensors) -> tuple[Network, object]:
             skip=skip.flag() if skip else True,
         )
         if networks and networks[-1].outputs != network.inputs:
-            inputs.fail(f"{network.inputs}, but the block before gives {networks[-1].outputs}")
+            inputs.fail(
+                f"{network.inputs}, but the previous block has {networks[-1].outputs} outputs"
+            )
         networks.append(network)
         weights.append(own)
-    if networks[-1].outputs != 1:
-        blocks.fail(f"the last block gives {networks[-1].outputs} channels, expected 1")
+    refuse_outputs(blocks, networks[-1].outputs)
     if count == 1:
         return networks[0], weights[0]
     return Stack(tuple(networks)), tuple(weights)
@@ -171,7 +172,7 @@ def _block(
     rec_bias: bool,
     lin_bias: bool,
     skip: bool,
-) -> tuple[Network, object]:
+) -> tuple[Network, Weights]:
     prefix = tensors.prefix(start, RECURRENT_KEYS, "weight_hh_l0")
     gates = _gates(
         unit, prefix.removeprefix(start), tensors.node.child(f"{prefix}weight_hh_l0"), hidden
@@ -206,7 +207,7 @@ def _block(
 
 
 def _gates(unit: Node | None, prefix: str, w_h: Node, hidden: int) -> int:
-    """Return 4 for an LSTM, 3 for a GRU: stated, or from the key's name, or from the rows."""
+    """Return 4 for an LSTM, 3 for a GRU: as stated, or by the key's name, or by the rows."""
     if unit:
         word = unit.text().upper()
         if word not in UNITS:

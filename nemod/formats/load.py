@@ -1,63 +1,67 @@
-"""`load_model`: a model file of any dialect, told from its content."""
+"""`load_model`: reads a model file of any dialect, recognised by its content."""
 
-from collections.abc import Callable
+import sys
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
 
-from nemod.formats import guitarml, nam, rtneural, wavenetva
-from nemod.formats.document import Node, read_json
+from nemod.formats.common import refuse_outputs
+from nemod.formats.dialects import dialect_of
+from nemod.formats.extras import Extras
+from nemod.formats.json_file import read_json
 from nemod.formats.model import Model
-
-
-class Dialect(NamedTuple):
-    """A reader, and what tells its files."""
-
-    label: str
-    matches: Callable[[Node], bool]
-    read: Callable[[Node, str], Model]
-
-
-DIALECTS = (
-    Dialect("'model_data' and 'state_dict' (GuitarML)", guitarml.matches, guitarml.read),
-    Dialect("'layers' and 'in_shape' (RTNeural, AIDA-X)", rtneural.matches, rtneural.read),
-    Dialect("'architecture' and 'config' (NAM)", nam.matches, nam.read),
-    Dialect("'variables' and 'residual_channels' (PedalNet)", wavenetva.matches, wavenetva.read),
-)
+from nemod.formats.other_files import refuse
+from nemod.formats.reading import Source
 
 
 def load_model(path: str | PathLike[str], *, size: float | None = None) -> Model:
-    """Read a model file, and check all of it before anything is built.
+    """Read a model file; all of it is checked before anything is built.
 
     `size` (0 to 1) picks the size of a model that has several; the full one if absent. Other
-    models have one size, whatever is asked.
+    models ignore it. Metadata that cannot be used is left out with a warning in the log.
 
     Raises: ModelError naming the file, the key (or line and column), what was found and what was
         expected.
     """
     file = Path(path)
-    root = read_json(file)
-    root.mapping()
-    if nam.matches(root):
-        return nam.read(root, file.stem, size)
-    for dialect in DIALECTS:
-        if dialect.matches(root):
-            return dialect.read(root, file.stem)
-    expected = "; ".join(dialect.label for dialect in DIALECTS)
-    return root.fail(f"{_other(root)}, expected {expected}")
+    root, faults = read_json(file)
+    dialect = dialect_of(root)
+    if dialect is None:
+        if faults:
+            root.fail(faults[0])
+        refuse(root)
+    extras = Extras()
+    reading = dialect.read(Source(root, extras, size if dialect.has_sizes else None))
+    refuse_outputs(root, reading.network.outputs)
+    ignored = (*faults, *extras.left_out)
+    if ignored:
+        _warn(str(file), ignored)
+    is_stated = reading.sample_rate is not None
+    return Model(
+        name=file.stem,
+        dialect=dialect.name,
+        network=reading.network,
+        weights=reading.weights,
+        knobs=reading.knobs,
+        sample_rate=reading.sample_rate or dialect.default_rate_hz,
+        rate_stated=is_stated,
+        rate_follows_device=dialect.plays_at_device_rate and not is_stated,
+        in_gain=reading.in_gain,
+        out_gain=reading.out_gain,
+        prewarm_frames=reading.prewarm_frames,
+        probe=reading.probe,
+        info=reading.info,
+    )
 
 
-def _other(root: Node) -> str:
-    """Return what a document that is no model of ours seems to be."""
-    members = root.mapping()
-    if {"conv1d", "lstm", "dense"} <= members.keys():
-        return "a SmartAmpPro model, which plays windows of samples and is not supported"
-    inner = [value for value in members.values() if isinstance(value, dict)]
-    if inner and all("in_shape" in value for value in inner):
-        return f"{len(inner)} models in one file ({', '.join(map(repr, list(members)[:3]))}, ...)"
-    if any(key.endswith((".weight", ".weight_ih_l0")) or key == "weight" for key in members):
-        return "bare PyTorch tensors without their sizes"
-    if {"net", "hidden_size", "unit_type", "Data Sets"} & members.keys():
-        return "a training configuration, not a model"
-    keys = ", ".join(repr(key[:40]) for key in list(members)[:8])
-    return f"no known kind of model: it has {keys or 'nothing'}"
+@lru_cache(maxsize=1000)
+def _warn(file: str, ignored: tuple[str, ...]) -> None:
+    """Log what was ignored in a file; once per process for the same file and values."""
+    # Imported only here: without it a process that reads a library starts a third sooner.
+    import structlog
+
+    log = structlog.get_logger("nemod")
+    if not structlog.is_configured():
+        # Unconfigured, structlog writes to standard output, where a command writes its result.
+        log = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
+    log.warning("metadata of a model ignored", file=file, ignored=list(ignored))

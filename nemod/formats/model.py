@@ -1,12 +1,12 @@
-"""The one thing that every model file becomes: nothing after the readers knows a dialect."""
+"""`Model`: what every model file becomes. Nothing after the readers depends on a dialect."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nemod.formats.info import ModelInfo
 from nemod.formats.network import Gains, Network
 
 Array = NDArray[np.float32]
@@ -24,17 +24,17 @@ class Knob:
 
 
 class Probe(NamedTuple):
-    """A short input with the output that the file's maker got, from the start state."""
+    """A short input with the output that the file's author got for it, from the start state."""
 
     inputs: Array
-    """[frames, 1 + knobs]: sound, then the knobs' values as the network takes them."""
+    """[frames, 1 + knobs]: audio, then the knobs' values as the network takes them."""
     output: Array
     """[frames]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """An architecture-neutral model: what to compute, with which weights, and what is known of it.
+    """An architecture-neutral model: a network, its weights, and what the file says about it.
 
     `network` is hashable and holds sizes only; `weights` is the pytree of float32 arrays that it
     describes. Two models with equal networks share one compiled program.
@@ -43,25 +43,30 @@ class Model:
     name: str
     """The file's stem."""
     dialect: str
-    """`guitarml`, ..."""
+    """Name of the file's dialect, to be shown: `guitarml`, ..."""
     network: Network
     weights: Any
+    """`network.Weights`; untyped, because which of its classes it is follows from `network`."""
     knobs: tuple[Knob, ...] = ()
     sample_rate: int = 44_100
     """[Hz]"""
     rate_stated: bool = False
     """Whether the file states the rate; if not, it is the dialect's convention."""
     rate_follows_device: bool = False
-    """Whether the dialect's own programs play a file without a rate at the device's."""
+    """Whether the model plays at the device's rate, because its file states none."""
     in_gain: float = 1.0
     """Amplitude ratio before the network that the file asks for."""
     out_gain: float = 1.0
     """Amplitude ratio after the network that the file asks for."""
     prewarm_frames: int = 0
-    """[frames] Silence that the dialect's own engine plays before the first sample."""
+    """[frames] Silence that the reference player processes before the first sample."""
     probe: Probe | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    """What else the file says (author, licence, ESR, gear, ...), JSON types."""
+    info: ModelInfo = field(default_factory=ModelInfo)
+
+    @property
+    def rate_source(self) -> str:
+        """Where the sample rate comes from, in words."""
+        return "the file" if self.rate_stated else f"assumed, as {self.dialect} files are played"
 
 
 def without_gains(model: Model) -> Model:

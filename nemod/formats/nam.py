@@ -1,28 +1,28 @@
 """Reader of Neural Amp Modeler's files (`.nam`), versions 0.5 to 0.7.
 
-`architecture` and `config` say the sizes, `weights` is one flat list. Where NAM's trainer and its
+`architecture` and `config` state the sizes, `weights` is one flat list. Where NAM's trainer and its
 player (NeuralAmpModelerCore) differ, this follows the player: the head's scale is the last weight,
 not `config.head_scale`.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import ceil
 
 import numpy as np
 
-from nemod.common.errors import did_you_mean
 from nemod.formats.common import (
     MAX_HIDDEN,
     MAX_LAYERS,
+    MAX_OUTPUTS,
     Layer,
-    check_memory,
+    check_state,
     curve_layer,
+    refuse_outputs,
     single,
-    unnamed_knobs,
 )
-from nemod.formats.document import Node
-from nemod.formats.model import Model
+from nemod.formats.document import Json, Node
+from nemod.formats.info_reader import read_info
 from nemod.formats.nam_curves import curve
 from nemod.formats.nam_wavenet import wavenet
 from nemod.formats.network import (
@@ -36,77 +36,92 @@ from nemod.formats.network import (
     Scale,
     ScaleWeights,
     Stack,
+    Weights,
 )
-from nemod.formats.weight_reader import Tape
-
-SAMPLE_RATE = 48_000
-"""[Hz] Rate of a file that states none: NAM's convention."""
+from nemod.formats.reading import Reading, Source
+from nemod.formats.weight_reader import WeightReader
 
 PREWARM_BLOCK = 64
-"""[frames] NAM's player is warmed in blocks of this size."""
+"""[frames] NAM's player processes silence in blocks of this size before it plays."""
 
 MAX_DEPTH = 4
 """Models inside models: containers and conditions."""
 
 
+_PARAMETRIC = re.compile(r"(concat|cat|film|hyper|\w*parametric)\w*", re.IGNORECASE)
+"""Names of the architectures of NAM's parametric trainers, from 2022 (`CatLSTM`, `HyperConvNet`) to
+today (`ConcatWaveNet`, `FiLMWaveNet`, `HyperWaveNet`, `ParametricWaveNet`)."""
+_NO_METADATA = {"architecture", "config", "weights", "metadata", "sample_rate"}
+
+
 def matches(root: Node) -> bool:
-    """Whether the document is of this dialect."""
-    return "architecture" in root.value and "config" in root.value
+    """Return whether a JSON object is of this dialect."""
+    members = root.mapping()
+    return "architecture" in members and ("config" in members or "weights" in members)
 
 
-def read(root: Node, name: str, size: float | None = None) -> Model:
-    """Return the model of a document of this dialect.
-
-    `size` (0 to 1) picks the size of one that has several; the full one if absent.
-    """
-    _check_version(root)
-    rate = _rate(root)
+def read(source: Source) -> Reading:
+    """Return the model of a document of this dialect."""
+    root, extras, size = source
+    _refuse_parametric(root)
+    version = root.optional("version")
+    # A version that cannot be read is no reason to refuse: the weights are counted in any case.
+    found = extras.get(version, _version)
+    if version and found and not (0, 5) <= found <= (0, 7):
+        version.fail(f"{version.text()[:40]!r}, expected 0.5 to 0.7")
+    rate = extras.rate(root.optional("sample_rate"))
     layer, prewarm = _model(root, size, rate, MAX_DEPTH)
-    if layer.network.outputs != 1:
-        root.child("config").fail(f"gives {layer.network.outputs} channels, expected 1")
-    check_memory(root.child("config"), layer.network)
-    return Model(
-        name=name,
-        dialect="nam",
+    check_state(root.child("config"), layer.network)
+    metadata = extras.object(root.optional("metadata"))
+    return Reading(
         network=layer.network,
         weights=layer.weights,
-        knobs=unnamed_knobs(layer.network.inputs - 1),
-        sample_rate=rate or SAMPLE_RATE,
-        rate_stated=rate is not None,
+        sample_rate=rate,
         prewarm_frames=ceil(prewarm / PREWARM_BLOCK) * PREWARM_BLOCK,
-        metadata=_metadata(root),
+        info=read_info([metadata, root] if metadata else [root], extras, without=_NO_METADATA),
     )
 
 
-def _check_version(root: Node) -> None:
-    version = root.optional("version")
-    if not version:
-        return
-    found = re.fullmatch(r"(\d{1,4})\.(\d{1,4})(\..{0,20})?", version.text())
-    if not found or not (0, 5) <= (int(found[1]), int(found[2])) <= (0, 7):
-        version.fail(f"{version.text()[:40]!r}, expected 0.5 to 0.7")
+def _version(node: Node) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,4})\.(\d{1,4})(\..{0,20})?", node.text())
+    if not found:
+        node.expected("a version as 0.5.4")
+    return int(found[1]), int(found[2])
 
 
-def _rate(root: Node) -> int | None:
-    rate = root.optional("sample_rate")
-    return rate.integer(8_000, 384_000) if rate else None
+def _refuse_parametric(root: Node) -> None:
+    """Raise ModelError for a model whose knobs are inputs of the network.
+
+    Such files have versions and layouts of their own, so this is checked before anything else.
+    """
+    named = root.child("architecture")
+    word = named.text()
+    is_parametric = bool(_PARAMETRIC.fullmatch(word))
+    config = {} if is_parametric else root.child("config").mapping()
+    if is_parametric or any(config.get(key) for key in ("params", "parametric")):
+        named.fail(f"a parametric NAM model ({word[:60]}), which nemod does not play")
+    inputs = config.get("input_size") if word == "LSTM" else _condition_size(config)
+    if isinstance(inputs, (int, float)) and inputs > 1:
+        named.fail(
+            f"a parametric NAM model ({word[:60]} of audio and {inputs - 1:.0f} knobs), which "
+            "nemod does not play"
+        )
 
 
-def _metadata(root: Node) -> dict[str, object]:
-    node = root.optional("metadata")
-    found: dict[str, object] = {}
-    if node:
-        found = {key: node.child(key).plain() for key in node.mapping()}
-    for key in ("version", "notes"):
-        if root.has(key):
-            found[key] = root.child(key).plain()
-    return found
+def _condition_size(config: Mapping[str, Json]) -> Json:
+    """Return how many channels condition a WaveNet that has no condition network."""
+    layers = config.get("layers")
+    first = layers[0] if isinstance(layers, list) and layers else None
+    if config.get("condition_dsp") is not None or not isinstance(first, dict):
+        return None
+    return first.get("condition_size")
 
 
 def _model(root: Node, size: float | None, rate: int | None, depth: int) -> tuple[Layer, int]:
-    """Return a model and the samples for which NAM's player warms it."""
+    """Return a model and the frames of silence that NAM's player processes first."""
     if depth == 0:
         root.fail(f"models inside models more than {MAX_DEPTH} deep")
+    _refuse_parametric(root)
     named = root.child("architecture")
     word = named.text()
     if word == "SlimmableContainer":
@@ -117,27 +132,30 @@ def _model(root: Node, size: float | None, rate: int | None, depth: int) -> tupl
             config = config.optional("model") or config
         inner = config.optional("condition_dsp")
         condition, prewarm = _model(inner, None, rate, depth - 1) if inner else (None, 1)
-        tape = Tape(root.child("weights"))
-        layer, own = wavenet(config, tape, condition, size)
+        weights = WeightReader(root.child("weights"))
+        layer, own = wavenet(config, weights, condition, size)
         prewarm += own
     elif word in _READERS:
-        tape = Tape(root.child("weights"))
-        layer, prewarm = _READERS[word](root.child("config"), tape, rate)
+        config = root.child("config")
+        outputs = config.optional("out_channels")
+        if outputs:
+            refuse_outputs(outputs, outputs.integer(1, MAX_OUTPUTS))
+        weights = WeightReader(root.child("weights"))
+        layer, prewarm = _READERS[word](config, weights, rate)
     else:
-        known = ["WaveNet", "SlimmableContainer", *_READERS]
-        near = did_you_mean(word, known)
-        named.fail(f"an unknown architecture {word[:60]!r}, expected {', '.join(known)}{near}")
-    tape.finish()
+        known = ", ".join(["WaveNet", "SlimmableContainer", *_READERS])
+        named.fail(f"an unknown architecture {word[:60]!r}, expected {known}")
+    weights.finish()
     return layer, prewarm
 
 
 def _container(root: Node, size: float | None, rate: int | None, depth: int) -> tuple[Layer, int]:
-    """Return the submodel for a size: the first that reaches further, else the last."""
+    """Return the submodel for a size: the first whose `max_value` is larger, else the last."""
     if root.has("weights"):
         root.child("weights").sequence(0, 0)
     members = root.child("config").child("submodels").sequence(1, MAX_LAYERS)
     limits = [member.child("max_value").number(0.0, 1e6) for member in members]
-    # All are read, so that a broken one is found before somebody asks for it.
+    # All are read, so that a broken one is found now and not when its size is requested.
     read = [_model(member.child("model"), None, rate, depth - 1) for member in members]
     place = len(members) - 1
     if size is not None:
@@ -145,29 +163,29 @@ def _container(root: Node, size: float | None, rate: int | None, depth: int) -> 
     return read[place][0], max(prewarm for _, prewarm in read)
 
 
-def _lstm(config: Node, tape: Tape, rate: int | None) -> tuple[Layer, int]:
+def _lstm(config: Node, reader: WeightReader, rate: int | None) -> tuple[Layer, int]:
     config_inputs = config.optional("input_size")
     inputs = config_inputs.integer(1, 1) if config_inputs else 1
     hidden = config.child("hidden_size").integer(1, MAX_HIDDEN)
     count = config.child("num_layers").integer(1, MAX_LAYERS)
     networks: list[Network] = []
-    weights: list[object] = []
+    weights: list[Weights] = []
     for layer in range(count):
         width = hidden if layer else inputs
-        # Columns are the input, then the hidden state; both start values follow the numbers.
-        w = tape.take(4 * hidden, width + hidden)
-        bias = tape.take(4 * hidden)
-        start = tape.take(2, hidden)
+        # Columns are the input, then the hidden state; both start states follow the weights.
+        w = reader.take(4 * hidden, width + hidden)
+        bias = reader.take(4 * hidden)
+        start = reader.take(2, hidden)
         w_x, w_h = (np.ascontiguousarray(part) for part in (w[:, :width], w[:, width:]))
         networks.append(Lstm(width, hidden))
         weights.append(LstmWeights(w_x, w_h, bias, start))
-    head = tape.take(1, hidden)
+    head = reader.take(1, hidden)
     networks.append(Dense(hidden, 1))
-    weights.append(DenseWeights(head, tape.take(1)))
+    weights.append(DenseWeights(head, reader.take(1)))
     return Layer(Stack(tuple(networks)), tuple(weights)), rate // 2 if rate else 1
 
 
-def _conv_net(config: Node, tape: Tape, rate: int | None) -> tuple[Layer, int]:
+def _conv_net(config: Node, reader: WeightReader, rate: int | None) -> tuple[Layer, int]:
     channels = config.child("channels").integer(1, MAX_HIDDEN)
     dilations = [node.integer(1, 65_536) for node in config.child("dilations").sequence(1, 64)]
     normalised = config.child("batchnorm").flag()
@@ -179,36 +197,36 @@ def _conv_net(config: Node, tape: Tape, rate: int | None) -> tuple[Layer, int]:
         inputs = channels if place else 1
         if grouped and (inputs % groups or channels % groups):
             grouped.fail(f"{groups}, which must divide {inputs} inputs and {channels} channels")
-        w = tape.conv(channels, inputs, 2, groups).reshape(channels, -1)
-        bias = np.zeros(channels, np.float32) if normalised else tape.take(channels)
+        w = reader.conv(channels, inputs, 2, groups).reshape(channels, -1)
+        bias = np.zeros(channels, np.float32) if normalised else reader.take(channels)
         built.append(Layer(Conv1d(inputs, channels, 2, dilation), ConvWeights(w, bias)))
         if normalised:
-            built.append(_batch_norm(config, tape, channels))
+            built.append(_batch_norm(config, reader, channels))
         built += curve_layer(shape, channels)
-    head = tape.take(1, channels)
-    built.append(Layer(Dense(channels, 1), DenseWeights(head, tape.take(1))))
+    head = reader.take(1, channels)
+    built.append(Layer(Dense(channels, 1), DenseWeights(head, reader.take(1))))
     network = Stack(tuple(layer.network for layer in built))
     return Layer(network, tuple(layer.weights for layer in built)), 1 + sum(dilations)
 
 
-def _batch_norm(config: Node, tape: Tape, channels: int) -> Layer:
-    mean, variance, gamma, beta = (tape.take(channels).astype(np.float64) for _ in range(4))
-    spread = variance + float(tape.take(1)[0])
+def _batch_norm(config: Node, reader: WeightReader, channels: int) -> Layer:
+    mean, variance, gamma, beta = (reader.take(channels).astype(np.float64) for _ in range(4))
+    spread = variance + float(reader.take(1)[0])
     if np.any(spread <= 0.0):
         config.child("batchnorm").fail("a variance in the weights is not positive")
     factor = gamma / np.sqrt(spread)
     return Layer(Scale(channels), ScaleWeights(single(factor), single(beta - mean * factor)))
 
 
-def _linear(config: Node, tape: Tape, rate: int | None) -> tuple[Layer, int]:
+def _linear(config: Node, reader: WeightReader, rate: int | None) -> tuple[Layer, int]:
     taps = config.child("receptive_field").integer(1, 65_536)
     # The newest sample's weight comes first.
-    w = np.ascontiguousarray(tape.take(1, taps)[:, ::-1])
-    bias = tape.take(1) if config.child("bias").flag() else np.zeros(1, np.float32)
+    w = np.ascontiguousarray(reader.take(1, taps)[:, ::-1])
+    bias = reader.take(1) if config.child("bias").flag() else np.zeros(1, np.float32)
     return Layer(Conv1d(1, 1, taps), ConvWeights(w, bias)), 0
 
 
-_READERS: dict[str, Callable[[Node, Tape, int | None], tuple[Layer, int]]] = {
+_READERS: dict[str, Callable[[Node, WeightReader, int | None], tuple[Layer, int]]] = {
     "LSTM": _lstm,
     "ConvNet": _conv_net,
     "Linear": _linear,

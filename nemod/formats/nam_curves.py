@@ -1,6 +1,5 @@
-"""Activations as Neural Amp Modeler's files name them."""
+"""Activations by the names that Neural Amp Modeler's files use."""
 
-from nemod.common.errors import did_you_mean
 from nemod.formats.document import Node
 from nemod.formats.network import Curve
 
@@ -26,8 +25,7 @@ def curve(node: Node, channels: int) -> Curve:
     named = details.child("type") if details else node
     word = named.text()
     if word not in NAMES:
-        near = did_you_mean(word, NAMES)
-        named.fail(f"an unknown activation {word[:60]!r}, expected {', '.join(NAMES)}{near}")
+        named.fail(f"an unknown activation {word[:60]!r}, expected {', '.join(NAMES)}")
     kind = NAMES[word]
     if kind == "leaky_relu":
         return Curve(kind, _slopes(details, channels, per_channel=word == "PReLU"))

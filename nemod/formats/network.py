@@ -1,22 +1,24 @@
-"""What a model computes, without its numbers: frozen sizes, and the arrays that fill them.
+"""What a model computes: frozen classes with the sizes, and NamedTuples with the weights.
 
 A `Network` maps [frames, channels] to [frames, channels]. It is hashable and holds sizes only, so
-it is the key of a compiled program; the numbers are NamedTuples of float32 arrays, whose shapes
-each class states. Memory between blocks belongs to the kernels, not to this page.
+it is the key of a compiled program. The weights are float32 arrays, whose shapes each class states.
+State between blocks belongs to the kernels in `nemod.fx.nn`.
 """
 
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+Weights: TypeAlias = "Array | tuple[Weights, ...] | None"
+"""Any of the NamedTuples below, or a tuple of them where a network has several members."""
 
 
 class LstmWeights(NamedTuple):
-    """Numbers of an `Lstm`; gate rows are stacked i, f, g, o, the two biases are summed."""
+    """Weights of an `Lstm`; gate rows are stacked i, f, g, o, the two biases are summed."""
 
     w_x: Array
     """[4 hidden, inputs]"""
@@ -29,7 +31,7 @@ class LstmWeights(NamedTuple):
 
 
 class GruWeights(NamedTuple):
-    """Numbers of a `Gru`; gate rows are stacked r, z, n.
+    """Weights of a `Gru`; gate rows are stacked r, z, n.
 
     The recurrent bias of n stays apart, because r multiplies it; those of r and z are summed.
     """
@@ -47,7 +49,7 @@ class GruWeights(NamedTuple):
 
 
 class DenseWeights(NamedTuple):
-    """Numbers of a `Dense`."""
+    """Weights of a `Dense`."""
 
     w: Array
     """[outputs, inputs]"""
@@ -56,13 +58,13 @@ class DenseWeights(NamedTuple):
 
 
 class GainsWeights(NamedTuple):
-    """Numbers of a `Gains`."""
+    """Weights of a `Gains`."""
 
     before: Array
-    """[]: ratio for channel 0 of the input (the sound; knobs are left alone)."""
+    """[]: ratio for channel 0 of the input, the audio; knobs are unchanged."""
     after: Array
     """[]: ratio for the output."""
-    body: Any
+    body: Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,12 @@ class Lstm:
     inputs: int
     hidden: int
     taps: tuple[float, ...] = ()
-    """Weights of the states 1, 2, ... frames ago that the recurrence sees together; none: the last
-    one alone. See `nemod.formats.rate`."""
+    """Weights of the states 1, 2, ... frames ago, whose sum is fed back; none: the last state only.
+    See `nemod.formats.state_delay`."""
 
     @property
     def outputs(self) -> int:
-        """Channels that come out."""
+        """Output channels."""
         return self.hidden
 
 
@@ -88,18 +90,18 @@ class Gru:
     inputs: int
     hidden: int
     taps: tuple[float, ...] = ()
-    """Weights of the states 1, 2, ... frames ago that the recurrence sees together; none: the last
-    one alone. See `nemod.formats.rate`."""
+    """Weights of the states 1, 2, ... frames ago, whose sum is fed back; none: the last state only.
+    See `nemod.formats.state_delay`."""
 
     @property
     def outputs(self) -> int:
-        """Channels that come out."""
+        """Output channels."""
         return self.hidden
 
 
 @dataclass(frozen=True, slots=True)
 class Dense:
-    """The same affine map for every frame. Weights: `DenseWeights`."""
+    """An affine map, applied to every frame. Weights: `DenseWeights`."""
 
     inputs: int
     outputs: int
@@ -113,12 +115,12 @@ class Stack:
 
     @property
     def inputs(self) -> int:
-        """Channels that go in."""
+        """Input channels."""
         return self.layers[0].inputs
 
     @property
     def outputs(self) -> int:
-        """Channels that come out."""
+        """Output channels."""
         return self.layers[-1].outputs
 
 
@@ -130,12 +132,12 @@ class Residual:
 
     @property
     def inputs(self) -> int:
-        """Channels that go in."""
+        """Input channels."""
         return self.body.inputs
 
     @property
     def outputs(self) -> int:
-        """Channels that come out."""
+        """Output channels."""
         return self.body.outputs
 
 
@@ -147,12 +149,12 @@ class Gains:
 
     @property
     def inputs(self) -> int:
-        """Channels that go in."""
+        """Input channels."""
         return self.body.inputs
 
     @property
     def outputs(self) -> int:
-        """Channels that come out."""
+        """Output channels."""
         return self.body.outputs
 
 
@@ -193,34 +195,34 @@ class Activation:
 
     @property
     def inputs(self) -> int:
-        """Channels that go in."""
+        """Input channels."""
         return self.channels
 
     @property
     def outputs(self) -> int:
-        """Channels that come out."""
+        """Output channels."""
         return self.channels
 
 
 @dataclass(frozen=True, slots=True)
 class Prelu:
-    """Numbers below 0 are multiplied by a learnt slope per channel. Weights: `PreluWeights`."""
+    """Negative values are multiplied by a learnt slope per channel. Weights: `PreluWeights`."""
 
     channels: int
 
     @property
     def inputs(self) -> int:
-        """Channels that go in."""
+        """Input channels."""
         return self.channels
 
     @property
     def outputs(self) -> int:
-        """Channels that come out."""
+        """Output channels."""
         return self.channels
 
 
 class PreluWeights(NamedTuple):
-    """Numbers of a `Prelu`."""
+    """Weights of a `Prelu`."""
 
     slopes: Array
     """[channels]"""
@@ -234,17 +236,17 @@ class Scale:
 
     @property
     def inputs(self) -> int:
-        """Channels that go in."""
+        """Input channels."""
         return self.channels
 
     @property
     def outputs(self) -> int:
-        """Channels that come out."""
+        """Output channels."""
         return self.channels
 
 
 class ScaleWeights(NamedTuple):
-    """Numbers of a `Scale`."""
+    """Weights of a `Scale`."""
 
     factor: Array
     """[channels]"""
@@ -263,12 +265,12 @@ class Conv1d:
 
     @property
     def past(self) -> int:
-        """Frames that it remembers."""
+        """Past frames on which the output depends."""
         return (self.kernel - 1) * self.dilation
 
 
 class ConvWeights(NamedTuple):
-    """Numbers of a `Conv1d`."""
+    """Weights of a `Conv1d`."""
 
     w: Array
     """[outputs, kernel * inputs]: tap by tap, the oldest first."""
@@ -278,7 +280,7 @@ class ConvWeights(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """Where in a `WaveNetLayer` the condition scales (and shifts) the channels."""
+    """A place in a `WaveNetLayer` where the condition scales (and shifts) the channels."""
 
     site: str
     """One of `FILM_SITES`."""
@@ -298,7 +300,7 @@ FILM_SITES = (
 
 
 class FilmWeights(NamedTuple):
-    """Numbers of a `Film`; rows are the factors, then the shifts if there are any."""
+    """Weights of a `Film`; rows are the factors, then the shifts if there are any."""
 
     w: Array
     """[rows, condition]"""
@@ -308,7 +310,7 @@ class FilmWeights(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WaveNetLayer:
-    """One dilated convolution with its activation and its two ways out."""
+    """One dilated convolution with its activation and its residual and head outputs."""
 
     kernel: int
     dilation: int
@@ -318,9 +320,9 @@ class WaveNetLayer:
     second: Curve = Curve("sigmoid")
     """b, where there is a gate."""
     residual: bool = True
-    """Whether a 1x1 convolution of the activation is added to what the next layer gets."""
+    """Whether a 1x1 convolution of the activation is added to the next layer's input."""
     head_channels: int = 0
-    """Channels of a 1x1 convolution before the head; 0 where there is none."""
+    """Channels of a 1x1 convolution before the head; 0: none."""
     films: tuple[Film, ...] = ()
 
     @property
@@ -331,7 +333,7 @@ class WaveNetLayer:
 
 
 class WaveNetLayerWeights(NamedTuple):
-    """Numbers of a `WaveNetLayer`; every last column is the bias, but for `mixin`.
+    """Weights of a `WaveNetLayer`; every last column is the bias, but for `mixin`.
 
     In an array the layers of a run are stacked, with one more axis in front.
     """
@@ -349,7 +351,7 @@ class WaveNetLayerWeights(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Neighbouring layers that differ in nothing but their dilation: one loop computes them."""
+    """Consecutive layers that differ in their dilation only; they are computed in one loop."""
 
     layer: WaveNetLayer
     dilations: tuple[int, ...]
@@ -357,7 +359,7 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WaveNetArray:
-    """Layers of one width, and a convolution that makes the head's channels of what they give."""
+    """Layers of one width, and a convolution from their outputs to the head's channels."""
 
     inputs: int
     channels: int
@@ -377,63 +379,63 @@ class WaveNetArray:
 
     @property
     def past(self) -> int:
-        """Frames that its layers remember, all together."""
+        """Past frames on which the output of its layers depends."""
         return sum((layer.kernel - 1) * layer.dilation for layer in self.layers)
 
     @property
     def head_inputs(self) -> int:
-        """Channels that the head's convolution takes."""
+        """Input channels of the head's convolution."""
         width = self.layers[0].head_channels or self.bottleneck
         return width * (len(self.layers) if self.concatenated else 1)
 
     @property
     def head_past(self) -> int:
-        """Frames that the head's convolution remembers."""
+        """Past frames on which the head's convolution depends."""
         return (self.head_kernel - 1) * self.head_dilation
 
 
 class WaveNetArrayWeights(NamedTuple):
-    """Numbers of a `WaveNetArray`; every last column is a bias."""
+    """Weights of a `WaveNetArray`; every last column is a bias."""
 
     rechannel: Array
     """[channels, inputs + 1]"""
     runs: tuple[WaveNetLayerWeights, ...]
-    """For each of `WaveNetArray.runs` its layers' numbers, stacked."""
+    """For each of `WaveNetArray.runs` the weights of its layers, stacked."""
     head: Array
     """[head outputs, head kernel * head inputs + 1]"""
 
 
 @dataclass(frozen=True, slots=True)
 class WaveNet:
-    """Arrays of dilated convolutions, whose heads are summed on. Weights: `WaveNetWeights`."""
+    """Arrays of dilated convolutions whose heads are summed. Weights: `WaveNetWeights`."""
 
     arrays: tuple[WaveNetArray, ...]
     conditioned: bool = True
-    """Whether layers are given the condition: the input, or what `condition` makes of it."""
+    """Whether layers get the condition: the input, or the output of `condition` for it."""
     condition: "Network | None" = None
     head: "Network | None" = None
     """What follows the last array's head."""
 
     @property
     def inputs(self) -> int:
-        """Channels that go in."""
+        """Input channels."""
         return self.arrays[0].inputs
 
     @property
     def outputs(self) -> int:
-        """Channels that come out."""
+        """Output channels."""
         return self.head.outputs if self.head else self.arrays[-1].head_outputs
 
 
 class WaveNetWeights(NamedTuple):
-    """Numbers of a `WaveNet`."""
+    """Weights of a `WaveNet`."""
 
     arrays: tuple[WaveNetArrayWeights, ...]
     scale: Array
     """[]: factor of the last array's head."""
-    condition: Any
+    condition: Weights
     """Of `condition`, or ()."""
-    head: Any
+    head: Weights
     """Of `head`, or ()."""
 
 
@@ -443,7 +445,7 @@ Network = (
 
 
 def memory_frames(network: Network) -> int | None:
-    """Return how many past frames still matter (0: none), or None where all do (recurrent)."""
+    """Return on how many past frames the output depends; None: on all (recurrent)."""
     match network:
         case Lstm() | Gru():
             return None

@@ -1,14 +1,5 @@
-"""A recurrent network at another sample rate than its own: a delay-corrected state.
+"""Recurrent networks at another sample rate than their own, and which networks these are."""
 
-A recurrence feeds its state back after one frame of the rate that it was trained at. At another
-rate that time is a fraction of frames, so the state is taken from between the frames by Lagrange
-interpolation: A. Carson, A. Wright, J. Chowdhury, V. Valimaki and S. Bilbao, "Sample rate
-independent recurrent neural networks for audio effects processing", DAFx 2024; the interpolator's
-coefficients as in T. I. Laakso et al., "Splitting the unit delay", IEEE Signal Processing Magazine
-13(1), 1996.
-"""
-
-import math
 from dataclasses import replace
 
 from nemod.formats.network import (
@@ -23,29 +14,7 @@ from nemod.formats.network import (
     Scale,
     Stack,
 )
-
-ORDER = 3
-"""Of the interpolator, where the delay is at least a frame and not a whole number of them."""
-
-
-def state_taps(ratio: float, order: int = ORDER) -> tuple[float, ...]:
-    """Return the weights of the states 1, 2, ... frames ago for a delay of `ratio` frames.
-
-    A whole number of frames is one tap. Below one frame the newest state is a frame old already:
-    the line through the last two is followed on.
-    """
-    if abs(ratio - round(ratio)) < 1e-9 and ratio > 0.5:
-        return (*(0.0,) * (round(ratio) - 1), 1.0)
-    if ratio < 1.0:
-        order = 1
-    # As central as the newest state allows.
-    first = max(1, math.floor(ratio) - (order - 1) // 2)
-    points = range(first, first + order + 1)
-    weights = [
-        math.prod((ratio - other) / (point - other) for other in points if other != point)
-        for point in points
-    ]
-    return (*(0.0,) * (first - 1), *weights)
+from nemod.formats.state_delay import state_taps
 
 
 def is_recurrent(network: Network) -> bool:
@@ -75,15 +44,23 @@ def is_memoryless(network: Network) -> bool:
             return False
 
 
-def with_state_delay(network: Network, ratio: float, order: int = ORDER) -> Network:
-    """Return a recurrent network for a device whose rate is `ratio` times the model's."""
+def with_state_delay(network: Network, ratio: float) -> Network:
+    """Return a recurrent network for a device whose rate is `ratio` times the model's, at least 1.
+
+    Its state is fed back after `ratio` frames instead of one. Where that is between frames the
+    result is accurate only at some ratios; see `nemod.builder.rate_policy`.
+    """
+    return with_taps(network, state_taps(ratio))
+
+
+def with_taps(network: Network, taps: tuple[float, ...]) -> Network:
+    """Return a network whose recurrences see their last states together, weighted by `taps`."""
     match network:
         case Lstm() | Gru():
-            return replace(network, taps=state_taps(ratio, order))
+            return replace(network, taps=taps)
         case Stack(layers=layers):
-            changed = tuple(with_state_delay(layer, ratio, order) for layer in layers)
-            return replace(network, layers=changed)
+            return replace(network, layers=tuple(with_taps(layer, taps) for layer in layers))
         case Residual() | Gains():
-            return replace(network, body=with_state_delay(network.body, ratio, order))
+            return replace(network, body=with_taps(network.body, taps))
         case _:
             return network

@@ -1,32 +1,31 @@
 """Reader of RTNeural's keras-style JSON, and of AIDA-X files, which are that with extras.
 
 `layers` is a list of keras layers in any order. Gate rows and axes differ from PyTorch's and are
-turned here: LSTM rows come as i, f, c, o, GRU rows as z, r, h, matrices as [inputs, outputs].
+reordered here: LSTM rows are i, f, c, o, GRU rows z, r, h, matrices [inputs, outputs].
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from nemod.common.errors import did_you_mean
 from nemod.common.units import db_to_amplitude
 from nemod.formats.common import (
     MAX_HIDDEN,
     MAX_INPUTS,
     MAX_LAYERS,
-    MAX_PROBE_FRAMES,
     Layer,
-    check_memory,
+    check_state,
     curve_layer,
     dense_layer,
     gru_layer,
-    knowledge,
     lstm_layer,
+    refuse_outputs,
     single,
-    unnamed_knobs,
 )
-from nemod.formats.document import Array, Node
-from nemod.formats.model import Knob, Model, Probe
+from nemod.formats.document import Array, Json, Node
+from nemod.formats.extras import MAX_PROBE_FRAMES
+from nemod.formats.info_reader import read_info
+from nemod.formats.model import Probe
 from nemod.formats.network import (
     Conv1d,
     ConvWeights,
@@ -40,11 +39,9 @@ from nemod.formats.network import (
     Scale,
     ScaleWeights,
     Stack,
+    Weights,
 )
-
-SAMPLE_RATE = 48_000
-"""[Hz] Rate of a file that states none, where one must be told: these programs play such a file at
-whatever rate the device has; most of the files that state a rate were trained at this one."""
+from nemod.formats.reading import Reading, Source
 
 MAX_KERNEL = 4096
 MAX_DILATION = 65_536
@@ -60,90 +57,59 @@ ACTIVATIONS = {
 
 
 def matches(root: Node) -> bool:
-    """Whether the document is of this dialect."""
-    return isinstance(root.value.get("layers"), list) and "in_shape" in root.value
+    """Return whether a JSON object is of this dialect."""
+    members = root.mapping()
+    return isinstance(members.get("layers"), list) and "in_shape" in members
 
 
-def read(root: Node, name: str) -> Model:
+def read(source: Source) -> Reading:
     """Return the model of a document of this dialect."""
+    root, extras, _ = source
     inputs = _channels(root.child("in_shape"), MAX_INPUTS)
     network, weights = _layers(root.child("layers"), inputs)
-    extras = _Extras(root)
-    skip = extras.find("in_skip")
+    refuse_outputs(root.child("layers"), network.outputs)
+    # AIDA-X writes what follows beside the layers or in `metadata`.
+    metadata = extras.object(root.optional("metadata"))
+    places = [root, metadata] if metadata else [root]
+    skip = _find(places, "in_skip")
     skips = skip.integer(0, 1) == 1 if skip else False
     if skips:
         network = Residual(network)
-    in_gain, out_gain = extras.gain("in_gain"), extras.gain("out_gain")
-    probe = _probe(root, inputs, skips, in_gain, out_gain)
+    in_gain, out_gain = _gain(places, "in_gain"), _gain(places, "out_gain")
+    vectors = Node(root.file, "", [root.mapping().get(key) for key in _PROBE])
+    probe = extras.get(vectors, lambda node: _probe(node, inputs, skips, in_gain, out_gain))
     if (in_gain, out_gain) != (1.0, 1.0):
         weights = GainsWeights(single(in_gain), single(out_gain), weights)
         network = Gains(network)
-    knobs = _knobs(root, inputs - 1)
-    rate = extras.find("samplerate") or extras.find("sample_rate")
-    return Model(
-        name=name,
-        dialect="rtneural",
+    rates = [place.optional(key) for key in _RATES for place in places]
+    return Reading(
         network=network,
         weights=weights,
-        knobs=unnamed_knobs(inputs - 1) if knobs is None else knobs,
-        sample_rate=rate.integer(8_000, 384_000) if rate else SAMPLE_RATE,
-        rate_stated=rate is not None,
-        rate_follows_device=rate is None,
+        knobs=extras.knobs(metadata, inputs - 1),
+        sample_rate=extras.rate(*rates),
         in_gain=in_gain,
         out_gain=out_gain,
         probe=probe,
-        metadata={
-            key: value
-            for key, value in extras.metadata().items()
-            if knobs is None or key != "knobs"
-        },
+        info=read_info(places, extras, without=_USED),
     )
 
 
-def _knobs(root: Node, count: int) -> tuple[Knob, ...] | None:
-    """Return the knobs that this project's export names in `metadata`; None for other files."""
-    metadata = root.optional("metadata")
-    if metadata is None or not isinstance(metadata.value, dict):
-        return None
-    found = metadata.value.get("knobs")
-    if not isinstance(found, list) or len(found) != count:
-        return None
-    if not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in found):
-        return None
-    # Nothing but the knobs: the rest of the metadata has other names in this dialect.
-    return knowledge(Node(root.file, root.key, {"metadata": {"knobs": found}}), count).knobs
-
-
+_PROBE = ("input_batch", "output_batch")
+_RATES = ("samplerate", "sample_rate")
 _USED = {
-    *("layers", "in_shape", "input_batch", "output_batch", "metadata"),
-    *("in_skip", "in_gain", "out_gain", "samplerate", "sample_rate"),
+    *("layers", "in_shape", "metadata", "knobs", "in_skip", "in_gain", "out_gain"),
+    *(*_PROBE, *_RATES),
 }
+"""Keys that are no metadata."""
 
 
-class _Extras:
-    """What AIDA-X writes beside the layers: at the top, or in `metadata`."""
+def _find(places: list[Node], key: str) -> Node | None:
+    return next((place.child(key) for place in places if place.has(key)), None)
 
-    def __init__(self, root: Node) -> None:
-        metadata = root.optional("metadata")
-        self.places = [root, metadata] if metadata else [root]
 
-    def find(self, key: str) -> Node | None:
-        for place in self.places:
-            if place.has(key):
-                return place.child(key)
-        return None
-
-    def gain(self, key: str) -> float:
-        node = self.find(key)
-        return db_to_amplitude(node.number(-120.0, 120.0)) if node else 1.0
-
-    def metadata(self) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for place in reversed(self.places):
-            for key in place.keys():  # noqa: SIM118 - a node is no mapping
-                if key not in _USED:
-                    found["licence" if key == "license" else key] = place.child(key).plain()
-        return found
+def _gain(places: list[Node], key: str) -> float:
+    node = _find(places, key)
+    return db_to_amplitude(node.number(-120.0, 120.0)) if node else 1.0
 
 
 def _channels(shape: Node, high: int) -> int:
@@ -153,27 +119,26 @@ def _channels(shape: Node, high: int) -> int:
     return shape.integer(1, high)
 
 
-def _layers(layers: Node, inputs: int) -> tuple[Network, object]:
+def _layers(layers: Node, inputs: int) -> tuple[Network, Weights]:
     built: list[Layer] = []
     channels = inputs
     for place, node in enumerate(layers.sequence(1, MAX_LAYERS)):
         kind = node.child("type")
         word = kind.text()
-        if word == "unknown" and place == 0 and not node.value.get("weights"):
-            # Keras's input layer, which says the shape once more.
+        if word == "unknown" and place == 0 and not node.mapping().get("weights"):
+            # Keras's input layer, which repeats the shape.
             continue
         if word not in _READERS:
-            near = did_you_mean(word, _READERS)
-            kind.fail(f"an unknown layer {word[:60]!r}, expected {', '.join(_READERS)}{near}")
+            kind.fail(f"an unknown layer {word[:60]!r}, expected {', '.join(_READERS)}")
         built += _READERS[word](node, channels)
         channels = built[-1].network.outputs if built else channels
         stated = node.optional("shape")
         if stated and (width := _channels(stated, MAX_HIDDEN)) != channels:
-            stated.fail(f"{width} channels, but the layer gives {channels}")
+            stated.fail(f"{width} channels, but the layer has {channels} outputs")
     if not built:
         layers.fail("has no layer that computes anything")
     network = Stack(tuple(layer.network for layer in built))
-    check_memory(layers, network)
+    check_state(layers, network)
     return network, tuple(layer.weights for layer in built)
 
 
@@ -200,12 +165,12 @@ def _outputs(node: Node) -> int:
 
 
 def _squeezed(node: Node, axes: int) -> Node:
-    """Return the value without leading axes of one that a batch left behind."""
+    """Return the value without the leading axes of length 1 of a batch."""
     depth, inner = 0, node
     while isinstance(inner.value, list) and inner.value:
         depth, inner = depth + 1, Node(node.file, f"{inner.key}[0]", inner.value[0])
-    while depth > axes and len(node.value) == 1:
-        node, depth = node.sequence(1, 1)[0], depth - 1
+    while depth > axes and len(members := node.sequence()) == 1:
+        node, depth = members[0], depth - 1
     return node
 
 
@@ -238,16 +203,16 @@ def _gru(node: Node, inputs: int) -> list[Layer]:
     _activation(node, hidden, recurrent=True)
     w_x, w_h, bias = _weights(node, 3, 3)
     both = bias.array(2, 3 * hidden)
-    turned = (
-        _turned(w_x.array(inputs, 3 * hidden).T),
-        _turned(w_h.array(hidden, 3 * hidden).T),
-        _turned(both[0]),
-        _turned(both[1]),
+    reordered = (
+        _reordered(w_x.array(inputs, 3 * hidden).T),
+        _reordered(w_h.array(hidden, 3 * hidden).T),
+        _reordered(both[0]),
+        _reordered(both[1]),
     )
-    return [gru_layer(*turned)]
+    return [gru_layer(*reordered)]
 
 
-def _turned(rows: Array) -> Array:
+def _reordered(rows: Array) -> Array:
     """Return rows z, r, h as r, z, h."""
     z, r, h = np.split(rows, 3)
     return np.concatenate([r, z, h])
@@ -277,12 +242,12 @@ def _conv1d(node: Node, inputs: int) -> list[Layer]:
 
 
 def _first(node: Node, high: int) -> int:
-    """Return a size that stands alone or in a list of one."""
+    """Return a size, a number or a list of one number."""
     return (node.sequence(1, 1)[0] if isinstance(node.value, list) else node).integer(1, high)
 
 
 def dense_taps(taps: Array, groups: int) -> Array:
-    """Return [outputs, kernel, inputs / groups] as [outputs, kernel * inputs], zeros between."""
+    """Return [outputs, kernel, inputs / groups] as [outputs, kernel * inputs], zeros elsewhere."""
     outputs, kernel, width = taps.shape
     dense = np.zeros((outputs, kernel, width * groups), np.float32)
     rows = outputs // groups
@@ -340,24 +305,27 @@ _READERS: dict[str, Callable[[Node, int], list[Layer]]] = {
 }
 
 
-def _probe(root: Node, inputs: int, skip: bool, in_gain: float, out_gain: float) -> Probe | None:
-    """Return the embedded test vectors, which are of the bare network, as of the whole model."""
-    given, made = root.optional("input_batch"), root.optional("output_batch")
-    if not given or not made:
+def _probe(node: Node, inputs: int, skip: bool, in_gain: float, out_gain: float) -> Probe | None:
+    """Return the stored test vectors of the bare network as a probe of the whole model."""
+    given, made = node.sequence(2, 2)
+    if given.value is None or made.value is None:
         return None
-    sound, output = (_flat(node) for node in (given, made))
-    if sound.size != output.size:
-        # Some trainers store the knobs beside the sound; then it is no plain test vector.
+    audio, output = _flat(given, _PROBE[0]), _flat(made, _PROBE[1])
+    if audio.size != output.size:
+        # Some trainers store the knobs beside the audio, in no stated order.
         return None
-    whole = output + sound if skip else output
-    columns = np.zeros((sound.size, inputs), np.float32)
-    columns[:, 0] = sound / in_gain
-    return Probe(columns, single(whole * out_gain))
+    columns = np.zeros((audio.size, inputs), np.float32)
+    with np.errstate(over="ignore"):
+        columns[:, 0] = audio / in_gain
+        whole = single((output + audio if skip else output) * out_gain)
+    if not (np.isfinite(columns).all() and np.isfinite(whole).all()):
+        Node(node.file, _PROBE[0], None).fail("the test vectors exceed float32")
+    return Probe(columns, whole)
 
 
-def _flat(node: Node) -> Array:
-    """Return nested lists of one number each, in any wrapping, as one run of samples."""
-    flat: list[object] = [node.value]
+def _flat(node: Node, key: str) -> Array:
+    """Return nested lists of one number each, however deep, as samples."""
+    flat: list[Json] = [node.value]
     while flat and all(isinstance(member, list) for member in flat):
         flat = [inner for member in flat if isinstance(member, list) for inner in member]
-    return Node(node.file, node.key, flat).vector(MAX_PROBE_FRAMES)
+    return Node(node.file, key, flat).vector(MAX_PROBE_FRAMES)

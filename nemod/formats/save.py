@@ -1,14 +1,14 @@
-"""`save_model`: a recurrent model as JSON that players in the field read, with our metadata."""
+"""`save_model`: writes a recurrent model as GuitarML JSON, with the metadata that nemod reads."""
 
 import json
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from nemod.common.errors import ModelError
 from nemod.common.files import replacing
+from nemod.formats.document import Json
 from nemod.formats.model import Model
 from nemod.formats.network import Dense, Gru, GruWeights, Lstm, LstmWeights, Residual, Stack
 
@@ -26,7 +26,7 @@ def save_model(model: Model, path: str | PathLike[str]) -> None:
         draft.write_text(text + "\n", encoding="utf-8")
 
 
-def _document(model: Model, path: str) -> dict[str, Any]:
+def _document(model: Model, path: str) -> dict[str, Json]:
     network = model.network
     skip = isinstance(network, Residual)
     body = network.body if isinstance(network, Residual) else network
@@ -45,7 +45,7 @@ def _document(model: Model, path: str) -> dict[str, Any]:
             f"{model.name} ({model.dialect}) cannot be written as GuitarML JSON, which holds LSTM "
             "or GRU layers of one size that start at zero, a dense head and no gains",
         )
-    tensors: dict[str, Any] = {}
+    tensors: dict[str, Json] = {}
     for number, own in enumerate(model.weights[:-1]):
         bias_x, bias_h = _biases(own)
         tensors[f"rec.weight_ih_l{number}"] = own.w_x.tolist()
@@ -54,7 +54,7 @@ def _document(model: Model, path: str) -> dict[str, Any]:
         tensors[f"rec.bias_hh_l{number}"] = bias_h.tolist()
     tensors["lin.weight"] = model.weights[-1].w.tolist()
     tensors["lin.bias"] = model.weights[-1].bias.tolist()
-    document: dict[str, Any] = {
+    document: dict[str, Json] = {
         "model_data": {
             "model": "SimpleRNN",
             "input_size": network.inputs,
@@ -72,7 +72,7 @@ def _document(model: Model, path: str) -> dict[str, Any]:
                 {"name": k.name, "low": k.low, "high": k.high, "default": k.default}
                 for k in model.knobs
             ],
-            **model.metadata,
+            **model.info.plain(),
         },
         "state_dict": tensors,
     }
@@ -85,7 +85,7 @@ def _document(model: Model, path: str) -> dict[str, Any]:
 
 
 def _biases(weights: LstmWeights | GruWeights) -> tuple[np.ndarray, np.ndarray]:
-    """Return PyTorch's two biases: all in the first, but for the part of a GRU's n inside r."""
+    """Return PyTorch's two biases: all in the first, except the bias that a GRU's r scales."""
     second = np.zeros_like(weights.bias)
     if isinstance(weights, GruWeights):
         second[-weights.bias_n.size :] = weights.bias_n

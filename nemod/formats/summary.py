@@ -1,7 +1,6 @@
-"""A network in a few words, for people."""
+"""A network in a few words."""
 
 from itertools import groupby
-from typing import Any
 
 from nemod.formats.network import (
     Activation,
@@ -16,11 +15,12 @@ from nemod.formats.network import (
     Scale,
     Stack,
     WaveNet,
+    Weights,
 )
 
 
 def summary(network: Network) -> str:
-    """Return what a network is, as `LSTM 20, dense 1, skip`."""
+    """Return a network in words, as `LSTM 20, dense 1, skip`."""
     match network:
         case Lstm():
             return f"LSTM {network.hidden}"
@@ -63,10 +63,10 @@ def _wavenet(network: WaveNet) -> str:
     return ", ".join([f"WaveNet: {arrays}", *(word for word, there in extras.items() if there)])
 
 
-def parameters(weights: Any) -> int:
-    """Return how many numbers a network's weights (a pytree of arrays) hold."""
+def parameters(weights: Weights) -> int:
+    """Return the number of parameters: of all numbers in a network's weights."""
     if weights is None:
         return 0
-    if hasattr(weights, "size"):
+    if not isinstance(weights, tuple):
         return int(weights.size)
     return sum(parameters(member) for member in weights)

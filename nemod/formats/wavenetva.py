@@ -1,14 +1,14 @@
 """Reader of PedalNet's, SmartGuitarAmp's and WaveNetVA's JSON: one gated WaveNet.
 
-The PedalNet line writes its numbers as text. `level_adjust`, by which SmartGuitarAmp multiplies
-what the model gives, is kept as metadata: it is the player's volume, not part of the model.
+PedalNet's programs write numbers as text. `level_adjust`, a gain that SmartGuitarAmp applies to the
+model's output, is kept as metadata: it is the player's volume and no part of the model.
 """
 
 import numpy as np
 
-from nemod.formats.common import check_memory, single, stack_runs, unnamed_knobs
+from nemod.formats.common import MAX_OUTPUTS, check_state, refuse_outputs, single, stack_runs
 from nemod.formats.document import Array, Node
-from nemod.formats.model import Model
+from nemod.formats.info_reader import read_info
 from nemod.formats.network import (
     Curve,
     WaveNet,
@@ -18,30 +18,32 @@ from nemod.formats.network import (
     WaveNetLayerWeights,
     WaveNetWeights,
 )
-
-SAMPLE_RATE = 44_100
-"""[Hz] These files never state one; all their programs record at this rate."""
+from nemod.formats.reading import Reading, Source
 
 MAX_CHANNELS = 256
 MAX_WIDTH = 1024
 MAX_DILATION = 65_536
 MAX_DILATIONS = 256
+PLAYER_KEYS = ("level_adjust", "gain_max")
+"""Settings of the player that a file may hold; they are kept as metadata."""
 
 
 def matches(root: Node) -> bool:
-    """Whether the document is of this dialect."""
-    return "variables" in root.value and "residual_channels" in root.value
+    """Return whether a JSON object is of this dialect."""
+    return {"variables", "residual_channels"} <= root.mapping().keys()
 
 
-def read(root: Node, name: str) -> Model:
+def read(source: Source) -> Reading:
     """Return the model of a document of this dialect."""
+    root, extras, _ = source
     kind = root.optional("activation")
     if kind:
         kind.choice(["gated"])
-    for key in ("input_channels", "output_channels"):
-        stated = root.optional(key)
-        if stated:
-            stated.integer(1, 1)
+    inputs, outputs = root.optional("input_channels"), root.optional("output_channels")
+    if inputs:
+        inputs.integer(1, 1)
+    if outputs:
+        refuse_outputs(outputs, outputs.integer(1, MAX_OUTPUTS))
     channels = root.child("residual_channels").integer(1, MAX_CHANNELS)
     kernel = root.child("filter_width").integer(1, MAX_WIDTH)
     dilations = [
@@ -70,22 +72,19 @@ def read(root: Node, name: str) -> Model:
     )
     variables.all_used()
     network = WaveNet(arrays=(array,), conditioned=False)
-    check_memory(root.child("dilations"), network)
-    return Model(
-        name=name,
-        dialect="wavenetva",
+    check_state(root.child("dilations"), network)
+    metadata = extras.object(root.optional("metadata"))
+    player = Node(root.file, "", {key: root.mapping().get(key) for key in PLAYER_KEYS})
+    return Reading(
         network=network,
         weights=WaveNetWeights((own,), single(1.0), (), ()),
-        knobs=unnamed_knobs(0),
-        sample_rate=SAMPLE_RATE,
-        metadata={
-            key: root.child(key).number() for key in ("level_adjust", "gain_max") if root.has(key)
-        },
+        sample_rate=extras.rate(root.optional("sample_rate")),
+        info=read_info([player, metadata] if metadata else [player], extras),
     )
 
 
 class _Variables:
-    """The tensors by layer and name; remembers what was taken."""
+    """The tensors by layer and name. It records which were read, so that none is ignored."""
 
     def __init__(self, node: Node) -> None:
         self.node = node

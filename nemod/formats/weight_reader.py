@@ -1,4 +1,4 @@
-"""A flat list of weights that is taken in order, as the sizes in a NAM file's config say."""
+"""Reads a flat list of weights in the order and shapes that a NAM file's config gives."""
 
 import numpy as np
 
@@ -7,8 +7,8 @@ from nemod.formats.document import Array, Node
 MAX_WEIGHTS = 4_000_000
 
 
-class Tape:
-    """The numbers of a `weights` list; never reads past the end, never leaves any over."""
+class WeightReader:
+    """The numbers of a `weights` list. Never reads past the end, and none may be left over."""
 
     def __init__(self, node: Node) -> None:
         """Read and check the whole list."""
@@ -42,7 +42,7 @@ class Tape:
         return dense
 
     def finish(self) -> None:
-        """Raise ModelError if there are numbers that nobody asked for."""
+        """Raise ModelError if any number is left."""
         if self._at != self._numbers.size:
             self.node.fail(
                 f"a list of {self._numbers.size}, but the config asks for {self._at} numbers"

@@ -1,18 +1,17 @@
-"""The library: the models that can be named, and an index of what is known of each.
+"""The library: the models that have names, and an index of what is known about each.
 
-Names come from the folders alone, so a daemon starts without reading a model; what is known of
-the files is kept in an SQLite file and read again only where a file has changed. Never imports jax.
+Names come from the folders alone, so a daemon starts without reading a model. What is known about
+the files is kept in an SQLite file; a file is read again only when it has changed. No jax here.
 """
 
 from nemod.library.entry import Entry, Facts, LibraryError
-from nemod.library.folders import SUFFIXES, shipped_folder, user_folder
+from nemod.library.folders import shipped_folder, user_folder
 from nemod.library.index import Index
 from nemod.library.library import SCAN_LIMIT_S, Library
 from nemod.library.scan import Report
 
 __all__ = [
     "SCAN_LIMIT_S",
-    "SUFFIXES",
     "Entry",
     "Facts",
     "Index",

@@ -1,26 +1,26 @@
-"""What the index knows of one file."""
+"""What the index knows about one file."""
 
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from nemod.common.errors import NemodError
 
 NO_PROBE, UNTRIED, PASSED, FAILED = "none", "untried", "passed", "failed"
-"""Results of playing a model's own probe: there is none, nobody tried, it came out, it did not."""
+"""Results of playing a model's own probe: no probe, not played yet, passed, failed."""
 
 
 class LibraryError(NemodError):
-    """The library's index, or what fills it, that cannot be had."""
+    """The library's index, or a process that reads files for it, is not available."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What reading a file tells. With an `error` nothing else but the hash is known."""
+    """What a file holds. With an `error` only the hash is known besides."""
 
     sha256: str = ""
-    """Hash of the content; empty for what is no regular file, or too large for a model."""
+    """Hash of the content; empty for what is no regular file or too large for a model."""
     dialect: str = ""
     architecture: str = ""
     """`LSTM 20, dense 1, skip`"""
@@ -38,14 +38,24 @@ class Facts:
     """Error-to-signal ratio that the file states."""
     has_probe: bool = False
     metadata: str = "{}"
-    """What else the file says, as JSON."""
+    """Everything that the file says about its model, as JSON."""
     error: str = ""
-    """Why the file cannot be played."""
+    """Why the file cannot be read."""
+
+
+class Problem(NamedTuple):
+    """Why a file cannot be played, and the state of the file for which this was found."""
+
+    size_bytes: int
+    mtime_ns: int
+    read_by: str
+    """Version of the readers; another one may be able to read the file."""
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A file of the library with all that is known of it."""
+    """A file of the library with all that is known about it."""
 
     path: Path
     name: str = ""
@@ -53,26 +63,28 @@ class Entry:
     mtime_ns: int = 0
     facts: Facts = field(default_factory=Facts)
     is_read: bool = False
-    """Whether the file has been read since it came; if not, the facts are empty."""
+    """Whether the file has been read; if not, the facts are empty."""
     probe: str = UNTRIED
     """`none`, `untried`, `passed` or `failed`."""
     probe_error: float | None = None
-    """Largest difference from the file's own answer, relative to its peak."""
+    """Largest difference from the probe's output, relative to its peak."""
     probe_reason: str = ""
     """Why the probe failed."""
+    unplayable: str = ""
+    """Why the file cannot be played, as found when it was loaded; empty once it has changed."""
     tags: tuple[str, ...] = ()
     scanned_at: str = ""
     """UTC, ISO 8601."""
     verified_at: str = ""
     same_as: tuple[str, ...] = ()
-    """Other names with the very same content, in the order of names."""
+    """Other names with the same content, in the order of names."""
 
     @property
     def last_error(self) -> str:
-        """What went wrong last: in reading the file, or in playing its probe."""
-        return self.facts.error or self.probe_reason
+        """Why the file cannot be read or played, or why its probe failed."""
+        return self.facts.error or self.unplayable or self.probe_reason
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """Return everything as JSON types."""
         facts = {**asdict(self.facts), "metadata": json.loads(self.facts.metadata)}
         return {

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nemod.common.paths import data_folder
+from nemod.formats.dialects import SUFFIXES
 
-SUFFIXES = (".json", ".aidax", ".nam")
 MAX_MODELS = 100_000
-"""Most files of one folder that are looked at."""
+"""Most files of one folder that are listed."""
 MAX_DEPTH = 32
-"""Deepest folder in a folder that is looked into."""
+"""Deepest nesting of folders that are listed."""
 
 
 def shipped_folder() -> Path:
@@ -26,29 +26,38 @@ def user_folder() -> Path:
 
 
 def removed_folder() -> Path:
-    """Return where models go that are removed from the user's folder; it need not exist."""
+    """Return the folder for models removed from the user's folder; it need not exist."""
     return data_folder() / "removed"
 
 
+def is_hidden(name: str) -> bool:
+    """Return whether a file's or folder's name is one that a folder's listing leaves out."""
+    return name.startswith(".")
+
+
 def real(path: Path) -> Path:
-    """Return the path with all links followed; a loop of them is no error."""
+    """Return the path with all links followed; a loop of links is no error."""
     return Path(os.path.realpath(path))
 
 
 @dataclass(slots=True)
 class Found:
-    """What a look into a folder finds."""
+    """What listing a folder gives."""
 
     files: list[Path] = field(default_factory=list)
-    """Resolved, in order."""
+    """Resolved, in the order of their paths."""
     unread: list[Path] = field(default_factory=list)
-    """Folders that are not there or cannot be listed: what they hold is not known."""
+    """Folders that are absent or cannot be listed: what they hold is not known."""
     notes: list[str] = field(default_factory=list)
-    """What was left out, and why."""
+    """What was left out and why."""
 
 
 def model_files(folder: Path) -> Found:
-    """Find files with a model's suffix; a link that leads out of the folder is left alone."""
+    """List the files with a model's suffix below a folder.
+
+    Hidden files and folders (`._name` of macOS too) and links that lead out of the folder are
+    ignored.
+    """
     found = Found()
     root = real(folder.expanduser())
 
@@ -60,11 +69,11 @@ def model_files(folder: Path) -> Found:
 
     for parent, folders, names in os.walk(root, onerror=trouble):
         here = Path(parent)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
         if len(here.parts) - len(root.parts) >= MAX_DEPTH:
             folders.clear()
         for name in sorted(names):
-            if name.startswith(".") or not name.lower().endswith(SUFFIXES):
+            if is_hidden(name) or not name.lower().endswith(SUFFIXES):
                 continue
             path = here / name
             if path.is_symlink():
@@ -73,13 +82,13 @@ def model_files(folder: Path) -> Found:
                     continue
             found.files.append(path)
             if len(found.files) >= MAX_MODELS:
-                found.notes.append(f"{root}: only the first {MAX_MODELS} files are looked at")
+                found.notes.append(f"{root}: only the first {MAX_MODELS} files are listed")
                 return found
     return found
 
 
 def _is_inside(path: Path, root: Path) -> bool:
-    """Whether a link's end is there, below the folder, and a file that would be found by itself."""
-    hidden = any(part.startswith(".") for part in path.parts[len(root.parts) :])
+    """Return whether a link's target exists below the folder and would be listed by itself."""
+    hidden = any(map(is_hidden, path.parts[len(root.parts) :]))
     fits = path.name.lower().endswith(SUFFIXES) and not hidden
     return fits and path.is_relative_to(root) and os.path.lexists(path) and not path.is_symlink()

@@ -1,4 +1,4 @@
-"""The index: what is known of every file of the library, in SQLite."""
+"""The index: what is known about every file of the library, in SQLite."""
 
 import json
 import sqlite3
@@ -9,10 +9,29 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nemod.common.paths import FolderError, data_folder
-from nemod.library.entry import FAILED, NO_PROBE, PASSED, UNTRIED, Entry, Facts, LibraryError
+from nemod.library.entry import (
+    FAILED,
+    NO_PROBE,
+    PASSED,
+    UNTRIED,
+    Entry,
+    Facts,
+    LibraryError,
+    Problem,
+)
 from nemod.library.store import Store
 
-VERSION = 1
+VERSION = 2
+_UNPLAYABLE = """
+CREATE TABLE unplayable (
+    path TEXT PRIMARY KEY,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    read_by TEXT NOT NULL,
+    reason TEXT NOT NULL
+);
+"""
+"""Files that were read but could not be played, as they were then."""
 SCHEMA = """
 CREATE TABLE models (
     path TEXT PRIMARY KEY,
@@ -46,6 +65,8 @@ CREATE TABLE tags (
     PRIMARY KEY (path, tag)
 );
 """
+_UPGRADES = {1: _UNPLAYABLE}
+"""SQL that brings an index of a version to the next one."""
 _FACTS = (
     "sha256",
     "dialect",
@@ -63,11 +84,11 @@ _FACTS = (
 )
 _WRITTEN = ("path", "name", "size_bytes", "mtime_ns", "read_by", "scanned_at", *_FACTS, "probe")
 _KEPT = ("probe", "probe_error", "probe_reason", "verified_at")
-"""What is not from the file alone: it stays as long as the content is the same."""
+"""Columns that do not come from the file; they stay as long as its content is the same."""
 
 
 class Stamp(NamedTuple):
-    """By what a file that has changed is told, and the name that the index has for it."""
+    """By what a changed file is recognised, and the name that the index has for it."""
 
     size_bytes: int
     mtime_ns: int
@@ -76,7 +97,7 @@ class Stamp(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A file that was read, to be put into the index."""
+    """A file that was read, to be stored."""
 
     path: Path
     name: str
@@ -92,16 +113,16 @@ def index_file() -> Path:
 
 
 class Index:
-    """What is known of files, by path. Thread: any. Every method may raise LibraryError."""
+    """What is known about files, by path. Thread: any. Every method may raise LibraryError."""
 
     def __init__(self, file: Path | None = None) -> None:
-        """`file` None is the user's own index. It is opened when it is first asked."""
+        """`file` None is the user's own index. It is opened at the first use."""
         self._file = file
 
     @cached_property
     def _store(self) -> Store:
         try:
-            return Store(self._file or index_file(), SCHEMA, VERSION)
+            return Store(self._file or index_file(), SCHEMA + _UNPLAYABLE, VERSION, _UPGRADES)
         except FolderError as error:
             raise LibraryError(f"the index of models: {error}") from None
 
@@ -111,25 +132,32 @@ class Index:
         return self._store.path
 
     def stamps(self) -> dict[Path, Stamp]:
-        """Return the stamps of all files that the index knows."""
+        """Return the stamps of all files in the index."""
         query = "SELECT path, size_bytes, mtime_ns, read_by, name FROM models"
         rows = self._store.read(lambda db: db.execute(query).fetchall())
         return {Path(path): Stamp(*stamp) for path, *stamp in rows}
 
     def entries(self) -> dict[Path, Entry]:
-        """Return all that is known, by path."""
+        """Return everything that is known, by path."""
         return self._store.read(_entries)
 
     def put(self, records: Iterable[Record], gone: Collection[Path] = ()) -> None:
-        """Store what was read; a file that moved here from one of `gone` keeps tags and probe."""
+        """Store what was read; a file moved here from one of `gone` keeps its tags and probe."""
         rows = list(records)
         old = {str(path) for path in gone}
         self._store.write(lambda db: _put(db, rows, old))
 
     def drop(self, paths: Iterable[Path]) -> None:
-        """Forget files."""
+        """Remove files."""
         rows = [(str(path),) for path in paths]
-        self._write_many("DELETE FROM models WHERE path = ?", rows)
+        if not rows:
+            return
+
+        def work(db: sqlite3.Connection) -> None:
+            db.executemany("DELETE FROM models WHERE path = ?", rows)
+            db.executemany("DELETE FROM unplayable WHERE path = ?", rows)
+
+        self._store.write(work)
 
     def set_names(self, names: Mapping[Path, str]) -> None:
         """Store the names that files have now."""
@@ -137,10 +165,10 @@ class Index:
         self._write_many("UPDATE models SET name = ? WHERE path = ?", rows)
 
     def set_probe(self, path: Path, sha256: str, error: float | None, reason: str = "") -> str:
-        """Store how a model's own probe came out, and return it as a word.
+        """Store the result of playing a model's own probe, and return it as a word.
 
         `error` is the largest difference, relative to the peak, None for a file without a probe;
-        with a `reason` the probe failed. `sha256` is the content that was played.
+        with a `reason` the probe failed. `sha256` is of the content that was played.
         """
         word = FAILED if reason else NO_PROBE if error is None else PASSED
         row = (word, error, reason, _now(), str(path), sha256)
@@ -152,7 +180,7 @@ class Index:
         return word
 
     def change_tags(self, path: Path, add: Iterable[str], take: Iterable[str]) -> None:
-        """Give a file that the index knows tags, and take some away."""
+        """Add tags to a file in the index, and remove some."""
         added = [(str(path), tag) for tag in add]
         taken = [(str(path), tag) for tag in take]
 
@@ -161,6 +189,48 @@ class Index:
             db.executemany("DELETE FROM tags WHERE path = ? AND tag = ?", taken)
 
         self._store.write(work)
+
+    def problems(self, path: Path | None = None) -> dict[Path, list[Problem]]:
+        """Return why files cannot be played: of one file or of all, by path.
+
+        Each reason holds for the file as it was then; the caller compares size and time.
+        """
+        where = "" if path is None else "AND path = :path"
+        query = " UNION ALL ".join(
+            f"SELECT path, size_bytes, mtime_ns, read_by, {reason} FROM {source} {where}"
+            for reason, source in (
+                ("reason", "unplayable WHERE reason != ''"),
+                ("error", "models WHERE error != ''"),
+                ("probe_reason", f"models WHERE probe = '{FAILED}'"),
+            )
+        )
+        rows = self._store.read(lambda db: db.execute(query, {"path": str(path)}).fetchall())
+        found: dict[Path, list[Problem]] = {}
+        for at, *problem in rows:
+            found.setdefault(Path(at), []).append(Problem(*problem))
+        return found
+
+    def mark_unplayable(self, path: Path, problem: Problem) -> None:
+        """Store why a file cannot be played; an empty reason removes the mark."""
+        row = (str(path), *problem)
+
+        def work(db: sqlite3.Connection) -> None:
+            if problem.reason:
+                db.execute("INSERT OR REPLACE INTO unplayable VALUES (?, ?, ?, ?, ?)", row)
+            else:
+                db.execute("DELETE FROM unplayable WHERE path = ?", row[:1])
+
+        self._store.write(work)
+
+    def marks(self) -> dict[Path, Problem]:
+        """Return the files that were marked as unplayable, with what was found."""
+        query = "SELECT path, size_bytes, mtime_ns, read_by, reason FROM unplayable"
+        rows = self._store.read(lambda db: db.execute(query).fetchall())
+        return {Path(path): Problem(*problem) for path, *problem in rows}
+
+    def clear_marks(self, paths: Iterable[Path]) -> None:
+        """Remove marks, of files that have changed."""
+        self._write_many("DELETE FROM unplayable WHERE path = ?", [(str(path),) for path in paths])
 
     def _write_many(self, query: str, rows: Sequence[tuple[object, ...]]) -> None:
         if rows:
@@ -206,7 +276,7 @@ def _row(record: Record) -> tuple[object, ...]:
 
 
 def _inherit(db: sqlite3.Connection, record: Record, gone: set[str]) -> None:
-    """Take over what is known of the same content from a file that is no longer there."""
+    """Take over what is known about the same content from a file that is gone."""
     query = "SELECT path FROM models WHERE sha256 = ? ORDER BY path"
     for (old,) in db.execute(query, (record.facts.sha256,)).fetchall():
         if old in gone:

@@ -1,16 +1,16 @@
-"""What the library has to say to the log."""
+"""Log lines of the library."""
 
 
-def tell(event: str, **facts: object) -> None:
-    """Log something for information."""
-    # Loaded where there is something to say: a reader starts a third sooner without it.
+def info(event: str, **facts: object) -> None:
+    """Log an event for information."""
+    # Imported only here: without it a process that reads model files starts a third sooner.
     import structlog
 
     structlog.get_logger("nemod").info(event, **facts)
 
 
 def warn(event: str, **facts: object) -> None:
-    """Log something that a user should look at."""
+    """Log an event that needs the user's attention."""
     import structlog
 
     structlog.get_logger("nemod").warning(event, **facts)

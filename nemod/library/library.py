@@ -1,35 +1,39 @@
-"""The library: the models that can be named, from the folders that hold them.
+"""The library: names of models, from the folders that hold them.
 
-No file outside the folders can be reached by a name.
+No file outside these folders can be reached by a name.
 """
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from nemod.common.errors import NotFoundError, did_you_mean
+from nemod.common.names import fold
 from nemod.common.paths import FolderError
-from nemod.library.entry import Entry, LibraryError
+from nemod.library.entry import Entry, LibraryError, Problem
 from nemod.library.folders import Found, model_files, real, shipped_folder, user_folder
 from nemod.library.index import Index
-from nemod.library.journal import tell, warn
+from nemod.library.journal import info, warn
 from nemod.library.names import name_files
 from nemod.library.pool import cores
-from nemod.library.scan import Progress, Report, refresh
+from nemod.library.scan import Progress, Report, file_stamp, refresh
+from nemod.library.text import clean
 
 SCAN_LIMIT_S = 20.0
-"""[s] Longest that reading one file may take."""
+"""[s] Longest time to read one file."""
 RESCAN_CAP_S = 3.0
-"""[s] Longest that a daemon's rescan reads; a scan reads the rest."""
+"""[s] Longest time that a daemon's rescan reads files; a scan reads the rest."""
+_MAX_REASON = 1000
 _NEAR_NAMES = 5_000
-"""Most names among which a mistyped one is looked for: comparing takes long."""
+"""Most names that are compared with a mistyped one: comparing takes long."""
 
 
 class Library:
-    """Names of models, the files behind them, and what is known of those. Thread: any.
+    """Names of models, their files, and what is known about these. Thread: any.
 
-    Making one lists folders and reads no model; the index is opened when it is first needed.
+    Creating one lists folders and reads no model; the index is opened when it is first needed.
     """
 
     def __init__(
@@ -39,7 +43,7 @@ class Library:
         files: Iterable[Path] = (),
         index: Index | None = None,
     ) -> None:
-        """`folders` are searched beside the shipped and the user's; `files` are added singly.
+        """`folders` are searched besides the shipped and the user's; `files` are added one by one.
 
         `index` None is the user's own.
         """
@@ -51,38 +55,43 @@ class Library:
         self._folded: dict[str, str] = {}
         self._unread: tuple[Path, ...] = ()
         self.notes: tuple[str, ...] = ()
-        """What was left out when the folders were last listed, and why."""
+        """What was left out when the folders were last listed and why."""
         self._scanning = threading.Lock()
+        self._unplayable: dict[Path, Problem] = {}
+        self._marking = threading.Lock()
         self.look()
 
     # --- names -----------------------------------------------------------------------------------
 
     @property
     def names(self) -> list[str]:
-        """All names, sorted without regard to case; a model's index is its place here."""
+        """All names in natural order (2 before 10); a model's index is its place here."""
         return list(self._paths)
 
     def look(self) -> None:
-        """Look into the folders again, for names only."""
+        """List the folders again, for names only."""
         looks = [model_files(folder) for folder in self.folders]
         singly = Found(files=[real(path) for path in self._files])
         paths, unfit = name_files(path for found in [*looks, singly] for path in found.files)
         self._unread = tuple(path for found in looks for path in found.unread)
         self.notes = (
             *dict.fromkeys(note for found in looks for note in found.notes),
-            *(f"{str(path)!a}: its name holds a character that no name may" for path in unfit),
+            *(
+                f"{str(path)!a}: its name has a character that is not allowed in names"
+                for path in unfit
+            ),
         )
         self._names = {path: name for name, path in paths.items()}
-        self._folded = {name.casefold(): name for name in paths}
+        self._folded = {fold(name): name for name in paths}
         self._paths = paths
 
     def find(self, name: str) -> tuple[str, Path]:
-        """Return name and file of a model, by name in any case.
+        """Return name and file of a model, by name in any case and spelling of accents.
 
         Raises: NotFoundError with the nearest name.
         """
         paths = self._paths
-        known = name if name in paths else self._folded.get(name.casefold(), "")
+        known = name if name in paths else self._folded.get(fold(name), "")
         if known not in paths:
             raise NotFoundError(
                 f"no model is named {name!r}{did_you_mean(name, _near(name, paths))}; "
@@ -102,20 +111,80 @@ class Library:
             raise NotFoundError(f"{path} is not in the library")
         return name
 
+    # --- problems --------------------------------------------------------------------------------
+
     def problem(self, name: str) -> str:
-        """Return why a model is known not to play, or nothing."""
-        return ""
+        """Return why a model is known to be unplayable; empty if it is not known to be.
+
+        Known is a fault found when the file was read, verified or loaded, as long as its size and
+        time of change are the same. Nothing is read but the index; without one, only what was
+        passed to `mark_unplayable` of this object is known. A name that is not in the library has
+        no problem.
+        """
+        try:
+            _, path = self.find(name)
+        except NotFoundError:
+            return ""
+        return self._problem_of(path, self._problems(path).get(path, []))
+
+    def problems(self) -> dict[str, str]:
+        """Return why models are known to be unplayable, by name; see `problem`."""
+        names = self._names
+        found = {
+            names[path]: self._problem_of(path, problems)
+            for path, problems in self._problems().items()
+            if path in names
+        }
+        return {name: found[name] for name in self._paths if found.get(name)}
 
     def mark_unplayable(self, name: str, reason: str) -> None:
-        """Mark a model until its file changes."""
+        """Remember why a model cannot be played, until its file changes; "" removes the mark.
+
+        The mark is kept in the index and, where that is not available, in this object. This may
+        wait for another process that writes to the index. A name that is not in the library is
+        ignored.
+        """
+        try:
+            _, path = self.find(name)
+        except NotFoundError:
+            return
+        stamp = file_stamp(path)
+        if stamp is None:
+            return
+        problem = Problem(*stamp, clean(reason.removeprefix(f"{path}: "), _MAX_REASON))
+        with self._marking:
+            self._unplayable[path] = problem
+        try:
+            self.index.mark_unplayable(path, problem)
+        except LibraryError as error:
+            warn("unplayable model not marked in the index", reason=str(error))
+
+    def _problems(self, path: Path | None = None) -> dict[Path, list[Problem]]:
+        """Return what was found about one file or all, in this process and in the index."""
+        found: dict[Path, list[Problem]] = {}
+        # The first look at a problem must not create an index; and a fault of the index is logged
+        # where it is filled.
+        with suppress(LibraryError):
+            if self.index.file.exists():
+                found = self.index.problems(path)
+        with self._marking:
+            for at, problem in self._unplayable.items():
+                if path is None or path == at:
+                    found.setdefault(at, []).insert(0, problem)
+        return found
+
+    @staticmethod
+    def _problem_of(path: Path, problems: Iterable[Problem]) -> str:
+        stamp = file_stamp(path)
+        return next((one.reason for one in problems if one.reason and one[:3] == stamp), "")
 
     # --- what is known ---------------------------------------------------------------------------
 
     def rescan(self) -> None:
-        """Look into the folders again, and read what is new or has changed, for a short while.
+        """List the folders again, and read what is new or has changed, for a short while.
 
-        Files are read by another process, so the calling one is not held up. An index that cannot
-        be had costs a line in the log and nothing else.
+        Files are read by another process, so the calling one is not delayed. A fault of the index
+        is logged and nothing else.
         """
         try:
             report = self.refresh(workers=1, cap_s=RESCAN_CAP_S)
@@ -123,7 +192,7 @@ class Library:
             warn("index of models not refreshed", reason=str(error))
             return
         if report.left:
-            tell("models not read yet; 'nemod models scan' reads them", count=report.left)
+            info("models not read yet; 'nemod models scan' reads them", count=report.left)
 
     def refresh(
         self,
@@ -135,9 +204,9 @@ class Library:
         force: bool = False,
         progress: Progress | None = None,
     ) -> Report:
-        """Look into the folders again and bring the index up to date; see `nemod.library.scan`.
+        """List the folders again and bring the index up to date; see `nemod.library.scan`.
 
-        `only` limits it to files below these folders; `workers` None is one for each core.
+        `only` limits it to files below these folders; `workers` None is one per core.
 
         Raises: LibraryError.
         """
@@ -165,13 +234,16 @@ class Library:
             return report
 
     def entries(self) -> list[Entry]:
-        """Return what is known of every model, in the order of names.
+        """Return what is known about every model, in the order of names.
 
         A file that has not been read yet has empty facts. Raises: LibraryError.
         """
         known = self.index.entries()
+        marks = {
+            path: self._problem_of(path, [problem]) for path, problem in self.index.marks().items()
+        }
         entries = [
-            replace(known.get(path) or Entry(path=path), name=name)
+            replace(known.get(path) or Entry(path=path), name=name, unplayable=marks.get(path, ""))
             for name, path in self._paths.items()
         ]
         alike: dict[str, list[str]] = {}
@@ -186,7 +258,7 @@ class Library:
         ]
 
     def entry(self, name: str) -> Entry:
-        """Return what is known of a model, by name in any case.
+        """Return what is known about a model, by name in any case.
 
         Raises: NotFoundError, LibraryError.
         """
@@ -195,12 +267,12 @@ class Library:
 
 
 def _near(name: str, names: Iterable[str]) -> list[str]:
-    """Return names that a mistyped one may have meant."""
+    """Return names that may have been meant by a mistyped one."""
     some = list(names)
     if len(some) <= _NEAR_NAMES:
         return some
-    folded = name.casefold()
-    return [one for one in some if one.casefold()[:1] == folded[:1]][:_NEAR_NAMES]
+    first = fold(name)[:1]
+    return [one for one in some if fold(one)[:1] == first][:_NEAR_NAMES]
 
 
 def _user_folders() -> tuple[Path, ...]:

@@ -1,7 +1,7 @@
-"""Many files read at once, each by a process that may crash or hang without harm.
+"""Reads many files at once, in processes that may crash or hang without harm.
 
-The processes are fresh interpreters (what multiprocessing calls `spawn`, without its resource
-tracker and without running the caller's main module again).
+Each process is a fresh interpreter (as multiprocessing's `spawn`, without its resource tracker and
+without running the caller's main module again).
 """
 
 import json
@@ -17,7 +17,7 @@ from pathlib import Path
 from nemod.library.entry import Facts, LibraryError
 
 START_LIMIT_S = 60.0
-"""[s] How long a reader may take to start."""
+"""[s] Longest time for a reader to start."""
 _READER = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from nemod.library.reader import main; main()"
@@ -25,7 +25,7 @@ _READER = (
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -33,7 +33,7 @@ def cores() -> int:
 
 def reader_command() -> list[str]:
     """Return the command line of a reader that imports what this process imports."""
-    # -P: a file in the folder where the user happens to be must not be taken for a module.
+    # -P: a file in the current folder must not be imported as a module.
     return [sys.executable, "-P", "-c", _READER, json.dumps([path for path in sys.path if path])]
 
 
@@ -45,10 +45,10 @@ def read_files(
     until: float | None = None,
     command: Sequence[str] = (),
 ) -> Iterator[tuple[Path, Facts]]:
-    """Yield what each file holds, in the order in which they are done.
+    """Yield what each file holds, in the order in which they are finished.
 
-    `limit_s` [s] is the longest that one file may take; `until` ends it all at that time of the
-    monotonic clock. A file on which a reader ends or takes too long gets that as its error.
+    `limit_s` [s] is the longest time for one file; at `until` (monotonic clock) the reading stops.
+    A file on which a reader crashes or takes too long gets that as its error.
 
     Raises: LibraryError when no reader can be started.
     """
@@ -60,7 +60,7 @@ def read_files(
 
 
 class _Worker:
-    """A reader process and the file that it has."""
+    """A reader process and the file that it reads."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self.process = subprocess.Popen(
@@ -70,7 +70,7 @@ class _Worker:
             stderr=subprocess.DEVNULL,
             # One thread each: the files are what is read in parallel.
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            # A Ctrl-C at the terminal is for the parent.
+            # Ctrl-C at the terminal is handled by the parent.
             start_new_session=True,
         )
         assert self.process.stdin is not None
@@ -80,25 +80,25 @@ class _Worker:
         self.is_ready = False
         self.path: Path | None = None
         self.deadline = time.monotonic() + START_LIMIT_S
-        self._begun = bytearray()
+        self._partial = bytearray()
 
-    def give(self, path: Path, limit_s: float) -> None:
+    def send(self, path: Path, limit_s: float) -> None:
         self.path = path
         self.deadline = time.monotonic() + limit_s
         try:
             self.asks.write(json.dumps(str(path)).encode() + b"\n")
             self.asks.flush()
         except OSError:
-            self.process.kill()  # its end is seen where its answers are read
+            self.process.kill()  # its end is handled where its answers are read
 
     def receive(self) -> tuple[str | None, bool]:
-        """Return a whole line, if there is one, and whether the process goes on."""
+        """Return a whole line, if there is one, and whether the process is alive."""
         data = os.read(self.answers.fileno(), 1 << 16)
-        self._begun += data
-        line, end, rest = self._begun.partition(b"\n")
+        self._partial += data
+        line, end, rest = self._partial.partition(b"\n")
         if not end:
             return None, bool(data)
-        self._begun = rest
+        self._partial = rest
         return line.decode(), True
 
     def close(self) -> int:
@@ -109,7 +109,7 @@ class _Worker:
             try:
                 pipe.close()
             except OSError:
-                continue  # what was to be sent to a process that is gone
+                continue  # unsent data of a process that has ended
         return status
 
 
@@ -123,7 +123,7 @@ class _Pool:
 
     def run(self, most: int, until: float | None) -> Iterator[tuple[Path, Facts]]:
         for _ in range(min(max(most, 1), len(self._waiting))):
-            self._hire()
+            self._start()
         while self._workers:
             now = time.monotonic()
             if until is not None and now >= until:
@@ -131,35 +131,35 @@ class _Pool:
             ends = [worker.deadline for worker in self._workers]
             nearest = min([*ends, *([until] if until is not None else [])])
             for key, _ in self._selector.select(max(0.0, nearest - now)):
-                yield from self._hear(key.data)
+                yield from self._receive(key.data)
             for worker in self._overdue():
-                yield from self._lose(worker, f"took longer than {self._limit_s:g} s to read")
+                yield from self._give_up(worker, f"took longer than {self._limit_s:g} s to read")
 
     def _overdue(self) -> list[_Worker]:
         now = time.monotonic()
-        # Whoever takes our results may be slow: an answer that lies there is not late.
+        # The caller may be slow: an answer that waits to be received is not late.
         answered = {key.data for key, _ in self._selector.select(0)}
         return [worker for worker in self._workers - answered if worker.deadline <= now]
 
-    def _hear(self, worker: _Worker) -> Iterator[tuple[Path, Facts]]:
-        line, goes_on = worker.receive()
-        if not goes_on:
-            yield from self._lose(worker, "")
+    def _receive(self, worker: _Worker) -> Iterator[tuple[Path, Facts]]:
+        line, is_alive = worker.receive()
+        if not is_alive:
+            yield from self._give_up(worker, "")
         elif line is not None:
             if worker.is_ready and worker.path is not None:
                 yield worker.path, _facts(line)
             worker.is_ready = True
-            self._occupy(worker)
+            self._assign(worker)
 
-    def _occupy(self, worker: _Worker) -> None:
+    def _assign(self, worker: _Worker) -> None:
         if self._waiting:
-            worker.give(self._waiting.popleft(), self._limit_s)
+            worker.send(self._waiting.popleft(), self._limit_s)
         else:
-            self._dismiss(worker)
+            self._stop(worker)
 
-    def _lose(self, worker: _Worker, reason: str) -> Iterator[tuple[Path, Facts]]:
-        """Give a file up with the process that had it; another takes the process's place."""
-        status = self._dismiss(worker)
+    def _give_up(self, worker: _Worker, reason: str) -> Iterator[tuple[Path, Facts]]:
+        """Yield an error for a worker's file, and replace the worker."""
+        status = self._stop(worker)
         if not worker.is_ready or worker.path is None:
             raise LibraryError(
                 f"no model file can be read: a reader ({self._command[0]}) "
@@ -167,9 +167,9 @@ class _Pool:
             )
         yield worker.path, Facts(error=reason or f"reading it ended the reader (status {status})")
         if self._waiting:
-            self._hire()
+            self._start()
 
-    def _hire(self) -> None:
+    def _start(self) -> None:
         try:
             worker = _Worker(self._command)
         except OSError as error:
@@ -177,14 +177,14 @@ class _Pool:
         self._workers.add(worker)
         self._selector.register(worker.answers, selectors.EVENT_READ, worker)
 
-    def _dismiss(self, worker: _Worker) -> int:
+    def _stop(self, worker: _Worker) -> int:
         self._selector.unregister(worker.answers)
         self._workers.discard(worker)
         return worker.close()
 
     def close(self) -> None:
         for worker in list(self._workers):
-            self._dismiss(worker)
+            self._stop(worker)
         self._selector.close()
 
 

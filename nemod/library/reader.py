@@ -1,6 +1,6 @@
-"""A reader: a process that is sent paths and answers with what the files hold.
+"""A reader process: it gets paths of model files and answers with what the files hold.
 
-A line each way, in JSON: `"path"` in, the fields of `Facts` out. It lives until its input ends.
+One line of JSON each way: a path in, the fields of `Facts` out. It ends when its input ends.
 """
 
 import json
@@ -10,12 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 NICENESS = 10
-"""Reading files is never worth a late block of sound."""
+"""The audio process must not wait for the reading of files."""
 
 
 def main() -> None:
     """Answer until the input ends."""
-    # What a library prints must not get between the answers.
+    # Whatever else is printed must not get between the answers.
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)
         os.nice(NICENESS)

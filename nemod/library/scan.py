@@ -1,4 +1,4 @@
-"""Bringing the index up to date: what is new or has changed is read, what is gone is dropped."""
+"""Brings the index up to date: reads new and changed files, removes those that are gone."""
 
 import hashlib
 import time
@@ -12,10 +12,10 @@ from nemod.library.index import Index, Record, Stamp
 from nemod.library.pool import read_files
 
 STORE_EVERY = 100
-"""Files that are stored at once; what a scan has stored stays when it is interrupted."""
+"""Files per write; what a scan has stored stays when it is interrupted."""
 
 Progress = Callable[[int, int], None]
-"""Is told how many files are read and how many are to be."""
+"""Called with the number of files read and the number to read."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,22 +23,22 @@ class Report:
     """What a scan did."""
 
     files: int = 0
-    """Files that are there."""
+    """Files that exist."""
     read: int = 0
-    """Files that were read, because they are new or have changed."""
+    """Files that were read because they are new or have changed."""
     gone: int = 0
-    """Files that were dropped from the index."""
+    """Files that were removed from the index."""
     left: int = 0
-    """Files that are to be read still, because the time was up."""
+    """Files that were not read because the time was up."""
     refused: dict[Path, str] = field(default_factory=dict)
-    """Files that were read and cannot be played, with the reason."""
+    """Files that cannot be read as a model, with the reason."""
     notes: list[str] = field(default_factory=list)
-    """What was left out of the library, and why."""
+    """What was left out of the library and why."""
 
 
 @cache
 def readers() -> str:
-    """Return a word for the readers as they are: with other readers, a file may tell more."""
+    """Return the version of the readers; another version may read more from a file."""
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
     for file in sorted([*package.glob("formats/*.py"), package / "library" / "facts.py"]):
@@ -58,11 +58,11 @@ def refresh(
     force: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Bring what the index knows of the files below `roots` up to date.
+    """Bring the index of the files below `roots` up to date.
 
-    `names` has all these files; what the index knows below `unread` (folders that could not be
-    listed) is kept. A file whose size and time are as they were is not read again unless `force`.
-    Reading takes at most `limit_s` [s] a file and `cap_s` [s] in all.
+    `names` has all these files; entries below `unread` (folders that could not be listed) are kept.
+    A file with the same size and time of change is not read again unless `force`. Reading takes at
+    most `limit_s` [s] per file and `cap_s` [s] in all.
 
     Raises: LibraryError.
     """
@@ -96,6 +96,12 @@ def refresh(
         if batch:
             index.put(batch, gone)
     index.drop(gone)
+    marks = index.marks()
+    index.clear_marks(
+        path
+        for path, mark in marks.items()
+        if path in gone or (path in stamps and stamps[path][:3] != mark[:3])
+    )
     report.gone = len(gone)
     report.left = len(wanted) - report.read
     index.set_names(
@@ -108,17 +114,23 @@ def refresh(
     return report
 
 
-def _stamp(path: Path, name: str) -> Stamp | None:
+def file_stamp(path: Path) -> tuple[int, int, str] | None:
+    """Return size, time of change [ns] and version of the readers; None for a file that is gone."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return Stamp(status.st_size, status.st_mtime_ns, readers(), name)
+    return status.st_size, status.st_mtime_ns, readers()
+
+
+def _stamp(path: Path, name: str) -> Stamp | None:
+    stamp = file_stamp(path)
+    return None if stamp is None else Stamp(*stamp, name)
 
 
 def _record(path: Path, stamp: Stamp, facts: Facts) -> Record:
     now = _stamp(path, stamp.name)
-    # A file that changed while it was read gets a time that no file has: it is read again.
+    # A file that changed while it was read gets a time that no file has, and is read again.
     mtime_ns = stamp.mtime_ns if now == stamp else -1
     return Record(path, stamp.name, stamp.size_bytes, mtime_ns, stamp.read_by, facts)
 

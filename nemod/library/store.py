@@ -1,13 +1,14 @@
 """The file behind the index: SQLite, opened safely by any number of processes and threads.
 
-A file that is damaged, that a newer nemod has written, or that is not ours is set aside under
-another name, and a new one is begun: the index can always be made again from the models.
+A file of an older version is upgraded. A file that is damaged, of a newer version or of another
+program is moved aside under another name, and a new one is created: the index can always be made
+again from the models.
 """
 
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -17,28 +18,34 @@ from nemod.library.journal import warn
 
 try:
     import fcntl
-except ImportError:  # where there is none, two processes must not find the damage at once
+except ImportError:  # without it, two processes must not find the damage at the same time
     fcntl = None  # type: ignore[assignment]
 
 T = TypeVar("T")
 APPLICATION_ID = 0x6E656D6F
-"""Marks the file as ours ("nemo")."""
+"""Identifies the file as nemod's ("nemo")."""
 PATIENCE_S = 20.0
-"""[s] How long another process may hold the file."""
+"""[s] How long to wait for another process that writes."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _BESIDE = ("", "-wal", "-shm")
-"""What SQLite adds to the file's name for the files that belong to it."""
+"""Endings that SQLite adds to the file's name for the files that belong to it."""
 
 
 class Store:
-    """An SQLite file with a schema. Thread: any; every piece of work has its own connection."""
+    """An SQLite file with a schema. Thread: any; every call has its own connection."""
 
-    def __init__(self, path: Path, schema: str, version: int) -> None:
-        """`schema` makes the tables; `version` is its number. Nothing is opened yet."""
+    def __init__(
+        self, path: Path, schema: str, version: int, upgrades: Mapping[int, str] | None = None
+    ) -> None:
+        """`schema` creates the tables of `version`; nothing is opened yet.
+
+        `upgrades` has the SQL that brings a file of a version to the next one.
+        """
         self.path = path
         self._schema = schema
         self._version = version
+        self._upgrades = dict(upgrades or {})
         self._is_checked = False
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -46,9 +53,9 @@ class Store:
         return self._run("BEGIN", work)
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `work` returns; all that it does is stored, or nothing is.
+        """Return what `work` returns; everything that it does is stored, or nothing.
 
-        Raises: LibraryError when the file cannot be had.
+        Raises: LibraryError when the file cannot be used.
         """
         return self._run("BEGIN IMMEDIATE", work)
 
@@ -91,23 +98,27 @@ class Store:
     # --- the state of the file -------------------------------------------------------------------
 
     def _prepare(self, damage: str = "", number: int = 0) -> None:
-        """See that the file is there, is ours and is whole; `damage` was met in file `number`."""
+        """Make sure that the file exists, is nemod's and is intact.
+
+        `damage` was found in the file of inode `number`.
+        """
         if self._is_checked and not damage and self.path.exists() and self._problem() is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._alone():
-            # Another process may have put things right while this one waited.
+            # Another process may have repaired everything while this one waited.
+            self._upgrade()
             problem = self._problem(thorough=True) if self.path.exists() else ""
             if damage and not problem and self._number() == number:
                 problem = f"damaged: {damage}"
             if problem:
-                self._set_aside(problem)
+                self._move_aside(problem)
             if problem is not None:
                 self._create()
             self._is_checked = True
 
     def _problem(self, *, thorough: bool = False) -> str | None:
-        """Return None for a good file, nothing for an empty one, else what is wrong with it."""
+        """Return None for a good file, "" for an empty one, else what is wrong with it."""
         try:
             with closing(self._connect()) as db:
                 (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -129,6 +140,25 @@ class Store:
                 raise
             return f"damaged: {error}"
 
+    def _upgrade(self) -> None:
+        """Bring a file of an older version up to date, as far as there are steps."""
+        if not self.path.exists():
+            return
+        try:
+            with closing(self._connect()) as db:
+                (application,) = db.execute("PRAGMA application_id").fetchone()
+                (version,) = db.execute("PRAGMA user_version").fetchone()
+                while application == APPLICATION_ID and version in self._upgrades:
+                    script = self._upgrades[version]
+                    version += 1
+                    db.executescript(
+                        f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {version}; COMMIT;"
+                    )
+        except sqlite3.DatabaseError as error:
+            # Damage is found and reported by `_problem`.
+            if not _is_damage(error):
+                raise
+
     def _create(self) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while True:
@@ -143,19 +173,19 @@ class Store:
                     )
                     return
             except sqlite3.OperationalError as error:
-                # Changing the journal does not wait by itself.
+                # Changing the journal mode does not wait by itself.
                 if _code(error) not in _HELD or time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
 
-    def _set_aside(self, problem: str) -> None:
+    def _move_aside(self, problem: str) -> None:
         number = 1
         while (aside := self.path.with_name(f"{self.path.name}.aside-{number}")).exists():
             number += 1
         for ending in _BESIDE:
             with suppress(FileNotFoundError):
                 os.rename(f"{self.path}{ending}", f"{aside}{ending}")
-        warn("index of models set aside", reason=problem, file=str(self.path), to=str(aside))
+        warn("index of models moved aside", reason=problem, file=str(self.path), to=str(aside))
 
     def _number(self) -> int:
         try:
@@ -165,7 +195,7 @@ class Store:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other processes from setting aside and creating."""
+        """Keep other processes from upgrading, moving aside and creating."""
         with open(self.path.with_name(f"{self.path.name}.lock"), "w") as lock:
             if fcntl is not None:
                 fcntl.flock(lock, fcntl.LOCK_EX)

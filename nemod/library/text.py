@@ -1,15 +1,15 @@
-"""Text from file names and files, made fit for a terminal, a phone and a database."""
+"""Text from file names and files, made safe for a terminal, a phone and a database."""
 
 import unicodedata
 
 _UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Categories of characters that steer a terminal or that nothing can encode."""
-_TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that change the direction of writing: with them a name can look like another."""
+"""Categories of characters that control a terminal or that cannot be encoded."""
+_DIRECTION = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that change the writing direction: with them a name can look like another."""
 
 
 def is_fit(text: str) -> bool:
-    """Whether a text has no control character, nothing unencodable, and does not turn around."""
+    """Return whether a text has no control, unencodable or direction character."""
     return (text.isascii() and text.isprintable()) or not any(_is_unfit(char) for char in text)
 
 
@@ -21,4 +21,4 @@ def clean(text: str, limit: int) -> str:
 
 
 def _is_unfit(char: str) -> bool:
-    return char in _TURNING or unicodedata.category(char) in _UNFIT
+    return char in _DIRECTION or unicodedata.category(char) in _UNFIT

@@ -1,4 +1,4 @@
-"""Changes to the user's own folder of models: what comes in and what goes out."""
+"""Adds models to the user's own folder, and removes them from it."""
 
 import os
 import shutil
@@ -8,34 +8,39 @@ from typing import NamedTuple
 
 from nemod.common.errors import ModelError, NotFoundError
 from nemod.common.files import replacing
+from nemod.common.names import fold
 from nemod.formats import load_model
+from nemod.formats.dialects import SUFFIXES
 from nemod.library.entry import LibraryError
 from nemod.library.facts import content_hash
-from nemod.library.folders import SUFFIXES, real, removed_folder, user_folder
+from nemod.library.folders import is_hidden, real, removed_folder, user_folder
 from nemod.library.library import Library
 from nemod.library.names import is_name
 
 
 class Added(NamedTuple):
-    """What became of a file that was to be added."""
+    """The result of adding a file."""
 
     name: str
     path: Path
     is_new: bool
-    """False where the same content was in the library already, under this name."""
+    """False if the same content was in the library already, under this name."""
 
 
 def add(library: Library, source: Path) -> Added:
-    """Copy a model into the user's folder; what is there already stays the only one.
+    """Copy a model into the user's folder, unless the library has the same content already.
 
-    Raises: ModelError when the file is no model, or its name is taken or cannot be a name.
+    Raises: ModelError when the file is no model, or its name is taken or not allowed.
         LibraryError when it cannot be copied.
     """
     if source.suffix.lower() not in SUFFIXES:
         raise ModelError(str(source), f"a model's file is named {', '.join(SUFFIXES)}")
-    if not is_name(source.stem) or source.name.startswith("."):
+    if is_hidden(source.name):
+        raise ModelError(str(source), "a hidden file; the library ignores these")
+    if not is_name(source.stem):
         raise ModelError(
-            ascii(str(source)), "cannot be a model's name: rename the file, without signs"
+            ascii(str(source)),
+            "not allowed as a model's name: rename the file, without control characters and \\",
         )
     load_model(source)
     same = content_hash(source)
@@ -43,8 +48,7 @@ def add(library: Library, source: Path) -> Added:
         if entry.facts.sha256 == same:
             return Added(entry.name, entry.path, False)
     target = user_folder() / source.name
-    taken = next((known for known in _stems(user_folder()) if known == _stem(target)), None)
-    if taken is not None or os.path.lexists(target):
+    if _stem(target) in _stems(user_folder()) or os.path.lexists(target):
         raise ModelError(
             str(source), f"another model is named {target.stem!r} in {target.parent}; rename one"
         )
@@ -54,7 +58,7 @@ def add(library: Library, source: Path) -> Added:
 
 
 def remove(library: Library, name: str) -> tuple[str, Path]:
-    """Move a model of the user's folder aside; return its name and where it is now.
+    """Move a model out of the user's folder; return its name and its new path.
 
     Raises: NotFoundError when there is no such model, or it is not the user's own; LibraryError.
     """
@@ -76,23 +80,24 @@ def remove(library: Library, name: str) -> tuple[str, Path]:
             f"{path} cannot be moved to {target}: {error.strerror or error}"
         ) from None
     library.look()
-    with suppress(LibraryError):  # the next scan drops it
+    with suppress(LibraryError):  # the next scan removes it
         library.index.drop([path])
     return known, target
 
 
 def _stem(path: Path) -> str:
-    return path.stem.casefold()
+    return fold(path.stem)
 
 
-def _stems(folder: Path) -> list[str]:
+def _stems(folder: Path) -> set[str]:
     if not folder.is_dir():
-        return []
-    return [_stem(path) for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+        return set()
+    files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+    return {_stem(path) for path in files if not is_hidden(path.name)}
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy so that the target is whole or absent, and nothing is ever overwritten."""
+    """Copy a file so that the target is complete or absent, and nothing is overwritten."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target, mode=0o644, only_if_absent=True) as draft:

@@ -1,6 +1,6 @@
 """The table of parameters: one row per knob, read by everything that has to do with knobs.
 
-    table           the rows: path, label, unit, range, default, curve
-    curves          how a position becomes a value
-    parameter_set   the parameters that exist with a model, by all their paths
+table           the rows: path, label, unit, range, default, curve
+curves          how a position becomes a value
+parameter_set   the parameters that exist with a model, by all their paths
 """

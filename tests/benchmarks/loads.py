@@ -38,6 +38,8 @@ KNOBS = (
     "delay/feedback", "reverb/mix", "reverb/size", "reverb/damping", "reverb/predelay", "knob/1",
 )  # fmt: skip
 SCAN_FILES = 1000
+SCAN_FILE_BYTES = 60_000
+"""Larger models are not copied where there are smaller ones."""
 _PREPARED = 8192
 _BROKEN_SHARE = 0.05
 
@@ -127,13 +129,13 @@ def fill_library(folder: Path, seed: int, count: int = SCAN_FILES) -> None:
     rng = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
     root = DATA / "models" if DATA.is_dir() else ROOT / "models"
-    sources = [
+    found = [
         path
         for path in sorted(root.rglob("*"))
-        if path.suffix in (".json", ".aidax", ".nam")
-        and path.name != "manifest.json"
-        and path.stat().st_size < 60_000
+        if path.suffix in (".json", ".aidax", ".nam") and path.name != "manifest.json"
     ]
+    # Small ones, to spare the disk; those that ship are all larger.
+    sources = [path for path in found if path.stat().st_size < SCAN_FILE_BYTES] or found
     texts = [(path, path.read_bytes()) for path in sources]
     for number in range(count):
         path, data = texts[number % len(texts)]

@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - a script talks to its terminal
-"""Models at another sample rate than their own: the error, latency and cost of each policy.
+"""Measures models at another sample rate than their own: error, latency and cost of each policy.
 
     python tests/benchmarks/rates.py [--out docs]
 
@@ -32,22 +32,45 @@ from nemod.common import xla  # noqa: E402
 xla.prepare()
 
 from nemod.builder import build  # noqa: E402
+from nemod.builder.rate_policy import rate_policy  # noqa: E402
 from nemod.control.settings import Settings  # noqa: E402
-from nemod.engine.ipc import CompiledResampledRig  # noqa: E402
+from nemod.engine.compiled_rig import CompiledResampledRig  # noqa: E402
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, RateConverter, lead_and_latency  # noqa: E402
 from nemod.formats import Model, load_model  # noqa: E402
-from nemod.formats.rate import is_recurrent, with_state_delay  # noqa: E402
+from nemod.formats.network import Lstm  # noqa: E402
+from nemod.formats.rate import is_recurrent, with_state_delay, with_taps  # noqa: E402
+from nemod.formats.state_delay import lagrange_delay, state_taps  # noqa: E402
 from nemod.fx.nn.neural import model_weights, neural  # noqa: E402
+from tests.parts.cells import high_gain, slow_memory  # noqa: E402
 
 Sound = NDArray[np.float32]
 DATA = Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data"
-CASES = ((44_100, 48_000), (48_000, 44_100), (48_000, 96_000))
+CASES = (
+    (44_100, 48_000),
+    (48_000, 44_100),
+    (48_000, 64_000),
+    (48_000, 88_200),
+    (48_000, 96_000),
+    (48_000, 176_400),
+    (48_000, 192_000),
+)
 """(model's rate, device's rate) [Hz]"""
+CONVOLUTIONAL_CASES = CASES[:2]
+"""Convolutional models are resampled at every pair: two are enough."""
+MAIN_CASES = (CASES[0], CASES[1], CASES[4])
+"""Measured with all recurrent models, and with the error of doing nothing."""
+EVERYWHERE = ("LSTM 40 (HT40)", "LSTM 32 (Chameleon)", "GRU 20 (Blues Jr)", "clipper-lstm16",
+              "drive-gru20", "slow-memory", "high-gain")  # fmt: skip
+"""Measured in all cases: those for which the state delay is least accurate, and some others."""
+RATIOS = ((44_100, 48_000), (48_000, 64_000), (32_000, 44_100), (44_100, 64_000), (32_000, 48_000),
+          (48_000, 88_200), (48_000, 96_000), (44_100, 96_000), (44_100, 192_000))  # fmt: skip
+"""Every ratio between 1 and 2 that two of 14 rates from 8 to 192 kHz have, and some above."""
+COSTED = ("LSTM 40 (HT40)", "GRU 20 (Blues Jr)", "A1 standard", "clipper-lstm16")  # fmt: skip
 BLOCK = 64
 SOUND_S = 3.0
 WARM_S = 0.5
 ROUNDS = 9
-POLICIES = ("plain", "delay", "resample")
+POLICIES = ("plain", "cubic", "delay", "resample")
 MODELS = {
     "LSTM 20 (TS9)": "aga/GuitarML__NeuralPi/models_TS9.json",
     "LSTM 40 (HT40)": "aga/GuitarML__ToneLibrary/Proteus_BlackstarHT40_AmpHighGain.json",
@@ -121,15 +144,25 @@ def delayed(model: Model, device_hz: int) -> Model:
     return replace(model, network=with_state_delay(model.network, device_hz / model.sample_rate))
 
 
+def delayed_with_gain(model: Model, device_hz: int) -> Model:
+    """Return the same by third-order Lagrange interpolation, whose gain exceeds 1 below ratio 2."""
+    taps = lagrange_delay(device_hz / model.sample_rate, range(1, 5))
+    return replace(model, network=with_taps(model.network, taps))
+
+
 def errors_db(model: Model, guitar: Sound, device_hz: int) -> dict[str, float]:
-    """Return the error-to-signal ratio [dB] of each policy that a model can be played by."""
+    """Return the error-to-signal ratio [dB] of each policy, infinite where it is unstable."""
     silence = np.zeros(round(WARM_S * device_hz), np.float32)
     sound = np.concatenate([silence, guitar])
     exact = alone(model, offline(sound, device_hz, model.sample_rate))
     wanted = offline(exact, model.sample_rate, device_hz)
-    found = {"plain": (alone(model, sound), 0)}
-    if is_recurrent(model.network):
+    found = {}
+    if (model.sample_rate, device_hz) in MAIN_CASES:
+        found["plain"] = (alone(model, sound), 0)
+    if is_recurrent(model.network) and device_hz > model.sample_rate:
         found["delay"] = (alone(delayed(model, device_hz), sound), 0)
+        if device_hz < 2 * model.sample_rate:
+            found["cubic"] = (alone(delayed_with_gain(model, device_hz), sound), 0)
     found["resample"] = through_resamplers(model, sound, device_hz)
     ratios = {}
     for policy, (out, lag) in found.items():
@@ -137,12 +170,16 @@ def errors_db(model: Model, guitar: Sound, device_hz: int) -> dict[str, float]:
         begin = silence.size
         reference = wanted[begin:end].astype(np.float64)
         error = out[begin + lag : end + lag] - reference
-        ratios[policy] = 10.0 * math.log10(np.sum(error**2) / np.sum(reference**2) + 1e-20)
+        if np.isfinite(error).all():
+            ratio = np.sum(error**2) / np.sum(reference**2)
+            ratios[policy] = 10.0 * math.log10(ratio + 1e-20)
+        else:
+            ratios[policy] = math.inf
     return ratios
 
 
 def costs_us(model: Model, device_hz: int) -> dict[str, float]:
-    """Return what a block of the whole rig takes [us] by each policy, at best of the rounds."""
+    """Return the processor time of a block of the whole rig [us] by each policy, the best round."""
     settings = Settings()
     native = replace(model, sample_rate=device_hz)
     ready = {"plain": build.build(native, device_hz, BLOCK, settings)}
@@ -156,25 +193,39 @@ def costs_us(model: Model, device_hz: int) -> dict[str, float]:
         rig, best = made.loaded, math.inf
         state = rig.fresh()
         for _ in range(ROUNDS):
-            begin = time.perf_counter()
+            begin = time.process_time()
             for _ in range(150):
                 state, sound = rig.call(rig.weights, rig.controls, state, block)
                 np.asarray(sound)
-            best = min(best, (time.perf_counter() - begin) / 150)
+            best = min(best, (time.process_time() - begin) / 150)
         costs[policy] = 1e6 * best
     return costs
 
 
 def models() -> tuple[dict[str, Model], Sound]:
     """Return the models by name, and three seconds of guitar at 48 kHz."""
-    shipped = {path.stem: load_model(path) for path in sorted((ROOT / "models").glob("*.json"))}
+    own = {path.stem: load_model(path) for path in sorted((ROOT / "models").glob("*.json"))}
+    own |= {model.name: model for model in (slow_memory(), high_gain())}
     if not DATA.is_dir():
-        print(f"{DATA}: the shared data is absent; noise through the models that ship instead")
+        print(f"{DATA}: no shared data; noise through the shipped models instead")
         noise = np.random.default_rng(0).normal(0.0, 0.1, round(SOUND_S * 48_000))
-        return shipped, noise.astype(np.float32)
+        return own, noise.astype(np.float32)
     sound, _ = soundfile.read(DATA / "di" / "t3k_Mayer-Guitar.wav", dtype="float32")
-    real = {name: load_model(DATA / "models" / path) for name, path in MODELS.items()}
-    return real | shipped, np.ascontiguousarray(sound[: round(SOUND_S * 48_000)])
+    released = {name: load_model(DATA / "models" / path) for name, path in MODELS.items()}
+    return released | own, np.ascontiguousarray(sound[: round(SOUND_S * 48_000)])
+
+
+def cases_of(name: str, model: Model) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of rates that a model is measured at."""
+    if not is_recurrent(model.network):
+        return CONVOLUTIONAL_CASES
+    return CASES if name in EVERYWHERE else MAIN_CASES
+
+
+def measured(name: str, model: Model, case: tuple[int, int], guitar: Sound) -> Row:
+    """Return the errors of a model in one case; `guitar` is at 48 kHz."""
+    sound = offline(guitar, 48_000, case[1]) if case[1] != 48_000 else guitar
+    return Row(name, case, errors_db(replace(model, sample_rate=case[0]), sound, case[1]))
 
 
 def label(case: tuple[int, int]) -> str:
@@ -184,35 +235,78 @@ def label(case: tuple[int, int]) -> str:
 
 def picture(rows: list[Row], path: Path) -> None:
     """Draw the errors, a panel for each case."""
-    figure = Figure(figsize=(11.0, 4.6), layout="constrained")
-    panels = figure.subplots(1, len(CASES), sharey=True)
-    for panel, case in zip(panels, CASES, strict=True):
-        shown = [row for row in rows if row.case == case]
-        for policy, mark in zip(POLICIES, "xos", strict=True):
-            points = [(row.errors_db[policy], n) for n, row in enumerate(shown) if policy in row[2]]
-            panel.plot(*zip(*points, strict=True), mark, label=policy)
-        panel.set_yticks(range(len(shown)), [row.model for row in shown])
+    figure = Figure(figsize=(13.0, 9.5), layout="constrained")
+    panels = figure.subplots(2, -(-len(CASES) // 2), sharey=True).ravel()
+    names = list(dict.fromkeys(row.model for row in rows))
+    marks = dict(zip(POLICIES, "x^os", strict=True))
+    for panel, case in zip(panels, CASES, strict=False):
+        for policy, mark in marks.items():
+            points = [
+                (row.errors_db[policy], names.index(row.model))
+                for row in rows
+                if row.case == case and math.isfinite(row.errors_db.get(policy, math.inf))
+            ]
+            shown = np.array(points).reshape(-1, 2).T
+            panel.plot(*shown, mark, color=f"C{POLICIES.index(policy)}", label=policy)
+        panel.set_yticks(range(len(names)), names)
         panel.set_title(f"model to device: {label(case)}", fontsize=10)
         panel.set_xlabel("error to signal [dB]")
         panel.grid(alpha=0.3)
+    for panel in panels[len(CASES) :]:
+        panel.set_axis_off()
     panels[0].invert_yaxis()
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    figure.savefig(path, dpi=110)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.savefig(path, dpi=100)
 
 
-def page(rows: list[Row], costs: dict[str, dict[str, float]]) -> str:
-    """Return the page."""
-    errors = ["| model | model to device | plain | delay | resample |", "|---|---|--:|--:|--:|"]
+def gain(taps: tuple[float, ...]) -> float:
+    """Return the largest gain of FIR weights at any frequency."""
+    frequencies = np.exp(-1j * np.outer(np.linspace(0.0, np.pi, 2001), np.arange(len(taps))))
+    return float(np.abs(frequencies @ np.array(taps)).max())
+
+
+def gains() -> list[str]:
+    """Return the table of the interpolators' gains."""
+    rows = ["| ratio | for example | cubic | delay | chosen |", "|--:|---|--:|--:|---|"]
+    for case in RATIOS:
+        ratio = case[1] / case[0]
+        first = max(1, math.floor(ratio) - 1)
+        whole = ratio == round(ratio)
+        cubic = "" if whole else f"{gain(lagrange_delay(ratio, range(first, first + 4))):.3f}"
+        chosen = rate_policy(Lstm(1, 1), *case)
+        rows.append(
+            f"| {ratio:.4f} | {label(case)} | {cubic} | {gain(state_taps(ratio)):.3f} | {chosen} |"
+        )
+    return rows
+
+
+def errors(rows: list[Row], known: dict[str, Model]) -> list[str]:
+    """Return the table of errors, what is chosen in bold type."""
+    lines = [
+        "| model | model to device | plain | cubic | delay | resample |",
+        "|---|---|--:|--:|--:|--:|",
+    ]
     for row in rows:
-        cells = [f"{row.errors_db[p]:.1f}" if p in row.errors_db else "" for p in POLICIES]
-        errors.append(f"| {row.model} | {label(row.case)} | {' | '.join(cells)} |")
+        chosen = rate_policy(known[row.model].network, *row.case)
+        cells = []
+        for policy in POLICIES:
+            value = row.errors_db.get(policy)
+            text = "" if value is None else f"{value:.1f}" if math.isfinite(value) else "unstable"
+            cells.append(f"**{text}**" if policy == chosen else text)
+        lines.append(f"| {row.model} | {label(row.case)} | {' | '.join(cells)} |")
+    return lines
+
+
+def page(rows: list[Row], costs: dict[str, dict[str, float]], known: dict[str, Model]) -> str:
+    """Return the page."""
     latencies = ["| model to device | plain, delay | resample |", "|---|--:|--:|"]
     for case in CASES:
         frames = lead_and_latency(case[1], case[0], BLOCK)[1]
         latencies.append(f"| {label(case)} | 0 ms | {1e3 * frames / case[1]:.2f} ms |")
+    shown = ("plain", "delay", "resample")
     prices = ["| model | plain | delay | resample |", "|---|--:|--:|--:|"]
     for name, cost in costs.items():
-        cells = [f"{cost[p]:.0f}" if p in cost else "" for p in POLICIES]
+        cells = [f"{cost[p]:.0f}" if p in cost else "" for p in shown]
         prices.append(f"| {name} | {' | '.join(cells)} |")
     newline = "\n"
     return f"""# Models at another sample rate
@@ -222,15 +316,29 @@ Made by `python tests/benchmarks/rates.py`; `--out` names another folder.
 ![Error of each policy](rates.png)
 
 Three ways to play a model whose rate is not the device's: `plain` plays it as if the rates were
-equal; `delay` delays a recurrent model's state by the ratio of the rates (`nemod/formats/rate.py`);
-`resample` runs it at its own rate between streaming resamplers (`nemod/engine/resampled.py`).
+equal; `delay` delays a recurrent model's state by the ratio of the rates
+(`nemod/formats/state_delay.py`); `resample` runs it at its own rate between streaming resamplers
+(`nemod/engine/resampled.py`). `cubic`, for comparison, is `delay` by third-order Lagrange
+interpolation.
+
+## Gain inside the loop
+
+The delay is part of a feedback loop. Where its gain exceeds 1, a model with a slow memory
+oscillates: a 48 kHz model played by `cubic` at 88.2 kHz gives -9 dBFS on silence. The largest gain
+at any frequency:
+
+{newline.join(gains())}
+
+The first six are all ratios between 1 and 2 that two of the rates 8, 11.025, 12, 16, 22.05, 24, 32,
+44.1, 48, 64, 88.2, 96, 176.4 and 192 kHz have; a test checks the gain over a dense grid of ratios.
 
 ## Error
 
 Error-to-signal ratio [dB] against the model at its own rate, resampled offline before and after, on
-{SOUND_S:g} s of guitar, knobs in the middle, the latency taken out. The model alone.
+{SOUND_S:g} s of guitar, knobs in the middle, without the latency. The model alone; in bold what is
+chosen. `slow-memory` and `high-gain` are random cells made for this test (`tests/parts/cells.py`).
 
-{newline.join(errors)}
+{newline.join(errors(rows, known))}
 
 ## Latency
 
@@ -238,17 +346,27 @@ Error-to-signal ratio [dB] against the model at its own rate, resampled offline 
 
 ## Cost
 
-Microseconds for a block of {BLOCK} frames of the whole rig, {label(CASES[0])}: the best of {ROUNDS}
-rounds, on one machine at one time. A block lasts 1333.
+Microseconds of processor time for a block of {BLOCK} frames of the whole rig, {label(CASES[0])}:
+the best of {ROUNDS} rounds, on one machine. A block lasts 1333.
 
 {newline.join(prices)}
 
 ## What is chosen
 
-Above the model's rate a recurrent model is played by `delay`: it adds no latency, and its error is
-far below that of `plain`. Below the model's rate the delay is shorter than a frame, so the state
-would have to be extrapolated from past ones; the table has what that costs. There, and for all
-convolutional models, `resample` is chosen: the smallest error everywhere, for its latency and cost.
+At a whole ratio a recurrent model is played by `delay`: it adds no latency, and nothing is
+interpolated. Between ratios 1 and 2 no delay without gain is as accurate as `cubic` at low
+frequencies. At 44.1 to 48 kHz (ratio 1.088) the difference is at most 3 dB, so `delay` is chosen
+there, and at ratios nearer to 1. At 1.33 to 1.5 it is up to 8 dB: `resample` is chosen. From 1.72
+on the error is again below that at 1.088, for a frame of the device is a smaller part of the
+model's: `delay`. From 2 on `cubic` has no gain, and `delay` is the same. The limit is in
+`nemod/builder/rate_policy.py`.
+
+Below the model's rate the delay is shorter than a frame, so states would be needed that are not
+known yet. There, and for all convolutional models, `resample` is chosen: the smallest error
+everywhere, for its latency and cost.
+
+The builder tests every rig once with noise and silence (`nemod/builder/verify.py`). A delayed rig
+that fails is resampled.
 """
 
 
@@ -259,16 +377,15 @@ def main() -> int:
     folder = made.parse_args().out
     known, guitar = models()
     rows, costs = [], {}
-    for name, model in known.items():
-        for case in CASES:
-            played = replace(model, sample_rate=case[0])
-            sound = offline(guitar, 48_000, case[1]) if case[1] != 48_000 else guitar
-            rows.append(Row(name, case, errors_db(played, sound, case[1])))
-            print(rows[-1], flush=True)
-        costs[name] = costs_us(replace(model, sample_rate=CASES[0][0]), CASES[0][1])
+    todo = [(name, model, case) for name, model in known.items() for case in cases_of(name, model)]
+    for number, (name, model, case) in enumerate(todo, start=1):
+        rows.append(measured(name, model, case, guitar))
+        print(f"{number} of {len(todo)}: {rows[-1]}", flush=True)
+    for name in [name for name in COSTED if name in known]:
+        costs[name] = costs_us(replace(known[name], sample_rate=CASES[0][0]), CASES[0][1])
         print(name, costs[name], flush=True)
     rows.sort(key=lambda row: CASES.index(row.case))
-    (folder / "rates.md").write_text(page(rows, costs))
+    (folder / "rates.md").write_text(page(rows, costs, known))
     picture(rows, folder / "rates.png")
     return 0
 

@@ -12,12 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from nemod.builder import build as build_module
-from nemod.builder.build import answer, build, describe, verify_probe
+from nemod.builder.build import answer, build, verify_probe
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
-from nemod.engine.ipc import CompiledRig
+from nemod.engine.compiled_rig import CompiledRig
 from nemod.engine.program import load_program
+from nemod.formats.info import ModelInfo
 from nemod.formats.model import Model, Probe
 from tests.engine.conftest import RATE_HZ, alone64, tiny
 
@@ -139,7 +140,7 @@ def test_a_request_is_answered_with_a_rig_that_plays(
     """The result has all that the audio process and the daemon need."""
     model = replace(
         probed(tiny("GRU", 2), guitar[:300], 0.5, 0.5),
-        metadata={"author": "A", "esr": 0.01, "secret": 1},
+        info=ModelInfo(author="A", esr=0.01, other={"secret": 1}),
     )
     built = answer(request(saved(model), gain=0.9, mute=1.0))
     assert isinstance(built, BuildResult)
@@ -177,14 +178,6 @@ def test_the_clean_rig_changes_nothing() -> None:
     block = 0.1 * np.sin(2 * np.pi * 1000.0 * np.arange(BLOCK) / RATE_HZ).astype(np.float32)
     _, sound = program.call(rig.weights, rig.controls, [leaf.copy() for leaf in rig.state], block)
     assert np.asarray(sound)[:-3] == pytest.approx(block, abs=2e-3)
-
-
-def test_a_description_counts_the_parameters() -> None:
-    """4 LSTM gates of 4 units with one input, and a head of 4 weights and a bias."""
-    description = describe(tiny())
-    assert description["architecture"] == "LSTM 4, dense 1, skip"
-    # The stored start state adds 2 x 4 numbers.
-    assert description["parameters"] - 2 * 4 == 16 * (1 + 4 + 1) + 4 + 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Calibration and normalisation: by choice, from the file or measured."""
+"""Calibration and normalisation, from the file's figures or measured."""
 
 from dataclasses import replace
 
@@ -8,11 +8,12 @@ import pytest
 import nemod
 from nemod.builder.level import TARGET_DB, levelled, measured_loudness_db
 from nemod.builder.messages import Level
+from nemod.formats import ModelInfo
 from tests.engine.conftest import RATE_HZ, tiny
 
 
-def test_nothing_is_changed_unasked() -> None:
-    """Without a choice the model is the same object, and its gains are 0 dB."""
+def test_nothing_is_changed_by_default() -> None:
+    """The model is the same object, and its gains are 0 dB."""
     model = tiny()
     done = levelled(model, Level())
     assert done.model is model
@@ -20,8 +21,8 @@ def test_nothing_is_changed_unasked() -> None:
 
 
 def test_a_stated_loudness_is_brought_to_the_target() -> None:
-    """A file that says -12 dB is played 6 dB softer, and it is said where that is from."""
-    model = replace(tiny(), metadata={"loudness": -12.0})
+    """A file that states -12 dB is played 6 dB softer, and its source is stated."""
+    model = replace(tiny(), info=ModelInfo(loudness_db=-12.0))
     done = levelled(model, Level(normalize=True))
     assert done.facts["output_gain_db"] == pytest.approx(-6.0)
     assert done.facts["loudness_source"] == "file"
@@ -32,15 +33,15 @@ def test_a_stated_loudness_is_brought_to_the_target() -> None:
 
 
 def test_a_measured_loudness_is_brought_to_the_target() -> None:
-    """Measured again after it, the loudness is the target."""
+    """Measured again, the loudness is the target."""
     done = levelled(tiny("GRU", 1), Level(normalize=True))
     assert done.facts["loudness_source"] == "measured"
     assert measured_loudness_db(done.model) == pytest.approx(TARGET_DB, abs=0.01)
 
 
 def test_calibration_needs_both_figures() -> None:
-    """Interface at 12 dBu, capture at 18 dBu: the model hears 6 dB less; unstated: nothing."""
-    stated = replace(tiny(), metadata={"input_level_dbu": 18.0})
+    """Interface at 12 dBu, capture at 18 dBu: 6 dB less at the model's input; else 0 dB."""
+    stated = replace(tiny(), info=ModelInfo(input_level_dbu=18.0))
     assert levelled(stated, Level(input_dbu=12.0)).facts["input_gain_db"] == pytest.approx(-6.0)
     assert levelled(tiny(), Level(input_dbu=12.0)).facts["input_gain_db"] == 0.0
     sound = np.linspace(-0.3, 0.3, 500, dtype=np.float32)

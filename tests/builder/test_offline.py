@@ -1,6 +1,7 @@
 """The rig over an array: `nemod.render`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 import nemod
-from nemod.builder.build import build
+from nemod.builder.build import build, clean
+from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
 from nemod.formats.model import Knob, Model
+from nemod.formats.network import DenseWeights
 from tests.engine.conftest import RATE_HZ, MakeModel, alone64, tiny
 
 Sound = NDArray[np.float32]
@@ -181,6 +184,100 @@ def test_the_rest_is_the_model_where_every_effect_is_flat(guitar: Sound) -> None
     assert actual[200] == pytest.approx(expected[200], rel=1e-3, abs=1e-3 * expected[100])
 
 
+@pytest.mark.parametrize(
+    ("knobs", "path", "alias"), [(0, "knob/1", "gain"), (1, "knob/2", "level")]
+)
+def test_the_first_two_knobs_exist_for_every_model(
+    knobs: int, path: str, alias: str, guitar: Sound
+) -> None:
+    """Where the model has none they are the drive before it and the level after it."""
+    model = tiny("LSTM", knobs)
+    expected = nemod.render(model, guitar, RATE_HZ, settings={alias: 0.7})
+    np.testing.assert_array_equal(
+        nemod.render(model, guitar, RATE_HZ, settings={path: 0.7}), expected
+    )
+    assert np.abs(expected - nemod.render(model, guitar, RATE_HZ)).max() > 1e-3
+
+
+def echoes(mix: float, feedback: float) -> dict[str, float]:
+    """Return settings of a delay of 100 ms."""
+    time = np.log(100.0 / 1.0) / np.log(2000.0 / 1.0)
+    return {"delay/mix": mix, "delay/time": float(time), "delay/feedback": feedback / 0.95}
+
+
+def test_a_tail_is_so_much_silence_more(guitar: Sound) -> None:
+    """The start is the same to the bit, and the tail is what silence after the samples gives."""
+    settings = echoes(0.5, 0.5)
+    plain = nemod.render(tiny(), guitar, RATE_HZ, settings=settings)
+    done: list[int] = []
+    long = nemod.render(tiny(), guitar, RATE_HZ, settings=settings, tail=0.25, progress=done.append)
+    assert long.shape == (guitar.size + 12_000,)
+    assert done[-1] == long.size
+    np.testing.assert_array_equal(long[: guitar.size], plain)
+    padded = np.concatenate([guitar, np.zeros(12_000, np.float32)])
+    np.testing.assert_array_equal(long, nemod.render(tiny(), padded, RATE_HZ, settings=settings))
+    assert np.abs(long[guitar.size :]).max() > 0.01
+
+
+@pytest.mark.parametrize("feedback", [0.0, 0.5, 0.9])
+def test_the_tail_ends_with_the_last_echo_above_90_db(feedback: float) -> None:
+    """Each echo is `feedback` times the one before; ten seconds is the end of all tails.
+
+    The rig without a model: two impulses that cancel, so that the DC blocker adds nothing, and
+    echoes of them every 100 ms.
+    """
+    sound = np.zeros(480, np.float32)
+    sound[:2] = 0.25, -0.25
+    out = nemod.render(clean(), sound, RATE_HZ, settings=echoes(0.5, feedback), tail="auto")
+    first = float(np.abs(out[4700:4900]).max())
+    assert first > 0.05
+    last = 1 if feedback == 0.0 else 1 + int(np.log(10.0**-4.5 / first) / np.log(feedback))
+    assert abs(out.size - 4800 * last) < 0.01 * RATE_HZ
+    everything = nemod.render(clean(), sound, RATE_HZ, settings=echoes(0.5, feedback), tail=10.0)
+    np.testing.assert_array_equal(everything[: out.size], out)
+    assert np.abs(everything[out.size :]).max() < 10.0**-4.5 <= abs(out[-1])
+
+
+def test_a_tail_of_silence_is_no_frame_and_one_that_never_ends_is_10_s() -> None:
+    """A loop that hardly decays is still loud then."""
+    sound = np.zeros(480, np.float32)
+    assert nemod.render(clean(), sound, 8000, tail="auto").size == 480
+    sound[0] = 0.5
+    settings = echoes(1.0, 0.95) | {"output": 1.0}
+    assert nemod.render(clean(), sound, 8000, settings=settings, tail="auto").size > 70_000
+    settings["reverb/mix"] = settings["reverb/size"] = 1.0
+    loud = nemod.render(clean(), sound, 8000, settings=settings, tail="auto")
+    assert loud.size == 480 + 10 * 8000
+
+
+def exploding() -> Model:
+    """Return an LSTM whose output is beyond the range of 32 bits as soon as it makes a sound."""
+    model = tiny()
+    recurrent, head = model.weights
+    return replace(model, weights=(recurrent, head._replace(w=np.full_like(head.w, 3e38))))
+
+
+@pytest.mark.parametrize("rate_hz", [RATE_HZ, 44_100])
+@pytest.mark.parametrize("model_only", [True, False])
+def test_an_output_that_is_not_finite_is_an_error(model_only: bool, rate_hz: int) -> None:
+    """Never silence: the model and the frame are named."""
+    with pytest.raises(ModelError, match=r"tiny-lstm-0: the output is not finite at frame \d+ \("):
+        nemod.render(exploding(), np.full(300, 0.5), rate_hz, model_only=model_only)
+
+
+def test_the_first_frame_that_is_not_finite_is_named() -> None:
+    """A gain of 1e38 makes a sample of 100 infinite and leaves one of 1 alone."""
+    model = replace(
+        clean(), weights=DenseWeights(np.full((1, 1), 1e38, np.float32), np.zeros(1, np.float32))
+    )
+    sound = np.zeros(300, np.float32)
+    sound[211] = 100.0
+    with pytest.raises(
+        ModelError, match=r"clean: the output is not finite at frame 211 \(0\.00 s\)"
+    ):
+        nemod.render(model, sound, RATE_HZ, model_only=True)
+
+
 AT_REST: dict[str, dict[str, float]] = {
     "flat": {},
     "echoes": {"delay/mix": 0.5, "delay/time": 0.8, "delay/feedback": 1.0},
@@ -238,9 +335,25 @@ ERRORS: dict[str, tuple[Callable[[MakeModel, Sound], Any], str]] = {
         lambda make, x: nemod.render(make(), x, RATE_HZ, settings={"gain": np.nan}),
         "gain = nan: a number from 0 to 1",
     ),
+    "a position above 1": (
+        lambda make, x: nemod.render(make(), x, RATE_HZ, settings={"gain": 70.0}),
+        "gain = 70: a number from 0 to 1",
+    ),
+    "a position below 0": (
+        lambda make, x: nemod.render(make(), x, RATE_HZ, settings={"delay/mix": -0.1}),
+        "delay/mix = -0.1: a number from 0 to 1",
+    ),
+    "a tail below 0": (
+        lambda make, x: nemod.render(make(), x, RATE_HZ, tail=-1.0),
+        "tail -1.0: 0 to 3600 s, or auto",
+    ),
+    "a tail that is no number": (
+        lambda make, x: nemod.render(make(), x, RATE_HZ, tail=np.nan),
+        "tail nan: 0 to 3600 s, or auto",
+    ),
     "a knob of a model without": (
-        lambda make, x: nemod.render(make(), x, RATE_HZ, settings={"knob/1": 0.5}),
-        r"knob '1': this model's knobs are \(none\)",
+        lambda make, x: nemod.render(make(), x, RATE_HZ, settings={"knob/3": 0.5}),
+        r"knob '3': this model's knobs are \(none\)",
     ),
     "a knob that the model has not": (
         lambda make, x: nemod.render(make("LSTM", 2), x, RATE_HZ, settings={"knob/3": 0.5}),

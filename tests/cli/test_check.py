@@ -1,4 +1,4 @@
-"""`nemod check`: what files hold, or what is wrong with them."""
+"""`nemod check`: what files hold, or their errors."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_a_configuration_is_checked_by_its_suffix(nemod: Nemod, tmp_path: Path) 
     good.write_text("audio: {block: 128}\n")
     bad.write_text("audio: {blok: 128, rate: 1}\n")
     outcome = nemod("check", good)
-    assert (outcome.status, outcome.out) == (0, f"{good}: a configuration without a fault\n")
+    assert (outcome.status, outcome.out) == (0, f"{good}: no errors in this configuration\n")
     outcome = nemod("check", bad)
     assert outcome.status == 1
     assert f"{bad}: audio.blok: unknown key, did you mean 'block'?" in outcome.err

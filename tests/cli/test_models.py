@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from nemod.cli import main
-from nemod.library import shipped_folder, user_folder
+from nemod.library import Library, shipped_folder, user_folder
 from nemod.library.folders import removed_folder
 
 Nemod = Callable[..., tuple[int, str, str]]
@@ -62,7 +62,7 @@ def listed(nemod: Nemod, *arguments: str | Path) -> dict[str, dict[str, Any]]:
 def test_the_list_is_whole_where_there_is_no_terminal(
     nemod: Nemod, folder: Path, word: list[str]
 ) -> None:
-    """One line a model with everything in it; duplicates and refusals are marked."""
+    """One line per model with all columns; duplicates and refusals are marked."""
     status, out, _ = nemod(*word, "--library", folder)
     lines = {line.split()[1]: line for line in out.splitlines()}
     assert status == 0
@@ -77,10 +77,12 @@ def test_the_list_is_whole_where_there_is_no_terminal(
 
 
 def test_indices_are_those_of_osc(nemod: Nemod, folder: Path) -> None:
-    """The place in the sorted list of all names."""
+    """The place in the list of all names, in natural order."""
+    for number in (10, 1, 2):
+        (folder / f"Yours {number}.json").write_text("{")
     rows = listed(nemod, "--library", folder)
     assert [row["index"] for row in rows.values()] == list(range(len(rows)))
-    assert list(rows) == sorted(rows, key=str.casefold)
+    assert list(rows)[-4:] == ["yours", "Yours 1", "Yours 2", "Yours 10"]
 
 
 def test_a_scan_says_what_it_did(nemod: Nemod, folder: Path) -> None:
@@ -120,7 +122,7 @@ def test_a_search_looks_for_all_words(nemod: Nemod, folder: Path) -> None:
 
 
 def test_a_search_without_result_is_an_error(nemod: Nemod, folder: Path) -> None:
-    """With the nearest word that there is."""
+    """With the most similar known word."""
     status, _, errors = nemod("search", "--library", folder, "zeeta")
     assert (status, errors) == (1, "nemod: no model has 'zeeta', did you mean 'zeta'?\n")
 
@@ -152,7 +154,7 @@ def test_a_mistyped_name_gets_the_nearest(nemod: Nemod, folder: Path) -> None:
 
 
 def test_models_are_added_once_and_removed(nemod: Nemod, folder: Path) -> None:
-    """A duplicate and what cannot be read are told; the others are copied."""
+    """A duplicate and an unreadable file are reported; the others are copied."""
     files = [folder / f"{name}.json" for name in ("mine", "broken", "yours")]
     status, out, errors = nemod("add", *files)
     assert status == 1
@@ -165,8 +167,33 @@ def test_models_are_added_once_and_removed(nemod: Nemod, folder: Path) -> None:
     assert "mine" not in listed(nemod)
 
 
+def test_all_models_of_a_folder_are_added(nemod: Nemod, folder: Path) -> None:
+    """Without hidden files, such as those that macOS puts on a stick."""
+    (folder / "sub").mkdir()
+    (folder / "mine.json").rename(folder / "sub" / "mine.json")
+    for path in (folder / "._mine.json", folder / "sub" / "._mine.json", folder / "notes.txt"):
+        path.write_bytes(b"\0\5\26\7Mac OS X")
+    for name in ("broken", "yours"):
+        (folder / f"{name}.json").unlink()
+    status, out, errors = nemod("add", folder)
+    assert (status, errors) == (0, "")
+    assert f"sub/mine.json: added as 'mine', {user_folder() / 'mine.json'}" in out
+    assert [path.name for path in user_folder().iterdir()] == ["mine.json"]
+    (folder / "empty").mkdir()
+    assert "no model file in this folder" in nemod("add", folder / "empty")[2]
+
+
+def test_a_model_that_was_marked_unplayable_is_noted(nemod: Nemod, folder: Path) -> None:
+    """In the list and, as the last error, in JSON."""
+    Library([folder]).mark_unplayable("mine", "the build failed")
+    _, out, _ = nemod("list", "--library", folder)
+    (line,) = [line for line in out.splitlines() if line.split()[1] == "mine"]
+    assert "cannot be played: the build failed" in line
+    assert listed(nemod, "--library", folder)["mine"]["last_error"] == "the build failed"
+
+
 def test_tags_are_given_and_taken(nemod: Nemod, folder: Path) -> None:
-    """They stay from call to call; a tag is one word in any case."""
+    """They are kept between calls; a tag is one word in any case."""
     library = ("--library", folder)
     assert nemod("tag", *library, "mine", "+Live", "+clean", "+v1.2")[1] == (
         "mine: clean, live, v1.2\n"
@@ -183,11 +210,11 @@ def test_what_is_no_tag_is_wrong_usage(nemod: Nemod, folder: Path, change: str) 
     """The message says what a tag is."""
     status, _, errors = nemod("tag", "--library", folder, "mine", change)
     assert status == 2
-    assert "+TAG gives a tag and -TAG takes it away" in errors
+    assert "+TAG adds a tag and -TAG removes it" in errors
 
 
 def test_verify_plays_the_probe_and_keeps_the_result(nemod: Nemod, folder: Path) -> None:
-    """A file whose own answer does not come out is told, and stays marked."""
+    """A file whose probe fails is reported and marked."""
     document = json.loads((folder / "mine.json").read_text())
     document["probe"]["output"][10] += 0.5
     (folder / "wrong.json").write_text(json.dumps(document))
@@ -215,7 +242,7 @@ def test_an_unknown_command_is_wrong_usage(nemod: Nemod) -> None:
     """The nearest command and all of them are named."""
     status, _, errors = nemod("serch")
     assert status == 2
-    assert "nemod models serch: no such command, did you mean 'search'?" in errors
+    assert "nemod models serch: unknown command, did you mean 'search'?" in errors
 
 
 def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
@@ -226,7 +253,7 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_without_an_index_there_are_names(nemod: Nemod, folder: Path) -> None:
-    """A place for the index that cannot be written does not hide the models."""
+    """A folder that cannot be written does not hide the models."""
     data = user_folder().parent
     data.parent.mkdir(parents=True, exist_ok=True)
     data.write_text("not a folder")
@@ -236,11 +263,11 @@ def test_without_an_index_there_are_names(nemod: Nemod, folder: Path) -> None:
     assert "the index of models" in errors
 
 
-def test_a_damaged_index_is_set_aside(nemod: Nemod, folder: Path) -> None:
-    """The list is as before, and the log says where the old one is."""
+def test_a_damaged_index_is_moved_aside(nemod: Nemod, folder: Path) -> None:
+    """The list is the same, and the log says where the old index is."""
     before = nemod("--library", folder)[1]
     index = user_folder().parent / "library.db"
     index.write_bytes(b"damaged" * 1000)
     status, out, errors = nemod("--library", folder)
     assert (status, out) == (0, before)
-    assert "index of models set aside" in errors
+    assert "index of models moved aside" in errors

@@ -1,5 +1,8 @@
 """`nemod render`: a file through the rig."""
 
+import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +10,9 @@ import pytest
 import soundfile
 
 from nemod import load_model, render
+from nemod.formats.save import save_model
 from tests.cli.conftest import Nemod, Outcome
+from tests.engine.conftest import tiny
 
 
 @pytest.fixture
@@ -49,58 +54,6 @@ def test_the_block_is_a_detail(nemod: Nemod, amp: Path, riff: Path, target: Path
     np.testing.assert_allclose(sound(target), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "given",
-    ["/nemo/gain=0.7", "gain=0.7", "/nemo/real/gain=9.6", "real/gain = 9.6", "knob/1=0.7"],
-)
-def test_a_setting_has_several_spellings(
-    nemod: Nemod, two_knobs: Path, riff: Path, target: Path, given: str
-) -> None:
-    """As an address, without its root, and in the knob's own unit: 9.6 of -24..24 dB is 0.7."""
-    arguments = ("render", riff, target, "--model", two_knobs, "--model-only", "--set", given)
-    assert nemod(*arguments).status == 0
-    settings = {"gain": 0.7}
-    expected = render(
-        load_model(two_knobs), sound(riff), 48_000, settings=settings, model_only=True
-    )
-    np.testing.assert_allclose(sound(target), expected, atol=1e-6)
-
-
-def test_settings_add_up(nemod: Nemod, amp: Path, riff: Path, target: Path) -> None:
-    """In milliseconds, as switches, and in the short form of the mixes; the last one counts."""
-    words = ("/nemo/real/delay/time=10", "/nemo/delay=0.9", "delay/mix=0.5", "bypass=off")
-    options = [part for word in words for part in ("--set", word)]
-    assert nemod("render", riff, target, "--model", amp, *options).status == 0
-    settings = {"delay/time": np.log(10.0) / np.log(2000.0), "delay/mix": 0.5}
-    expected = render(load_model(amp), sound(riff), 48_000, settings=settings)
-    np.testing.assert_allclose(sound(target), expected, atol=1e-6)
-    assert np.abs(expected - render(load_model(amp), sound(riff), 48_000)).max() > 0.01
-
-
-@pytest.mark.parametrize(
-    ("given", "text"),
-    [
-        ("gain", "'gain': ADDRESS=VALUE with a number is expected, as /nemo/gain=0.7"),
-        ("gain=loud", "'gain=loud': ADDRESS=VALUE with a number is expected"),
-        ("gain=nan", "'gain=nan': ADDRESS=VALUE with a number is expected"),
-        ("level=inf", "'level=inf': ADDRESS=VALUE with a number is expected"),
-        ("/nemo/real/gian=3", "no setting 'gian'"),
-        ("/nemo/real/knob/x=3", "no setting 'knob/x'"),
-        ("/nemo/gian=0.7", "no setting is named 'gian', did you mean 'gain'?"),
-        ("knob/1=0.7", "knob '1': this model's knobs are (none)"),
-        ("=0.7", "no setting is named ''"),
-    ],
-)
-def test_a_bad_setting_is_refused(
-    nemod: Nemod, amp: Path, riff: Path, target: Path, given: str, text: str
-) -> None:
-    """With what is allowed; nothing is written."""
-    outcome = nemod("render", riff, target, "--model", amp, "--set", given)
-    assert outcome.status == 2
-    assert text in outcome.err
-    assert not target.exists()
-
-
 @pytest.mark.parametrize("block", [0, -1, 65_537])
 def test_a_block_out_of_range_is_refused(
     nemod: Nemod, amp: Path, riff: Path, target: Path, block: int
@@ -129,7 +82,7 @@ def test_an_output_that_cannot_be(nemod: Nemod, amp: Path, riff: Path, tmp_path:
     """Found out before anything is rendered."""
     outcome = nemod("render", riff, tmp_path / "out.mp3", "--model", amp)
     assert outcome.status == 1
-    assert "the name must end in .wav" in outcome.err
+    assert "the name must end in one of .wav (32-bit float WAV), .flac (24-bit" in outcome.err
     outcome = nemod("render", riff, tmp_path / "none" / "out.wav", "--model", amp)
     assert outcome.status == 1
     assert f"there is no folder {tmp_path / 'none'}" in outcome.err
@@ -166,33 +119,226 @@ def test_another_rate_than_the_models_is_told(
     np.testing.assert_array_equal(sound(target), sound(riff))
 
 
+@pytest.fixture
+def three(riff: Path, tmp_path: Path) -> Path:
+    """A recording of three channels: the riff, its half, and its negative."""
+    path = tmp_path / "three.wav"
+    channels = np.stack([sound(riff), 0.5 * sound(riff), -sound(riff)], 1)
+    soundfile.write(path, channels, 48_000, subtype="FLOAT")
+    return path
+
+
 def test_of_several_channels_the_first_is_played(
-    nemod: Nemod, amp: Path, riff: Path, tmp_path: Path, target: Path
+    nemod: Nemod, amp: Path, riff: Path, three: Path, target: Path
 ) -> None:
-    """And the user is told."""
-    stereo = tmp_path / "stereo.wav"
-    soundfile.write(stereo, np.stack([sound(riff), 0.0 * sound(riff)], 1), 48_000, subtype="FLOAT")
-    outcome = nemod("render", stereo, target, "--model", amp, "--model-only")
+    """A note on standard error says so."""
+    outcome = nemod("render", three, target, "--model", amp, "--model-only")
     assert outcome.status == 0
-    assert "2 channels; the first is played" in outcome.err
+    assert "3 channels; the first is played (--channel N chooses another)" in outcome.err
     expected = render(load_model(amp), sound(riff), 48_000, model_only=True)
     np.testing.assert_array_equal(sound(target), expected)
 
 
-def test_an_empty_recording_gives_an_empty_file(
+@pytest.mark.parametrize(("channel", "factor"), [(1, 1.0), (2, 0.5), (3, -1.0)])
+def test_a_channel_is_chosen(
+    nemod: Nemod, amp: Path, riff: Path, three: Path, target: Path, channel: int, factor: float
+) -> None:
+    """By its number, without a note."""
+    options = ("--model-only", "--channel", channel)
+    assert nemod("render", three, target, "--model", amp, *options) == Outcome(0, "", "")
+    expected = render(load_model(amp), factor * sound(riff), 48_000, model_only=True)
+    np.testing.assert_array_equal(sound(target), expected)
+
+
+@pytest.mark.parametrize(
+    ("channel", "status", "text"),
+    [
+        ("4", 1, "three.wav: has no channel 4: it has 3 channels"),
+        ("0", 2, "'0': a channel, counted from 1, is expected"),
+        ("left", 2, "'left': a channel, counted from 1, is expected"),
+    ],
+)
+def test_a_channel_that_is_not_there_is_refused(
+    nemod: Nemod, amp: Path, three: Path, target: Path, channel: str, status: int, text: str
+) -> None:
+    """With how many there are."""
+    outcome = nemod("render", three, target, "--model", amp, "--channel", channel)
+    assert outcome.status == status
+    assert text in outcome.err
+    assert not target.exists()
+
+
+def test_a_tail(nemod: Nemod, amp: Path, riff: Path, target: Path) -> None:
+    """In seconds, or as long as the output is above -90 dBFS."""
+    echo = ("--set", "delay/mix=0.5", "--set", "/nemo/real/delay/time=50")
+    settings = {"delay/mix": 0.5, "delay/time": np.log(50.0) / np.log(2000.0)}
+    for option, tail in (("0.5", 0.5), ("auto", "auto")):
+        assert nemod("render", riff, target, "--model", amp, *echo, "--tail", option).status == 0
+        expected = render(load_model(amp), sound(riff), 48_000, settings=settings, tail=tail)
+        assert expected.size > 1000
+        np.testing.assert_allclose(sound(target), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("tail", ["-1", "nan", "inf", "long", "3601"])
+def test_a_tail_that_is_no_length_is_refused(
+    nemod: Nemod, amp: Path, riff: Path, target: Path, tail: str
+) -> None:
+    """With what is allowed."""
+    outcome = nemod("render", riff, target, "--model", amp, f"--tail={tail}")
+    assert outcome.status == 2
+    assert f"{tail!r}: seconds from 0 to 3600, or auto, are expected" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("name", "container"), [("out.flac", "FLAC"), ("out.aiff", "AIFF"), ("out.WAV", "WAV")]
+)
+def test_the_end_of_the_name_sets_the_format(
+    nemod: Nemod, amp: Path, riff: Path, tmp_path: Path, name: str, container: str
+) -> None:
+    """24 bits are exact to half a step of 2^-23."""
+    target = tmp_path / name
+    assert nemod("render", riff, target, "--model", amp, "--model-only") == Outcome(0, "", "")
+    assert soundfile.info(target).format == container
+    expected = render(load_model(amp), sound(riff), 48_000, model_only=True)
+    np.testing.assert_allclose(sound(target), expected, rtol=0.0, atol=0.5 * 2.0**-23 + 1e-12)
+
+
+def test_clipping_in_a_file_of_integers_is_reported(
+    nemod: Nemod, amp: Path, riff: Path, tmp_path: Path
+) -> None:
+    """Ten samples of 2 become full scale, with a note; a .wav file would keep them."""
+    loud, target = tmp_path / "loud.wav", tmp_path / "out.flac"
+    samples = sound(riff)
+    samples[100:110] = 2.0
+    soundfile.write(loud, samples, 48_000, subtype="FLOAT")
+    outcome = nemod("render", loud, target, "--model", amp, "--set", "bypass=1", "--model-only")
+    expected = render(load_model(amp), samples, 48_000, model_only=True)
+    count = np.count_nonzero(np.abs(expected) > 1.0)
+    assert count >= 10
+    assert f"{target}: {count} samples beyond full scale are clipped" in outcome.err
+
+
+def test_a_recording_without_samples_is_refused(
     nemod: Nemod, amp: Path, tmp_path: Path, target: Path
 ) -> None:
-    """Of the same rate."""
+    """Nothing is written."""
     empty = tmp_path / "empty.wav"
     soundfile.write(empty, np.zeros(0, np.float32), 48_000, subtype="FLOAT")
-    assert nemod("render", empty, target, "--model", amp, "--model-only").status == 0
-    assert soundfile.info(target).frames == 0
+    outcome = nemod("render", empty, target, "--model", amp, "--model-only")
+    assert outcome == Outcome(1, "", f"nemod: {empty}: holds no samples\n")
+    assert not target.exists()
 
 
-def test_a_recording_is_never_written_over_itself(nemod: Nemod, amp: Path, riff: Path) -> None:
-    """The input stays as it was."""
-    before = riff.read_bytes()
-    outcome = nemod("render", riff, riff, "--model", amp)
+def test_a_recording_that_was_cut_off_is_rendered_whole(
+    nemod: Nemod, amp: Path, tmp_path: Path, riff: Path, target: Path
+) -> None:
+    """Its header states no samples, as after a power cut."""
+    cut = bytearray(riff.read_bytes())
+    at = cut.index(b"data") + 4
+    cut[at : at + 4] = bytes(4)
+    path = tmp_path / "cut.wav"
+    path.write_bytes(cut)
+    outcome = nemod("render", path, target, "--model", amp, "--model-only")
+    assert outcome.status == 0
+    assert "the header states no length: 1000 frames are read" in outcome.err
+    expected = render(load_model(amp), sound(riff), 48_000, model_only=True)
+    np.testing.assert_array_equal(sound(target), expected)
+
+
+def test_a_recording_from_a_pipe(nemod: Nemod, amp: Path, riff: Path, target: Path) -> None:
+    """As bash's <(...) gives it: a descriptor below /dev/fd."""
+    read, write = os.pipe()
+    os.write(write, riff.read_bytes())
+    os.close(write)
+    try:
+        outcome = nemod("render", f"/dev/fd/{read}", target, "--model", amp, "--model-only")
+    finally:
+        os.close(read)
+    assert outcome == Outcome(0, "", "")
+    expected = render(load_model(amp), sound(riff), 48_000, model_only=True)
+    np.testing.assert_array_equal(sound(target), expected)
+
+
+def test_a_fault_of_the_recording_is_the_recordings(
+    nemod: Nemod, amp: Path, riff: Path, tmp_path: Path, target: Path
+) -> None:
+    """A NaN, or a rate that cannot be played, is no fault of the command line."""
+    path = tmp_path / "bad.wav"
+    broken = sound(riff)
+    broken[777] = np.nan
+    for samples, rate_hz, text in (
+        (broken, 48_000, "frame 777 of channel 1 is nan; finite samples are expected"),
+        (sound(riff), 4000, "its sample rate is 4000 Hz; 8000 to 768000 Hz can be played"),
+        (sound(riff), 800_000, "its sample rate is 800000 Hz; 8000 to 768000 Hz can be played"),
+    ):
+        soundfile.write(path, samples, rate_hz, subtype="FLOAT")
+        outcome = nemod("render", path, target, "--model", amp)
+        assert outcome == Outcome(1, "", f"nemod: {path}: {text}\n")
+        assert not target.exists()
+
+
+def test_an_output_that_is_not_finite_is_an_error(
+    nemod: Nemod, riff: Path, tmp_path: Path, target: Path
+) -> None:
+    """With the model and the frame; a former file stays, and no draft is left."""
+    made = tiny()
+    head = made.weights[1]
+    loud = replace(made, weights=(made.weights[0], head._replace(w=np.full_like(head.w, 3e38))))
+    save_model(loud, tmp_path / "loud.json")
+    target.write_bytes(b"former")
+    outcome = nemod("render", riff, target, "--model", tmp_path / "loud.json", "--model-only")
     assert outcome.status == 1
-    assert "is the recording itself" in outcome.err
-    assert riff.read_bytes() == before
+    assert "loud: the output is not finite at frame " in outcome.err
+    assert target.read_bytes() == b"former"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["loud.json", "out.wav"]
+
+
+def test_a_library_that_is_not_there_is_reported(
+    nemod: Nemod, amp: Path, riff: Path, tmp_path: Path, target: Path
+) -> None:
+    """The model that is named by its file is played all the same."""
+    folder = tmp_path / "none"
+    outcome = nemod("render", riff, target, "--model", amp, "--library", folder)
+    assert outcome.status == 0
+    assert "library folder not found" in outcome.err
+    assert str(folder) in outcome.err
+
+
+def same_name(path: Path, _folder: Path) -> Path:
+    return path
+
+
+def hard_link(path: Path, folder: Path) -> Path:
+    link = folder / "hard.wav"
+    link.hardlink_to(path)
+    return link
+
+
+def symbolic_link(path: Path, folder: Path) -> Path:
+    link = folder / "soft.wav"
+    link.symlink_to(path)
+    return link
+
+
+@pytest.mark.parametrize("name", [same_name, hard_link, symbolic_link])
+def test_what_is_read_is_never_written_over(
+    nemod: Nemod, amp: Path, riff: Path, tmp_path: Path, name: Callable[[Path, Path], Path]
+) -> None:
+    """The recording, the model and the configuration stay as they were, by any name."""
+    recording, model, config = (tmp_path / f"{n}.wav" for n in ("in", "model", "config"))
+    recording.write_bytes(riff.read_bytes())
+    model.write_bytes(amp.read_bytes())
+    config.write_text("audio: {block: 64}\n")
+    for source, what in (
+        (recording, "the recording"),
+        (model, "the model"),
+        (config, "the configuration"),
+    ):
+        before = source.read_bytes()
+        target = name(source, tmp_path)
+        outcome = nemod("render", recording, target, "--model", model, "--config", config)
+        assert outcome.status == 1
+        assert f"{target}: is {what} itself ({source}); name another file" in outcome.err
+        assert source.read_bytes() == before
+        if target != source:
+            target.unlink()

@@ -110,6 +110,9 @@ class Setup:
         )
         self.audio.on_play = lambda rig: self.switcher.rig_heard(rig.rig_id)
 
+    def problem(self, name: str) -> str:
+        return self.marked.get(name, "")
+
     def mark_unplayable(self, name: str, reason: str) -> None:
         self.marked[name] = reason
 
@@ -122,11 +125,11 @@ class Setup:
         self.switcher.start(lambda: map(model, names))
 
     async def settle(self, until: Callable[[], bool] | None = None) -> None:
-        """Let everything happen that can."""
+        """Let everything happen that can; `until`: what other threads have to do."""
         for _ in range(200):
             await asyncio.sleep(0)
-            if until is not None and until():
-                return
+        while until is not None and not until():
+            await asyncio.sleep(0.001)
 
     def changes(self) -> list[Event]:
         return [event for event in self.heard.take() if isinstance(event, ModelChanged)]
@@ -161,6 +164,7 @@ def test_the_first_model_is_the_first_that_plays() -> None:
         setup.builder.broken = {"aaa", "bbb"}
         setup.start("aaa", "bbb", "good", "other")
         await setup.settle()
+        await setup.settle(lambda: len(setup.marked) == 2)
         assert setup.switcher.model_name == "good"
         assert setup.built == ["aaa", "bbb", "good"]
         assert set(setup.marked) == {"aaa", "bbb"}
@@ -252,7 +256,20 @@ def test_a_model_that_cannot_be_built_leaves_the_old_one() -> None:
         assert job.error is not None
         assert (job.error.code, job.error.text) == ("io", "bad: not JSON")
         assert setup.switcher.model_name == "good"
+        await setup.settle(lambda: bool(setup.marked))
         assert setup.marked == {"bad": "bad: not JSON"}
+
+    play(scenario)
+
+
+def test_a_model_that_plays_again_loses_its_mark() -> None:
+    """A request by name tries it whatever is known."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.marked = {"repaired": "not JSON"}
+        job = setup.load("repaired")
+        await setup.settle(lambda: not setup.marked["repaired"])
+        assert job.result == "repaired"
 
     play(scenario)
 

@@ -4,7 +4,7 @@ from nemod.control.events import EventStream, Meters
 from nemod.daemon.telemetry import Count, Telemetry
 from nemod.engine.ipc import TelemetryRecord
 
-COUNTS: tuple[Count, ...] = ("clips", "xruns", "recording_lost")
+COUNTS: tuple[Count, ...] = ("clips", "late", "xruns", "recording_lost")
 
 
 def record(**given: float) -> TelemetryRecord:
@@ -15,9 +15,9 @@ def record(**given: float) -> TelemetryRecord:
 def test_counts_go_on_when_another_process_plays() -> None:
     """Totals never fall; a reset forgets the clips of all that have played."""
     telemetry = Telemetry()
-    telemetry.add(record(clips=2, xruns=3, recording_lost=5))
+    telemetry.add(record(clips=2, late=7, xruns=3, recording_lost=5))
     telemetry.new_process()
-    assert [telemetry.total(name) for name in COUNTS] == [2, 3, 5]
+    assert [telemetry.total(name) for name in COUNTS] == [2, 7, 3, 5]
     telemetry.add(record(clips=1, xruns=1))
     assert (telemetry.meters().clips, telemetry.total("xruns")) == (3, 4)
     telemetry.reset()

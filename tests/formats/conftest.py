@@ -1,4 +1,4 @@
-"""Model documents, small enough to read, that a test breaks on purpose."""
+"""Small model documents, which tests modify."""
 
 import json
 from collections.abc import Callable

@@ -1,12 +1,13 @@
 """RTNeural's keras-style JSON and AIDA-X files."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from nemod.common.errors import ModelError
-from nemod.formats import load_model
+from nemod.formats import ModelInfo, load_model
 from nemod.formats.model import without_gains
 from nemod.formats.network import (
     Activation,
@@ -32,6 +33,7 @@ def _layer(kind: str, outputs: int, *weights: Any, **extra: Any) -> dict[str, An
     return {"type": kind, "activation": "", "shape": shape, "weights": list(weights), **extra}
 
 
+LAST = _layer("dense", 1, [[1.0]] * 3)
 DENSE = _layer("dense", 1, _numbers(2, 1), [0.5])
 LSTM = _layer("lstm", 2, _numbers(1, 8), _numbers(2, 8), _numbers(8))
 
@@ -40,7 +42,7 @@ def _document(*layers: dict[str, Any], in_shape: Any = None, **extra: Any) -> di
     return {"in_shape": in_shape or [None, None, 1], "layers": list(layers), **extra}
 
 
-def test_lstm_matrices_are_turned(write) -> None:
+def test_lstm_matrices_are_transposed(write) -> None:
     """Keras stores [inputs, 4 hidden]; rows are i, f, c, o as PyTorch's i, f, g, o."""
     model = load_model(write(_document(LSTM, DENSE)))
     assert model.network == Stack((Lstm(1, 2), Dense(2, 1)))
@@ -50,7 +52,7 @@ def test_lstm_matrices_are_turned(write) -> None:
     np.testing.assert_array_equal(_numbers(8), recurrent.bias)
 
 
-def test_gru_rows_are_sorted_anew(write) -> None:
+def test_gru_rows_are_reordered(write) -> None:
     """Keras has z, r, h; PyTorch r, z, n; the recurrent bias of n stays apart."""
     gru = _layer("gru", 1, [[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0]], [[10.0, 20.0, 30.0], [1, 2, 3]])
     model = load_model(write(_document(gru, _layer("dense", 1, [[1.0]]))))
@@ -64,7 +66,7 @@ def test_gru_rows_are_sorted_anew(write) -> None:
 
 
 def test_convolution_groups_become_zeros(write) -> None:
-    """Taps stay oldest first; each output sees its own group only."""
+    """Taps stay oldest first; each output depends on its own group only."""
     conv = _layer(
         "conv1d", 2, _numbers(2, 1, 2), [0.0, 0.0], kernel_size=[2], dilation=[3], groups=2
     )
@@ -82,16 +84,16 @@ def test_batch_norm_becomes_factor_and_offset(write) -> None:
     assert (model.weights[0].factor[0], model.weights[0].offset[0]) == (1.5, -2.0)
 
 
-def test_a_shared_slope_is_every_channels(write) -> None:
+def test_a_shared_slope_is_repeated_for_every_channel(write) -> None:
     """A PReLU stored as (1, 1)."""
     model = load_model(
-        write(_document(_layer("dense", 3, [[1.0] * 3]), _layer("prelu", 3, [[0.5]])))
+        write(_document(_layer("dense", 3, [[1.0] * 3]), _layer("prelu", 3, [[0.5]]), LAST))
     )
     assert model.network.layers[1] == Prelu(3)
     assert model.weights[1].slopes.tolist() == [0.5, 0.5, 0.5]
 
 
-def test_activations_stand_inline_or_alone(write) -> None:
+def test_activations_are_inline_or_layers(write) -> None:
     """An empty one is no layer, even where it is the first."""
     alone = _layer("activation", 1) | {"activation": "elu"}
     nothing = _layer("activation", 1)
@@ -115,7 +117,7 @@ def test_every_spelling_of_a_shape_is_read(write, shape: Any) -> None:
 
 
 def test_an_input_layer_is_no_layer(write) -> None:
-    """Keras's own, which exporters call unknown; elsewhere unknown is unknown."""
+    """Exporters call Keras's input layer `unknown`; elsewhere it is an error."""
     inputs = _layer("unknown", 1)
     assert load_model(write(_document(inputs, LSTM, DENSE))).network.layers[0] == Lstm(1, 2)
     with pytest.raises(ModelError, match=r"layers\[1\].type: an unknown layer 'unknown'"):
@@ -142,10 +144,10 @@ def test_gains_and_skip_belong_to_the_model(write, inside: bool) -> None:
 
 
 def test_a_file_without_a_rate_plays_at_the_devices(write) -> None:
-    """And the model says so; what else the file says is kept."""
+    """And the model says so."""
     model = load_model(write(_document(LSTM, DENSE, author="someone", license="CC0")))
     assert (model.rate_stated, model.rate_follows_device) == (False, True)
-    assert model.metadata == {"author": "someone", "licence": "CC0"}
+    assert model.info == ModelInfo(author="someone", licence="CC0")
 
 
 BREAKS = [
@@ -172,7 +174,7 @@ BREAKS = [
         "layers[0].groups: 2, which must divide 1 inputs and 3 outputs",
     ),
     (_layer("batchnorm", 1, [0.0], [-1.0]), "layers[0].weights: a variance that is not positive"),
-    (_layer("activation", 2), "layers[0].shape: 2 channels, but the layer gives 1"),
+    (_layer("activation", 2), "layers[0].shape: 2 channels, but the layer has 1 outputs"),
     (_layer("activation", 1), "layers: has no layer that computes anything"),
 ]
 
@@ -186,8 +188,28 @@ def test_a_broken_layer_is_refused_by_its_key(write, layer: Any, message: str) -
 
 
 def test_more_memory_than_any_model_has_is_refused(write) -> None:
-    """Sixty-four layers of the longest reach would take gigabytes."""
+    """Sixty-four layers of the longest dilation would take gigabytes."""
     wide = _layer("dense", 64, [[1.0] * 64])
     far = _layer("conv1d", 64, [[[0.0] * 64] * 64] * 2, kernel_size=[2], dilation=[65_536])
     with pytest.raises(ModelError, match=r"layers: remembers .* numbers between samples"):
         load_model(write(_document(wide, far)))
+
+
+def test_a_model_with_two_outputs_is_refused(write) -> None:
+    """Note detectors and circuit models of two waves have several."""
+    with pytest.raises(ModelError, match="layers: a model with 2 outputs, expected 1"):
+        load_model(write(_document(LSTM)))
+
+
+def test_no_other_layer_is_suggested(write) -> None:
+    """A `conv2d` would not become a `conv1d` by a change of its name."""
+    with pytest.raises(ModelError) as caught:
+        load_model(write(_document(_layer("conv2d", 1))))
+    assert "did you mean" not in caught.value.reason
+
+
+def test_a_released_model_with_two_outputs_is_refused(shared_data: Path) -> None:
+    """RTNeural-Variant's GRU has two inputs and two outputs: it is stereo."""
+    name = "keras/jatinchowdhury18__RTNeural-Variant/models_GRU_16_2.json"
+    with pytest.raises(ModelError, match="a model with 2 outputs"):
+        load_model(shared_data / "models" / name)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nemod.common.errors import ModelError
-from nemod.formats import Knob, Probe, load_model, save_model
+from nemod.formats import Knob, ModelInfo, Probe, load_model, save_model
 from nemod.formats.network import Dense, DenseWeights
 
 
@@ -16,14 +16,14 @@ from nemod.formats.network import Dense, DenseWeights
 def test_a_saved_model_reads_back_the_same(
     write, rnn, tmp_path: Path, unit: str, layers: int
 ) -> None:
-    """Numbers to the bit, knobs, rate, probe and metadata."""
+    """Weights to the bit, knobs, rate, probe and metadata."""
     model = replace(
         load_model(write(rnn(unit, inputs=2, layers=layers))),
         knobs=(Knob("Drive", -1.0, 2.0, 0.25),),
         sample_rate=48_000,
         rate_stated=True,
         probe=Probe(np.eye(4, 2, dtype=np.float32), np.arange(4, dtype=np.float32)),
-        metadata={"licence": "MIT", "esr": 0.125},
+        info=ModelInfo(licence="MIT", esr=0.125, loudness_db=-18.5, other={"epochs": 3}),
     )
     save_model(model, tmp_path / "model.json")
     back = load_model(tmp_path / "model.json")

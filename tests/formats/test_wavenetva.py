@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nemod.common.errors import ModelError
-from nemod.formats import load_model
+from nemod.formats import ModelInfo, load_model
 
 
 def _variable(layer: int, name: str, count: int) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def _document(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def test_numbers_are_text_and_go_to_their_places(write) -> None:
+def test_numbers_are_text_and_are_reordered(write) -> None:
     """Convolutions are stored [tap][in][out]."""
     model = load_model(write(_document(level_adjust=0.5)))
     (own,) = model.weights.arrays
@@ -44,7 +44,7 @@ def test_numbers_are_text_and_go_to_their_places(write) -> None:
     assert own.head.tolist() == [[1.0, 2.0, 1.0]]
     assert own.rechannel.tolist() == [[1.0, 1.0], [2.0, 2.0]]
     assert (model.sample_rate, model.rate_stated) == (44_100, False)
-    assert model.metadata == {"level_adjust": 0.5}
+    assert model.info == ModelInfo(other={"level_adjust": 0.5})
     np.testing.assert_array_equal(1.0, model.weights.scale)
 
 
@@ -54,6 +54,7 @@ BREAKS = [
     ({"activation": "relu"}, 'activation: the text "relu", expected gated'),
     ({"variables": [{"name": "W"}]}, "variables[0]: has no 'layer_idx'"),
     ({"input_channels": 2}, "input_channels: 2, expected 1"),
+    ({"output_channels": 2}, "output_channels: a model with 2 outputs, expected 1"),
     ({"filter_width": 0}, "filter_width: 0, expected 1 to 1024"),
 ]
 
@@ -66,7 +67,7 @@ def test_a_broken_document_is_refused_by_its_key(write, change: Any, message: st
     assert caught.value.reason.startswith(message)
 
 
-def test_a_tensor_that_stands_twice_or_for_nothing_is_refused(write) -> None:
+def test_a_duplicate_or_unknown_tensor_is_refused(write) -> None:
     """Nothing in the file is silently ignored."""
     document = _document()
     document["variables"].append(_variable(0, "W_out", 4))

@@ -1,4 +1,4 @@
-"""The reference cases: what other engines made of released models, as fixtures.
+"""Reference cases as fixtures: outputs of other engines for released models.
 
 A test that asks for `aga_case`, `keras_case`, `nam_case` and so on runs once for each case of that
 family; where the shared data is absent it skips.
@@ -61,7 +61,7 @@ class Case:
         return self.array(self.facts["output_file"])
 
     def controls(self, model: Model) -> Array:
-        """Return where the knobs stand, [knobs, frames]."""
+        """Return the knobs' values, [knobs, frames]."""
         knobs = self.facts.get("knobs")
         frames = len(self.inputs)
         if isinstance(knobs, dict):
@@ -70,6 +70,14 @@ class Case:
         values = np.array(knobs or [], np.float32)[:, np.newaxis]
         assert values.shape == (len(model.knobs), 1)
         return np.repeat(values, frames, axis=1)
+
+    @property
+    def outputs(self) -> int:
+        """Channels of the last layer of a file in RTNeural's JSON; the reference is the first."""
+        shape = json.loads(self.model_path.read_text())["layers"][-1]["shape"]
+        while isinstance(shape, list):
+            shape = shape[-1]
+        return int(shape)
 
     @property
     def guitar_frames(self) -> int:

@@ -31,7 +31,7 @@ def test_guitar_equals_the_reference(aga_case: Any, render: Any, block: int) -> 
 def test_calls_with_donated_state_equal_the_scan(
     shared_data: Any, render: Any, name: str, block: int
 ) -> None:
-    """Played as the engine plays: one call per block, the state's buffers given away."""
+    """As in the engine: one call per block, with donated state buffers."""
     folder = shared_data / "models" / "aga" / "GuitarML__ToneLibrary"
     model = load_model(folder / f"{name}.json")
     inputs = np.load(shared_data / "reference/inputs/mix_44100.npy").astype(np.float32)[:6400]

@@ -14,7 +14,7 @@ from nemod.library import Index, Library
 
 @pytest.fixture(autouse=True)
 def _own_log() -> None:
-    """No test logs to where another one's log went."""
+    """Reset the log: an earlier test may have redirected it."""
     structlog.reset_defaults()
 
 

@@ -1,4 +1,4 @@
-"""Looking for model files in folders."""
+"""Listing the model files of folders."""
 
 import os
 from pathlib import Path
@@ -13,9 +13,10 @@ def relative(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for path in model_files(folder).files]
 
 
-def test_files_are_told_by_their_suffix(folder: Path) -> None:
-    """Three suffixes in any case, in folders too; hidden files and folders are not looked at."""
-    for name in ("b.JSON", "a.nam", "sub/c.aidax", "d.txt", ".e.json", ".git/f.json", "g"):
+def test_files_are_recognised_by_their_suffix(folder: Path) -> None:
+    """Three suffixes in any case, in folders too; hidden files and folders are ignored."""
+    hidden = (".e.json", ".git/f.json", "._a.nam", "sub/._c.aidax")
+    for name in ("b.JSON", "a.nam", "sub/c.aidax", "d.txt", "g", *hidden):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
     assert relative(folder) == ["a.nam", "b.JSON", "sub/c.aidax"]
@@ -33,7 +34,7 @@ def test_a_link_that_leads_out_is_ignored(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_link_that_stays_inside_is_its_file(folder: Path) -> None:
-    """A link is followed to a file that would be found by itself; loops and dead ends are not."""
+    """A link is followed to a file that would be listed by itself; loops are ignored."""
     (folder / "real.json").touch()
     (folder / "passwords").touch()
     (folder / "link.json").symlink_to("real.json")
@@ -43,15 +44,15 @@ def test_a_link_that_stays_inside_is_its_file(folder: Path) -> None:
     assert set(relative(folder)) == {"real.json"}
 
 
-def test_a_folder_named_like_a_model_is_looked_into(folder: Path) -> None:
-    """It is no file, whatever its name says."""
+def test_a_folder_named_like_a_model_is_listed(folder: Path) -> None:
+    """Its name does not make it a file."""
     (folder / "pack.json").mkdir()
     (folder / "pack.json" / "a.json").touch()
     assert relative(folder) == ["pack.json/a.json"]
 
 
-def test_folders_in_folders_have_an_end(folder: Path) -> None:
-    """What lies too deep is not looked at."""
+def test_the_depth_of_folders_is_limited(folder: Path) -> None:
+    """Deeper folders are not listed."""
     deep = folder
     for _ in range(MAX_DEPTH):
         deep /= "d"
@@ -61,15 +62,15 @@ def test_folders_in_folders_have_an_end(folder: Path) -> None:
     assert [path.name for path in model_files(folder).files] == ["a.json"]
 
 
-def test_a_folder_that_is_not_there_holds_nothing(folder: Path) -> None:
-    """What was in it is not known, which is another thing than gone."""
+def test_an_absent_folder_holds_nothing(folder: Path) -> None:
+    """It is reported as unread, so that its models do not count as deleted."""
     found = model_files(folder / "nothing")
     assert (found.files, found.unread, found.notes) == ([], [folder / "nothing"], [])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for root")
 def test_an_unreadable_folder_is_named(folder: Path) -> None:
-    """The others are looked into all the same."""
+    """The other folders are listed."""
     (folder / "a.json").touch()
     closed = folder / "closed"
     closed.mkdir(mode=0)

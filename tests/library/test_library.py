@@ -17,7 +17,7 @@ Write = Callable[..., Path]
 
 
 def test_a_start_reads_no_model_and_opens_no_index(open_library: Open, folder: Path) -> None:
-    """Names are there at once, of files too that no index knows."""
+    """Names are available at once, also of files that are not in the index."""
     for number in range(3):
         (folder / f"m{number}.json").touch()
     library = open_library()
@@ -26,7 +26,7 @@ def test_a_start_reads_no_model_and_opens_no_index(open_library: Open, folder: P
 
 
 def test_the_folders_are_the_shipped_the_users_and_those_given(folder: Path) -> None:
-    """In this order; single files come beside."""
+    """In this order, and single files."""
     single = folder.parent / "single.json"
     single.touch()
     library = Library([folder], files=[single])
@@ -44,8 +44,18 @@ def test_a_model_is_found_in_any_case(open_library: Open, folder: Path) -> None:
         library.name_of(folder / "Other.json")
 
 
+@pytest.mark.parametrize("name", ["Caf\u00e9", "Cafe\u0301", "CAFE\u0301"])
+def test_a_model_is_found_in_any_spelling_of_accents(
+    open_library: Open, folder: Path, name: str
+) -> None:
+    """A configuration written on macOS names it in another one than a phone."""
+    path = folder / "Cafe\u0301.json"
+    path.touch()
+    assert open_library().find(name) == ("Caf\u00e9", path)
+
+
 def test_a_mistyped_name_gets_the_nearest(open_library: Open, folder: Path) -> None:
-    """The message says where was looked."""
+    """The message names the folders."""
     (folder / "Plexi.json").touch()
     with pytest.raises(NotFoundError, match=rf"'Plexy', did you mean 'Plexi'\?.*{folder}"):
         open_library().find("Plexy")
@@ -60,8 +70,8 @@ def test_nothing_outside_is_reached(open_library: Open, folder: Path, name: str)
         open_library().find(name)
 
 
-def test_a_file_that_becomes_a_link_is_no_way_out(open_library: Open, folder: Path) -> None:
-    """Between two looks, too."""
+def test_a_file_that_becomes_a_link_is_not_followed(open_library: Open, folder: Path) -> None:
+    """Also between two listings of the folder."""
     (folder.parent / "secret.json").touch()
     (folder / "a.json").touch()
     library = open_library()
@@ -74,7 +84,7 @@ def test_a_file_that_becomes_a_link_is_no_way_out(open_library: Open, folder: Pa
 def test_a_rescan_finds_and_reads_what_is_new(
     open_library: Open, folder: Path, write_model: Write
 ) -> None:
-    """Names follow the folders, facts the files."""
+    """Names are those of the folders, facts those of the files."""
     (folder / "old.json").touch()
     library = open_library()
     (folder / "old.json").unlink()
@@ -87,7 +97,7 @@ def test_a_rescan_finds_and_reads_what_is_new(
 def test_a_rescan_leaves_the_rest_when_its_time_is_up(
     open_library: Open, folder: Path, write_model: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The names are complete all the same."""
+    """The names are complete."""
     monkeypatch.setattr(module, "RESCAN_CAP_S", 0.0)
     library = open_library()
     write_model(folder / "new.json")
@@ -98,7 +108,7 @@ def test_a_rescan_leaves_the_rest_when_its_time_is_up(
 
 
 def test_a_rescan_does_without_an_index(folder: Path, tmp_path: Path) -> None:
-    """What cannot be had costs a line in the log."""
+    """Its fault is logged."""
     (tmp_path / "file").touch()
     library = Library([folder], index=Index(tmp_path / "file" / "library.db"))
     (folder / "new.json").touch()
@@ -108,13 +118,13 @@ def test_a_rescan_does_without_an_index(folder: Path, tmp_path: Path) -> None:
     assert [line["event"] for line in logs] == ["index of models not refreshed"]
 
 
-def test_what_was_left_out_is_told(open_library: Open, folder: Path) -> None:
-    """A file that no name fits is not silently missing."""
+def test_what_was_left_out_is_noted(open_library: Open, folder: Path) -> None:
+    """A file without a possible name is not silently missing."""
     (folder / "a\nb.json").touch()
     library = open_library()
     assert library.notes == (
         f"{str(folder / 'a') + chr(92)}nb.json".join("''")
-        + ": its name holds a character that no name may",
+        + ": its name has a character that is not allowed in names",
     )
     assert not [name for name in library.names if "\n" in name]
 
@@ -127,12 +137,12 @@ def test_two_thousand_files_are_named(open_library: Open, folder: Path) -> None:
             (folder / place / f"m{number}.json").touch()
     names = open_library().names
     assert {"x-m0", "y-m0", "x-m999", "y-m999"} <= set(names)
-    assert names == sorted(names, key=str.casefold)
+    assert [name for name in names if name[:2] == "x-"] == [f"x-m{n}" for n in range(1000)]
     assert len([name for name in names if name[:2] in ("x-", "y-")]) == 2_000
 
 
 def test_the_library_does_without_jax(folder: Path, tmp_path: Path, write_model: Write) -> None:
-    """A start and a rescan load neither jax nor the readers into the daemon."""
+    """Neither a start nor a rescan loads it into the daemon."""
     write_model(folder / "a.json")
     code = (
         "import sys; from pathlib import Path; from nemod.library import Index, Library; "

@@ -1,4 +1,4 @@
-"""Reading files by processes that may crash, hang, or not start at all."""
+"""Reading files in processes that may crash, hang or fail to start."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ import pytest
 from nemod.library.entry import Facts, LibraryError
 from nemod.library.pool import read_files
 
-# A reader as the real one is spoken to, which fails where a path tells it to.
+# A reader with the real one's protocol, which fails for certain paths.
 FAULTY = """
 import json, os, sys, time
 print('"ready"', flush=True)
@@ -35,7 +35,7 @@ def read(names: list[str], workers: int, limit_s: float = 30.0) -> dict[str, Fac
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_each_file_gets_its_own_facts(workers: int) -> None:
-    """However many readers there are, no answer goes to another file."""
+    """Whatever the number of readers."""
     names = [f"model {number}\u00fc" for number in range(20)]
     facts = read(names, workers)
     assert {name: facts[name].architecture for name in facts} == {name: name for name in names}
@@ -62,8 +62,8 @@ def test_a_file_that_never_ends_is_given_up() -> None:
     assert [facts["a"].architecture, facts["b"].architecture] == ["a", "b"]
 
 
-def test_a_slow_taker_makes_no_file_late() -> None:
-    """An answer that waits to be taken is in time, however long it waits."""
+def test_a_slow_caller_makes_no_file_late() -> None:
+    """An answer that waits to be received is in time."""
     results = read_files(map(Path, "abcd"), workers=2, limit_s=0.4, command=COMMAND)
     errors = []
     for _, facts in results:
@@ -72,8 +72,8 @@ def test_a_slow_taker_makes_no_file_late() -> None:
     assert errors == ["", "", "", ""]
 
 
-def test_the_end_of_the_time_ends_it() -> None:
-    """What is not read by then is left, and blamed for nothing."""
+def test_reading_stops_when_the_time_is_up() -> None:
+    """Files that are not read by then get no error."""
     until = time.monotonic() + 1.0
     paths = [Path("a"), Path("hang"), Path("b")]
     results = list(read_files(paths, workers=1, limit_s=60.0, until=until, command=COMMAND))
@@ -81,7 +81,7 @@ def test_the_end_of_the_time_ends_it() -> None:
 
 
 def test_readers_that_do_not_start_are_an_error() -> None:
-    """It says so, and does not try for ever."""
+    """After one attempt."""
     with pytest.raises(LibraryError, match="ended with status 3 at once"):
         list(
             read_files(
@@ -93,5 +93,5 @@ def test_readers_that_do_not_start_are_an_error() -> None:
 
 
 def test_no_files_need_no_reader() -> None:
-    """Nothing in, nothing out."""
+    """No process is started."""
     assert read([], 2) == {}

@@ -20,12 +20,12 @@ def scan(library: Library, folder: Path, **options: Any) -> Report:
 
 
 def entries(library: Library, folder: Path) -> dict[str, Entry]:
-    """Return what is known of the models of one folder, by name."""
+    """Return what is known about the models of one folder, by name."""
     return {entry.name: entry for entry in library.entries() if entry.path.is_relative_to(folder)}
 
 
 def test_a_scan_stores_what_files_say(open_library: Open, folder: Path, write_model: Write) -> None:
-    """Everything is there again in another process's library."""
+    """Another process's library has all of it."""
     path = write_model(
         folder / "amp.json",
         sample_rate=48000,
@@ -51,7 +51,7 @@ def test_a_scan_stores_what_files_say(open_library: Open, folder: Path, write_mo
 def test_what_did_not_change_is_not_read_again(
     open_library: Open, folder: Path, write_model: Write
 ) -> None:
-    """Size and time tell; another size, another time, or force, and a file is read."""
+    """A file is read again when its size or time differs, or when forced."""
     for number in range(3):
         write_model(folder / f"m{number}.json", number)
     library = open_library()
@@ -74,8 +74,8 @@ def test_other_readers_read_all_again(open_library: Open, folder: Path, write_mo
     assert scan(library, folder).read == 1
 
 
-def test_what_is_gone_is_dropped(open_library: Open, folder: Path, write_model: Write) -> None:
-    """Files and whole folders; only below the folders that were looked into."""
+def test_what_is_gone_is_removed(open_library: Open, folder: Path, write_model: Write) -> None:
+    """Files and whole folders; only below the folders that were scanned."""
     for name in ("a", "b", "sub/c", "other/d"):
         write_model(folder / f"{name}.json")
     library = open_library()
@@ -93,7 +93,7 @@ def test_what_is_gone_is_dropped(open_library: Open, folder: Path, write_model: 
 def test_a_folder_that_is_away_loses_nothing(
     open_library: Open, folder: Path, write_model: Write
 ) -> None:
-    """A stick that is not plugged in keeps what is known of it."""
+    """Unplugging a USB stick keeps the entries of its files."""
     write_model(folder / "a.json")
     library = open_library()
     scan(library, folder)
@@ -106,7 +106,7 @@ def test_a_folder_that_is_away_loses_nothing(
 
 
 def test_broken_files_are_recorded(open_library: Open, folder: Path, write_model: Write) -> None:
-    """Each with its reason; the others are read as if nothing were."""
+    """Each with its reason; the others are read."""
     write_model(folder / "good.json")
     (folder / "half.json").write_bytes((folder / "good.json").read_bytes()[:500])
     (folder / "text.nam").write_text("no model")
@@ -127,17 +127,19 @@ def test_broken_files_are_recorded(open_library: Open, folder: Path, write_model
     assert (found["pipe"].facts.sha256, found["huge"].facts.sha256) == ("", "")
 
 
-def test_text_from_a_broken_file_cannot_steer_a_terminal(open_library: Open, folder: Path) -> None:
-    """The key that is named in a reason is the file's own text."""
+def test_text_from_a_broken_file_cannot_control_a_terminal(
+    open_library: Open, folder: Path
+) -> None:
+    """A reason names keys of the file."""
     (folder / "evil.json").write_text('{"\\u001b[2J\\n\\u202e": 1}')
     scan(open_library(), folder)
     assert entries(open_library(), folder)["evil"].facts.error.isprintable()
 
 
-def test_duplicates_know_of_each_other(
+def test_duplicates_are_listed_with_each_other(
     open_library: Open, folder: Path, write_model: Write
 ) -> None:
-    """By content, whatever they are called; a changed number makes another model."""
+    """By content, not by name; one changed weight makes another model."""
     for name, seed in (("a", 1), ("b", 2), ("c", 1), ("d", 1)):
         write_model(folder / f"{name}.json", seed)
     library = open_library()
@@ -153,7 +155,7 @@ def test_duplicates_know_of_each_other(
 
 
 def test_broken_files_are_no_duplicates_of_each_other(open_library: Open, folder: Path) -> None:
-    """Where there is no hash, nothing is alike."""
+    """They have no hash."""
     os.mkfifo(folder / "a.json")
     os.mkfifo(folder / "b.json")
     library = open_library()
@@ -187,7 +189,7 @@ def test_tags_and_probe_stay_with_the_content(
 
 
 def test_the_time_may_be_up(open_library: Open, folder: Path, write_model: Write) -> None:
-    """What is left is read the next time."""
+    """The rest is read the next time."""
     write_model(folder / "a.json")
     library = open_library()
     assert (scan(library, folder, cap_s=0.0).left, library.index.stamps()) == (1, {})
@@ -195,8 +197,8 @@ def test_the_time_may_be_up(open_library: Open, folder: Path, write_model: Write
     assert scan(library, folder).read == 1
 
 
-def test_progress_is_told(open_library: Open, folder: Path, write_model: Write) -> None:
-    """From none to all, of what is to be read."""
+def test_progress_is_reported(open_library: Open, folder: Path, write_model: Write) -> None:
+    """From none to all of the files to read."""
     for number in range(3):
         write_model(folder / f"m{number}.json", number)
     told: list[tuple[int, int]] = []
@@ -204,8 +206,10 @@ def test_progress_is_told(open_library: Open, folder: Path, write_model: Write) 
     assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
-def test_names_of_the_index_follow(open_library: Open, folder: Path, write_model: Write) -> None:
-    """Who reads the database finds the names that hold."""
+def test_names_in_the_index_are_updated(
+    open_library: Open, folder: Path, write_model: Write
+) -> None:
+    """Other readers of the database find the current names."""
     write_model(folder / "x" / "a.json")
     library = open_library()
     scan(library, folder)
@@ -217,7 +221,7 @@ def test_names_of_the_index_follow(open_library: Open, folder: Path, write_model
 def test_released_files_are_read_or_refused(
     open_library: Open, shared_data: Path, tmp_path: Path
 ) -> None:
-    """Every file of a folder in the wild gets a row, and a broken one its reason."""
+    """Every file of a folder of released models gets a row, a broken one with its reason."""
     released = shared_data / "models" / "malformed"
     library = Library([released], index=open_library().index)
     report = library.refresh([released], workers=1)

@@ -36,17 +36,17 @@ def file(tmp_path: Path) -> Path:
 
 
 def known(file: Path) -> list[str]:
-    """Return the names in an index that is opened anew."""
+    """Return the names in a newly opened index."""
     return sorted(path.name for path in Index(file).stamps())
 
 
 def aside(file: Path) -> list[str]:
-    """Return what was set aside."""
+    """Return what was moved aside."""
     return sorted(path.name for path in file.parent.glob("*.aside-*"))
 
 
 def test_what_is_put_is_there(file: Path) -> None:
-    """In the journal mode in which readers and a writer do not wait for each other."""
+    """In write-ahead mode, in which readers and a writer do not wait for each other."""
     with closing(sqlite3.connect(file)) as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert (known(file), aside(file)) == (["a"], [])
@@ -94,16 +94,16 @@ def make_foreign(file: Path) -> None:
         (make_foreign, "not nemod's index of models"),
     ],
 )
-def test_what_cannot_be_used_is_set_aside(
+def test_what_cannot_be_used_is_moved_aside(
     file: Path, harm: Callable[[Path], None], reason: str
 ) -> None:
-    """Under another name, whole, with a line in the log; a new index is begun."""
+    """Under another name, complete, with a line in the log; a new index is created."""
     harm(file)
     before = file.read_bytes()
     with capture_logs() as logs:
         assert known(file) == []
     assert [(line["event"], line["log_level"]) for line in logs] == [
-        ("index of models set aside", "warning")
+        ("index of models moved aside", "warning")
     ]
     assert logs[0]["reason"].startswith(reason)
     assert aside(file) == ["library.db.aside-1"]
@@ -112,8 +112,8 @@ def test_what_cannot_be_used_is_set_aside(
     assert known(file) == ["b"]
 
 
-def test_each_is_set_aside_under_a_name_of_its_own(file: Path) -> None:
-    """Nothing that was set aside is overwritten."""
+def test_each_is_moved_aside_under_a_name_of_its_own(file: Path) -> None:
+    """No earlier index is overwritten."""
     for _ in range(2):
         corrupt_head(file)
         known(file)
@@ -121,7 +121,7 @@ def test_each_is_set_aside_under_a_name_of_its_own(file: Path) -> None:
 
 
 def test_damage_under_an_open_index_is_found(file: Path) -> None:
-    """An index that was good when it was opened goes on with a new file."""
+    """An open index continues with a new file."""
     index = Index(file)
     assert len(index.stamps()) == 1
     corrupt_pages(file)
@@ -131,7 +131,7 @@ def test_damage_under_an_open_index_is_found(file: Path) -> None:
 
 
 def test_an_index_that_is_deleted_is_made_again(file: Path) -> None:
-    """While a daemon runs, too."""
+    """Also while a daemon runs."""
     index = Index(file)
     index.stamps()
     file.unlink()
@@ -139,13 +139,13 @@ def test_an_index_that_is_deleted_is_made_again(file: Path) -> None:
 
 
 def test_an_empty_file_is_a_new_index(tmp_path: Path) -> None:
-    """Nothing is lost, so nothing is set aside."""
+    """Nothing would be lost, so nothing is moved aside."""
     file = tmp_path / "library.db"
     file.touch()
     assert (known(file), aside(file)) == ([], [])
 
 
-def test_a_place_that_cannot_be_had_is_an_error(tmp_path: Path) -> None:
+def test_an_unusable_path_is_an_error(tmp_path: Path) -> None:
     """It names the file."""
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "library.db", tmp_path):
@@ -154,7 +154,7 @@ def test_a_place_that_cannot_be_had_is_an_error(tmp_path: Path) -> None:
 
 
 def test_work_that_fails_stores_nothing(file: Path) -> None:
-    """All of it is stored or none."""
+    """Everything is stored or nothing."""
     good, bad = record("b"), Record(Path("/m/c"), "c", "?", 2, None, Facts())  # type: ignore[arg-type]
     with pytest.raises(LibraryError):
         Index(file).put([good, bad])
@@ -162,7 +162,7 @@ def test_work_that_fails_stores_nothing(file: Path) -> None:
 
 
 def test_threads_share_an_index(file: Path) -> None:
-    """Each has a connection of its own."""
+    """Each has its own connection."""
     index = Index(file)
     faults: list[Exception] = []
 
@@ -186,7 +186,7 @@ def test_threads_share_an_index(file: Path) -> None:
 def test_two_processes_scan_at_once(
     tmp_path: Path, folder: Path, write_model: Callable[..., Path], is_damaged: bool
 ) -> None:
-    """Both end well with one index of all files; damage is set aside once."""
+    """Both succeed with one index of all files; a damaged index is moved aside once."""
     for number in range(15):
         write_model(folder / f"m{number}.json", number)
     (folder / "broken.json").write_text("{")

@@ -1,4 +1,4 @@
-"""Models that come into the user's folder, and go."""
+"""Adding models to the user's folder and removing them."""
 
 import os
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def test_a_model_is_copied_and_named(library: Library, folder: Path, write_model
 def test_the_same_content_is_not_copied_again(
     library: Library, folder: Path, write_model: Write
 ) -> None:
-    """Under whatever name it comes."""
+    """Whatever its name."""
     add(library, write_model(folder / "amp.json"))
     library.refresh(workers=1)
     again = add(library, write_model(folder / "other.json"))
@@ -65,8 +65,25 @@ def test_what_cannot_be_played_is_refused(library: Library, folder: Path) -> Non
     assert not user_folder().exists()
 
 
-def test_a_removed_model_is_kept_aside(library: Library, folder: Path, write_model: Write) -> None:
-    """Two of one name have two places there; the index forgets them."""
+def test_a_hidden_file_is_no_model(library: Library, folder: Path, write_model: Write) -> None:
+    """Neither to be added nor as a name that is taken."""
+    with pytest.raises(ModelError, match="a hidden file"):
+        add(library, write_model(folder / "._amp.json"))
+    write_model(user_folder() / ".amp.json", 1)
+    assert add(library, write_model(folder / "amp.json", 2)).is_new
+
+
+def test_names_that_differ_in_accents_only_are_one(
+    library: Library, folder: Path, write_model: Write
+) -> None:
+    """File names from macOS and Linux spell them differently."""
+    add(library, write_model(folder / "caf\u00e9.json", 1))
+    with pytest.raises(ModelError, match="another model is named"):
+        add(library, write_model(folder / "cafe\u0301.json", 2))
+
+
+def test_a_removed_model_is_moved(library: Library, folder: Path, write_model: Write) -> None:
+    """Two of one name get two names; the index no longer has them."""
     for number in range(2):
         add(library, write_model(folder / "amp.json", number))
         library.refresh(workers=1)

@@ -91,6 +91,7 @@ class MemoryRig:
             load=0.25,
             load_peak=0.5,
             xruns=2,
+            late=3,
             latency_ms=4.5,
             rate=48000,
             block=64,
@@ -110,6 +111,7 @@ def status_values(rig: MemoryRig) -> dict[str, object]:
     """Return what the leaves of /nemo/status answer, in order."""
     values: dict[str, object] = asdict(rig.status())
     uptime = values.pop("uptime")
+    del values["late"]  # shown on the terminal, not over OSC
     return values | {"bad_packets": 0, "uptime": uptime}
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.packaging.conftest import Project, base_python
 
+pytestmark = pytest.mark.slow
+
 
 def test_what_is_current_is_left_alone(ready: Project) -> None:
     """The second start installs nothing and says nothing."""

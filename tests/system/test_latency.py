@@ -67,4 +67,4 @@ def test_without_a_cable_it_says_so(patient_jack: None) -> None:
     """The dummy card's input is silent: status 1, and what to do."""
     done = latency("system")
     assert done.returncode == 1
-    assert "nothing comes back: connect the output with the input" in done.stderr
+    assert "nothing comes back: connect the output to the input" in done.stderr

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
-from trainer.capture.signal import Signal
+from trainer.capture.signal import CaptureSignal
 
 Sound = NDArray[np.float32]
 
@@ -26,7 +26,7 @@ POLARITY_S = 0.005
 
 
 @dataclass(slots=True)
-class Measured:
+class TakeCheck:
     """What was found; `faults` forbid the take, `remarks` are only said."""
 
     latency: int | None
@@ -50,13 +50,13 @@ class Measured:
         )
 
 
-def measure(signal: Signal, recorded: Sound, latency: int | None = None) -> Measured:
+def measure(signal: CaptureSignal, recorded: Sound, latency: int | None = None) -> TakeCheck:
     """Return what a recording [frames] of `signal` says.
 
     `latency` is used where the clicks are not heard, as with a volume at 0.
     """
     quiet = recorded[signal.silence]
-    found = Measured(latency, _dbfs(float(np.abs(recorded).max())), _dbfs(_rms(quiet)))
+    found = TakeCheck(latency, _dbfs(float(np.abs(recorded).max())), _dbfs(_rms(quiet)))
     if not np.isfinite(recorded).all():
         found.faults.append("the recording has values that are no numbers")
         return found
@@ -75,11 +75,11 @@ def measure(signal: Signal, recorded: Sound, latency: int | None = None) -> Meas
     return found
 
 
-def _from_first_click(signal: Signal, recorded: Sound) -> Sound:
+def _from_first_click(signal: CaptureSignal, recorded: Sound) -> Sound:
     return recorded[signal.first_clicks[0] :]
 
 
-def _time(signal: Signal, recorded: Sound, found: Measured) -> None:
+def _time(signal: CaptureSignal, recorded: Sound, found: TakeCheck) -> None:
     first = _onsets(recorded, signal.first_clicks, signal)
     last = _onsets(recorded, signal.last_clicks, signal) if signal.last_clicks else first
     if first is None or last is None:
@@ -98,7 +98,9 @@ def _time(signal: Signal, recorded: Sound, found: Measured) -> None:
         )
 
 
-def _onsets(recorded: Sound, clicks: tuple[int, ...], signal: Signal) -> tuple[int, int] | None:
+def _onsets(
+    recorded: Sound, clicks: tuple[int, ...], signal: CaptureSignal
+) -> tuple[int, int] | None:
     """Return where clicks are heard after they are played [frames], and how much that varies.
 
     None where nothing rises above the noise. The onset, not the peak, is what counts: the device's
@@ -122,7 +124,7 @@ def _onset(answer: NDArray[np.float64], quiet: Sound, averaged: int) -> int | No
     return int(np.flatnonzero(size > max(ONSET * size.max(), noise))[0])
 
 
-def _judge_level(recorded: Sound, found: Measured) -> None:
+def _judge_level(recorded: Sound, found: TakeCheck) -> None:
     runs = np.convolve(np.abs(recorded) >= FULL_SCALE, np.ones(CLIPPED_RUN), "valid")
     clipped = int(np.count_nonzero(runs >= CLIPPED_RUN))
     if clipped:
@@ -142,7 +144,7 @@ def _judge_level(recorded: Sound, found: Measured) -> None:
         )
 
 
-def _inverted(signal: Signal, recorded: Sound, latency: int) -> bool:
+def _inverted(signal: CaptureSignal, recorded: Sound, latency: int) -> bool:
     """Return whether the strongest likeness within a few milliseconds is a negative one."""
     part = signal.parts["train"]
     dry = signal.played[part].astype(np.float64)

@@ -8,9 +8,9 @@ from typing import Any
 from nemod.common.errors import AudioError
 from nemod.common.version import __version__
 from nemod.engine.devices.duplex import Duplex, DuplexRecording
-from trainer.capture.measure import Measured, measure
-from trainer.capture.signal import Signal
-from trainer.folder import NUMBERED, FolderError, claim, is_sound, write_manifest, write_sound
+from trainer.capture.measure import TakeCheck, measure
+from trainer.capture.signal import CaptureSignal
+from trainer.data.folder import NUMBERED, FolderError, claim, is_sound, write_manifest, write_sound
 
 XRUN_TRIES = 5
 """A take in which the driver lost blocks is repeated this many times in all."""
@@ -18,13 +18,13 @@ Setting = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class CapturePlan:
     """What is to be captured."""
 
     folder: Path
     settings: Sequence[Setting]
     """At least one, all of the same knobs."""
-    signal: Signal
+    signal: CaptureSignal
     source: str
     """What is played, in words."""
     device: str
@@ -34,7 +34,7 @@ class Plan:
 class Session:
     """Takes of one plan, and the data set that they fill."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: CapturePlan) -> None:
         """Look at what is in the folder.
 
         Raises: FolderError when it holds something else, named in the message.
@@ -83,7 +83,7 @@ class Session:
         """[frames] That of the newest take; None before the first one with this device."""
         return self._latency
 
-    def keep(self, setting: Setting, take: DuplexRecording, found: Measured) -> None:
+    def keep(self, setting: Setting, take: DuplexRecording, found: TakeCheck) -> None:
         """Write a take's files, and then the manifest that names them.
 
         Raises: FolderError; ValueError for a take without a latency.
@@ -159,20 +159,20 @@ def _listed(names: set[str]) -> str:
 
 def record(
     duplex: Duplex,
-    signal: Signal,
+    signal: CaptureSignal,
     latency: int | None,
     progress: Callable[[int], None] | None,
-    told: Callable[[str], None],
-) -> tuple[DuplexRecording, Measured]:
-    """Return a take without xruns and what it says; `told` hears of takes that are repeated.
+    report_progress: Callable[[str], None],
+) -> tuple[DuplexRecording, TakeCheck]:
+    """Return a take without xruns and its check; `report_progress` is called for repeated takes.
 
-    Raises: AudioError when the device stops, or loses blocks in every take.
+    Raises: AudioError if the device stops, or has xruns in every take.
     """
     for number in range(1, XRUN_TRIES + 1):
         take = duplex.play_and_record(signal.played, progress)
         if not take.xruns:
             return take, measure(signal, take.recorded, latency)
-        told(f"the driver lost blocks ({take.xruns} xruns): take {number} is thrown away")
+        report_progress(f"{take.xruns} xruns: take {number} is discarded")
     raise AudioError(
         f"{duplex.name!r} lost blocks in all {XRUN_TRIES} takes: choose a larger --block, and "
         "close other programs"

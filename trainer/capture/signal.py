@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.strings import playing
+from trainer.simulate.strings import playing
 
 Sound = NDArray[np.float32]
 
@@ -28,7 +28,7 @@ SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
-class Signal:
+class CaptureSignal:
     """A sound to play, and where in it everything is."""
 
     played: Sound
@@ -112,7 +112,7 @@ def _edges(frames: int, rate_hz: int) -> NDArray[np.float64]:
 
 def assemble(
     parts: Mapping[str, Sound], rate_hz: int, peak: float, *, closing: bool = True
-) -> Signal:
+) -> CaptureSignal:
     """Return the whole signal: `parts` [frames], peak 1, are played with this peak.
 
     `closing` adds the clicks at the end.
@@ -136,10 +136,10 @@ def assemble(
         pieces += [clicks, silence]
     played = np.concatenate(pieces)
     quiet = slice(silence.size // 4, silence.size)
-    return Signal(played, rate_hz, quiet, first, last, places)
+    return CaptureSignal(played, rate_hz, quiet, first, last, places)
 
 
-def probe(rate_hz: int, peak: float) -> Signal:
+def probe(rate_hz: int, peak: float) -> CaptureSignal:
     """Return clicks and half a second of noise: a look at the levels before a take."""
     burst = noise(rate_hz, 0)
     half = rate_hz // 4

@@ -14,10 +14,10 @@ from nemod.common.errors import AudioError, ConfigError
 from nemod.engine.devices.duplex import Duplex, DuplexRecording
 from nemod.engine.ipc import DeviceRequest
 from trainer.capture import signal as signals
-from trainer.capture.measure import Measured
-from trainer.capture.session import Plan, Session, record
-from trainer.capture.signal import Signal
-from trainer.cli.command import retold
+from trainer.capture.measure import TakeCheck
+from trainer.capture.session import CapturePlan, Session, record
+from trainer.capture.signal import CaptureSignal
+from trainer.cli.command import redact_paths
 from trainer.cli.knobs import number, positions
 from trainer.data.wav import read, resample
 
@@ -57,13 +57,13 @@ def main(argv: Sequence[str]) -> int:
     console.print(f"opening {arguments.device} ..")
     with Duplex(request) as duplex:
         signal, source = _signal(arguments, duplex.rate_hz)
-        plan = Plan(
+        plan = CapturePlan(
             folder=arguments.out,
             settings=settings,
             signal=signal,
             source=source,
             device=duplex.name,
-            command=retold(
+            command=redact_paths(
                 ["nemod-train", "capture", *argv],
                 (arguments.out, arguments.settings, arguments.input),
             ),
@@ -87,7 +87,7 @@ def main(argv: Sequence[str]) -> int:
 def _all(
     session: Session,
     duplex: Duplex,
-    signal: Signal,
+    signal: CaptureSignal,
     arguments: argparse.Namespace,
     console: Console,
 ) -> None:
@@ -157,12 +157,12 @@ def _levels(
 
 def _take(
     duplex: Duplex,
-    signal: Signal,
+    signal: CaptureSignal,
     latency: int | None,
     setting: Mapping[str, float],
     arguments: argparse.Namespace,
     console: Console,
-) -> tuple[DuplexRecording, Measured]:
+) -> tuple[DuplexRecording, TakeCheck]:
     return _until_right(
         lambda: _record(duplex, signal, latency, console),
         lambda found: _allowed(found, setting, latency),
@@ -174,13 +174,13 @@ def _take(
 
 
 def _until_right(
-    attempt: Callable[[], tuple[DuplexRecording, Measured]],
-    allowed: Callable[[Measured], bool],
+    attempt: Callable[[], tuple[DuplexRecording, TakeCheck]],
+    allowed: Callable[[TakeCheck], bool],
     again: str,
     device: str,
     arguments: argparse.Namespace,
     console: Console,
-) -> tuple[DuplexRecording, Measured]:
+) -> tuple[DuplexRecording, TakeCheck]:
     """Record until it may be kept; between two attempts somebody mends what is wrong.
 
     Raises: AudioError when nobody does, or it does not help.
@@ -198,8 +198,8 @@ def _until_right(
 
 
 def _record(
-    duplex: Duplex, signal: Signal, latency: int | None, console: Console
-) -> tuple[DuplexRecording, Measured]:
+    duplex: Duplex, signal: CaptureSignal, latency: int | None, console: Console
+) -> tuple[DuplexRecording, TakeCheck]:
     bar = Progress(
         TextColumn("recording"),
         BarColumn(),
@@ -217,7 +217,7 @@ def _record(
         return record(duplex, signal, latency, progress, console.print)
 
 
-def _allowed(found: Measured, setting: Mapping[str, float], latency: int | None) -> bool:
+def _allowed(found: TakeCheck, setting: Mapping[str, float], latency: int | None) -> bool:
     """Return whether a take may be kept: silence may, where a knob is at 0 and timing is known."""
     if not found.faults:
         return True
@@ -232,7 +232,7 @@ def _peak(arguments: argparse.Namespace) -> float:
     return float(10.0 ** (arguments.peak / 20.0))
 
 
-def _signal(arguments: argparse.Namespace, rate_hz: int) -> tuple[Signal, str]:
+def _signal(arguments: argparse.Namespace, rate_hz: int) -> tuple[CaptureSignal, str]:
     if arguments.input is None:
         length_s = arguments.seconds or SECONDS
         parts = signals.material(length_s, rate_hz)

@@ -1,9 +1,8 @@
-"""`nemod-train check`: what is wrong with training data, before any training."""
+"""`nemod-train check`: checks training data before training."""
 
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -11,26 +10,30 @@ from rich.table import Table
 from rich.text import Text
 
 from nemod.common.command_line import parser
-from trainer.cli.data_options import add_data_options, reading
-from trainer.data.check import Report, Row, check_data
-from trainer.data.faults import Severity, gathered
+from trainer.cli.data_options import add_data, add_data_options, data_paths, reading
+from trainer.data.check import CheckReport, Row, check_data
+from trainer.data.fault_table import Severity
+from trainer.data.faults import gathered
 
 MANY_PAIRS = 24
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "ok": "green"}
 
 
 def main(argv: Sequence[str]) -> int:
-    """Check a data set; return 1 where training would be refused."""
+    """Check a data set; return 1 if training would be refused."""
     made = parser(
         "nemod-train check",
-        "Say what is wrong with dry and wet recordings before any training. Ends with 1 where "
-        "training would be refused. docs/training-data.md has all sentences.",
+        "Check dry and wet recordings before training. The exit status is 1 if training would be "
+        "refused. docs/training-data.md lists all messages.",
     )
-    made.add_argument("data", type=Path, metavar="DATA", help="a folder or a manifest")
+    add_data(made)
     add_data_options(made)
-    made.add_argument("--all", action="store_true", help=f"list more than {MANY_PAIRS} pairs too")
+    made.add_argument(
+        "--all", action="store_true", help=f"list all pairs, also more than {MANY_PAIRS}"
+    )
     made.add_argument("--json", action="store_true", help="print JSON")
     arguments = made.parse_args(argv)
+    path, wet = data_paths(arguments)
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),
@@ -45,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
         def progress(done: int, total: int, name: str) -> None:
             bar.update(task, completed=done, total=total, description=name)
 
-        report = check_data(arguments.data, **reading(arguments), progress=progress)
+        report = check_data(path, wet, **reading(arguments), progress=progress)
     if arguments.json:
         print(json.dumps(report.tree(), indent=1))  # noqa: T201 - the answer
     else:
@@ -53,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     return 1 if report.refused else 0
 
 
-def _show(report: Report, *, every: bool) -> None:
+def _show(report: CheckReport, *, every: bool) -> None:
     console = Console(highlight=False)
     if report.rows:
         console.print(_table(report.rows if every else report.rows[:MANY_PAIRS]))

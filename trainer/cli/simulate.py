@@ -1,4 +1,4 @@
-"""`nemod-train simulate`: dry and wet recordings of a circuit, without the circuit."""
+"""`nemod-train simulate`: generates dry and wet recordings by simulating a circuit."""
 
 import argparse
 import sys
@@ -13,23 +13,23 @@ from rich.table import Table
 
 from nemod.common.command_line import parser, seconds
 from nemod.common.errors import ConfigError
-from trainer.cli.command import retold
+from trainer.cli.command import redact_paths
 from trainer.cli.knobs import listed, number, positions
 from trainer.data.wav import read, resample
 from trainer.simulate import build, spice
 from trainer.simulate.circuit import Circuit, find, shipped
-from trainer.strings import playing
+from trainer.simulate.strings import playing
 
 RATES_HZ = (8_000, 192_000)
 DEFAULT_RATE_HZ = 48_000
 PEAK_VOLTS = 0.35
 SINGLE_S = 60.0
-"""[s] Of a set at one setting, unless another length is asked for."""
+"""[s] Default length of a data set with one setting."""
 GRID_S = 2.5
-"""[s] Of each setting of a grid."""
+"""[s] Default length of each setting of a grid."""
 OTHERS = 6
-MAX_STRINGS_S = 60.0
-"""[s] As much as is synthesised; longer sets go through it again."""
+MAX_STRINGS_S = 300.0
+"""[s] Most that is synthesised for a grid; a larger grid repeats it."""
 EPILOG = """\
 examples:
   nemod-train simulate --list
@@ -38,53 +38,61 @@ examples:
   nemod-train simulate muff --grid 0,0.35,0.7,1 --out muff-knobs
   nemod-train simulate mine.cir --input di.wav --peak 0.5 --out mine
 
-a netlist of your own: ngspice text in which the guitar is the voltage of node `in`, node `out` is
-recorded, and a line `*nemod knob NAME DEFAULT` makes NAME a parameter from 0 to 1. It brings its
-supply and models, and neither an analysis nor .end.
+your own netlist: ngspice text in which the guitar drives node `in`, the voltage of node `out` is
+recorded, and a line `*nemod knob NAME DEFAULT` makes NAME a parameter from 0 to 1. It contains its
+supply and models, but no analysis and no .end.
 """
 
 
 def main(argv: Sequence[str]) -> int:
-    """Simulate and write the data set; return the exit status."""
+    """Simulate a circuit and write the data set; return the exit status."""
     made = parser(
         "nemod-train simulate",
-        "Make dry and wet recordings of a circuit with ngspice.",
+        "Generate dry and wet recordings of a circuit with ngspice.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("circuit", nargs="?", metavar="CIRCUIT", help="a name, or a netlist file")
-    made.add_argument("--list", action="store_true", help="say which circuits there are")
-    made.add_argument("--out", type=Path, metavar="DATA", help="folder of the data set")
-    made.add_argument("--knobs", metavar="NAME=POS,..", help="where knobs stand (0..1)")
+    made.add_argument("circuit", nargs="?", metavar="CIRCUIT", help="circuit or netlist file")
+    made.add_argument("--list", action="store_true", help="list the included circuits and exit")
+    made.add_argument("--out", type=Path, metavar="DATA", help="folder to write the data set to")
+    made.add_argument("--knobs", metavar="NAME=POS,..", help="knob positions (0..1)")
     made.add_argument(
         "--grid",
         metavar="POS,..",
-        help="turn every knob that --knobs does not fix through these, as 0,0.35,0.7,1",
+        help="train on all combinations of these positions of the knobs that --knobs does not set, "
+        "as in 0,0.35,0.7,1",
     )
     made.add_argument(
         "--others",
         type=_count,
         default=OTHERS,
         metavar="N",
-        help=f"with --grid: settings off the grid for validation, and for test ({OTHERS})",
+        help=f"with --grid: number of random settings for validation, and for test ({OTHERS})",
     )
     made.add_argument(
         "--seconds",
         type=seconds,
         metavar="S",
-        help=f"of sound in all ({SINGLE_S:g}); with --grid, at each setting ({GRID_S:g})",
+        help=f"length of the data set ({SINGLE_S:g}); with --grid, of each setting ({GRID_S:g})",
     )
-    made.add_argument("--input", type=Path, metavar="DI.wav", help="play this, not our strings")
+    made.add_argument(
+        "--input",
+        type=Path,
+        metavar="DI.wav",
+        help="play this recording instead of synthesised strings",
+    )
     made.add_argument(
         "--peak",
         type=_volts,
         default=PEAK_VOLTS,
         metavar="V",
-        help=f"loudest voltage of the guitar ({PEAK_VOLTS:g})",
+        help=f"peak input voltage ({PEAK_VOLTS:g})",
     )
     made.add_argument("--rate", type=_rate, metavar="HZ", help=f"sample rate ({DEFAULT_RATE_HZ})")
-    made.add_argument("--seed", type=_seed, default=0, metavar="N", help="of strings and settings")
-    made.add_argument("--jobs", type=_count, metavar="N", help="at once; else one a core")
+    made.add_argument("--seed", type=_seed, default=0, metavar="N", help="random seed (0)")
+    made.add_argument(
+        "--jobs", type=_count, metavar="N", help="parallel simulations (one per core)"
+    )
     arguments = made.parse_args(argv)
     console = Console()
     if arguments.list:
@@ -99,24 +107,22 @@ def main(argv: Sequence[str]) -> int:
     setting = circuit.setting(fixed)
     version = spice.version()
     rate_hz = arguments.rate or DEFAULT_RATE_HZ
-    wanted, source = _wanted(circuit, fixed, setting, arguments, rate_hz)
-    total_s = sum(pair.dry.size for pair in wanted) / rate_hz
+    specs, source = _specs(circuit, fixed, setting, arguments, rate_hz)
+    total_s = sum(pair.dry.size for pair in specs) / rate_hz
     console.print(
-        f"{circuit.title}: {len(wanted)} pairs, {total_s:.0f} s at {rate_hz} Hz, by {version}"
+        f"{circuit.title}: {len(specs)} pairs, {total_s:.0f} s at {rate_hz} Hz, by {version}"
     )
-    command = retold(["nemod-train", "simulate", *argv], (arguments.out, arguments.input))
-    if _build(circuit, wanted, rate_hz, arguments, source, command, total_s):
-        console.print(
-            f"{arguments.out}: done; nemod-train check {arguments.out} says what is in it"
-        )
+    command = redact_paths(["nemod-train", "simulate", *argv], (arguments.out, arguments.input))
+    if _build(circuit, specs, rate_hz, arguments, source, command, total_s):
+        console.print(f"{arguments.out}: written; check it with nemod-train check {arguments.out}")
     else:
-        console.print(f"{arguments.out}: all of it is there already")
+        console.print(f"{arguments.out}: already complete")
     return 0
 
 
 def _build(
     circuit: Circuit,
-    wanted: Sequence[build.Wanted],
+    specs: Sequence[build.PairSpec],
     rate_hz: int,
     arguments: argparse.Namespace,
     source: str,
@@ -142,7 +148,7 @@ def _build(
 
         return build.build(
             circuit,
-            wanted,
+            specs,
             rate_hz,
             arguments.out,
             source=source,
@@ -152,14 +158,14 @@ def _build(
         )
 
 
-def _wanted(
+def _specs(
     circuit: Circuit,
     fixed: Mapping[str, float],
     setting: Mapping[str, float],
     arguments: argparse.Namespace,
     rate_hz: int,
-) -> tuple[list[build.Wanted], str]:
-    """Return the pairs to make, and in words what is played."""
+) -> tuple[list[build.PairSpec], str]:
+    """Return the pairs to simulate and a description of the input sound."""
     if arguments.grid is None:
         length_s = arguments.seconds or SINGLE_S
         sound, source = _sound(arguments, rate_hz, length_s)
@@ -171,12 +177,12 @@ def _wanted(
             sound = np.resize(sound, frames)
         return build.single(setting, sound[:frames]), source
     if len(fixed) == len(circuit.knobs):
-        problem = "--grid: --knobs fixes every knob, so that none is left to turn"
+        problem = "--grid: --knobs already sets every knob"
         raise ConfigError("command line", [problem])
     steps = listed(arguments.grid)
     each_s = arguments.seconds or GRID_S
     settings = len(steps) ** (len(circuit.knobs) - len(fixed))
-    # Validation and test are a tenth each, and hold at least one stretch.
+    # Validation and test get a tenth each, which must hold at least one recording.
     needed_s = max(10.0 * each_s, each_s * settings / build.SHARES[0])
     sound, source = _sound(arguments, rate_hz, needed_s)
     frames = round(each_s * rate_hz)
@@ -184,7 +190,7 @@ def _wanted(
     if shortest < frames:
         problem = (
             f"{arguments.input or '--seconds'}: {sound.size / rate_hz:.1f} s are too short for "
-            f"stretches of {each_s:g} s: a tenth each is kept for validation and test"
+            f"recordings of {each_s:g} s: validation and test get a tenth each"
         )
         raise ConfigError("command line", [problem])
     pairs = build.grid(circuit, fixed, steps, arguments.others, sound, frames, arguments.seed)
@@ -192,7 +198,7 @@ def _wanted(
 
 
 def _sound(arguments: argparse.Namespace, rate_hz: int, needed_s: float) -> tuple[build.Sound, str]:
-    """Return what is played [frames], in volts, and what it is."""
+    """Return the input sound [frames] in volts and its description."""
     if arguments.input is None:
         length_s = min(needed_s, max(MAX_STRINGS_S, 10.0 * (arguments.seconds or GRID_S)))
         sound = playing(max(length_s, 1.0), rate_hz, arguments.seed)
@@ -202,14 +208,14 @@ def _sound(arguments: argparse.Namespace, rate_hz: int, needed_s: float) -> tupl
         sound = resample(recording.samples, recording.rate, rate_hz)
         source = arguments.input.name
         if sound.size < rate_hz or not np.abs(sound).max() > 0.0:
-            problem = f"--input {arguments.input}: at least a second of sound is expected"
+            problem = f"--input {arguments.input}: expected at least one second of sound"
             raise ConfigError("command line", [problem])
     peak = np.float32(arguments.peak / np.abs(sound).max())
     return (sound * peak).astype(np.float32), f"{source}, peak {arguments.peak:g} V"
 
 
 def _list(console: Console) -> None:
-    table = Table("circuit", "what it is", "knobs (where they stand unless asked)")
+    table = Table("circuit", "description", "knobs (default positions)")
     for circuit in shipped():
         knobs = ", ".join(f"{knob} {value:g}" for knob, value in circuit.knobs.items())
         table.add_row(circuit.name, circuit.title, knobs)

@@ -1,4 +1,4 @@
-"""`nemod-train sweep`: searches for the hyperparameters that learn best."""
+"""`nemod-train sweep`: searches for the best hyperparameters."""
 
 import argparse
 import shlex
@@ -14,13 +14,13 @@ from rich.table import Table
 from nemod.common.command_line import chosen, parser
 from nemod.common.errors import ConfigError
 from trainer import xla
-from trainer.cli.data_options import add_data_options, load
+from trainer.cli.data_options import add_data, add_data_options, data_paths, load
 from trainer.learn import run_folder
 from trainer.learn.recipe import ARCHITECTURES, Recipe, from_json, read_recipe
 
 if TYPE_CHECKING:
+    from trainer.study.plan import Best, SweepProgress
     from trainer.study.space import Range, Space
-    from trainer.study.sweep import Best, Told
 
 TRIALS = 40
 EPOCHS = 60
@@ -33,9 +33,9 @@ SEARCHED = {
 DESCRIPTION = """\
 Search by tree-structured Parzen estimators (Optuna) for the learning rate, batch size, hidden size
 and layers with the least validation loss (0.75 ESR + 0.25 DC, or as the recipe weighs them), each
-architecture by itself, in turns. Hopeless trials are ended early. The same command goes on with a
-sweep that was ended or killed; several processes, on several machines, work on one sweep if they
-share --storage and --study. `nemod-train report DIR` draws what came out."""
+architecture separately, in turn. Hopeless trials are ended early. The same command continues an
+interrupted sweep; several processes, on several machines, work on one sweep if they share
+--storage and --study. `nemod-train report DIR` shows the results."""
 EPILOG = """\
 examples:
   nemod-train sweep DATA --trials 40 --arch gru,lstm,cnn
@@ -51,17 +51,24 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("data", type=Path, metavar="DATA")
-    made.add_argument("--out", type=Path, metavar="DIR", help="the sweep's folder (sweeps/NAME)")
+    add_data(made)
+    made.add_argument("--out", type=Path, metavar="DIR", help="folder (sweeps/NAME)")
     made.add_argument(
-        "--trials", type=_count, default=TRIALS, metavar="N", help=f"over all ({TRIALS})"
+        "--trials",
+        type=_count,
+        default=TRIALS,
+        metavar="N",
+        help=f"total number ({TRIALS})",
     )
     made.add_argument(
         "--arch", default=",".join(ARCHITECTURES), metavar="A,A", help="(%(default)s)"
     )
-    made.add_argument("--minutes", type=_minutes, default=0.0, metavar="M", help="wall time in all")
+    made.add_argument("--minutes", type=_minutes, default=0.0, metavar="M", help="total wall time")
     made.add_argument(
-        "--epochs", type=_count, metavar="N", help=f"of a trial (as --recipe says, or {EPOCHS})"
+        "--epochs",
+        type=_count,
+        metavar="N",
+        help=f"of a trial (from --recipe, or {EPOCHS})",
     )
     made.add_argument(
         "--minutes-per-trial",
@@ -70,13 +77,13 @@ def _parser() -> argparse.ArgumentParser:
         help="wall time of a trial, instead of --epochs",
     )
     made.add_argument("--seed", type=_seed, default=1, metavar="N", help="of the search (1)")
-    made.add_argument("--recipe", type=Path, metavar="FILE", help="JSON with parts of a recipe")
+    made.add_argument("--recipe", type=Path, metavar="FILE", help="JSON file with recipe settings")
     made.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=V",
-        help="a part of the recipe that is not searched, as pre_emphasis=none",
+        help="a recipe setting that is not searched, such as pre_emphasis=none",
     )
     add_data_options(made, knobs=True)
     made.add_argument("--storage", metavar="URL", help="Optuna storage (SQLite in the folder)")
@@ -99,17 +106,18 @@ def main(argv: Sequence[str]) -> int:
     xla.prepare()
     recipe = _recipe(arguments)
     architectures = chosen(arguments.arch, ARCHITECTURES, "--arch")
-    # Only now: jax reads its flags when it is imported.
-    from trainer.study.sweep import Plan, Sweep
+    # Imported here because jax reads its flags on import.
+    from trainer.study.plan import SweepPlan
+    from trainer.study.sweep import Sweep
 
     console = Console(stderr=True, highlight=False, markup=False)
     space = _space(arguments)
-    # What cannot be written is better told before the recordings are read and examined.
+    # Reported before the recordings are read and checked, which takes time.
     run_folder.try_out(arguments.out or Path("sweeps"))
     dataset = load(arguments, console)
     folder = arguments.out or Path("sweeps") / run_folder.as_name(dataset.name)
-    plan = Plan(
-        data=str(arguments.data.resolve()),
+    plan = SweepPlan(
+        data=str(data_paths(arguments)[0].resolve()),
         architectures=architectures,
         trials=arguments.trials,
         space=space,
@@ -119,23 +127,25 @@ def main(argv: Sequence[str]) -> int:
         storage=arguments.storage,
         name=arguments.study or dataset.name,
     )
-    with _Show(console, plan.trials, plan.minutes) as show:
-        sweep = Sweep(dataset, plan, folder, show.told)
-        if sweep.buried:
-            console.print(f"trials of processes that are gone, queued again: {sweep.buried}")
+    with (
+        _ProgressDisplay(console, plan.trials, plan.minutes) as display,
+        Sweep(dataset, plan, folder, display.report_progress) as sweep,
+    ):
+        if sweep.requeued:
+            console.print(f"requeued trials of processes that have ended: {sweep.requeued}")
         try:
             best = sweep.run()
         except KeyboardInterrupt:
             console.print(
-                f"interrupted; to go on: nemod-train sweep {shlex.join(argv)}", soft_wrap=True
+                f"interrupted; to continue: nemod-train sweep {shlex.join(argv)}", soft_wrap=True
             )
             return 130
-    _tell(best, folder)
+    _print_best(best, folder)
     return 0
 
 
-class _Show:
-    """A bar on a terminal, and a line for each trial that ended."""
+class _ProgressDisplay:
+    """Prints a progress bar on a terminal, and a line for each trial that ended."""
 
     def __init__(self, console: Console, trials: int, minutes: float) -> None:
         self._console, self._trials, self._minutes = console, trials, minutes
@@ -152,7 +162,7 @@ class _Show:
             self._bar = Progress(*columns, console=console)
             self._task = self._bar.add_task("the first trial compiles", total=trials, left="")
 
-    def __enter__(self) -> "_Show":
+    def __enter__(self) -> "_ProgressDisplay":
         if self._bar:
             self._bar.start()
         return self
@@ -161,21 +171,25 @@ class _Show:
         if self._bar:
             self._bar.stop()
 
-    def told(self, told: "Told") -> None:
-        loss = "-" if told.loss is None else f"{told.loss:.4f}"
-        best = f"best {told.best.loss:.4f} ({Path(told.best.folder).name})" if told.best else ""
-        if told.state != "running":
+    def report_progress(self, progress: "SweepProgress") -> None:
+        loss = "-" if progress.loss is None else f"{progress.loss:.4f}"
+        best = (
+            f"best {progress.best.loss:.4f} ({Path(progress.best.folder).name})"
+            if progress.best
+            else ""
+        )
+        if progress.state != "running":
             minutes = (time.monotonic() - self._begin) / 60.0
             self._console.print(
-                f"{minutes:6.1f} min  {told.ended:3d} of {self._trials}  {told.trial:10}  "
-                f"loss {loss:8} {told.state:8} {told.reason:24} {best}",
+                f"{minutes:6.1f} min  {progress.ended:3d} of {self._trials}  {progress.trial:10}  "
+                f"loss {loss:8} {progress.state:8} {progress.reason:24} {best}",
                 soft_wrap=True,
             )
         if self._bar:
             self._bar.update(
                 self._task,
-                completed=told.ended,
-                description=f"{told.trial} {told.done:4.0%} loss {loss}  {best}",
+                completed=progress.ended,
+                description=f"{progress.trial} {progress.done:4.0%} loss {loss}  {best}",
                 left=self._left(),
             )
 
@@ -186,7 +200,7 @@ class _Show:
         return f"{left_s / 60.0:.0f} min left"
 
 
-def _tell(best: "Best | None", folder: Path) -> None:
+def _print_best(best: "Best | None", folder: Path) -> None:
     console = Console(highlight=False, markup=False)
     if best is None:
         console.print(f"{folder}: no trial was completed")
@@ -196,7 +210,7 @@ def _tell(best: "Best | None", folder: Path) -> None:
         Path(best.folder).name, f"{best.loss:.5f}", *(_short(v) for v in best.params.values())
     )
     console.print(table)
-    console.print(f"{best.folder}\nto draw all of it: nemod-train report {folder}", soft_wrap=True)
+    console.print(f"{best.folder}\nall results: nemod-train report {folder}", soft_wrap=True)
 
 
 def _short(value: Any) -> str:
@@ -212,7 +226,7 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
         given = {"epochs": 1 << 30, "minutes": arguments.minutes_per_trial}
     if arguments.epochs:
         if given:
-            problem = "--epochs and --minutes-per-trial: one of them bounds a trial"
+            problem = "--epochs and --minutes-per-trial exclude each other"
             raise ConfigError("command line", [problem])
         given = {"epochs": arguments.epochs}
     for item in arguments.set:
@@ -221,7 +235,7 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
             raise ConfigError("command line", [f"--set {item!r}: NAME=VALUE is expected"])
         name = name.strip()
         if option := SEARCHED.get(name):
-            problem = f"--set {name}: it is searched, and {option} says among what"
+            problem = f"--set {name}: this setting is searched; use {option}"
             raise ConfigError("command line", [problem])
         given[name] = value.strip()
     if "epochs" in given:

@@ -1,11 +1,13 @@
 """What `nemod-train check` reports: the pairs with their figures, and everything found in them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from trainer.data.faults import DataError, Finding, Severity
+from trainer.data.fault_table import Severity
+from trainer.data.faults import DataError, Finding
+from trainer.data.jumps import Jump
 from trainer.data.layouts import read_plan
 from trainer.data.levels import decibels, rms
 from trainer.data.load import adjusted, survey
@@ -33,12 +35,14 @@ class Row:
     """[frames] By which it was corrected."""
     polarity: int | None
     follows: float | None
+    jumps: tuple[Jump, ...]
+    """Where the latency changes, in frames of the wet recording."""
     verdict: str
     """`ok`, or the severest thing found."""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckReport:
     """Everything that is known of a data set."""
 
     name: str
@@ -73,9 +77,7 @@ class Report:
                 }
                 for finding in self.findings
             ],
-            "pairs": [
-                {key: getattr(row, key) for key in Row.__dataclass_fields__} for row in self.rows
-            ],
+            "pairs": [asdict(row) for row in self.rows],
         }
 
 
@@ -87,20 +89,23 @@ def _plain(value: object) -> object:
 
 def check_data(
     path: Path,
+    wet: Path | None = None,
     *,
     rate: int | None = None,
     channel: int | None = None,
     invert: bool | None = None,
     force: bool = False,
+    cut_at_jumps: bool = False,
     progress: Progress | None = None,
-) -> Report:
+) -> CheckReport:
     """Return what is known of a data set; the arguments are those of `load_dataset`."""
     try:
-        plan = adjusted(read_plan(path), rate=rate, channel=channel, invert=invert)
+        plan = adjusted(read_plan(path, wet), rate=rate, channel=channel, invert=invert)
     except DataError as error:
-        return Report(path.name, None, (), {}, (), error.findings)
+        return CheckReport(path.name, None, (), {}, (), error.findings)
+    plan = replace(plan, cut_at_jumps=cut_at_jumps)
     plan, takes, findings = survey(plan, force=force, progress=progress)
-    return Report(
+    return CheckReport(
         plan.name,
         takes[0].rate if takes else None,
         plan.knobs,
@@ -136,9 +141,10 @@ def _row(take: Take, findings: Sequence[Finding]) -> Row:
         dry_rms_db=dry_rms,
         wet_peak_db=wet_peak,
         wet_rms_db=wet_rms,
-        lag=take.facts.lag,
+        lag=None if take.facts.lag is None else take.facts.lag + take.facts.offset,
         shift=take.facts.shift,
         polarity=take.facts.polarity,
         follows=take.facts.follows,
+        jumps=take.facts.jumps,
         verdict=verdict,
     )

@@ -1,6 +1,7 @@
 """What the trainer learns from: dry and wet signals with their knob values, split in three."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +29,16 @@ class Reading:
     """Where a data set lies, and what was asked for as it was read; None: as its manifest says."""
 
     path: Path
+    """A folder, a manifest or, with `wet`, the dry recording."""
+    wet: Path | None = None
+    """The wet recording of a data set of two files."""
     rate: int | None = None
     """[Hz]"""
     channel: int | None = None
     """From 1."""
     invert: bool | None = None
     force: bool = False
+    cut_at_jumps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +55,7 @@ class Dataset:
     test: tuple[Pair, ...]
     digest: str
     """SHA-256 of the signals and knob values, in hex: which data a model was made from."""
+    defaults: Mapping[str, float] = field(default_factory=dict)
+    """Default positions of knobs, 0..1; a knob that is not listed has none."""
     reading: Reading | None = None
     """How to read it again; None where it came from no file."""

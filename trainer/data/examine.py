@@ -14,6 +14,7 @@ from trainer.data.align import (
     measure,
     shifted,
 )
+from trainer.data.continuity import joined
 from trainer.data.faults import Finding, find
 from trainer.data.levels import decibels, rms
 from trainer.data.overlap import overlaps
@@ -47,7 +48,11 @@ def examine(takes: Sequence[Take], plan: Plan, progress: Progress | None = None)
         if progress is not None:
             progress(index, 2 * len(heard), f"latency of {take.name}")
         if take.dry.size > SAME_FRAMES:
-            lag = measured[id(take)] = measure(take.dry, take.wet)
+            # Pieces of one recording have one latency, and some are too short to tell it alone.
+            whole = [take]
+            if take.piece_of is not None:
+                whole = [one for one in heard if one.piece_of == take.piece_of]
+            lag = measured[id(take)] = measured.get(id(whole[0])) or measure(*joined(whole))
             if lag.sure:
                 take.facts.lag, take.facts.polarity = lag.frames, lag.sign
     drifting = _drifts(heard, measured)
@@ -60,7 +65,7 @@ def examine(takes: Sequence[Take], plan: Plan, progress: Progress | None = None)
     for index, take in enumerate(heard):
         if progress is not None:
             progress(len(heard) + index, 2 * len(heard), take.name)
-        if not any(finding.where == take.name for finding in drifting):
+        if not take.facts.jumps and all(finding.where != take.name for finding in drifting):
             findings += _together(take, measured.get(id(take)), plan.invert)
     explained = {"unrelated", "identical", "drift"} & {found.fault.code for found in findings}
     if explained:
@@ -148,7 +153,7 @@ def _drifts(takes: Sequence[Take], measured: dict[int, Lag]) -> list[Finding]:
         lag = measured.get(id(take))
         # The whole of a drifting recording has no clear latency; its windows have.
         related = lag is not None and lag.quality >= MIN_QUALITY
-        moved = drift(take.dry, take.wet, take.rate, lag.frames) if lag and related else None
+        moved = drift(*joined([take]), take.rate, lag.frames) if lag and related else None
         if moved is not None:
             findings.append(
                 find("drift", take.name, parts=moved.parts, first=moved.first, last=moved.last)

@@ -15,8 +15,10 @@ from typing import Any
 
 from nemod.common.errors import ConfigError
 from nemod.common.files import TooLargeError, read_text
+from nemod.common.names import normal
 from nemod.common.yaml_reader import MAX_FILE_BYTES, Scalar, plain, read_yaml
 from trainer.data.faults import DataError, Finding, find
+from trainer.data.files import existing, listed
 from trainer.data.manifest import is_name, read_manifest, read_positions, refuse
 from trainer.data.plan import SPLIT_WORDS, Part, Plan, Source
 
@@ -29,12 +31,15 @@ GUITARML_VALIDATION = Part(0.2)
 """What GuitarML's tools keep of the training recording."""
 
 
-def read_plan(path: Path) -> Plan:
-    """Return the plan of a data set; each of its pairs has a name of its own.
+def read_plan(path: Path, wet: Path | None = None) -> Plan:
+    """Return the plan of a data set; each of its pairs has a unique name.
 
-    Raises: DataError that says what was looked for, or what is wrong in the manifest.
+    With `wet`, the two files are a pair. Their order is corrected where both names state a role,
+    as `output.wav input.wav`.
+
+    Raises: DataError that states what was looked for, or the problem in the manifest.
     """
-    plan = _read(path)
+    plan = _read(path) if wet is None else _two_files(path, wet)
     seen: Counter[str] = Counter()
     sources = []
     for source in plan.sources:
@@ -47,14 +52,49 @@ def read_plan(path: Path) -> Plan:
 def _read(path: Path) -> Plan:
     if path.is_file():
         if path.suffix.lower() in SOUND_ENDINGS:
-            raise refuse(path.name, "one recording is no data set; its folder is expected")
+            problem = "one recording is not a data set; a folder, or a dry and a wet recording are"
+            raise refuse(path.name, problem)
+        if _is_zip(path):
+            raise refuse(path.name, "this is a ZIP archive; extract it and give the folder")
         return _from_document(path)
     if not path.is_dir():
         raise DataError([find("missing-file", "", file=path)])
-    for name in MANIFESTS:
-        if (path / name).is_file():
-            return _from_document(path / name)
+    manifests = [name for name in MANIFESTS if (path / name).is_file()]
+    if len(manifests) > 1:
+        problem = f"{' and '.join(manifests)} are in this folder; remove all but one"
+        raise refuse(path.resolve().name, problem)
+    if manifests:
+        return _from_document(path / manifests[0])
     return Plan(path.resolve().name, _from_folder(path))
+
+
+def _two_files(dry: Path, wet: Path) -> Plan:
+    for path in (dry, wet):
+        if not path.is_file():
+            raise DataError([find("missing-file", "", file=path)])
+    roles = [_role(path) for path in (dry, wet)]
+    if [role and role[0] for role in roles] == ["wet", "dry"]:
+        dry, wet = wet, dry
+        roles.reverse()
+    name = roles[1][1] if roles[1] else wet.stem
+    name = name or wet.resolve().parent.name
+    return Plan(name, (Source(name, dry, wet),))
+
+
+def _role(path: Path) -> tuple[str, str] | None:
+    """Return whether a file's name calls it `dry` or `wet`, and the rest of its name."""
+    match = _ROLE.fullmatch(normal(path.stem))
+    if match is None:
+        return None
+    return "dry" if match[2].lower() in DRY_WORDS else "wet", match[1] or ""
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PK\3\4"
+    except OSError:
+        return False
 
 
 def _from_document(path: Path) -> Plan:
@@ -93,7 +133,7 @@ def _parse(path: Path) -> Any:
 def _from_folder(folder: Path) -> tuple[Source, ...]:
     """Return the pairs of a folder, by the names of its sub-folders and files."""
     sources: list[Source] = []
-    for below in sorted(folder.iterdir()):
+    for below in listed(folder):
         split = SPLIT_WORDS.get(below.name.lower())
         if split and below.is_dir():
             sources += _pairs(below, f"{below.name}/", split)
@@ -107,12 +147,19 @@ def _from_folder(folder: Path) -> tuple[Source, ...]:
 def _pairs(folder: Path, prefix: str, split: str | None) -> list[Source]:
     """Return the pairs that lie in one folder; a dry file without a name serves every wet one."""
     found: dict[str, dict[str, Path]] = {"dry": {}, "wet": {}}
-    for file in sorted(folder.iterdir()):
-        match = _ROLE.fullmatch(file.stem)
-        if match is None or file.suffix.lower() not in SOUND_ENDINGS:
+    ambiguous: list[Finding] = []
+    for file in listed(folder):
+        named = _role(file)
+        if named is None or file.suffix.lower() not in SOUND_ENDINGS:
             continue
-        role = "dry" if match[2].lower() in DRY_WORDS else "wet"
-        found[role].setdefault(match[1] or "", file)
+        role, base = named
+        first = found[role].setdefault(base, file)
+        if first is not file:
+            files = f"{first.name} and {file.name}"
+            where = prefix + base if base else folder.resolve().name
+            ambiguous.append(find("ambiguous", where, files=files, role=role))
+    if ambiguous:
+        raise DataError(ambiguous)
     dry, wet = found["dry"], found["wet"]
     lonely = [dry[base] for base in sorted(dry.keys() - wet.keys()) if base or not wet]
     lonely += [wet[base] for base in sorted(wet.keys() - dry.keys()) if "" not in dry]
@@ -154,9 +201,9 @@ def _configured(tree: Mapping[str, Any], path: Path) -> Plan:
     tried = [root / "Data" for root in (here, here.parent)]
     for data in tried:
         sources = tuple(
-            Source(f"{split}/{given}", dry, dry.with_name(f"{given}-target.wav"), meaning)
+            Source(f"{split}/{given}", dry, existing(data / split / f"{given}-target.wav"), meaning)
             for split, meaning in (("train", "train"), ("val", "validation"), ("test", "test"))
-            if (dry := data / split / f"{given}-input.wav").is_file()
+            if (dry := existing(data / split / f"{given}-input.wav")).is_file()
         )
         if sources:
             return Plan(given, sources)
@@ -198,5 +245,5 @@ def _parameterised(tree: Mapping[str, Any], path: Path, name: str) -> Plan:
 
 def _near(here: Path, file: str) -> Path:
     """Return where a file is: GuitarML's paths start at the folder above `Configs`."""
-    places = [here / file, here.parent / file]
+    places = [existing(here / file), existing(here.parent / file)]
     return next((place for place in places if place.exists()), places[0])

@@ -8,51 +8,68 @@ from pathlib import Path
 
 import numpy as np
 
+from trainer.data.continuity import check_continuity
 from trainer.data.dataset import Dataset, Pair, Reading
 from trainer.data.examine import examine
-from trainer.data.faults import DataError, Finding, Severity, find, gathered
+from trainer.data.fault_table import Severity
+from trainer.data.faults import DataError, Finding, find, gathered
 from trainer.data.layouts import read_plan
 from trainer.data.plan import SPLITS, Plan
 from trainer.data.split import amounts, split
 from trainer.data.takes import Progress, Take, knob_findings, knobs_of, open_takes
 
-Say = Callable[[Finding], None]
+ReportFinding = Callable[[Finding], None]
 _log = logging.getLogger(__name__)
 
 
 def load_dataset(
     path: Path | str,
+    wet: Path | str | None = None,
     *,
     knobs: Sequence[str] | None = None,
     rate: int | None = None,
     channel: int | None = None,
     invert: bool | None = None,
     force: bool = False,
-    say: Say | None = None,
+    cut_at_jumps: bool = False,
+    report: ReportFinding | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
     """Return the data set of a folder, a manifest or a GuitarML configuration.
 
-    Wet is shifted by its latency, so that it is aligned with dry. `knobs` puts the knobs into
-    another order; `rate` [Hz] resamples; `channel` (from 1) is taken of files with several;
-    `invert` turns wet upside down; each None is what the manifest states. `force` takes data whose
-    sound seems wrong. `say` gets everything that was found or corrected (a logger's warning where
-    none is given); `progress` is called while files are read.
+    With `wet`, `path` is the dry recording and `wet` the wet one. The latency of wet is corrected.
+    `knobs` changes the order of the knobs; `rate` [Hz] resamples; `channel` (from 1) selects a
+    channel of files with several; `invert` inverts the polarity of wet; None: as the manifest
+    states. `force` accepts errors that are inferred from the sound. `cut_at_jumps` cuts recordings
+    where the latency jumps. `report` is called for each finding (default: a warning of the
+    logger); `progress` is called while files are read.
 
-    Raises: DataError with a sentence for everything that forbids training.
+    Raises: DataError with a message for everything that prevents training.
     """
-    plan = adjusted(read_plan(Path(path)), knobs=knobs, rate=rate, channel=channel, invert=invert)
+    wet = None if wet is None else Path(wet)
+    plan = adjusted(
+        read_plan(Path(path), wet), knobs=knobs, rate=rate, channel=channel, invert=invert
+    )
+    plan = replace(plan, cut_at_jumps=cut_at_jumps)
     plan, takes, findings = survey(plan, force=force, progress=progress)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         raise DataError(errors)
-    if say is None:
+    if report is None:
         for _, sentence in gathered(findings):
             _log.warning("%s", sentence)
     else:
         for finding in findings:
-            say(finding)
-    how = Reading(path=Path(path), rate=rate, channel=channel, invert=invert, force=force)
+            report(finding)
+    how = Reading(
+        path=Path(path),
+        wet=wet,
+        rate=rate,
+        channel=channel,
+        invert=invert,
+        force=force,
+        cut_at_jumps=cut_at_jumps,
+    )
     return replace(assemble(plan, takes), reading=how)
 
 
@@ -64,14 +81,14 @@ def adjusted(
     channel: int | None = None,
     invert: bool | None = None,
 ) -> Plan:
-    """Return a plan with what the caller wants otherwise.
+    """Return a plan with the caller's options.
 
     Raises: DataError for knobs that are not those of the set.
     """
     if knobs is not None:
         if sorted(knobs) != sorted(plan.knobs):
             problem = (
-                f"knobs {', '.join(knobs)} are asked for, and the set has "
+                f"knobs {', '.join(knobs)} were requested, but the data set has "
                 f"{', '.join(plan.knobs) or 'none'}"
             )
             raise DataError([find("manifest", plan.name, problem=problem)])
@@ -87,15 +104,16 @@ def adjusted(
 def survey(
     plan: Plan, *, force: bool = False, progress: Progress | None = None
 ) -> tuple[Plan, list[Take], list[Finding]]:
-    """Return the takes of a plan, aligned, and everything found in them.
+    """Return the aligned takes of a plan and all findings.
 
-    The plan is returned with the knobs that only the recordings know, if any.
+    The returned plan includes knobs that only the recordings state.
     """
     takes, findings = open_takes(plan, progress)
     if not plan.knobs:
         plan = replace(plan, knobs=knobs_of(takes))
     findings += knob_findings(takes, plan.knobs)
     if not any(finding.severity is Severity.ERROR for finding in findings):
+        findings += check_continuity(takes, plan, progress)
         findings += examine(takes, plan, progress)
         findings += amounts(split(plan, takes), takes[0].rate)
     if force:
@@ -109,7 +127,7 @@ def survey(
 
 
 def assemble(plan: Plan, takes: Sequence[Take]) -> Dataset:
-    """Return the data set of takes that are aligned and found good."""
+    """Return the data set of aligned takes without errors."""
     parts = split(plan, takes)
     rate = takes[0].rate
     return Dataset(
@@ -120,11 +138,12 @@ def assemble(plan: Plan, takes: Sequence[Take]) -> Dataset:
         parts["validation"],
         parts["test"],
         digest(rate, plan.knobs, parts),
+        defaults=plan.defaults,
     )
 
 
 def digest(rate: int, knobs: Sequence[str], parts: Mapping[str, Sequence[Pair]]) -> str:
-    """Return the SHA-256 of signals and knob values, in hex; names of files are not in it."""
+    """Return the SHA-256 of signals and knob values, in hex; file names do not matter."""
     sha = hashlib.sha256(f"{rate} {' '.join(knobs)}".encode())
     for part in SPLITS:
         for pair in parts[part]:

@@ -1,15 +1,19 @@
 """A manifest: which recordings belong together, where the knobs stood, and what each is for."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nemod.common.errors import did_you_mean
 from trainer.data.faults import DataError, find
+from trainer.data.files import existing
 from trainer.data.plan import DEFAULT_CUT, SPLIT_WORDS, SPLITS, Part, Plan, Source
 
-KEYS = ("name", "knobs", "rate", "channel", "invert", "align", "lag", "split", "pairs", "made")
+KEYS = (
+    "name", "knobs", "defaults", "rate", "channel", "invert", "align", "lag", "split", "pairs",
+    "made",
+)  # fmt: skip
 DRY_KEYS, WET_KEYS = ("dry", "input"), ("wet", "target", "output")
 PAIR_KEYS = ("name", *DRY_KEYS, *WET_KEYS, "split", "knobs", "lag")
 _PAIR_NAMES = [
@@ -66,6 +70,7 @@ def read_manifest(tree: Any, where: str, folder: Path, name: str) -> Plan:
         name=_text(tree.get("name", name), where, "name"),
         sources=sources,
         knobs=tuple(knobs),
+        defaults=_defaults(tree.get("defaults", {}), knobs, where),
         cut=_cut(tree.get("split"), where),
         rate=_whole(tree.get("rate"), MIN_RATE_HZ, MAX_RATE_HZ, where, "rate"),
         channel=_whole(tree.get("channel", 1), 1, 256, where, "channel") or 1,
@@ -94,8 +99,8 @@ def _source(entry: Any, where: str, at: str, folder: Path, lag: int | None) -> S
     own = _whole(entry.get("lag"), -MAX_LAG_FRAMES, MAX_LAG_FRAMES, where, f"{at}.lag")
     return Source(
         name=_text(entry.get("name", Path(wet).stem), where, f"{at}.name"),
-        dry=folder / dry,
-        wet=folder / wet,
+        dry=existing(folder / dry),
+        wet=existing(folder / wet),
         split=None if split is None else SPLIT_WORDS[str(split).lower()],
         knobs=read_positions({**beside, **knobs}, where, at),
         lag=lag if own is None else own,
@@ -112,6 +117,21 @@ def read_positions(given: Mapping[Any, Any], where: str, at: str) -> dict[str, f
         if not usable or not math.isfinite(value):
             raise refuse(where, f"{at}: knob {knob}: {value!r}: a number from 0 to 1 is expected")
     return {str(knob): float(value) for knob, value in given.items()}
+
+
+def _defaults(given: Any, knobs: Sequence[str], where: str) -> dict[str, float]:
+    if not isinstance(given, Mapping):
+        raise refuse(where, "defaults: positions by name are expected, as {tone: 0.5}")
+    positions = read_positions(given, where, "defaults")
+    for knob, position in positions.items():
+        if knob not in knobs:
+            near = did_you_mean(knob, knobs)
+            allowed = ", ".join(knobs) or "(none)"
+            raise refuse(where, f"defaults: {knob!r} is not a knob of this set{near} ({allowed})")
+        if not 0.0 <= position <= 1.0:
+            problem = f"defaults: knob {knob}: {position:g}: a number from 0 to 1 is expected"
+            raise refuse(where, problem)
+    return positions
 
 
 def _file(entry: Mapping[Any, Any], keys: tuple[str, ...], where: str, at: str) -> str:

@@ -56,3 +56,7 @@ class Plan:
     channel: int = 1
     invert: bool = False
     align: bool = True
+    cut_at_jumps: bool = False
+    """Cut recordings where the latency jumps, in place of refusing them."""
+    defaults: Mapping[str, float] = field(default_factory=dict)
+    """Default positions of knobs, 0..1; a knob that is not listed has none."""

@@ -28,12 +28,13 @@ def split(plan: Plan, takes: Sequence[Take]) -> dict[str, tuple[Pair, ...]]:
     parts: dict[str, list[Pair]] = {name: [] for name in SPLITS}
     stated = {take.split for take in takes}
     missing = {name: part for name, part in plan.cut.items() if not stated & {name, None}}
-    for take in takes:
-        if take.split in (None, "train"):
-            for name, pair in _cut(take, plan.cut if take.split is None else missing, plan):
+    for group in _recordings(takes):
+        split = group[0].split
+        if split in (None, "train"):
+            for name, pair in _cut(group, plan.cut if split is None else missing, plan):
                 parts[name].append(pair)
         else:
-            parts[str(take.split)].append(_pair(take, plan, 0, take.dry.size))
+            parts[str(split)] += [_pair(take, plan, 0, take.dry.size) for take in group]
     return {name: tuple(pair for pair in parts[name] if pair.dry.size) for name in SPLITS}
 
 
@@ -84,9 +85,24 @@ def _pair(take: Take, plan: Plan, start: int, stop: int) -> Pair:
     )
 
 
-def _cut(take: Take, wanted: Mapping[str, Part], plan: Plan) -> list[tuple[str, Pair]]:
-    """Cut a take in time: training first, then validation, then test."""
-    total = take.dry.size
-    first, second = edges(take.wet, wanted, take.rate)
-    spans = {"train": (0, first), "validation": (first, second), "test": (second, total)}
-    return [(name, _pair(take, plan, *span)) for name, span in spans.items()]
+def _recordings(takes: Sequence[Take]) -> list[list[Take]]:
+    """Return the takes, the pieces of one recording together."""
+    groups: dict[str, list[Take]] = {}
+    for take in takes:
+        groups.setdefault(take.piece_of or take.name, []).append(take)
+    return list(groups.values())
+
+
+def _cut(group: Sequence[Take], wanted: Mapping[str, Part], plan: Plan) -> list[tuple[str, Pair]]:
+    """Cut a recording in time: training first, then validation, then test."""
+    wet = np.concatenate([take.wet for take in group])
+    first, second = edges(wet, wanted, group[0].rate)
+    spans = {"train": (0, first), "validation": (first, second), "test": (second, wet.size)}
+    found, begin = [], 0
+    for take in group:
+        for name, (start, stop) in spans.items():
+            inner = max(0, start - begin), min(take.wet.size, stop - begin)
+            if inner[0] < inner[1]:
+                found.append((name, _pair(take, plan, *inner)))
+        begin += take.wet.size
+    return found

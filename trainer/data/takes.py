@@ -9,6 +9,7 @@ import numpy as np
 from nemod.common.errors import did_you_mean
 from trainer.data.dataset import Signal
 from trainer.data.faults import DataError, Finding, find
+from trainer.data.jumps import Jump
 from trainer.data.plan import Plan, Source
 from trainer.data.wav import Recording, read, resample
 
@@ -31,6 +32,10 @@ class Facts:
     """-1: wet is upside down."""
     follows: float | None = None
     """0..1, the share of wet's energy that follows dry linearly."""
+    jumps: tuple[Jump, ...] = ()
+    """Places at which the latency changes, where the take was not cut there."""
+    offset: int = 0
+    """[frames] How much larger the latency of this piece was than that of the first piece."""
 
 
 @dataclass(slots=True)
@@ -51,6 +56,8 @@ class Take:
     facts: Facts = field(default_factory=Facts)
     left_out: bool = False
     """It is in no split: there is nothing in it to learn from."""
+    piece_of: str | None = None
+    """Name of the take that it was cut from at a jump of the latency; None: it is whole."""
 
 
 def open_takes(plan: Plan, progress: Progress | None = None) -> tuple[list[Take], list[Finding]]:

@@ -1,12 +1,14 @@
-"""Recordings from files: mono float32 at one rate, with what was done to them."""
+"""Reads one channel of a sound file, and resamples."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import samplerate
 import soundfile
 
+from nemod.common.wav_repair import needs_repair, read_header, repaired
 from trainer.data.dataset import Signal
 from trainer.data.faults import DataError, find
 
@@ -35,32 +37,44 @@ class Recording:
 
 
 def read(path: Path, channel: int, label: str) -> Recording:
-    """Read `channel` (from 1) of a file with several; one with a single channel is read as it is.
+    """Return `channel` (from 1) of a file; of a mono file its only channel.
 
-    GuitarML's conditioned files hold the sound in the first channel and a knob in each further
-    one; they are told by their steps.
+    GuitarML's conditioned files have the sound in the first channel and a knob in each further
+    one; they are recognised by their steps.
 
-    Raises: DataError for a file that is missing or no sound, and for a channel that it lacks.
+    Raises: DataError for a file that is missing, not a sound or empty, and for a missing channel.
     """
     if not path.is_file():
         raise DataError([find("missing-file", label, file=path)])
     try:
-        sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        with path.open("rb") as file:
+            sound, rate = soundfile.read(_repaired(file), dtype="float32", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:
-        reason = str(error).partition(": ")[2].rstrip(".: ") or "no format that is known"
+        reason = str(error).partition(": ")[2].rstrip(".: ") or "unknown format"
         raise DataError([find("unreadable", str(path), reason=reason)]) from None
+    if not sound.shape[0]:
+        raise DataError([find("empty", label, file=path.name)])
     channels = sound.shape[1]
     if channels == 1:
         channel = 1
     if channel > channels:
-        problem = f"channel {channel} is asked for, and {path} has {channels}"
+        problem = f"channel {channel} was requested, but {path} has {channels}"
         raise DataError([find("manifest", label, problem=problem)])
-    further = sound[:, 1:] if channels > 1 and sound.shape[0] else None
+    further = sound[:, 1:] if channels > 1 else None
     knobs = None
     if further is not None and _steps(further, int(rate)):
         knobs, channel = further, 1
     samples = np.ascontiguousarray(sound[:, channel - 1])
     return Recording(path, samples, int(rate), channels, knobs)
+
+
+def _repaired(file: BinaryIO) -> BinaryIO:
+    """Return a sound file; of a WAV file with a wrong length in its header, a corrected copy."""
+    header = read_header(file)
+    if header is not None and needs_repair(file, header):
+        return repaired(file, header)[0]
+    file.seek(0)
+    return file
 
 
 def _steps(further: Signal, rate: int) -> bool:

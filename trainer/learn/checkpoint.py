@@ -1,4 +1,4 @@
-"""A run's state in one file, replaced whole after every epoch, so that a killed run goes on."""
+"""Saves the state of a run after every epoch, in one file that is replaced atomically."""
 
 import io
 import json
@@ -18,13 +18,13 @@ FORMAT = 1
 
 
 @dataclass(slots=True)
-class Standing:
-    """How far a run is, but for the numbers that are learnt."""
+class RunState:
+    """Progress of a run, without the learnt numbers."""
 
     epoch: int = 0
-    """Epochs that are over."""
+    """Completed epochs."""
     seconds: float = 0.0
-    """Wall time that they took, over all sittings."""
+    """Their wall time, over all sessions."""
     best: float = float("inf")
     """Least validation loss."""
     best_esr: float = float("nan")
@@ -37,24 +37,24 @@ class Standing:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-_STANDING = {part.name for part in fields(Standing)}
+_FIELDS = {part.name for part in fields(RunState)}
 
 
-def save(path: Path, identity: dict[str, Any], standing: Standing, numbers: Any) -> None:
+def save(path: Path, identity: dict[str, Any], state: RunState, numbers: Any) -> None:
     """Write the state of a run; `numbers` is a pytree of arrays, `identity` what it belongs to.
 
     Raises: OSError from the disk; the former file is then still there.
     """
     leaves = {f"leaf{n}": np.asarray(x) for n, x in enumerate(jax.tree.leaves(numbers))}
-    text = json.dumps({"format": FORMAT, "identity": identity, "standing": asdict(standing)})
-    # In memory first: of an archive that a full disk cut off, savez leaves an open end behind.
+    text = json.dumps({"format": FORMAT, "identity": identity, "standing": asdict(state)})
+    # In memory first: on a full disk savez leaves a truncated archive open.
     whole = io.BytesIO()
     np.savez(whole, allow_pickle=False, state=np.array(text), **leaves)
     with replacing(path) as draft:
         draft.write_bytes(whole.getbuffer())
 
 
-def load(path: Path, identity: dict[str, Any], like: Any) -> tuple[Standing, Any]:
+def load(path: Path, identity: dict[str, Any], like: Any) -> tuple[RunState, Any]:
     """Return the state of a run, its numbers in a pytree like `like`.
 
     Raises: ConfigError for a file that is damaged, of another version, or of another run; the
@@ -62,14 +62,14 @@ def load(path: Path, identity: dict[str, Any], like: Any) -> tuple[Standing, Any
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            state = json.loads(str(stored["state"]))
+            document = json.loads(str(stored["state"]))
             leaves = [stored[f"leaf{n}"] for n in range(len(stored.files) - 1)]
-        stated = (state["format"], dict(state["identity"]), dict(state["standing"]))
+        stated = document["format"], dict(document["identity"]), dict(document["standing"])
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ConfigError(str(path), [f"no checkpoint can be read from it ({error})"]) from None
-    form, found, standing = stated
-    if form != FORMAT or set(standing) != _STANDING:
-        strange = [*sorted(set(standing) - _STANDING), *sorted(_STANDING - set(standing))]
+    form, found, state = stated
+    if form != FORMAT or set(state) != _FIELDS:
+        strange = [*sorted(set(state) - _FIELDS), *sorted(_FIELDS - set(state))]
         problem = f"is of another version of nemod-train (format {form}, and {FORMAT} is read here"
         named = f"; its state differs in {', '.join(strange)}" if strange else ""
         raise ConfigError(str(path), [f"{problem}{named}); begin anew in another folder"])
@@ -79,4 +79,4 @@ def load(path: Path, identity: dict[str, Any], like: Any) -> tuple[Standing, Any
     if shapes != [leaf.shape for leaf in leaves]:
         problem = "belongs to another run: its arrays have not the shapes of this network"
         raise ConfigError(str(path), [problem])
-    return Standing(**standing), jax.tree.unflatten(jax.tree.structure(like), leaves)
+    return RunState(**state), jax.tree.unflatten(jax.tree.structure(like), leaves)

@@ -11,6 +11,7 @@ import numpy as np
 from nemod.common.errors import ModelError
 from nemod.common.files import replacing
 from nemod.formats import Knob, Model, Probe, save_model
+from nemod.formats.info_reader import info_of
 from nemod.formats.network import Activation, Conv1d, Dense, Network, Residual, Stack
 from trainer.data.dataset import Dataset, Pair
 from trainer.learn.evaluate import play
@@ -35,12 +36,18 @@ def as_model(
         dialect="guitarml",
         network=network,
         weights=weights,
-        knobs=tuple(Knob(knob) for knob in dataset.knobs),
+        knobs=tuple(_knob(knob, dataset) for knob in dataset.knobs),
         sample_rate=dataset.rate,
         rate_stated=True,
         probe=Probe(inputs_of(pair), output),
-        metadata=metadata,
+        info=info_of(metadata),
     )
+
+
+def _knob(name: str, dataset: Dataset) -> Knob:
+    if name in dataset.defaults:
+        return Knob(name, default=dataset.defaults[name])
+    return Knob(name)
 
 
 def _loudest(pair: Pair) -> Pair:
@@ -92,7 +99,7 @@ def _rtneural(model: Model, body: Stack, path: str) -> dict[str, Any]:
                 {"name": k.name, "low": k.low, "high": k.high, "default": k.default}
                 for k in model.knobs
             ],
-            **model.metadata,
+            **model.info.plain(),
         },
     }
     if model.probe and not model.probe.inputs[:, 1:].any():

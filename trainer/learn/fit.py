@@ -19,7 +19,7 @@ from nemod.formats import Model
 from nemod.formats.network import Network
 from trainer.data.dataset import Dataset, Reading
 from trainer.learn import checkpoint, evaluate, run_folder
-from trainer.learn.checkpoint import Standing
+from trainer.learn.checkpoint import RunState
 from trainer.learn.export import as_model, write
 from trainer.learn.networks import count, first_weights, network_of
 from trainer.learn.recipe import Recipe, to_json
@@ -27,21 +27,21 @@ from trainer.learn.schedule import done, learning_rate
 from trainer.learn.segments import Segments
 from trainer.learn.step import Learner, learn, optimizer
 
-GO_ON = "once that is mended, --resume goes on with the run"
+REMEDY = "fix that, then continue the run with --resume"
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What an epoch came to; `None` where it was not validated."""
+    """Results of an epoch; `None` without a validation."""
 
     epoch: int
     """From 1."""
     done: float
-    """Share of the run that is over, 0 to 1."""
+    """Completed share of the run, 0 to 1."""
     train_loss: float
     learning_rate: float
     seconds: float
-    """Wall time since the run began, over all sittings."""
+    """Wall time of the run, over all sessions."""
     validation_loss: float | None = None
     validation_esr: float | None = None
     validation_dc: float | None = None
@@ -71,8 +71,8 @@ class Result:
 
 
 OnEpoch = Callable[[Epoch], object]
-"""Is told of every epoch; what it returns, if true, ends the run, and what it raises goes through
-once the checkpoint is written."""
+"""Called after every epoch. A true result ends the run; an exception is raised again after the
+checkpoint is written."""
 
 
 def fit(
@@ -84,19 +84,18 @@ def fit(
     name: str | None = None,
     resume: bool = False,
     metadata: dict[str, Any] | None = None,
-    say: Callable[[str], object] = lambda _: None,
+    report: Callable[[str], object] = lambda _: None,
 ) -> Result:
     """Train and return the best model by validation, which is also written to the folder.
 
-    `folder` gets config.json, history.jsonl (a line an epoch), checkpoint.npz, NAME.json (the best
-    model so far whenever validation found one) and result.json. With `resume` a run that was
-    killed goes on as if nothing had been; its author, licence, description and, without `name`,
-    its name are kept where they are not given anew. Without a name a model is called `model`. `say`
-    gets a sentence on what is not learnt from. An interruption (Ctrl-C) ends the run in order.
+    `folder` gets config.json, history.jsonl (a line per epoch), checkpoint.npz, NAME.json (the best
+    model so far) and result.json. `resume` continues an interrupted run; its author, licence,
+    description and name are kept unless given. The default name is `model`. `report` is called
+    with a message about unused training data. Ctrl-C ends the run cleanly.
 
-    Raises: ConfigError for a recipe that does not fit the data, for data that are silent, for a
-        name that the file cannot have, and for a folder that holds another run, none to resume, or
-        one that another process is at; RunError for what the disk refuses.
+    Raises: ConfigError for a recipe that does not fit the data, for silent data, for an invalid
+        name, and for a folder with another run, without a run to resume, or in use by another
+        process; RunError if the disk cannot be written.
     """
     folder = Path(folder)
     evaluate.refuse_silence(dataset)
@@ -109,8 +108,8 @@ def fit(
         name = "model" if name is None else name
         run_folder.check_name(name)
         run = _Run(dataset, recipe, folder, name, metadata or {})
-        if unused := run.unused_sentence():
-            say(unused)
+        if unused := run.unused_message():
+            report(unused)
         run.open(resume)
         return run.finish(run.train(on_epoch))
 
@@ -126,7 +125,7 @@ class _Run:
     ) -> None:
         self.dataset, self.recipe, self.folder, self.name = dataset, recipe, folder, name
         self.metadata = metadata
-        self.judged_on = dataset.validation or dataset.train
+        self.validated_on = dataset.validation or dataset.train
         self.silent = evaluate.silence(dataset)
         self.segments = Segments(dataset.train, recipe, dataset.knobs)
         self.unused = self.segments.unused(dataset.rate)
@@ -135,11 +134,11 @@ class _Run:
         self.parameters = count(weights)
         self.learner = jax.tree.map(jnp.asarray, Learner(weights, optimizer(recipe).init(weights)))
         self.best = jax.tree.map(np.asarray, weights)
-        self.standing = Standing()
+        self.state = RunState()
         self.floor = recipe.energy_floor * evaluate.power(dataset.train)
         self.sitting = time.monotonic()
         self.earlier = 0.0
-        # How long a run may take, and how long its parts, are no part of what it computes.
+        # The patience changes when a run ends, not what it computes.
         self.identity = {
             "recipe": {k: v for k, v in to_json(recipe).items() if k not in ("patience",)},
             "data": dataset.digest,
@@ -151,7 +150,7 @@ class _Run:
     def model_path(self) -> Path:
         return self.folder / f"{self.name}.json"
 
-    def unused_sentence(self) -> str:
+    def unused_message(self) -> str:
         short, silent, seconds = self.unused
         why = []
         if short:
@@ -159,17 +158,17 @@ class _Run:
         if silent:
             why.append(f"{silent} with {self.recipe.level_knob!r} at 0")
         pairs, whole = short + silent, len(self.dataset.train)
-        told = f"{pairs} of {whole} training recordings ({seconds:.1f} s) are not learnt from: "
+        told = f"{pairs} of {whole} training recordings ({seconds:.1f} s) are not used: "
         return told + ", ".join(why) if why else ""
 
     def open(self, resume: bool) -> None:
         run_folder.make(self.folder)
         if resume:
             saved = self.folder / run_folder.CHECKPOINT
-            self.standing, numbers = checkpoint.load(saved, self.identity, self._numbers())
+            self.state, numbers = checkpoint.load(saved, self.identity, self._numbers())
             self.learner, self.best = numbers
             self.learner = jax.tree.map(jnp.asarray, self.learner)
-            self.earlier = self.standing.seconds
+            self.earlier = self.state.seconds
         self._write_json(
             self.folder / run_folder.CONFIG,
             {
@@ -194,17 +193,18 @@ class _Run:
         return jax.tree.map(np.asarray, (self.learner, self.best))
 
     def _write_history(self) -> None:
-        lines = [json.dumps(line) + "\n" for line in self.standing.history]
+        lines = [json.dumps(line) + "\n" for line in self.state.history]
         path = self.folder / run_folder.HISTORY
-        with self._told(path), replacing(path) as draft:
+        with self._readable_errors(path), replacing(path) as draft:
             draft.write_text("".join(lines), encoding="utf-8")
 
-    def _told(self, path: Path) -> AbstractContextManager[None]:
-        """Return what names the file that the disk refuses, and says how to go on."""
-        return run_folder.told(path, *[GO_ON] * (self.folder / run_folder.CHECKPOINT).exists())
+    def _readable_errors(self, path: Path) -> AbstractContextManager[None]:
+        """Return the context that converts errors of the disk, with the remedy of this run."""
+        has_checkpoint = (self.folder / run_folder.CHECKPOINT).exists()
+        return run_folder.readable_errors(path, *([REMEDY] if has_checkpoint else []))
 
     def _write_json(self, path: Path, value: dict[str, Any]) -> None:
-        with self._told(path), replacing(path) as draft:
+        with self._readable_errors(path), replacing(path) as draft:
             draft.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
     # The work
@@ -221,56 +221,54 @@ class _Run:
             return "interrupted"
 
     def _over(self) -> str | None:
-        recipe, standing = self.recipe, self.standing
-        if standing.history and not math.isfinite(standing.history[-1]["train_loss"]):
+        recipe, state = self.recipe, self.state
+        if state.history and not math.isfinite(state.history[-1]["train_loss"]):
             return "diverged"
-        if done(recipe, standing.epoch, standing.seconds) >= 1.0:
+        if done(recipe, state.epoch, state.seconds) >= 1.0:
             return "minutes" if recipe.minutes else "epochs"
-        if recipe.patience and standing.stale >= recipe.patience:
+        if recipe.patience and state.stale >= recipe.patience:
             return "patience"
         return None
 
     def _epoch(self, program: Any, on_epoch: OnEpoch | None) -> bool:
-        recipe, standing = self.recipe, self.standing
-        speed = learning_rate(
-            recipe, done(recipe, standing.epoch, standing.seconds), standing.halvings
-        )
+        recipe, state = self.recipe, self.state
+        speed = learning_rate(recipe, done(recipe, state.epoch, state.seconds), state.halvings)
         values = []
-        for batch in self.segments.epoch(standing.epoch):
+        for batch in self.segments.epoch(state.epoch):
             self.learner, value = program(
                 self.learner, batch.inputs, batch.target, np.float32(speed)
             )
-            # A donated learner is only whole again when the program is over.
+            # Waits for the program: the learner's buffers are donated to it.
             values.append(float(value))
-        standing.epoch += 1
-        standing.seconds = self._seconds()
+        state.epoch += 1
+        state.seconds = self._seconds()
         over = self._over() is not None
-        line: dict[str, Any] = {"epoch": standing.epoch, "train_loss": float(np.mean(values))}
+        line: dict[str, Any] = {"epoch": state.epoch, "train_loss": float(np.mean(values))}
         improved = False
-        if over or standing.epoch % recipe.validate_every == 0:
+        if over or state.epoch % recipe.validate_every == 0:
             improved = self._validate(line)
-        standing.seconds = self._seconds()
+        state.seconds = self._seconds()
         line |= {
             "learning_rate": speed,
-            "seconds": round(standing.seconds, 3),
-            "done": round(min(1.0, done(recipe, standing.epoch, standing.seconds)), 6),
+            "seconds": round(state.seconds, 3),
+            "done": round(min(1.0, done(recipe, state.epoch, state.seconds)), 6),
         }
-        standing.history.append(line)
+        state.history.append(line)
         self._keep(line, improved)
         told = on_epoch(Epoch(**line)) if on_epoch else None
         return not told
 
     def _keep(self, line: dict[str, Any], improved: bool) -> None:
         saved, history = self.folder / run_folder.CHECKPOINT, self.folder / run_folder.HISTORY
-        with self._told(saved):
-            checkpoint.save(saved, self.identity, self.standing, self._numbers())
-        with self._told(history), history.open("a", encoding="utf-8") as file:
+        with self._readable_errors(saved):
+            checkpoint.save(saved, self.identity, self.state, self._numbers())
+        with self._readable_errors(history), history.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         if improved:
             self._write_model(self._model({}))
 
     def _write_model(self, model: Model) -> None:
-        with self._told(self.model_path):
+        with self._readable_errors(self.model_path):
             write(model, self.model_path)
 
     def _seconds(self) -> float:
@@ -281,27 +279,27 @@ class _Run:
         return evaluate.score(pairs, outputs, self.floor, self.recipe.chosen_by, self.silent)
 
     def _validate(self, line: dict[str, Any]) -> bool:
-        standing, recipe = self.standing, self.recipe
+        state, recipe = self.state, self.recipe
         weights = jax.tree.map(np.asarray, self.learner.weights)
-        found = self._score(weights, self.judged_on)
-        improved = found.loss < standing.best
-        standing.stale += 1
-        standing.waited += 1
+        found = self._score(weights, self.validated_on)
+        improved = found.loss < state.best
+        state.stale += 1
+        state.waited += 1
         if improved:
-            standing.best, standing.best_epoch = found.loss, standing.epoch
-            standing.best_esr = found.esr
-            standing.stale = standing.waited = 0
+            state.best, state.best_epoch = found.loss, state.epoch
+            state.best_esr = found.esr
+            state.stale = state.waited = 0
             self.best = weights
-        elif standing.waited >= recipe.plateau_validations:
-            standing.halvings += 1
-            standing.waited = 0
+        elif state.waited >= recipe.plateau_validations:
+            state.halvings += 1
+            state.waited = 0
         line |= {
             "validation_loss": found.loss,
             "validation_esr": found.esr,
             "validation_dc": found.dc,
-            "best_loss": standing.best,
-            "best_esr": standing.best_esr,
-            "best_epoch": standing.best_epoch,
+            "best_loss": state.best,
+            "best_esr": state.best_esr,
+            "best_epoch": state.best_epoch,
         }
         return improved
 
@@ -309,35 +307,35 @@ class _Run:
 
     def _model(self, more: dict[str, Any]) -> Model:
         known = {
-            "esr": _rounded(self.standing.best_esr),
-            "validation_esr": _rounded(self.standing.best_esr),
+            "esr": _rounded(self.state.best_esr),
+            "validation_esr": _rounded(self.state.best_esr),
             "data": self.dataset.name,
             "data_sha256": self.dataset.digest,
             "trainer": f"nemod {__version__}",
-            "epochs": self.standing.epoch,
-            "training_minutes": round(self.standing.seconds / 60.0, 1),
+            "epochs": self.state.epoch,
+            "training_minutes": round(self.state.seconds / 60.0, 1),
             **self.metadata,
             **more,
         }
         return as_model(self.name, self.network, self.best, self.dataset, known)
 
     def finish(self, stopped: str) -> Result:
-        """Judge the best model on the test set and write everything."""
-        validation = self._score(self.best, self.judged_on)
+        """Evaluate the best model on the test set and write all files."""
+        validation = self._score(self.best, self.validated_on)
         test, settings = self._test()
         esr = _rounded(test.esr) if test else None
         more = {} if esr is None else {"test_esr": esr, "esr": esr}
         model = self._model(more)
-        if self.standing.best_epoch:
+        if self.state.best_epoch:
             self._write_model(model)
         result = Result(
             folder=self.folder,
             model=model,
             path=self.model_path,
             stopped=stopped,
-            epochs=self.standing.epoch,
-            seconds=self.standing.seconds,
-            best_epoch=self.standing.best_epoch,
+            epochs=self.state.epoch,
+            seconds=self.state.seconds,
+            best_epoch=self.state.best_epoch,
             validation=validation,
             test=test,
             settings=settings,
@@ -377,10 +375,14 @@ class _Run:
 
 
 def _read(reading: Reading | None) -> dict[str, Any] | None:
-    """Return how the data were read, so that a report reads them so."""
+    """Return how the data were read, so that a report can read them again."""
     if reading is None:
         return None
-    return {**asdict(reading), "path": str(reading.path.absolute())}
+    paths = {"path": reading.path, "wet": reading.wet}
+    return {
+        **asdict(reading),
+        **{key: path and str(path.absolute()) for key, path in paths.items()},
+    }
 
 
 def _rounded(value: float) -> float | None:

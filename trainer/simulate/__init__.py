@@ -1,1 +1,1 @@
-"""Dry and wet recordings of circuits, made by ngspice: a pedal for those who have none."""
+"""Generates data sets of dry and wet recordings by simulating circuits with ngspice."""

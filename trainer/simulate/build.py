@@ -1,8 +1,9 @@
-"""A data set of a circuit: which settings, which sounds, and the work in pieces.
+"""Builds a data set from a circuit: selects settings and sounds and simulates them in pieces.
 
-A piece is a few seconds of one pair. Every piece but a pair's first begins `LEAD_S` early, from
-the circuit at rest, so that capacitors have their charge by the time that counts. A finished piece
-is a file named by the hash of all that went into it; work that was interrupted goes on from there.
+A piece is a few seconds of one pair, so that several processes of ngspice share the work. Every
+piece except a pair's first starts `LEAD_S` early with the circuit at rest, so that its capacitors
+are charged by the time the piece starts. A finished piece is a file named after the hash of
+everything that determines it; an interrupted build resumes from the finished pieces.
 """
 
 import hashlib
@@ -20,48 +21,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.common.files import replacing
-from trainer.folder import NUMBERED, claim, open_folder, write_manifest, write_sound
+from trainer.data.folder import NUMBERED, claim, open_folder, write_manifest, write_sound
 from trainer.simulate import spice
 from trainer.simulate.circuit import Circuit, CircuitError
 
 Sound = NDArray[np.float32]
 
 PIECE_S = 5.0
-"""[s] Of a piece, without its lead."""
+"""[s] Length of a piece without its lead."""
 LEAD_S = 1.0
-"""[s] Longer than any capacitor of a pedal remembers."""
+"""[s] Simulated before a piece and discarded; longer than the time constants of a pedal."""
 FADE_S = 0.005
-"""[s] In which a lead begins, since the circuit is at rest."""
+"""[s] Fade-in of a lead, because the circuit starts at rest."""
 SPLITS = ("train", "validation", "test")
 SHARES = (0.8, 0.1, 0.1)
-"""Of a recording, and of the sound of a single setting."""
+"""Share of a recording that each of `SPLITS` gets."""
 WORK = ".pieces"
 FORMAT = 1
-"""Of the pieces; a change of how they are made begins anew."""
+"""Version of the pieces; increase it when they are computed differently."""
 
 Progress = Callable[[float, str], None]
-"""Called with the seconds simulated so far and the setting at work; on any thread."""
+"""Called with the seconds simulated so far and the name of the current pair. Thread: any."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One pair to make."""
+class PairSpec:
+    """A pair to simulate."""
 
     split: str
     setting: Mapping[str, float]
     dry: Sound
-    """[frames] In volts."""
+    """[frames] Input voltage [V]."""
 
     @property
     def name(self) -> str:
-        """Its files' name: the split and where the knobs stand."""
+        """Base name of its files: the split and the knob positions."""
         knobs = "_".join(f"{knob}{value:.2f}" for knob, value in self.setting.items())
         return f"{self.split}_{knobs}" if knobs else self.split
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Frames `start` to `stop` of pair number `pair`."""
+    """Frames `start` to `stop` of the pair with index `pair`."""
 
     pair: int
     start: int
@@ -69,10 +70,10 @@ class Piece:
     key: str
 
 
-def single(setting: Mapping[str, float], sound: Sound) -> list[Wanted]:
-    """Return three pairs at one setting: `sound` [frames], cut 80:10:10."""
+def single(setting: Mapping[str, float], sound: Sound) -> list[PairSpec]:
+    """Return three pairs at one setting: `sound` [frames] cut into 80, 10 and 10 %."""
     parts = cut(sound)
-    return [Wanted(split, setting, part) for split, part in zip(SPLITS, parts, strict=True)]
+    return [PairSpec(split, setting, part) for split, part in zip(SPLITS, parts, strict=True)]
 
 
 def grid(
@@ -83,12 +84,12 @@ def grid(
     sound: Sound,
     frames: int,
     seed: int,
-) -> list[Wanted]:
-    """Return pairs of `frames` each: all positions of all knobs to train on, others to judge by.
+) -> list[PairSpec]:
+    """Return pairs of `frames` each: a grid for training, random settings for validation and test.
 
-    `fixed` knobs stay where they are. `others` settings each for validation and test are drawn at
-    random, to two digits. Each split has its own tenths of `sound`, and goes through it round and
-    round.
+    The grid has every combination of `positions` over all knobs except the `fixed` ones. Validation
+    and test get `others` settings each, rounded to two digits. Each split has its own part of
+    `sound` and repeats it from the start when it reaches the end.
     """
     rng = np.random.default_rng(seed)
     turned = [knob for knob in circuit.knobs if knob not in fixed]
@@ -105,16 +106,16 @@ def grid(
         "validation": [setting(drawn()) for _ in range(others)],
         "test": [setting(drawn()) for _ in range(others)],
     }
-    wanted = []
+    specs = []
     for split, part in zip(SPLITS, cut(sound), strict=True):
         for index, chosen in enumerate(settings[split]):
             at = index * frames % max(1, part.size - frames + 1)
-            wanted.append(Wanted(split, chosen, faded(part[at : at + frames], frames // 100)))
-    return wanted
+            specs.append(PairSpec(split, chosen, faded(part[at : at + frames], frames // 100)))
+    return specs
 
 
 def cut(sound: Sound) -> tuple[Sound, Sound, Sound]:
-    """Return a sound's parts for training, validation and test, each silent at its start."""
+    """Return the parts of a sound for training, validation and test, each with a fade-in."""
     first, second = (round(sum(SHARES[: n + 1]) * sound.size) for n in range(2))
     parts = sound[:first], sound[first:second], sound[second:]
     fade = max(1, min(part.size for part in parts) // 100)
@@ -122,7 +123,7 @@ def cut(sound: Sound) -> tuple[Sound, Sound, Sound]:
 
 
 def faded(sound: Sound, frames: int) -> Sound:
-    """Return a sound that rises from silence over its first `frames`."""
+    """Return a sound with a linear fade-in over its first `frames`."""
     out = sound.copy()
     count = min(frames, out.size)
     out[:count] *= np.linspace(0.0, 1.0, count, dtype=np.float32)
@@ -131,7 +132,7 @@ def faded(sound: Sound, frames: int) -> Sound:
 
 def build(
     circuit: Circuit,
-    wanted: Sequence[Wanted],
+    specs: Sequence[PairSpec],
     rate_hz: int,
     folder: Path,
     *,
@@ -140,10 +141,12 @@ def build(
     jobs: int | None = None,
     progress: Progress = lambda seconds, what: None,
 ) -> bool:
-    """Simulate what is not there yet and write the data set; False where all was there.
+    """Simulate missing pieces and write the data set; return False if it already exists.
 
-    Raises: CircuitError, that names the setting and the second where no solution was found;
-    FolderError.
+    `source` and `command` are recorded in the manifest.
+
+    Raises: CircuitError for a folder that holds another data set, for a netlist that ngspice
+        refuses, and, with the setting and the time, where ngspice finds no solution; FolderError.
     """
     version = spice.version()
     made = {
@@ -159,24 +162,24 @@ def build(
         "steps_per_sample": spice.STEPS_PER_SAMPLE,
         "full_scale_volts": 1.0,
         "source": source,
-        "data_sha256": _digest(circuit, wanted, rate_hz, version),
+        "data_sha256": _digest(circuit, specs, rate_hz, version),
     }
     work = folder / WORK
-    begun = work.is_dir()
-    there = claim(folder, lambda sound: begun and NUMBERED.fullmatch(sound.name) is not None)
-    if there is not None:
-        before = there[1]
+    interrupted = work.is_dir()
+    existing = claim(folder, lambda sound: interrupted and bool(NUMBERED.fullmatch(sound.name)))
+    if existing is not None:
+        before = existing[1]
         if before.get("data_sha256") == made["data_sha256"]:
             return False
         raise CircuitError(
-            f"{folder}: holds a set of {before.get('circuit', 'something else')} made by "
-            f"`{before.get('command', 'another command')}`; choose another folder, or remove it"
+            f"{folder}: already holds a data set of {before.get('circuit', 'something else')} "
+            f"(`{before.get('command', 'another command')}`); choose another folder or remove it"
         )
     open_folder(work)
-    pieces = list(_pieces(circuit, wanted, rate_hz, version))
-    _simulate_all(circuit, wanted, pieces, rate_hz, work, jobs, progress)
+    pieces = list(_pieces(circuit, specs, rate_hz, version))
+    _simulate_all(circuit, specs, pieces, rate_hz, work, jobs, progress)
     pairs = []
-    for index, pair in enumerate(wanted):
+    for index, pair in enumerate(specs):
         parts = [np.load(work / f"{p.key}.npy") for p in pieces if p.pair == index]
         name = f"{index:03d}_{pair.name}"
         files = {"dry": f"{name}-input.wav", "wet": f"{name}-target.wav"}
@@ -184,17 +187,22 @@ def build(
         write_sound(folder / files["wet"], np.concatenate(parts), rate_hz)
         pairs.append({"name": name, "split": pair.split, **files, "knobs": dict(pair.setting)})
     write_manifest(
-        folder, name=folder.resolve().name, knobs=list(circuit.knobs), pairs=pairs, made=made
+        folder,
+        name=folder.resolve().name,
+        knobs=list(circuit.knobs),
+        pairs=pairs,
+        made=made,
+        defaults=circuit.knobs,
     )
     shutil.rmtree(work)
     return True
 
 
 def _pieces(
-    circuit: Circuit, wanted: Sequence[Wanted], rate_hz: int, version: str
+    circuit: Circuit, specs: Sequence[PairSpec], rate_hz: int, version: str
 ) -> Iterator[Piece]:
     length = round(PIECE_S * rate_hz)
-    for index, pair in enumerate(wanted):
+    for index, pair in enumerate(specs):
         whole = hashlib.sha256(
             json.dumps(
                 [FORMAT, circuit.digest, version, rate_hz, list(pair.setting.items())]
@@ -207,39 +215,39 @@ def _pieces(
             )
 
 
-def _digest(circuit: Circuit, wanted: Sequence[Wanted], rate_hz: int, version: str) -> str:
-    keys = [f"{pair.split} {pair.name}" for pair in wanted]
-    keys += [piece.key for piece in _pieces(circuit, wanted, rate_hz, version)]
+def _digest(circuit: Circuit, specs: Sequence[PairSpec], rate_hz: int, version: str) -> str:
+    keys = [f"{pair.split} {pair.name}" for pair in specs]
+    keys += [piece.key for piece in _pieces(circuit, specs, rate_hz, version)]
     return hashlib.sha256("\n".join(keys).encode()).hexdigest()
 
 
 def _simulate_all(
     circuit: Circuit,
-    wanted: Sequence[Wanted],
+    specs: Sequence[PairSpec],
     pieces: Sequence[Piece],
     rate_hz: int,
     work: Path,
     jobs: int | None,
     progress: Progress,
 ) -> None:
-    """Leave every piece in `work`, several at a time, each in a process of ngspice's own."""
+    """Write every missing piece to `work`, `jobs` at a time, each with its own ngspice process."""
     runs = spice.Runs()
     lock = threading.Lock()
-    done = {piece: _seconds(piece, rate_hz) for piece in pieces if _is_there(work, piece)}
+    done = {piece: _seconds(piece, rate_hz) for piece in pieces if _is_finished(work, piece)}
 
-    def told(piece: Piece, seconds: float) -> None:
+    def report_progress(piece: Piece, seconds: float) -> None:
         with lock:
             done[piece] = seconds
-            progress(sum(done.values()), wanted[piece.pair].name)
+            progress(sum(done.values()), specs[piece.pair].name)
 
     def make(piece: Piece) -> None:
-        pair = wanted[piece.pair]
+        pair = specs[piece.pair]
         lead = min(piece.start, round(LEAD_S * rate_hz))
         volts = pair.dry[piece.start - lead : piece.stop].astype(np.float64)
         if lead:
             fade = round(FADE_S * rate_hz)
             volts[:fade] *= np.linspace(0.0, 1.0, fade)
-        share = (piece.stop - piece.start) / volts.size
+        seconds, share = _seconds(piece, rate_hz), (piece.stop - piece.start) / volts.size
         try:
             out = spice.simulate(
                 circuit,
@@ -247,18 +255,18 @@ def _simulate_all(
                 volts,
                 rate_hz,
                 runs=runs,
-                on_time=lambda at: told(piece, min(at * share, _seconds(piece, rate_hz))),
+                on_time=lambda at: report_progress(piece, min(at * share, seconds)),
             )
         except spice.ConvergenceError as error:
             at = error.at_s + (piece.start - lead) / rate_hz
-            stand = ", ".join(f"{knob} {value:g}" for knob, value in pair.setting.items())
+            knobs = ", ".join(f"{knob} {value:g}" for knob, value in pair.setting.items())
             raise CircuitError(
-                f"{circuit.name} at {stand or 'its only setting'} does not converge at {at:.3f} s "
-                f"of {pair.name} ({error.text}); a softer input (--peak) may help"
+                f"{circuit.name} at {knobs or 'its only setting'} does not converge at {at:.3f} s "
+                f"of {pair.name} ({error.text}); a lower input voltage (--peak) may help"
             ) from None
         with replacing(work / f"{piece.key}.npy") as draft, draft.open("wb") as file:
             np.save(file, out[lead:].astype(np.float32))
-        told(piece, _seconds(piece, rate_hz))
+        report_progress(piece, seconds)
 
     progress(sum(done.values()), "")
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1, "nemod spice") as pool:
@@ -269,7 +277,7 @@ def _simulate_all(
             wait(futures, return_when=FIRST_EXCEPTION)
             failed = [f.exception() for f in futures if f.done() and not f.cancelled()]
         finally:
-            # A failure or Ctrl-C ends the rest; what is finished stays for the next time.
+            # A failure or Ctrl-C stops the other runs; finished pieces are kept for the next build.
             pool.shutdown(wait=False, cancel_futures=True)
             if any(not future.done() for future in futures):
                 runs.stop()
@@ -278,7 +286,7 @@ def _simulate_all(
             raise error
 
 
-def _is_there(work: Path, piece: Piece) -> bool:
+def _is_finished(work: Path, piece: Piece) -> bool:
     return (work / f"{piece.key}.npy").is_file()
 
 

@@ -1,14 +1,14 @@
-"""A circuit to simulate: its netlist, and what it says of itself.
+"""Reads the netlists of circuits, with their titles and knobs.
 
-A netlist is ordinary ngspice text with three conventions:
+A netlist is plain ngspice text with three conventions:
 
-- the guitar is the voltage of node `in` against ground, and node `out` is recorded;
-- a knob is a line `*nemod knob NAME DEFAULT` (0..1), and its name a parameter of the netlist, as in
-  `r1 a w {99998*(1-NAME)+1}`;
-- `*nemod title TEXT` says what it is.
+- the guitar drives node `in` against ground, and the voltage of node `out` is recorded;
+- a line `*nemod knob NAME DEFAULT` declares a knob with its default position (0..1); its name is a
+  parameter of the netlist, as in `r1 a w {99998*(1-NAME)+1}`;
+- a line `*nemod title TEXT` describes the circuit.
 
-It brings its own supply, load and models, and no source at `in`, no analysis and no `.end`: those
-are added here.
+A netlist contains its own supply, load and models, but no source at `in`, no analysis and no
+`.end`: the simulator adds those.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ _CIRCUITS = resources.files("trainer.simulate") / "circuits"
 _KNOB = re.compile(r"\*nemod\s+knob\s+(?P<name>\S+)\s+(?P<default>\S+)\s*", re.IGNORECASE)
 _TITLE = re.compile(r"\*nemod\s+title\s+(?P<title>.+)", re.IGNORECASE)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_NOT_OURS = (".control", ".endc", ".tran", ".ac", ".dc", ".op", ".end", ".options", ".option")
-"""What the run around the netlist states; in the netlist it would contradict it."""
+_RESERVED = (".control", ".endc", ".tran", ".ac", ".dc", ".op", ".end", ".options", ".option")
+"""Commands that the simulator adds; a second one in the netlist would contradict them."""
 
 
 class CircuitError(NemodError):
@@ -35,35 +35,35 @@ class CircuitError(NemodError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circuit:
-    """A netlist and its knobs."""
+    """A netlist with its knobs."""
 
     name: str
     title: str
     netlist: str
     knobs: Mapping[str, float]
-    """Knobs in their order, with the position that each has unless another is asked for, 0..1."""
+    """Default position (0..1) of each knob, in the order of the netlist."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the netlist, in hex."""
+        """SHA-256 of the netlist (hexadecimal)."""
         return hashlib.sha256(self.netlist.encode()).hexdigest()
 
     def setting(self, given: Mapping[str, float]) -> dict[str, float]:
-        """Return the position of every knob: those given, else their defaults.
+        """Return the position of every knob: the given one, or its default.
 
-        Raises: ConfigError for a knob that the circuit lacks.
+        Raises: ConfigError for a knob that the circuit does not have.
         """
         for name in given:
             if name not in self.knobs:
                 near = did_you_mean(name, self.knobs)
                 allowed = ", ".join(self.knobs) or "none"
-                problem = f"{name!r} is no knob of {self.name}{near}; its knobs are {allowed}"
+                problem = f"{name!r} is not a knob of {self.name}{near}; its knobs: {allowed}"
                 raise ConfigError("command line", [problem])
         return {name: float(given.get(name, default)) for name, default in self.knobs.items()}
 
 
 def shipped() -> list[Circuit]:
-    """Return the circuits that come with the program, by name."""
+    """Return the included circuits, sorted by name."""
     files = [file for file in _CIRCUITS.iterdir() if file.name.endswith(".cir")]
     return [
         parse(file.name.removesuffix(".cir"), file.read_text(encoding="utf-8"))
@@ -72,9 +72,9 @@ def shipped() -> list[Circuit]:
 
 
 def find(name: str) -> Circuit:
-    """Return the circuit of that name, or of the netlist file at that path.
+    """Return the included circuit of a name, or the circuit of a netlist file.
 
-    Raises: ConfigError when there is neither, CircuitError for a netlist that breaks a convention.
+    Raises: ConfigError for an unknown name; CircuitError for a netlist that breaks a convention.
     """
     circuits = {circuit.name: circuit for circuit in shipped()}
     if name in circuits:
@@ -83,7 +83,7 @@ def find(name: str) -> Circuit:
     if not path.is_file():
         near = did_you_mean(name, circuits)
         problem = f"{name!r} is neither a circuit{near} nor a netlist file"
-        raise ConfigError("command line", [f"{problem}; circuits are {', '.join(circuits)}"])
+        raise ConfigError("command line", [f"{problem}; circuits: {', '.join(circuits)}"])
     try:
         with path.open("rb") as file:
             data = file.read(MAX_NETLIST_BYTES + 1)
@@ -91,16 +91,16 @@ def find(name: str) -> Circuit:
     except OSError as error:
         raise CircuitError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise CircuitError(f"{path}: is no text (UTF-8)") from None
+        raise CircuitError(f"{path}: is not UTF-8 text") from None
     if len(data) > MAX_NETLIST_BYTES:
-        raise CircuitError(f"{path}: a netlist has at most {MAX_NETLIST_BYTES} bytes")
+        raise CircuitError(f"{path}: larger than {MAX_NETLIST_BYTES} bytes")
     return parse(path.stem, text, str(path))
 
 
 def parse(name: str, netlist: str, where: str = "") -> Circuit:
-    """Return the circuit of a netlist; `where` is named in errors.
+    """Return the circuit of a netlist; error messages begin with `where`.
 
-    Raises: CircuitError for what breaks a convention, with the line.
+    Raises: CircuitError that names the line which breaks a convention.
     """
     where = where or name
     title, knobs = name, {}
@@ -110,8 +110,8 @@ def parse(name: str, netlist: str, where: str = "") -> Circuit:
         words = line.casefold().split()
         if not words:
             continue
-        if words[0] in _NOT_OURS:
-            problem = f"{words[0]} is stated by the run around the netlist; leave it out"
+        if words[0] in _RESERVED:
+            problem = f"remove {words[0]}, which the simulator adds"
             raise CircuitError(f"{where}: line {number}: {problem}")
         if found := _TITLE.fullmatch(line):
             title = found["title"]
@@ -131,9 +131,9 @@ def _default(name: str, text: str, where: str, number: int) -> float:
     except ValueError:
         value = -1.0
     if not _NAME.fullmatch(name):
-        problem = f"knob {name!r}: a name is lower-case letters, digits and _, as in 'tone'"
+        problem = f"knob name {name!r}: use lower-case letters, digits and _, as in 'tone'"
     elif not 0.0 <= value <= 1.0:
-        problem = f"knob {name!r} stands at {text!r}: 0..1 is allowed"
+        problem = f"default of knob {name!r} is {text!r}: expected 0..1"
     else:
         return value
     raise CircuitError(f"{where}: line {number}: {problem}")

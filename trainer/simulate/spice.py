@@ -1,10 +1,10 @@
-"""One run of ngspice: a sound through a circuit.
+"""Runs ngspice: simulates the response of a circuit to a sound.
 
-The sound enters by XSPICE's code model `filesource`, which reads it as it goes, so the time a run
-takes is linear in its length. (A piecewise linear source searches its whole list at every step.)
-The solution is read at the steps that ngspice chose, interpolated by a cubic spline onto a grid
-eight times as fine as the sample rate, and decimated by a linear-phase filter: what the circuit
-makes above half the rate does not fold back.
+The sound is read by XSPICE's code model `filesource`, so that the time of a run is linear in its
+length. (A piecewise linear source searches its whole list at every step.) The solution at the time
+steps of ngspice is interpolated by a cubic spline onto a grid of eight times the sample rate and
+decimated with a linear-phase filter, which keeps harmonics above the Nyquist frequency from
+aliasing.
 """
 
 import os
@@ -31,10 +31,11 @@ REMEDY = f"install it (Debian, Raspberry Pi OS: apt install {PACKAGE}; Fedora: d
 RELATIVE_TOLERANCE = 1e-4
 STEPS_PER_SAMPLE = 4
 INPUT_FACTOR = 4
-"""The driving voltage is linear between points this many times as dense as the samples."""
+"""Points of the input voltage per sample; ngspice interpolates linearly between them."""
 OUTPUT_FACTOR = 8
+"""Points per sample of the grid onto which the solution is interpolated."""
 MARGIN_FRAMES = 64
-"""[frames] By which a run goes on after its last sample, for the filters."""
+"""[frames] Silence appended to the input, for the delay of the filters."""
 _TIME = re.compile(rb"Reference value\s*:\s*([-+.\deE]+)")
 _FAILED_AT = re.compile(r"time\s*=\s*([-+.\deE]+)")
 _NO_MODEL = re.compile(
@@ -43,53 +44,54 @@ _NO_MODEL = re.compile(
 
 
 class ConvergenceError(CircuitError):
-    """ngspice found no solution; `at_s` is the time in the run."""
+    """ngspice found no solution; `at_s` [s] is the simulated time of the failure."""
 
     def __init__(self, at_s: float, text: str) -> None:
-        """`text` is what ngspice said."""
+        """Store the time and ngspice's message `text`."""
         self.at_s = at_s
         self.text = text
         super().__init__(f"the simulation does not converge at {at_s:.4f} s ({text})")
 
 
-class Stopped(Exception):  # noqa: N818 - nothing is wrong: somebody asked for it
-    """The run was stopped by `Runs.stop`."""
+class Stopped(Exception):  # noqa: N818 - a requested stop, not an error
+    """Raised by a run that `Runs.stop` ended."""
 
 
 @lru_cache(maxsize=1)
 def version() -> str:
-    """Return ngspice's version, as `ngspice-39`.
+    """Return the version of ngspice, as in `ngspice-39`.
 
-    Raises: CircuitError when it is not installed.
+    Raises: CircuitError if ngspice is not installed.
     """
     program = shutil.which("ngspice")
     if program is None:
         raise CircuitError(f"ngspice is not installed: {REMEDY}")
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
-    found = re.search(r"ngspice[- ]([\w.+-]+)", said.stdout + said.stderr)
+    result = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"ngspice[- ]([\w.+-]+)", result.stdout + result.stderr)
     return f"ngspice-{found[1]}" if found else "ngspice, version unknown"
 
 
 class Runs:
-    """Runs of ngspice that can be stopped together. Thread: any."""
+    """Processes of ngspice that can be stopped together. Thread: any."""
 
     def __init__(self) -> None:
-        """Nothing runs yet."""
+        """Start without a process."""
         self._lock = threading.Lock()
         self._children: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
 
     def stop(self) -> None:
-        """End all runs, and those that are still to begin."""
+        """Kill all processes; runs that start later end at once."""
         with self._lock:
             self._stopped = True
             for child in self._children:
                 child.kill()
 
     def run(self, folder: Path, on_time: Callable[[float], None] | None) -> tuple[int, str]:
-        """Run the deck `run.cir` in `folder`; return the exit status and what was said.
+        """Simulate `run.cir` in `folder`; return the exit status and the last 20 kB of output.
 
-        `on_time` is called with the simulated time [s], some times a second.
+        `on_time` is called with the simulated time [s], several times a second.
+
         Raises: Stopped.
         """
         with self._lock:
@@ -103,7 +105,7 @@ class Runs:
                 stderr=subprocess.STDOUT,
             )
             self._children.add(child)
-        said = b""
+        output = b""
         try:
             assert child.stdout is not None
             with child.stdout:
@@ -111,7 +113,7 @@ class Runs:
                     times = _TIME.findall(data)
                     if times and on_time is not None:
                         on_time(float(times[-1]))
-                    said = (said + _TIME.sub(b"", data))[-20_000:]
+                    output = (output + _TIME.sub(b"", data))[-20_000:]
             status = child.wait()
         finally:
             child.kill()
@@ -120,7 +122,7 @@ class Runs:
                 self._children.discard(child)
         if self._stopped:
             raise Stopped
-        return status, said.decode(errors="replace")
+        return status, output.decode(errors="replace")
 
 
 def simulate(
@@ -133,11 +135,11 @@ def simulate(
     on_time: Callable[[float], None] | None = None,
     steps_per_sample: int = STEPS_PER_SAMPLE,
 ) -> Signal:
-    """Return the voltage at the circuit's output [frames] for `volts` [frames] at its input.
+    """Return the output voltage [frames] of a circuit for the input voltage `volts` [frames].
 
-    It starts at rest, with the coupling capacitors charged (the operating point).
+    The run starts from the operating point, with the coupling capacitors charged.
 
-    Raises: CircuitError when ngspice is missing or refuses the netlist; ConvergenceError.
+    Raises: CircuitError if ngspice is missing or rejects the netlist; ConvergenceError.
     """
     version()
     padded = np.concatenate([volts, np.zeros(MARGIN_FRAMES)])
@@ -149,13 +151,13 @@ def simulate(
             _deck(circuit, setting, (padded.size - 1) / rate_hz, rate_hz, steps_per_sample),
             encoding="utf-8",
         )
-        status, said = (runs or Runs()).run(folder, on_time)
-        _raise_if_failed(circuit, status, said)
+        status, output = (runs or Runs()).run(folder, on_time)
+        _raise_if_rejected(circuit, status, output)
         try:
             times, out = _read_raw(folder / "out.raw")
         except (OSError, ValueError) as error:
-            raise CircuitError(f"{circuit.name}: {_complaint(said) or error}") from None
-    _check_complete(times, out, (volts.size - 1) / rate_hz, said)
+            raise CircuitError(f"{circuit.name}: {_error_line(output) or error}") from None
+    _check_complete(times, out, (volts.size - 1) / rate_hz, output)
     return _on_grid(times, out, volts.size, rate_hz)
 
 
@@ -181,7 +183,7 @@ def _deck(
 
 @lru_cache(maxsize=8)
 def _low_pass(factor: int) -> Signal:
-    """Return the filter between two rates: flat to 0.9 of half the lower one, -100 dB above 1.1."""
+    """Return a low-pass at the lower Nyquist frequency: flat to 0.9, -100 dB from 1.1 of it."""
     taps: Signal = firwin(2 * 36 * factor + 1, 1.0 / factor, window=("kaiser", 10.0))
     return taps
 
@@ -196,21 +198,22 @@ def _write_input(path: Path, volts: Signal, rate_hz: int) -> None:
 
 
 def _on_grid(times: Signal, out: Signal, frames: int, rate_hz: int) -> Signal:
-    # Steps that ngspice tried and took back, and the doubled ones at its breakpoints, go.
+    # Remove steps that ngspice rejected and the duplicates at its breakpoints.
     keep = np.concatenate([np.diff(times) > 1e-15, [True]])
     spline = CubicSpline(times[keep], out[keep])
     grid = np.arange((frames + MARGIN_FRAMES) * OUTPUT_FACTOR) / (OUTPUT_FACTOR * rate_hz)
     dense = spline(np.minimum(grid, times[-1]))
-    # The filter sees what stood at the output before the start, not a step.
-    rest = dense[0]
-    sound = resample_poly(dense - rest, 1, OUTPUT_FACTOR, window=_low_pass(OUTPUT_FACTOR)) + rest
+    # Without its initial value the signal starts at 0, and the filter does not see a step.
+    initial = dense[0]
+    sound = resample_poly(dense - initial, 1, OUTPUT_FACTOR, window=_low_pass(OUTPUT_FACTOR))
+    sound += initial
     return np.asarray(sound[:frames], np.float64)
 
 
 def _read_raw(path: Path) -> tuple[Signal, Signal]:
-    """Return times [steps] and output [steps] of a binary raw file.
+    """Return times [steps] and output voltage [steps] of a binary raw file.
 
-    Raises: ValueError for what is no raw file of real vectors.
+    Raises: ValueError if the file does not hold real vectors.
     """
     head, found, data = path.read_bytes().partition(b"Binary:\n")
     text = head.decode(errors="replace")
@@ -225,19 +228,16 @@ def _read_raw(path: Path) -> tuple[Signal, Signal]:
     return table[:, names.index("time")], table[:, names.index("v(out)")]
 
 
-def _raise_if_failed(circuit: Circuit, status: int, said: str) -> None:
-    if _failure(said):
-        return  # judged by how far it came
-    if status != 0:
-        raise CircuitError(
-            f"{circuit.name}: ngspice refuses the netlist: "
-            f"{_complaint(said) or f'exit status {status}'}"
-        )
+def _raise_if_rejected(circuit: Circuit, status: int, output: str) -> None:
+    if status == 0 or _failure(output):  # _check_complete finds out where a run failed
+        return
+    reason = _error_line(output) or f"exit status {status}"
+    raise CircuitError(f"{circuit.name}: ngspice rejects the netlist: {reason}")
 
 
-def _check_complete(times: Signal, out: Signal, end_s: float, said: str) -> None:
+def _check_complete(times: Signal, out: Signal, end_s: float, output: str) -> None:
     """Raise ConvergenceError unless the solution reaches `end_s` [s] and is finite."""
-    failed = _failure(said)
+    failed = _failure(output)
     if failed is None and times.size > 1 and times[-1] >= end_s and np.isfinite(out).all():
         return
     at = float(times[-1]) if times.size else 0.0
@@ -248,22 +248,22 @@ def _check_complete(times: Signal, out: Signal, end_s: float, said: str) -> None
     raise ConvergenceError(at, failed or "ngspice stopped early")
 
 
-def _failure(said: str) -> str | None:
-    """Return ngspice's line about a step or an operating point that it could not find."""
-    for line in said.splitlines():
+def _failure(output: str) -> str | None:
+    """Return ngspice's message about a time step or operating point that it did not find."""
+    for line in output.splitlines():
         low = line.casefold()
         if "timestep too small" in low or "iteration limit" in low or "singular matrix" in low:
             return line.strip()
     return None
 
 
-def _complaint(said: str) -> str:
-    """Return the first line in which ngspice names an error."""
-    if _NO_MODEL.search(said) and "filesource" in said:
-        return "it lacks XSPICE's code model 'filesource'; Debian's package has it"
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _error_line(output: str) -> str:
+    """Return the first error message of ngspice, or an empty string."""
+    if _NO_MODEL.search(output) and "filesource" in output:
+        return "this build has no XSPICE code model 'filesource'; Debian's package includes it"
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         if "error" in line.casefold():
-            # A line that ends with a colon announces the line of the netlist.
+            # After a colon the next line is the line of the netlist.
             return f"{line} {following}" if line.endswith(":") else line
     return ""

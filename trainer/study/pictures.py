@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from trainer.study.predictions import Heard, Setting, windows
+from trainer.study.predictions import Prediction, Setting, windows
 from trainer.study.runs import Run
 from trainer.study.tables import NAMES, PAPER
 from trainer.study.tables import losses as losses_of
@@ -63,17 +63,21 @@ def loss_curves(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-def waveforms(heard: Heard) -> Figure:
+def waveforms(shown: Prediction) -> Figure:
     """Target and prediction where the target is loudest and where the error is largest."""
     figure = _figure(5.6)
     panels = figure.subplots(2, 1)
     names = ("where it is loudest", "where the error is largest")
-    for axes, part, name in zip(panels, windows(heard, ZOOM_S), names, strict=True):
-        at_ms = np.arange(part.start, part.stop) / heard.rate * 1e3
-        axes.plot(at_ms, heard.pair.wet[part], color=TARGET, lw=2.2, label="target")
-        axes.plot(at_ms, heard.output[part], color=OUTPUT, lw=1.2, label="prediction")
+    for axes, part, name in zip(panels, windows(shown, ZOOM_S), names, strict=True):
+        at_ms = np.arange(part.start, part.stop) / shown.rate * 1e3
+        axes.plot(at_ms, shown.pair.wet[part], color=TARGET, lw=2.2, label="target")
+        axes.plot(at_ms, shown.output[part], color=OUTPUT, lw=1.2, label="prediction")
         axes.plot(
-            at_ms, heard.output[part] - heard.pair.wet[part], color="#1f77b4", lw=0.8, label="error"
+            at_ms,
+            shown.output[part] - shown.pair.wet[part],
+            color="#1f77b4",
+            lw=0.8,
+            label="error",
         )
         axes.set(xlabel="ms", title=name)
         axes.grid(alpha=0.3)
@@ -81,19 +85,19 @@ def waveforms(heard: Heard) -> Figure:
     return figure
 
 
-def spectrograms(heard: Heard) -> Figure:
+def spectrograms(shown: Prediction) -> Figure:
     """Target, prediction and error over time and frequency, on one scale."""
-    loudest, _ = windows(heard, SPECTRUM_S)
+    loudest, _ = windows(shown, SPECTRUM_S)
     size = min(2048, 1 << int(math.log2(max(16, loudest.stop - loudest.start))))
     figure = _figure(7.0)
     panels = figure.subplots(3, 1, sharex=True, sharey=True)
-    wet, output = heard.pair.wet[loudest], heard.output[loudest]
+    wet, output = shown.pair.wet[loudest], shown.output[loudest]
     top: float | None = None
     image: Any = None
     for axes, sound, name in zip(
         panels, (wet, output, output - wet), ("target", "prediction", "error"), strict=True
     ):
-        levels, low, high = _spectrogram(sound.astype(np.float64), size, heard.rate)
+        levels, low, high = _spectrogram(sound.astype(np.float64), size, shown.rate)
         top = float(levels.max()) if top is None else top
         image = axes.imshow(
             levels, origin="lower", aspect="auto", extent=(0.0, high, 0.0, low / 1e3),
@@ -115,14 +119,14 @@ def _spectrogram(sound: Any, size: int, rate: int) -> tuple[Any, float, float]:
     return 10.0 * np.log10(power.T + 1e-14), rate / 2.0, sound.size / rate
 
 
-def transfer(heard: Heard) -> Figure:
+def transfer(shown: Prediction) -> Figure:
     """What comes out over what goes in, sample by sample: the device's bend, and its memory."""
     figure = _figure(4.8)
     axes = figure.subplots()
-    step = max(1, heard.pair.dry.size // DOTS)
-    dry = heard.pair.dry[::step]
-    axes.plot(dry, heard.pair.wet[::step], ".", ms=3, color=TARGET, alpha=0.35, label="target")
-    axes.plot(dry, heard.output[::step], ".", ms=2, color=OUTPUT, alpha=0.35, label="prediction")
+    step = max(1, shown.pair.dry.size // DOTS)
+    dry = shown.pair.dry[::step]
+    axes.plot(dry, shown.pair.wet[::step], ".", ms=3, color=TARGET, alpha=0.35, label="target")
+    axes.plot(dry, shown.output[::step], ".", ms=2, color=OUTPUT, alpha=0.35, label="prediction")
     axes.set(xlabel="in", ylabel="out", title="out over in")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=9, markerscale=4)

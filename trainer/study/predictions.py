@@ -15,7 +15,7 @@ from trainer.study.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Prediction:
     """One recording with what the model makes of it."""
 
     pair: Pair
@@ -46,7 +46,7 @@ class Setting:
     """[dB] The output's power beside the mean of all targets."""
 
 
-def heard(run: Run, dataset: Dataset) -> Heard | None:
+def prediction(run: Run, dataset: Dataset) -> Prediction | None:
     """Return the first recording that says most: of the test set, not silent; None without one.
 
     Raises: ModelError for a model that cannot be read.
@@ -57,7 +57,7 @@ def heard(run: Run, dataset: Dataset) -> Heard | None:
         return None
     model = load_model(run.model_path)
     (output,) = evaluate.play(model.network, model.weights, [loud])
-    return Heard(loud, output, dataset.rate, bool(dataset.test), evaluate.silence(dataset))
+    return Prediction(loud, output, dataset.rate, bool(dataset.test), evaluate.silence(dataset))
 
 
 def settings(run: Run, dataset: Dataset) -> list[Setting]:
@@ -78,7 +78,7 @@ def settings(run: Run, dataset: Dataset) -> list[Setting]:
     return found
 
 
-def settings_of_result(run: Run) -> list[Setting]:
+def test_settings(run: Run) -> list[Setting]:
     """Return what the run itself found on its test set."""
     return [
         Setting(
@@ -91,11 +91,11 @@ def settings_of_result(run: Run) -> list[Setting]:
     ]
 
 
-def windows(heard: Heard, window_s: float) -> tuple[slice, slice]:
+def windows(prediction: Prediction, window_s: float) -> tuple[slice, slice]:
     """Return the loudest stretch, and that with the most error, as slices of the recording."""
-    frames = min(heard.pair.wet.size, max(1, round(window_s * heard.rate)))
-    error = heard.pair.wet.astype(np.float64) - heard.output
-    return _most(heard.pair.wet.astype(np.float64), frames), _most(error, frames)
+    frames = min(prediction.pair.wet.size, max(1, round(window_s * prediction.rate)))
+    error = prediction.pair.wet.astype(np.float64) - prediction.output
+    return _most(prediction.pair.wet.astype(np.float64), frames), _most(error, frames)
 
 
 def _most(signal: NDArray[np.float64], frames: int) -> slice:

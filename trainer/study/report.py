@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from nemod.common.errors import ModelError
 from trainer.data.dataset import Dataset, Reading
 from trainer.data.faults import DataError
-from trainer.learn.run_folder import as_name, make, told
+from trainer.learn.run_folder import as_name, make, readable_errors
 from trainer.study import page, pictures
-from trainer.study.predictions import heard, settings, settings_of_result
+from trainer.study.predictions import prediction, settings, test_settings
 from trainer.study.runs import Run
 from trainer.study.tables import (
     NAMES,
@@ -25,7 +25,7 @@ from trainer.study.tables import (
     table_1,
 )
 
-MOST_HEARD = 4
+MOST_PREDICTIONS = 4
 """Models whose predictions are drawn."""
 
 Load = Callable[[Reading, tuple[str, ...]], Dataset]
@@ -34,7 +34,7 @@ Step = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class WrittenReport:
     """What was written."""
 
     page: Path
@@ -59,7 +59,7 @@ class _Writer:
         while path in self.files:
             count += 1
             path = self.folder / f"{stem}-{count}.png"
-        with told(path):
+        with readable_errors(path):
             path.write_bytes(buffer.getvalue())
         self.files.append(path)
         self.parts.append(page.picture(buffer.getvalue(), says))
@@ -76,7 +76,7 @@ def write_report(
     *,
     data: Path | None = None,
     step: Step = lambda _: None,
-) -> Report:
+) -> WrittenReport:
     """Write `index.html` and its PNGs into `folder`.
 
     The data set, from `data` or where the run found it, is needed for predictions and maps; what
@@ -94,7 +94,7 @@ def write_report(
         writer.note("no run has been validated yet: there is nothing to draw")
     else:
         _summary(writer, runs, best)
-        for run in _worth_hearing(runs):
+        for run in _runs_to_draw(runs):
             _prediction(writer, run, data, load)
         without = [run.name for run in runs if math.isfinite(run.loss) and run.model_path is None]
         if without:
@@ -104,9 +104,9 @@ def write_report(
             )
     writer.parts += [page.heading("All runs"), page.table(all_runs(runs))]
     path = folder / "index.html"
-    with told(path):
+    with readable_errors(path):
         path.write_text(page.page(title, writer.parts), encoding="utf-8")
-    return Report(path, tuple(writer.files), tuple(writer.notes))
+    return WrittenReport(path, tuple(writer.files), tuple(writer.notes))
 
 
 def _summary(writer: _Writer, runs: Sequence[Run], best: Run) -> None:
@@ -146,14 +146,14 @@ def _summary(writer: _Writer, runs: Sequence[Run], best: Run) -> None:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_HEARD} more" if len(names) > MOST_HEARD else ""
-    return ", ".join(names[:MOST_HEARD]) + more
+    more = f" and {len(names) - MOST_PREDICTIONS} more" if len(names) > MOST_PREDICTIONS else ""
+    return ", ".join(names[:MOST_PREDICTIONS]) + more
 
 
-def _worth_hearing(runs: Sequence[Run]) -> list[Run]:
+def _runs_to_draw(runs: Sequence[Run]) -> list[Run]:
     """Return the runs to draw one by one: all if they are few, else each architecture's best."""
     with_model = [run for run in runs if math.isfinite(run.loss) and run.model_path]
-    if len(with_model) <= MOST_HEARD:
+    if len(with_model) <= MOST_PREDICTIONS:
         return sorted(with_model, key=lambda run: run.loss)
     return sorted(best_by_architecture(with_model).values(), key=lambda run: run.loss)
 
@@ -184,7 +184,7 @@ def _prediction(writer: _Writer, run: Run, data: Path | None, load: Load) -> Non
         if dataset is not None:
             _sound(writer, run, dataset)
         if run.knobs:
-            found = settings(run, dataset) if dataset is not None else settings_of_result(run)
+            found = settings(run, dataset) if dataset is not None else test_settings(run)
             if found:
                 figure = pictures.knob_map(run.knobs, found)
                 writer.draw(f"{run.name}-knobs", figure, f"{run.name}: ESR by knob setting")
@@ -193,11 +193,11 @@ def _prediction(writer: _Writer, run: Run, data: Path | None, load: Load) -> Non
 
 
 def _elsewhere(how: Reading | None, path: Path) -> Reading:
-    return replace(how, path=path) if how else Reading(path=path)
+    return replace(how, path=path, wet=None) if how else Reading(path=path)
 
 
 def _sound(writer: _Writer, run: Run, dataset: Dataset) -> None:
-    one = heard(run, dataset)
+    one = prediction(run, dataset)
     if one is None:
         return
     which = "held-out recording" if one.held_out else "recording"

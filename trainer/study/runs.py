@@ -9,6 +9,7 @@ from typing import Any
 
 from nemod.common.errors import ConfigError
 from trainer.data.dataset import Reading
+from trainer.data.files import listed
 from trainer.learn.recipe import Recipe, from_json
 from trainer.learn.run_folder import model_name
 
@@ -143,7 +144,7 @@ def _below(path: Path) -> Iterable[Run]:
     if sweep.is_file():
         folder, data = path / "trials", _json(sweep).get("data")
     if folder.is_dir():
-        for each in sorted(folder.iterdir()):
+        for each in listed(folder):
             if (each / "config.json").is_file():
                 yield _read(each, Path(data) if data else None)
 
@@ -186,7 +187,8 @@ def _reading(read: dict[str, Any] | None, data_path: Path | None) -> Reading | N
     if read is None:
         return Reading(path=data_path) if data_path else None
     known = {key: value for key, value in read.items() if key in Reading.__dataclass_fields__}
-    return Reading(**{**known, "path": Path(read["path"])})
+    wet = None if read.get("wet") is None else Path(read["wet"])
+    return Reading(**{**known, "path": Path(read["path"]), "wet": wet})
 
 
 _FIELDS = frozenset(Recipe.__dataclass_fields__)

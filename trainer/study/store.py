@@ -1,8 +1,8 @@
-"""Where a sweep's trials are kept, so that it survives a kill and many processes share it.
+"""The storage of a sweep's trials, which survives crashes and is shared by several processes.
 
-One Optuna study per architecture: a pruner that compared a CNN with a GRU would leave no CNN. A
-trial belongs to a worker; one whose worker is gone is failed and queued again with the same
-parameters, and goes on in the same run folder.
+There is one Optuna study per architecture: a pruner that compared CNNs with GRUs would prune every
+CNN. A trial belongs to a worker process. The trial of a process that has ended is marked as failed
+and requeued with the same parameters; it continues in the same run folder.
 """
 
 import os
@@ -20,44 +20,44 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from nemod.common.errors import ConfigError, NemodError
 from trainer.differences import differences
 
 FILE = "study.db"
 IDENTITY = "identity"
-"""The attribute of a study that says what it searches."""
+"""Attribute of a study that states what it searches."""
 HEARTBEAT_S = 20
 GRACE_S = 120
-"""Silence after which a worker on another machine counts as gone."""
+"""Seconds without a heartbeat after which a worker on another machine counts as ended."""
 ATTEMPTS = 3
-"""How often a trial whose worker died is tried."""
+"""Attempts for a trial whose worker process ends."""
 OPEN_ATTEMPTS = 8
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class StoreError(NemodError):
-    """A storage that fails in the middle of a sweep."""
+    """An error of the storage during a sweep."""
 
 
 def open_storage(url: str | None, folder: Path) -> RDBStorage:
-    """Return the storage: the URL's, or SQLite in the folder.
+    """Return the storage at a URL, else SQLite in the folder; `close` it after use.
 
-    Raises: ConfigError for a URL that is none, a driver that is missing, a server that does not
-        answer.
+    Raises: ConfigError for an invalid URL, a missing driver, a server that does not answer.
     """
     full = url or f"sqlite:///{(folder / FILE).resolve()}"
     for attempt in range(OPEN_ATTEMPTS):
         try:
             return _opened(full)
         except (ArgumentError, NoSuchModuleError) as error:
-            raise _refused(full, f"is no storage URL: {error}") from None
+            raise _refused(full, f"is not a storage URL: {error}") from None
         except ImportError as error:
             missing = "" if error.name != "psycopg" else " (pip install 'nemod[postgres]')"
             raise _refused(full, f"needs {error.name or error}{missing}") from None
         except SQLAlchemyError as error:
-            # Processes that start at once may stumble over each other's new tables.
+            # Processes that start at the same time may fail to create the same tables.
             if attempt + 1 == OPEN_ATTEMPTS:
                 reason = str(error).splitlines()[0]
                 raise _refused(full, f"cannot be opened: {reason}") from None
@@ -65,16 +65,22 @@ def open_storage(url: str | None, folder: Path) -> RDBStorage:
     raise AssertionError
 
 
+def close(storage: RDBStorage) -> None:
+    """Close all connections of a storage."""
+    storage.remove_session()
+    storage.engine.dispose()
+
+
 @contextmanager
-def told(where: str, remedy: str) -> Iterator[None]:
-    """Make what a storage refuses a sentence; `where` is the storage, as it is shown.
+def readable_errors(where: str, remedy: str) -> Iterator[None]:
+    """Convert errors of a storage into one sentence; `where` is the storage as displayed.
 
     Raises: StoreError.
     """
     try:
         yield
     except Exception as error:
-        # Optuna raises errors of its own over those of the database, and an assertion.
+        # Optuna wraps errors of the database into its own, or into an assertion.
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, SQLAlchemyError):
             cause = cause.__cause__ or cause.__context__
@@ -90,7 +96,8 @@ def _opened(url: str) -> RDBStorage:
     if made.drivername == "postgresql":
         made = made.set(drivername="postgresql+psycopg")
     if made.get_backend_name() == "sqlite":
-        connect["connect_args"] = {"timeout": 60}
+        # Without a pool each connection is closed after its use, in any thread.
+        connect |= {"connect_args": {"timeout": 60}, "poolclass": NullPool}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         return RDBStorage(
@@ -114,26 +121,26 @@ def _without_password(url: str) -> str:
 
 
 def shown(url: str | None, folder: Path) -> str:
-    """Return which storage that is, without a password."""
+    """Return the storage's name for messages, without a password."""
     return _without_password(url) if url else f"{folder / FILE}"
 
 
 def study(storage: RDBStorage, name: str, pruner: optuna.pruners.BasePruner) -> optuna.Study:
-    """Return the study of that name, made if there is none."""
+    """Return the study of that name; create it if there is none."""
     return optuna.create_study(
         storage=storage, study_name=name, direction="minimize", pruner=pruner, load_if_exists=True
     )
 
 
 def claim(studies: Sequence[optuna.Study], identity: Mapping[str, Any], where: str) -> None:
-    """Write into studies what they search: the losses of one are of the same thing.
+    """Record in the studies what they search, so that all losses of a study are comparable.
 
     `where` is the storage, for the error.
-    Raises: ConfigError for studies that search something else; then nothing is written.
+    Raises: ConfigError for studies of another search; then nothing is written.
     """
     before = [(one, one.user_attrs.get(IDENTITY)) for one in studies]
     problems = [
-        f"{one.study_name} in {where} searches something else: {'; '.join(other)}; choose another "
+        f"{one.study_name} in {where} is another search: {'; '.join(other)}; choose another "
         "--study, or the same data, search space and recipe"
         for one, found in before
         if found is not None and (other := differences(found, identity))
@@ -146,23 +153,23 @@ def claim(studies: Sequence[optuna.Study], identity: Mapping[str, Any], where: s
 
 
 def worker(pid: int | None = None) -> str:
-    """Return who a process is, else this one: host, process id and when it started."""
+    """Return the identity of a process, by default this one: host, process id and start time."""
     pid = os.getpid() if pid is None else pid
     return f"{socket.gethostname()}:{pid}:{_started(pid)}"
 
 
 def _started(pid: int) -> str:
-    """Return when a process started, in clock ticks since boot; "" where that cannot be known."""
+    """Return when a process started, in clock ticks since boot; empty if unknown."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return ""
-    # The name in brackets may hold anything; the start is the 20th field after it.
+    # The name in brackets may contain anything; the start time is the 20th field after it.
     return stat.rpartition(")")[2].split()[19]
 
 
 def is_gone(who: str) -> bool:
-    """Whether a worker of this machine has ended; of another machine only its heartbeat tells."""
+    """Return whether a worker of this machine has ended; others are judged by their heartbeat."""
     host, _, rest = who.rpartition(":")[0].rpartition(":")
     if host != socket.gethostname():
         return False
@@ -175,8 +182,8 @@ def is_gone(who: str) -> bool:
     return _started(int(rest)) != who.rpartition(":")[2]
 
 
-def bury(studies: Sequence[optuna.Study]) -> int:
-    """Fail and queue again the trials whose workers are gone; return how many."""
+def requeue_stale(studies: Sequence[optuna.Study]) -> int:
+    """Requeue the trials whose worker processes have ended; return how many."""
     count = 0
     for one in studies:
         for trial in one.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -189,9 +196,9 @@ def bury(studies: Sequence[optuna.Study]) -> int:
 
 
 def requeue(one: optuna.Study, trial: FrozenTrial, *, fault: bool = True) -> None:
-    """Queue a trial again with its parameters and its folder.
+    """Requeue a trial with its parameters and its folder, unless all attempts are used.
 
-    Not if it was tried too often; what ended through no `fault` of its own does not count.
+    With `fault` False the last attempt does not count.
     """
     attempt = int(trial.user_attrs.get("attempt", 1)) + fault
     if attempt > ATTEMPTS or not trial.params:
@@ -203,18 +210,18 @@ def requeue(one: optuna.Study, trial: FrozenTrial, *, fault: bool = True) -> Non
 
 
 def begun(one: optuna.Study) -> int:
-    """Return how many trials have ended or are under way."""
+    """Return the number of trials that have ended or are running."""
     return len(one.get_trials(deepcopy=False, states=COUNTED))
 
 
 def is_surplus(one: optuna.Study, number: int, quota: int) -> bool:
-    """Whether a trial is one too many, because another process began the last one meanwhile."""
+    """Return whether a trial exceeds the quota because processes started trials together."""
     earlier = one.get_trials(deepcopy=False, states=COUNTED)
     return sum(trial.number < number for trial in earlier) >= quota
 
 
 def best(studies: Sequence[optuna.Study]) -> tuple[optuna.Study, FrozenTrial] | None:
-    """Return the complete trial with the least loss, of all studies."""
+    """Return the complete trial with the lowest loss of all studies."""
     found = [
         (one, trial)
         for one in studies

@@ -1,15 +1,13 @@
-"""`Sweep`: many runs, each with hyperparameters that the former ones make likely to be good."""
+"""`Sweep`: runs the trials of a hyperparameter search."""
 
 import gc
 import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import jax
 import optuna
@@ -20,110 +18,52 @@ from nemod.common.files import replacing
 from trainer.data.dataset import Dataset
 from trainer.differences import differences
 from trainer.learn import evaluate, run_folder
-from trainer.learn.fit import Epoch, Result, fit
-from trainer.learn.recipe import Recipe, to_json
+from trainer.learn.fit import Result, fit
+from trainer.learn.recipe import to_json
 from trainer.study import store
-from trainer.study.space import Space, sampler, suggested
+from trainer.study.plan import Best, ReportProgress, SweepPlan, SweepProgress
+from trainer.study.space import sampler, suggested
+from trainer.study.trial_watch import OUT_OF_TIME, WARM_UP_TICKS, TrialWatch
 
 RECORD = "sweep.json"
-TICKS = 20
-"""Parts of a run after which it may be pruned: trials are compared at the same share of their way,
-which is fair whether epochs or minutes bound them."""
-WARM_UP_TICKS = 5
 STARTUP_TRIALS = 4
-"""Trials of an architecture that are drawn at random and not compared with others."""
-FLAT = 0.98
-"""Share of the loss of silence above which a run, once warmed up, has learnt nothing."""
-GO_ON = "once that is mended, the same command goes on with the sweep"
-OUT_OF_TIME = "the sweep's time is up"
+"""Trials of an architecture that are sampled at random and not pruned."""
+REMEDY = "fix that, then repeat the command to continue the sweep"
 LONGEST_REASON = 500
 FAILURES = 3
-"""Trials in a row that may fail by an error of the machine."""
+"""Number of consecutive trials that may fail by an error of the machine."""
 
 
 class SweepError(NemodError):
-    """A sweep that cannot go on."""
+    """A sweep that cannot continue."""
 
 
 class _OutOfTimeError(RuntimeError):
-    """The sweep ended in the middle of a trial."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is to be swept."""
-
-    data: str
-    """Where the data set lies, for the report."""
-    architectures: tuple[str, ...]
-    trials: int
-    """Over all architectures, and over all sittings and processes."""
-    space: Space = field(default_factory=Space)
-    recipe: Recipe = field(default_factory=Recipe)
-    """What is not searched. Its `minutes`, or else its `epochs`, bound a trial."""
-    minutes: float = 0.0
-    """Wall time of this sitting; 0: no limit."""
-    seed: int = 1
-    storage: str | None = None
-    """Optuna's storage URL; None: SQLite in the folder."""
-    name: str = "sweep"
-    """By which processes with one storage find each other."""
-
-    def quota(self, arch: str) -> int:
-        """Return how many of the trials are of an architecture."""
-        place = self.architectures.index(arch)
-        whole, rest = divmod(self.trials, len(self.architectures))
-        return whole + (place < rest)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Best:
-    """The best trial so far."""
-
-    arch: str
-    number: int
-    loss: float
-    params: dict[str, Any]
-    folder: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """Where a sweep is."""
-
-    ended: int
-    """Trials that are over, of all processes."""
-    pruned: int
-    trial: str
-    """The one under way, or that has just ended."""
-    done: float
-    """Share of it that is over, 0 to 1."""
-    loss: float | None
-    """Its best validation loss so far."""
-    state: str
-    """`running`, `complete`, `pruned`, `failed`, or `kept` for another sitting."""
-    reason: str
-    """Why it ended, if it did."""
-    best: Best | None
-
-
-Tell = Callable[[Told], object]
+    """The sweep's time was up during a trial."""
 
 
 class Sweep:
-    """Runs the trials of a plan in this process; others may work on the same plan."""
+    """Runs the trials of a plan in this process; other processes may work on the same plan.
+
+    A context manager, which closes the storage at its end.
+    """
 
     def __init__(
-        self, dataset: Dataset, plan: Plan, folder: Path, tell: Tell | None = None
+        self,
+        dataset: Dataset,
+        plan: SweepPlan,
+        folder: Path,
+        report_progress: ReportProgress | None = None,
     ) -> None:
-        """Open the storage, and bury the trials of workers that are gone.
+        """Open the storage and requeue the trials of processes that have ended.
 
-        Raises: ConfigError for a folder, or studies in the storage, of other data or another
-            space or recipe, and for data that are silent; RunError for what the disk refuses.
+        Raises: ConfigError for a folder, or studies in the storage, of other data, another search
+            space or recipe, and for silent data; RunError if the folder cannot be written.
         """
         evaluate.refuse_silence(dataset)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.dataset, self.plan, self.folder, self.tell = dataset, plan, folder, tell
+        self.dataset, self.plan, self.folder = dataset, plan, folder
+        self._report_progress = report_progress
         run_folder.make(folder)
         self.identity = {
             "data": dataset.digest,
@@ -131,18 +71,38 @@ class Sweep:
             "recipe": to_json(plan.recipe),
         }
         self._compare()
-        storage = store.open_storage(plan.storage, folder)
+        self._storage = store.open_storage(plan.storage, folder)
+        try:
+            self._join()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections to the storage."""
+        store.close(self._storage)
+
+    def _join(self) -> None:
+        """Open or create the studies and requeue the trials of processes that have ended."""
+        plan = self.plan
         pruner = optuna.pruners.MedianPruner(
             n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARM_UP_TICKS - 1
         )
         self.studies = {
-            arch: store.study(storage, f"{plan.name}-{arch}", pruner) for arch in plan.architectures
+            arch: store.study(self._storage, f"{plan.name}-{arch}", pruner)
+            for arch in plan.architectures
         }
-        self.where = store.shown(plan.storage, folder)
+        self.where = store.shown(plan.storage, self.folder)
         store.claim([*self.studies.values()], self.identity, self.where)
         self._record()
-        self.buried = store.bury([*self.studies.values()])
-        self.silence = evaluate.loss_of_silence(dataset, plan.recipe)
+        self.requeued = store.requeue_stale([*self.studies.values()])
+        self.silence = evaluate.loss_of_silence(self.dataset, plan.recipe)
         self.begin = time.monotonic()
         self.worker = store.worker()
         self._best: Best | None = None
@@ -152,13 +112,13 @@ class Sweep:
         self._count()
 
     def run(self) -> Best | None:
-        """Run trials until there are enough or time is up; return the best of all processes.
+        """Run trials until all are done or the time is up; return the best of all processes.
 
-        Raises: KeyboardInterrupt, or RunError for what the disk refuses, after the trial under way
-            is kept to go on later; SweepError when trials fail one after the other; StoreError for
-            what the storage refuses.
+        Raises: KeyboardInterrupt, or RunError if the disk cannot be written, after requeueing the
+            current trial; SweepError after consecutive failures; StoreError for errors of the
+            storage.
         """
-        with store.told(self.where, GO_ON):
+        with store.readable_errors(self.where, REMEDY):
             return self._run()
 
     def _run(self) -> Best | None:
@@ -179,29 +139,29 @@ class Sweep:
                 raise
             except run_folder.RunError as error:
                 self._keep()
-                raise run_folder.RunError(error.problem, GO_ON) from None
+                raise run_folder.RunError(error.problem, REMEDY) from None
             failures = failures + 1 if self._failed else 0
             if failures >= FAILURES:
                 last = one.get_trials(deepcopy=False)[-1].user_attrs.get("reason", "")
-                raise SweepError(f"{FAILURES} trials failed one after the other; the last: {last}")
-            # Programs of networks that are not tried again would pile up.
+                raise SweepError(f"{FAILURES} consecutive trials failed; the last: {last}")
+            # Compiled programs of networks that are not used again would accumulate.
             jax.clear_caches()  # type: ignore[no-untyped-call]
             gc.collect()
         self._count()
         return self._best
 
     def _keep(self) -> None:
-        """Queue the trial under way again: the next sitting goes on with it."""
+        """Requeue the current trial, so that the next session continues it."""
         if self._current:
             one, number = self._current
             one.tell(number, state=TrialState.FAIL, skip_if_finished=True)
             store.requeue(one, one.get_trials(deepcopy=False)[number], fault=False)
             self._current = None
 
-    # Which trial
+    # Choice of trials
 
     def _next(self) -> str | None:
-        """Return the architecture that is furthest behind its share, or None when all are done."""
+        """Return the architecture with the smallest completed share; None when all are done."""
         left = {
             arch: store.begun(one) / self.plan.quota(arch)
             for arch, one in self.studies.items()
@@ -211,7 +171,7 @@ class Sweep:
         return arch if arch is not None and left[arch] < 1.0 else None
 
     def _seed(self, arch: str, count: int) -> int:
-        """Return the sampler's seed: a lone process repeats itself, and many differ."""
+        """Return the sampler's seed: reproducible for one process, different for several."""
         who = self.worker if self.plan.storage else ""
         digest = hashlib.sha256(f"{self.plan.seed} {arch} {count} {who}".encode()).digest()
         return int.from_bytes(digest[:4], "big")
@@ -220,7 +180,7 @@ class Sweep:
         passed = time.monotonic() - self.begin
         return 0.0 < 60.0 * self.plan.minutes <= passed
 
-    # One trial
+    # Execution of a trial
 
     def _trial(self, arch: str, trial: optuna.Trial) -> float:
         trial.set_user_attr("worker", self.worker)
@@ -232,14 +192,19 @@ class Sweep:
         trial.set_user_attr("folder", name)
         self._current = (self.studies[arch], trial.number)
         folder = self.folder / "trials" / name
-        watch = _Watch(self, trial, name)
+        watch = TrialWatch(
+            trial,
+            silence=self.silence,
+            is_time_up=self._time_is_up,
+            report=partial(self._report, name),
+        )
         resume = (folder / run_folder.CHECKPOINT).exists()
         try:
             result = fit(self.dataset, recipe, folder, watch.epoch, name=name, resume=resume)
         except (RuntimeError, MemoryError) as error:
             trial.set_user_attr("reason", f"{type(error).__name__}: {error}"[:LONGEST_REASON])
             raise
-        # An epoch that was over before a kill is not told again.
+        # A resumed run does not report the epochs before the interruption again.
         loss = result.validation.loss
         reason = watch.reason or (result.stopped if result.stopped == "diverged" else "")
         for key, value in _attributes(result).items():
@@ -268,7 +233,7 @@ class Sweep:
         self._failed = trial.state is TrialState.FAIL and not kept
         self._count()
         state = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}
-        self._say(
+        self._report(
             trial.user_attrs.get("folder", f"{arch}-{trial.number:03d}"),
             1.0,
             trial.user_attrs.get("loss"),
@@ -276,12 +241,12 @@ class Sweep:
             trial.user_attrs.get("reason", ""),
         )
 
-    def _say(
+    def _report(
         self, trial: str, done: float, loss: float | None, state: str = "running", reason: str = ""
     ) -> None:
-        if self.tell:
-            self.tell(
-                Told(
+        if self._report_progress:
+            self._report_progress(
+                SweepProgress(
                     ended=self._ended,
                     pruned=self._pruned,
                     trial=trial,
@@ -314,10 +279,10 @@ class Sweep:
             folder=str(self.folder / "trials" / trial.user_attrs["folder"]),
         )
 
-    # What is swept
+    # Record
 
     def _compare(self) -> None:
-        """Raise ConfigError where the folder holds a sweep of something else."""
+        """Raise ConfigError if the folder contains a different sweep."""
         path = self.folder / RECORD
         if not path.exists():
             return
@@ -327,11 +292,11 @@ class Sweep:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(str(path), [f"cannot be read: {error!r}"]) from None
         if other := differences(before, self.identity):
-            problem = f"holds a sweep of something else: {'; '.join(other)}; choose another folder"
+            problem = f"contains a different sweep: {'; '.join(other)}; choose another folder"
             raise ConfigError(str(self.folder), [problem])
 
     def _record(self) -> None:
-        """Write what is swept into the folder."""
+        """Write the description of the sweep into the folder."""
         kept = {
             "space": self.identity["space"],
             "recipe": self.identity["recipe"],
@@ -345,43 +310,7 @@ class Sweep:
         _write(self.folder / RECORD, kept)
 
 
-class _Watch:
-    """Tells Optuna how a run goes, and ends it when it is hopeless."""
-
-    def __init__(self, sweep: Sweep, trial: optuna.Trial, name: str) -> None:
-        self._sweep, self._trial, self._name = sweep, trial, name
-        self._tick = 0
-        self._loss: float | None = None
-        self.reason = ""
-        """Why the run was ended before its time."""
-
-    def epoch(self, epoch: Epoch) -> bool:
-        """Return whether the run is to end."""
-        if epoch.best_loss is not None and math.isfinite(epoch.best_loss):
-            self._loss = epoch.best_loss
-        self._sweep._say(self._name, epoch.done, self._loss)
-        tick = min(TICKS, math.floor(TICKS * epoch.done))
-        self.reason = self._judge(epoch, tick)
-        self._tick = max(self._tick, tick)
-        return bool(self.reason)
-
-    def _judge(self, epoch: Epoch, tick: int) -> str:
-        if not math.isfinite(epoch.train_loss):
-            return "not a number"
-        if self._sweep._time_is_up():
-            return OUT_OF_TIME if epoch.done < 1.0 else ""
-        if self._loss is None or tick <= self._tick:
-            return ""
-        for passed in range(self._tick + 1, tick + 1):
-            self._trial.report(self._loss, passed)
-        if epoch.done >= 1.0 or tick < WARM_UP_TICKS:
-            return ""
-        if self._loss >= FLAT * self._sweep.silence:
-            return "no better than silence"
-        return "worse than the median" if self._trial.should_prune() else ""
-
-
-def _attributes(result: Result) -> dict[str, Any]:
+def _attributes(result: Result) -> dict[str, float]:
     found = {
         "loss": result.validation.loss,
         "esr": result.validation.esr,
@@ -395,5 +324,5 @@ def _attributes(result: Result) -> dict[str, Any]:
 
 
 def _write(path: Path, tree: Any) -> None:
-    with run_folder.told(path), replacing(path) as draft:
+    with run_folder.readable_errors(path), replacing(path) as draft:
         draft.write_text(json.dumps(tree, indent=1) + "\n", encoding="utf-8")

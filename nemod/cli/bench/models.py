@@ -1,4 +1,4 @@
-"""Untrained models of the usual architectures: the cost does not depend on the numbers."""
+"""Untrained models of common architectures: the time of a block does not depend on the weights."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ from nemod.formats.network import (
 
 RATE_HZ = 48_000
 SPREAD = 0.2
-"""Weights are uniform within +- this: small enough that nothing runs away."""
+"""Weights are uniform within +- this: small enough for a stable model."""
 
 A1_FIRST = tuple(2**power for power in range(10))
 A1_LITE_FIRST = tuple(2**power for power in range(7))
@@ -66,7 +66,7 @@ def a1(
 
 
 def a2(channels: int) -> WaveNet:
-    """Return NAM's second generation: one array of long kernels, and a head of 16 taps."""
+    """Return NAM's second generation: one array of long kernels and a head of 16 taps."""
     curve = Curve("leaky_relu", (0.01,))
     sizes = zip(A2_KERNELS, A2_DILATIONS, strict=True)
     layers = tuple(WaveNetLayer(kernel, dilation, curve) for kernel, dilation in sizes)
@@ -101,7 +101,7 @@ MODELS: dict[str, Network] = {
 def random_model(network: Network, seed: int = 0) -> Model:
     """Return an untrained model of this network, at 48 kHz.
 
-    Raises: TypeError for a network that is none of `MODELS`' kinds.
+    Raises: TypeError for a network of another kind than those of `MODELS`.
     """
     rng = np.random.default_rng(seed)
 

@@ -1,4 +1,4 @@
-"""The same networks in PyTorch, for comparison: numpy block in, numpy block out, state kept."""
+"""Plays a model with PyTorch's layers, for comparison: numpy block in, numpy block out."""
 
 import importlib
 from collections.abc import Callable, Iterator
@@ -24,9 +24,9 @@ from nemod.formats.network import (
 
 Block = NDArray[np.float32]
 Player = Callable[[Block], Block]
-"""Plays one block [frames] and remembers what comes before the next."""
+"""Plays one block [frames] and keeps the state for the next."""
 Layer = Callable[[Any], Any]
-"""Tensor [1, frames, channels] in and out; remembers its own past."""
+"""Tensor [1, frames, channels] in and out; keeps its own state."""
 
 
 def load() -> Any | None:
@@ -39,7 +39,7 @@ def load() -> Any | None:
 
 @contextmanager
 def one_thread(torch: Any) -> Iterator[None]:
-    """Let torch compute on the calling thread alone."""
+    """Make torch compute on the calling thread only."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -49,9 +49,9 @@ def one_thread(torch: Any) -> Iterator[None]:
 
 
 def player(torch: Any, model: Model) -> Player:
-    """Return what plays a model with torch's own layers, in eager mode, from rest.
+    """Return a player of torch's own layers, in eager mode, from a zero state.
 
-    Raises: TypeError for a layer that has no place in the study.
+    Raises: TypeError for a layer that the study does not have.
     """
     network = model.network
     body = network.body if isinstance(network, Residual) else network

@@ -1,1 +1,13 @@
-"""Audio devices: sound cards and JACK through PortAudio, a clock, and the demo phrase."""
+"""Audio devices: what calls the engine once a block.
+
+base        the interface of all devices
+factory     opens a device by name
+names       names that last, and which device a name means
+portaudio   sound cards and JACK
+clock       no sound card: a clock
+demo        the guitar phrase of the demo device
+lock        one daemon per device
+probe       checks whether a device exists, in a process of its own
+duplex      plays and records at once
+roundtrip   measures the round trip through a cable
+"""

@@ -1,4 +1,4 @@
-"""What calls the engine: one interface for the sound card and for the clocked devices."""
+"""The interface of an audio device, which calls the engine once a block."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -6,19 +6,26 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.common.errors import AudioError
-from nemod.engine.devices.clock import ClockedDevice
-from nemod.engine.devices.demo import phrase
-from nemod.engine.ipc import DeviceRequest
-
 Block = NDArray[np.float32]
-Process = Callable[..., None]
-"""(block [frames], out [frames], *, xrun: bool) -> None; see `nemod.engine.engine.Engine`."""
+"""[frames] mono, +-1.0 full scale."""
+Source = Callable[[Block], None]
+"""Fills a block [frames]. Thread: audio."""
 
 DEMO = "demo"
 NULL = "null"
 CLOCK_RATE_HZ = 48_000
-"""[Hz] Of a clocked device, unless another is asked for."""
+"""[Hz] Sample rate of a clock device, unless another is requested."""
+
+
+class Process(Protocol):
+    """What a device calls for each block; see `nemod.engine.engine.Engine.process`."""
+
+    def __call__(self, block: Block, out: Block, *, xrun: bool) -> None:
+        """Fill `out` [frames] from `block` [frames]; `xrun`: samples were lost before this block.
+
+        Thread: audio.
+        """
+        ...
 
 
 class Device(Protocol):
@@ -28,76 +35,30 @@ class Device(Protocol):
     rate_hz: int
     block_frames: int
     may_vanish: bool
-    """Whether it is something that can be pulled out or switched off."""
+    """Whether it can be unplugged or switched off."""
+    counts_xruns: bool
+    """Whether it reports lost samples. A clock loses none: what the engine counts as late is then
+    how often this machine's clock woke up late."""
     lock_name: str
-    """What only one daemon may have at a time; nothing where any number may. See `lock`."""
+    """What only one daemon may use at a time; empty where any number may. See `lock`."""
 
     def start(self, process: Process) -> None:
         """Begin to call `process` once a block, on a thread of the device's own.
 
-        Raises: AudioError when the device cannot be had.
+        Raises: AudioError when the device cannot be opened.
         """
         ...
 
     @property
     def latency_s(self) -> float:
-        """[s] From the guitar's jack to the speaker's, as far as the device tells."""
+        """[s] From input to output, as far as the driver states it."""
         ...
 
     @property
     def failure(self) -> str:
-        """Why the device no longer runs, or nothing."""
+        """Why the device stopped, or nothing."""
         ...
 
     def close(self) -> None:
-        """Stop calling and give the device back."""
+        """Stop calling and release the device."""
         ...
-
-
-class PhrasePlayer:
-    """The demo's source: the phrase, round and round, from the moment that a rig plays it."""
-
-    def __init__(self, rate_hz: int) -> None:
-        self._phrase = phrase(rate_hz)
-        self.frames_played: Callable[[], int] = lambda: 0
-        """Set by the owner of the engine: how far the rig has come."""
-
-    def fill(self, block: Block) -> None:
-        """Write the next frames [frames]. Thread: audio."""
-        self._phrase.take(
-            range(start := self.frames_played(), start + block.size), mode="wrap", out=block
-        )
-
-
-def open_device(request: DeviceRequest) -> tuple[Device, PhrasePlayer | None]:
-    """Return the device by name, and the phrase that the demo feeds it.
-
-    Raises: AudioError when no device, or more than one, has that name.
-    """
-    block = request.block_frames
-    if request.name == NULL:
-        rate = request.rate_hz or CLOCK_RATE_HZ
-        return ClockedDevice(NULL, rate, block, lambda into: into.fill(0.0)), None
-    if request.name == DEMO:
-        return _open_demo(request)
-    from nemod.engine.devices.portaudio import open_stream
-
-    return open_stream(request), None
-
-
-def _open_demo(request: DeviceRequest) -> tuple[Device, PhrasePlayer]:
-    """The phrase goes to the default output, or to a clock where there is no sound card."""
-    try:
-        from nemod.engine.devices.portaudio import default_output, open_stream
-
-        output = default_output()
-    except AudioError:
-        output = None
-    if output is None:
-        rate = request.rate_hz or CLOCK_RATE_HZ
-        player = PhrasePlayer(rate)
-        return ClockedDevice(DEMO, rate, request.block_frames, player.fill), player
-    stream = open_stream(request, demo_output=output)
-    player = PhrasePlayer(stream.rate_hz)
-    stream.source = player.fill
-    return stream, player

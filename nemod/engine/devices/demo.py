@@ -1,4 +1,4 @@
-"""The guitar phrase of the demo device, synthesised: plucked strings, written here.
+"""The guitar phrase of the demo device, synthesised as plucked strings.
 
 The string is the plucked-string algorithm of Karplus and Strong ("Digital Synthesis of
 Plucked-String and Drum Timbres", Computer Music Journal 7(2), 1983) with the tuning all-pass and
@@ -7,9 +7,12 @@ Algorithm", same issue).
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nemod.engine.devices.base import Block
 
 PEAK = 0.35
 """Peak of the phrase, +-1.0 full scale: what a passive pickup gives an instrument input."""
@@ -20,7 +23,7 @@ LEAD_IN_S = 0.05
 _TEMPO_BPM = 96.0
 _BEAT_S = 60.0 / _TEMPO_BPM
 _RING_S = 2.4
-"""[s] How long a string is let ring."""
+"""[s] How long a string rings."""
 
 # A blues in E, two bars: (beat, MIDI notes from low to high, strength, seconds between strings).
 _PHRASE: tuple[tuple[float, tuple[int, ...], float, float], ...] = (
@@ -53,12 +56,12 @@ def pluck(
     length = int(loop - 0.3)
     fraction = loop - length
     allpass = (1.0 - fraction) / (1.0 + fraction)
-    # Low strings ring longer; the loss is per turn of the loop, so it depends on the pitch.
+    # Low strings ring longer; the loss is per pass of the loop, so it depends on the pitch.
     ring_s = 4.0 * math.sqrt(110.0 / pitch_hz)
     loss = 10.0 ** (-3.0 / (ring_s * pitch_hz))
 
     noise = rng.uniform(-1.0, 1.0, length)
-    # A pick is softer than noise: a short average takes the glass off the attack.
+    # A pick is softer than noise: a short average takes treble off the attack.
     softness = max(1, round(rate_hz / 9_000))
     noise = np.convolve(np.concatenate([noise, noise[:softness]]), np.ones(softness) / softness)
     burst = noise[softness - 1 : softness - 1 + length]
@@ -77,7 +80,7 @@ def pluck(
         previous = np.concatenate([[last], turn[:-1]])
         last = float(turn[-1])
         averaged = loss * 0.5 * (turn + previous)
-        # First-order all-pass, y[n] = a x[n] + x[n-1] - a y[n-1], over one turn of the loop.
+        # First-order all-pass, y[n] = a x[n] + x[n-1] - a y[n-1], over one pass of the loop.
         tuned = np.empty(length)
         for index, value in enumerate(averaged.tolist()):
             last_out = allpass * (value - last_out) + last_in
@@ -98,7 +101,7 @@ def phrase(rate_hz: int, seed: int = 0) -> NDArray[np.float32]:
             string = pluck(440.0 * 2.0 ** ((note - 69) / 12.0), _RING_S, rate_hz, rng)
             fade = round(0.2 * rate_hz)
             string[-fade:] *= np.linspace(1.0, 0.0, fade)
-            # What still rings at the end goes on at the start of the next round.
+            # What still rings at the end goes on at the start of the next repetition.
             ringing = (round(at_s * rate_hz) + np.arange(string.size)) % total
             sound[ringing] += strength * string
     lead = round(LEAD_IN_S * rate_hz)
@@ -107,3 +110,18 @@ def phrase(rate_hz: int, seed: int = 0) -> NDArray[np.float32]:
     sound[-lead:] *= ramp[::-1]
     sound *= PEAK / np.abs(sound).max()
     return sound.astype(np.float32)
+
+
+class PhrasePlayer:
+    """Plays the phrase over and over, from the moment that a rig plays it."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._phrase = phrase(rate_hz)
+        self.frames_played: Callable[[], int] = lambda: 0
+        """Frames since a rig was first heard; set by the owner of the engine."""
+
+    def fill(self, block: Block) -> None:
+        """Write the next frames [frames]. Thread: audio."""
+        self._phrase.take(
+            range(start := self.frames_played(), start + block.size), mode="wrap", out=block
+        )

@@ -1,4 +1,4 @@
-"""Plays a sound through a device and records what comes back in the same frames."""
+"""Plays a sound through a device and records its input in the same frames."""
 
 import time
 from collections.abc import Callable
@@ -10,33 +10,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.common.errors import AudioError
-from nemod.engine.devices.base import Device, open_device
+from nemod.engine.devices.base import Block, Device
+from nemod.engine.devices.factory import open_device
 from nemod.engine.ipc import DeviceRequest
 
 Sound = NDArray[np.float32]
 
 SETTLE_S = 0.25
-"""[s] Silence after the device is opened: converters and drivers start with clicks and xruns."""
+"""[s] Silence after opening: converters and drivers start with clicks and xruns."""
 STALL_S = 3.0
-"""[s] A device that has not called for so long has failed."""
-_LOOK_S = 0.02
+"""[s] A device that has not called for this long has failed."""
+_POLL_S = 0.02
 _MAX_LATENCY_S = 10.0
-"""[s] JACK gives 2^32 frames where its clients are connected in a circle."""
+"""[s] JACK states 2^32 frames where its clients are connected in a loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplexRecording:
-    """What came back while a sound was played."""
+    """The recording of one pass."""
 
     recorded: Sound
-    """[frames] As long as what was played; frame n was recorded in the block in which frame n was
-    handed to the device, so it lags by the device's latency and what is connected to it."""
+    """[frames] As long as the sound; frame n was recorded in the block in which frame n of the
+    sound was handed to the device, so it is late by the latency of the device and the cable."""
     rate_hz: int
     block_frames: int
     driver_latency_s: float | None
-    """[s] Input and output latency as the driver states them; None where it states nonsense."""
+    """[s] Input and output latency as the driver states them; None if that is implausible."""
     xruns: int
-    """Blocks of this take for which the driver told of an under- or overflow."""
+    """Blocks for which the driver reported an underflow or overflow."""
 
 
 def _plausible(latency_s: float) -> float | None:
@@ -44,7 +45,7 @@ def _plausible(latency_s: float) -> float | None:
 
 
 class _Job:
-    """One sound on its way through the device."""
+    """One pass: a sound and its recording so far."""
 
     __slots__ = ("at", "played", "recorded", "xruns")
 
@@ -56,7 +57,7 @@ class _Job:
 
 
 class Duplex:
-    """A device that is open, silent between takes. Its latency holds as long as it stays open.
+    """An open device, silent between takes. Its latency is constant as long as it stays open.
 
     Thread: control, but for `_process`.
     """
@@ -64,7 +65,7 @@ class Duplex:
     def __init__(self, request: DeviceRequest) -> None:
         """Open the device and let it settle.
 
-        Raises: AudioError when the device cannot be had, or does not call.
+        Raises: AudioError when the device cannot be opened, or does not call.
         """
         self._job: _Job | None = None
         self._blocks = 0
@@ -72,7 +73,7 @@ class Duplex:
         self._device: Device = device
         self.name = device.name
         self.rate_hz = device.rate_hz
-        """[Hz] At which takes are played and recorded."""
+        """[Hz] Of what is played and recorded."""
         self.block_frames = device.block_frames
         device.start(self._process)
         try:
@@ -86,8 +87,8 @@ class Duplex:
     ) -> DuplexRecording:
         """Return what the device records while it plays `played` [frames], from its first frame.
 
-        `progress` is called some times a second with the frames played so far. An exception in the
-        meantime (Ctrl-C) ends the sound at once.
+        `progress` is called several times a second with the frames played so far. An exception in
+        the meantime (Ctrl-C) ends the sound at once.
 
         Raises: AudioError when the device stops.
         """
@@ -106,22 +107,20 @@ class Duplex:
         blocks, alive = self._blocks, time.monotonic()
         try:
             while job.at < played.size:
-                time.sleep(_LOOK_S)
+                time.sleep(_POLL_S)
                 if self._device.failure:
-                    raise AudioError(f"{self._device.failure} in the middle of a take")
+                    raise AudioError(f"{self._device.failure} during a take")
                 if self._blocks != blocks:
                     blocks, alive = self._blocks, time.monotonic()
                 elif time.monotonic() - alive > STALL_S:
-                    raise AudioError(
-                        f"the device {self.name!r} has not asked for sound for {STALL_S:g} s"
-                    )
+                    raise AudioError(f"the device {self.name!r} has not called for {STALL_S:g} s")
                 if progress is not None:
                     progress(job.at)
         finally:
             self._job = None
         return job
 
-    def _process(self, block: Sound, out: Sound, *, xrun: bool) -> None:
+    def _process(self, block: Block, out: Block, *, xrun: bool) -> None:
         """Thread: audio."""
         self._blocks += 1
         out.fill(0.0)
@@ -138,7 +137,7 @@ class Duplex:
         job.at = start + count
 
     def close(self) -> None:
-        """Give the device back."""
+        """Release the device."""
         self._device.close()
 
     def __enter__(self) -> Self:
@@ -156,7 +155,7 @@ class Duplex:
 def play_and_record(request: DeviceRequest, played: Sound) -> DuplexRecording:
     """Open the device, play one sound [frames], and close it; see `Duplex` for several.
 
-    Raises: AudioError when the device cannot be had or stops.
+    Raises: AudioError when the device cannot be opened or stops.
     """
     with Duplex(request) as device:
         return device.play_and_record(played)

@@ -1,4 +1,4 @@
-"""Who has a device: one daemon at a time, and the others are told which one it is."""
+"""Lets one daemon at a time use a device; the error of any other names that daemon."""
 
 import time
 from contextlib import suppress
@@ -13,14 +13,15 @@ _RETRY_S = 0.05
 
 
 class DeviceLock:
-    """Held as long as this object, or its process, lives."""
+    """A lock on a device, held until `release` or the end of the process."""
 
     def __init__(self, name: str, device: str, *, patience_s: float = 0.0) -> None:
-        """Take the lock `name` of a device; no name is no lock.
+        """Take the lock `name` of a device; an empty name takes none.
 
-        `patience_s`: how long to wait for an audio plane whose daemon is gone, which fades out.
+        `patience_s` is how long to wait for the audio process of a daemon that has ended, which
+        fades out.
 
-        Raises: AudioError that names the daemon that has it.
+        Raises: AudioError that names the daemon that holds it.
         """
         self._claim = ProcessLock("device", name)
         limit = time.monotonic() + patience_s
@@ -31,17 +32,17 @@ class DeviceLock:
                 who = f"nemod (process {owner or pid})" if pid else "another nemod"
                 raise AudioError(
                     f"the device {device!r} and its input are held by {who}; "
-                    "end that one, or choose another --device or --input"
+                    "stop that one, or choose another --device or --input"
                 )
             time.sleep(_RETRY_S)
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         self._claim.release()
 
 
 def _daemon_of(pid: int) -> int:
-    """Return the daemon whose audio plane this is; 0 for an orphan."""
+    """Return the daemon of an audio process; 0 if that has ended."""
     parent = parent_of(pid)
     with suppress(OSError):
         if parent and (PROC / str(parent) / "comm").read_text().strip() == "nemod":
@@ -50,7 +51,7 @@ def _daemon_of(pid: int) -> int:
 
 
 def users_of_cards(proc: Path = PROC) -> str:
-    """Return which process has which sound card open, as ALSA tells it, or nothing."""
+    """Return which process has which sound card open, as ALSA states it, or nothing."""
     found: dict[str, str] = {}
     for status in sorted(proc.glob("asound/card*/pcm*/sub*/status")):
         with suppress(OSError, ValueError):

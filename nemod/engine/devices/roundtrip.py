@@ -1,8 +1,8 @@
-"""The round trip of an interface: from a frame handed to the driver to the same frame recorded.
+"""Measures the round trip of an interface, from a frame given to the driver to its recording.
 
-Binary noise is played and the impulse response of the way is found by dividing the spectra, so the
-first arrival stands out by some 40 dB whatever filters the converters have. Several takes on one
-open device tell whether the answer can be relied on.
+Binary noise is played, and the quotient of the spectra gives the impulse response of the signal
+path, so the first arrival stands out by about 40 dB whatever filters the converters have. Several
+takes on one open device show whether the result can be relied on.
 """
 
 import math
@@ -20,36 +20,36 @@ from nemod.engine.ipc import DeviceRequest
 
 TAKES = 5
 TRIES = 3
-"""A take in which the driver tells of an xrun is repeated this many times."""
+"""How often a take is tried while the driver reports xruns in it."""
 NOISE_FRAMES = 4096
 NOISE_PEAK = 0.25
-"""-12 dBFS: far above the noise of a converter, and no pain in a loudspeaker."""
+"""-12 dBFS: far above the noise of a converter, and bearable from a loudspeaker."""
 LONGEST_S = 0.25
-"""[s] The longest round trip that is found."""
+"""[s] The longest round trip that can be measured."""
 NOTHING = 1e-4
-"""Peak, -80 dBFS: what comes back without a cable."""
+"""Peak, -80 dBFS: below it there is no cable."""
 QUIET = 10.0 ** (-50.0 / 20.0)
 CLIPPED = 0.999
 CLIPPED_FRAMES = 3
 CLEAR = 8.0
-"""The arrival's height above the root mean square of all that is not it."""
+"""How far the arrival has to exceed the root mean square of the rest."""
 _NEAR_S = 0.003
-"""[s] Around the arrival: the ringing of the converters' filters belongs to it."""
+"""[s] Around the arrival, where the converters' filters ring."""
 _SEED = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One take, judged."""
+    """What one take shows."""
 
     frames: int
     gain: float
-    """Amplitude ratio of what came back to what was played; negative where it is inverted."""
+    """Amplitude ratio of the recording to the sound; negative if inverted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundTrip:
-    """The answer."""
+    """The result of a measurement."""
 
     device: str
     rate_hz: int
@@ -59,14 +59,14 @@ class RoundTrip:
     spread_frames: int
     """Between the shortest and the longest."""
     buffer_frames: int | None
-    """What the driver states as its buffers, there and back; None where it states nothing."""
+    """Input and output buffers as the driver states them; None where it does not."""
     gain: float
     takes: int
     xruns: int
 
     @property
     def rest_frames(self) -> int:
-        """Converters, the bus and what the driver does not tell; negative where it overstates."""
+        """Converters, bus and what the driver does not state; negative if it overstates."""
         return self.frames - (self.buffer_frames or 0)
 
     def ms(self, frames: int) -> float:
@@ -75,13 +75,13 @@ class RoundTrip:
 
 
 def signal(rate_hz: int) -> Sound:
-    """Return what is played: noise of two values, then silence for the longest round trip."""
+    """Return the sound: noise of two values, then silence for the longest round trip."""
     noise = np.random.default_rng(_SEED).choice((-NOISE_PEAK, NOISE_PEAK), NOISE_FRAMES)
     return np.concatenate([noise, np.zeros(math.ceil(LONGEST_S * rate_hz))]).astype(np.float32)
 
 
 def impulse_response(played: Sound, recorded: Sound) -> NDArray[np.float64]:
-    """Return the impulse response [frames] of the way from played to recorded, both [frames].
+    """Return the impulse response [frames] of the path from played to recorded, both [frames].
 
     The quotient of the spectra, regularised where nothing was played (Farina, "Simultaneous
     measurement of impulse response and distortion with a swept-sine technique", AES 108, 2000,
@@ -96,19 +96,19 @@ def impulse_response(played: Sound, recorded: Sound) -> NDArray[np.float64]:
 
 
 def arrival(take: DuplexRecording, played: Sound) -> Arrival:
-    """Return when and how strongly what was played came back.
+    """Return the delay and the gain of the recording.
 
-    Raises: AudioError where nothing came back, or something else, or too much, or too little.
+    Raises: AudioError when nothing was recorded, or something else, or too loud or too quiet.
     """
     recorded = take.recorded
     peak = float(np.abs(recorded).max(initial=0.0))
     if not math.isfinite(peak):
-        raise AudioError("the driver hands over samples that are no numbers")
+        raise AudioError("the driver delivers samples that are not finite")
     if peak < NOTHING:
         raise AudioError(
-            "nothing comes back: connect the output with the input by a cable, and see that "
-            "--input and --output are the channels it is in, that the input is no muted one and "
-            "the level is up"
+            "nothing comes back: connect the output to the input with a cable, and check that "
+            "--input and --output are its channels, that the input is not muted and that the "
+            "level is up"
         )
     response = impulse_response(played, recorded)
     at = int(np.argmax(np.abs(response)))
@@ -119,18 +119,18 @@ def arrival(take: DuplexRecording, played: Sound) -> Arrival:
     if abs(response[at]) < CLEAR * floor:
         raise AudioError(
             f"what comes back ({amplitude_to_db(peak):+.0f} dBFS) is not what is played: the cable "
-            "is in another channel, or the input hears something else"
+            "is in another channel, or the input has another source"
         )
     if clipped:
         raise AudioError(
             "the input is overloaded: turn its gain or the output's level down until the loudest "
-            f"sample is below 0 dBFS (played are {amplitude_to_db(NOISE_PEAK):+.0f} dBFS)"
+            f"sample is below 0 dBFS ({amplitude_to_db(NOISE_PEAK):+.0f} dBFS are played)"
         )
     came = recorded[at : at + NOISE_FRAMES].astype(np.float64)
     gain = float(np.sqrt(np.mean(came**2))) / NOISE_PEAK
     if gain * NOISE_PEAK < QUIET:
         raise AudioError(
-            f"what comes back is too quiet to be relied on "
+            f"what comes back is too quiet for a reliable result "
             f"({amplitude_to_db(gain * NOISE_PEAK):+.0f} dBFS, at least "
             f"{amplitude_to_db(QUIET):+.0f} are needed): turn the output or the input's gain up"
         )
@@ -138,18 +138,18 @@ def arrival(take: DuplexRecording, played: Sound) -> Arrival:
 
 
 def judge(arrivals: Sequence[Arrival], take: DuplexRecording, device: str, xruns: int) -> RoundTrip:
-    """Return the answer of several takes.
+    """Return the result of several takes.
 
-    Raises: AudioError where they contradict each other by more than a frame.
+    Raises: AudioError when they differ by more than a frame.
     """
     frames = sorted(one.frames for one in arrivals)
     spread = frames[-1] - frames[0]
     if spread > 1:
         found = ", ".join(str(one.frames) for one in arrivals)
-        lost = f" {xruns} blocks were lost meanwhile;" if xruns else ""
+        lost = f" {xruns} blocks were lost;" if xruns else ""
         raise AudioError(
-            f"the takes contradict each other ({found} frames):{lost} end what else uses the "
-            "device, or try a larger --block"
+            f"the takes differ ({found} frames):{lost} stop other programs that use the device, "
+            "or try a larger --block"
         )
     stated_s = take.driver_latency_s
     return RoundTrip(
@@ -166,14 +166,14 @@ def judge(arrivals: Sequence[Arrival], take: DuplexRecording, device: str, xruns
 
 
 def measure(request: DeviceRequest, tick: Callable[[], None] = lambda: None) -> RoundTrip:
-    """Play, record and judge; `tick` is called after each of the `TAKES` takes.
+    """Measure; `tick` is called after each of the `TAKES` takes.
 
     Raises: AudioError.
     """
     if request.name in (DEMO, NULL):
         raise AudioError(
-            f"the device {request.name!r} has no cable; name an interface with --device "
-            "('nemod devices' lists them)"
+            f"the device {request.name!r} has no input to connect a cable to; name an interface "
+            "with --device ('nemod devices' lists them)"
         )
     arrivals, xruns = [], 0
     with Duplex(request) as device:

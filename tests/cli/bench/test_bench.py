@@ -1,4 +1,4 @@
-"""`nemod bench`: the tables it prints. What the numbers are is not for a test to say."""
+"""`nemod bench`: the tables it prints; the times depend on the machine."""
 
 from typing import Any
 

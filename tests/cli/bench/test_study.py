@@ -1,4 +1,4 @@
-"""`nemod bench --study`: that the same thing is measured. How fast it is, is not for a test."""
+"""`nemod bench --study`: both sides compute the same; the speeds depend on the machine."""
 
 import importlib.util
 import json
@@ -10,7 +10,8 @@ import pytest
 
 from nemod.cli.bench import pytorch
 from nemod.cli.bench.models import random_model
-from nemod.cli.bench.study import Row, StudyError, difference, draw, measure, nemod_player, network
+from nemod.cli.bench.study import StudyError, difference, measure, nemod_player, network
+from nemod.cli.bench.study_report import Row, draw
 
 with_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None,

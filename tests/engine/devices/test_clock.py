@@ -1,4 +1,4 @@
-"""The clocked device: blocks of a source, once a period."""
+"""The clock device: blocks of a source, once a period."""
 
 import threading
 import time
@@ -8,27 +8,30 @@ import numpy as np
 import pytest
 
 from nemod.common.errors import AudioError
-from nemod.engine.devices.base import CLOCK_RATE_HZ, PhrasePlayer, open_device
-from nemod.engine.devices.clock import GIVE_UP_S, ClockedDevice
+from nemod.engine.devices import clock
+from nemod.engine.devices.base import CLOCK_RATE_HZ
+from nemod.engine.devices.clock import GIVE_UP_S, ClockDevice, absolute_sleep
+from nemod.engine.devices.demo import PhrasePlayer
+from nemod.engine.devices.factory import open_device
+from nemod.engine.engine import Engine
 from nemod.engine.ipc import DeviceRequest
 
 RATE_HZ, BLOCK = 48_000, 480
 
 
 class Listener:
-    """Keeps what the device calls it with, until `wanted` blocks have come."""
+    """Keeps what the device passes to it, until `wanted` blocks have come."""
 
     def __init__(self, wanted: int) -> None:
         self.heard: list[float] = []
-        self.xruns: list[bool] = []
         self.threads: set[str] = set()
         self.done = threading.Event()
         self._wanted = wanted
 
-    def __call__(self, block: Any, out: Any, *, xrun: bool = False) -> None:
+    def __call__(self, block: Any, out: Any, *, xrun: bool) -> None:
+        assert not xrun
         assert block.shape == out.shape == (BLOCK,)
         self.heard.append(float(block[0]))
-        self.xruns.append(xrun)
         self.threads.add(threading.current_thread().name)
         if len(self.heard) == self._wanted:
             self.done.set()
@@ -43,7 +46,7 @@ def counting() -> Any:
 def test_every_block_of_the_source_is_played_in_order_on_a_thread_of_its_own() -> None:
     """From the first on, without a gap."""
     listener = Listener(10)
-    device = ClockedDevice("test", RATE_HZ, BLOCK, counting())
+    device = ClockDevice("test", RATE_HZ, BLOCK, counting())
     device.start(listener)
     assert listener.done.wait(10.0)
     device.close()
@@ -55,7 +58,7 @@ def test_every_block_of_the_source_is_played_in_order_on_a_thread_of_its_own() -
 def test_the_pace_is_that_of_the_clock() -> None:
     """Twenty blocks of 10 ms cannot have come in much less than their 200 ms."""
     listener = Listener(20)
-    device = ClockedDevice("test", RATE_HZ, BLOCK, counting())
+    device = ClockDevice("test", RATE_HZ, BLOCK, counting())
     started = time.perf_counter()
     device.start(listener)
     assert listener.done.wait(10.0)
@@ -67,7 +70,7 @@ def test_the_pace_is_that_of_the_clock() -> None:
 def test_nothing_is_called_after_the_close() -> None:
     """Which waits for the last call; a second one does nothing."""
     listener = Listener(2)
-    device = ClockedDevice("test", RATE_HZ, BLOCK, counting())
+    device = ClockDevice("test", RATE_HZ, BLOCK, counting())
     device.start(listener)
     assert listener.done.wait(10.0)
     device.close()
@@ -78,55 +81,113 @@ def test_nothing_is_called_after_the_close() -> None:
     assert len(listener.heard) == heard
 
 
-def simulated(monkeypatch: pytest.MonkeyPatch, stall_s: float) -> tuple[list[float], list[bool]]:
-    """Return when blocks began and which were told as late, where the fifth takes `stall_s`."""
+def simulated(monkeypatch: pytest.MonkeyPatch, stall_s: float, blocks: int = 200) -> list[float]:
+    """Return when blocks began [s], where the fifth takes `stall_s`."""
     now = 100.0
     began: list[float] = []
-    late: list[bool] = []
-    device = ClockedDevice("test", RATE_HZ, BLOCK, lambda block: None)
+    device = ClockDevice("test", RATE_HZ, BLOCK, lambda block: None)
 
-    def sleep(seconds: float) -> None:
+    def sleep_until(due_s: float) -> None:
         nonlocal now
-        now += seconds
+        now = max(now, due_s)
 
-    def process(block: Any, out: Any, *, xrun: bool = False) -> None:
+    def process(block: Any, out: Any, *, xrun: bool) -> None:
+        nonlocal now
         began.append(now - 100.0)
-        late.append(xrun)
+        assert not xrun
         if len(began) == 5:
-            sleep(stall_s)
-        if len(began) == 200:
+            now += stall_s
+        if len(began) == blocks:
             device._stop.set()
 
-    monkeypatch.setattr("nemod.engine.devices.clock.time.perf_counter", lambda: now)
-    monkeypatch.setattr("nemod.engine.devices.clock.time.sleep", sleep)
+    monkeypatch.setattr("nemod.engine.devices.clock.time.monotonic", lambda: now)
+    device._sleep_until = sleep_until
     device._run(process)
-    return began, late
+    return began
 
 
-def test_a_short_delay_is_made_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Late blocks follow at once and are told, until the clock is on its old time again."""
-    began, late = simulated(monkeypatch, 0.1)
+def test_a_short_delay_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Late blocks follow at once, until the clock is back in time."""
+    began = simulated(monkeypatch, 0.1)
     period_s = BLOCK / RATE_HZ
-    # The fifth began at 5 periods; ten periods later nine more are due, those more than one
-    # period late being dropouts.
-    assert sum(late) == 8
+    np.testing.assert_allclose(began[:5], period_s * np.arange(1, 6), atol=1e-9)
+    np.testing.assert_allclose(began[5:14], began[4] + 0.1, atol=1e-9)
     np.testing.assert_allclose(began[20:], period_s * np.arange(21, 201), atol=1e-9)
 
 
 def test_after_a_long_delay_the_clock_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that slept does not rush through what it missed."""
-    began, late = simulated(monkeypatch, 10.0)
+    """A machine that was suspended does not rush through what it missed."""
+    began = simulated(monkeypatch, 10.0)
     assert GIVE_UP_S < 10.0
-    assert sum(late) == 1
     assert np.diff(began)[5:].min() > 0.9 * BLOCK / RATE_HZ
+
+
+@pytest.mark.parametrize("rate_hz", [44_100, 96_000])
+def test_no_rounding_adds_up(monkeypatch: pytest.MonkeyPatch, rate_hz: int) -> None:
+    """The last of 20,000 blocks begins at its time to the microsecond."""
+    now = 1e6
+    began: list[float] = []
+    device = ClockDevice("test", rate_hz, 64, lambda block: None)
+
+    def sleep_until(due_s: float) -> None:
+        nonlocal now
+        now = due_s
+
+    def process(block: Any, out: Any, *, xrun: bool) -> None:
+        began.append(now)
+        if len(began) == 20_000:
+            device._stop.set()
+
+    monkeypatch.setattr("nemod.engine.devices.clock.time.monotonic", lambda: now)
+    device._sleep_until = sleep_until
+    device._run(process)
+    assert began[-1] - 1e6 == pytest.approx(20_000 * 64 / rate_hz, abs=1e-6)
+
+
+@pytest.mark.parametrize("has_nanosleep", [True, False])
+def test_sleep_ends_at_its_deadline(has_nanosleep: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never before it, whether the C library has an absolute sleep or not; not at all if past."""
+
+    def no_library(*_: Any, **__: Any) -> None:
+        raise OSError("no C library")
+
+    if not has_nanosleep:
+        monkeypatch.setattr("nemod.engine.devices.clock.ctypes.CDLL", no_library)
+    sleep_until = absolute_sleep()
+    assert (sleep_until is clock._sleep_for) == (not has_nanosleep)
+    for ahead_s in (0.02, 0.0005, 0.0, -1.0):
+        before = time.monotonic()
+        sleep_until(before + ahead_s)
+        assert ahead_s <= time.monotonic() - before < 5.0
+
+
+def test_late_wake_ups_are_no_xruns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine counts the one gap of two periods as late; nothing is lost, so no xrun."""
+    monkeypatch.setattr("nemod.engine.engine.time.perf_counter", lambda: now[0])
+    engine = Engine(RATE_HZ, BLOCK)
+    device = ClockDevice("test", RATE_HZ, BLOCK, lambda block: None)
+    assert not device.counts_xruns
+    now, wakes = [50.0], iter([0.0, 0.01, 0.02, 0.045, 0.045, 0.05, 0.06])
+    monkeypatch.setattr("nemod.engine.devices.clock.time.monotonic", lambda: now[0])
+
+    def sleep_until(_due_s: float) -> None:
+        at = next(wakes, None)
+        if at is None:
+            device._stop.set()
+            return
+        now[0] = 50.0 + at
+
+    device._sleep_until = sleep_until
+    device._run(engine.process)
+    assert (engine._late, engine._xruns) == (1, 0)
 
 
 def test_latency_is_one_block() -> None:
     """It has to be full before it is played."""
-    assert ClockedDevice("test", RATE_HZ, BLOCK, counting()).latency_s == pytest.approx(0.01)
+    assert ClockDevice("test", RATE_HZ, BLOCK, counting()).latency_s == pytest.approx(0.01)
 
 
-# --- the devices that it is ----------------------------------------------------------------------
+# --- the devices that use it ----------------------------------------------------------------------
 
 
 def test_null_is_silence_on_a_clock() -> None:
@@ -154,8 +215,8 @@ def test_the_demo_needs_no_sound_card(monkeypatch: pytest.MonkeyPatch, trouble: 
     assert isinstance(player, PhrasePlayer)
 
 
-def test_the_phrase_begins_when_a_rig_plays_it_and_goes_round() -> None:
-    """Its place is how far the rig has come."""
+def test_the_phrase_begins_when_a_rig_plays_it_and_repeats() -> None:
+    """Its position is the number of frames that the rig has played."""
     player = PhrasePlayer(RATE_HZ)
     total = 5 * RATE_HZ
     first, again, later = (np.empty(BLOCK, np.float32) for _ in range(3))

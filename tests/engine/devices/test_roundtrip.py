@@ -1,4 +1,4 @@
-"""Judging what came back, on takes that are made by arithmetic."""
+"""The result of a round trip, from takes that are made by arithmetic."""
 
 import re
 from typing import Any
@@ -82,7 +82,7 @@ def test_what_cannot_be_judged_says_why() -> None:
         (hum(), "is not what is played"),
         (np.clip(late(99, 6.0), -1.0, 1.0), "overloaded: turn"),
         (late(99, 0.005), "too quiet"),
-        (np.full(PLAYED.size, np.nan), "no numbers"),
+        (np.full(PLAYED.size, np.nan), "not finite"),
     )
     for recorded, text in cases:
         with pytest.raises(AudioError, match=text):
@@ -100,12 +100,12 @@ def test_takes_that_agree_give_their_median_and_what_is_the_buffers() -> None:
 
 def test_takes_that_contradict_each_other_are_no_answer() -> None:
     """All of them are named."""
-    with pytest.raises(AudioError, match=re.escape("(200, 264, 200 frames): 2 blocks were lost")):
+    with pytest.raises(AudioError, match=re.escape("(200, 264, 200 frames): 2 blocks were lost;")):
         judge([Arrival(n, 1.0) for n in (200, 264, 200)], take([0.0]), "card", 2)
 
 
 @pytest.mark.parametrize("name", ["demo", "null"])
 def test_a_device_without_a_cable_is_refused(name: str) -> None:
     """The clocked devices have no input to measure."""
-    with pytest.raises(AudioError, match="has no cable"):
+    with pytest.raises(AudioError, match="has no input to connect a cable to"):
         measure(DeviceRequest(name=name))

@@ -17,7 +17,7 @@ from nemod.common.errors import ConfigError
 from tests.trainer.capture.conftest import PEDAL_DELAY, PERIOD, RATE, pedal
 from trainer.cli import capture as command
 from trainer.data.layouts import read_plan
-from trainer.strings import playing
+from trainer.simulate.strings import playing
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from trainer.capture.measure import measure
-from trainer.capture.signal import Signal, assemble, noise
+from trainer.capture.signal import CaptureSignal, assemble, noise
 
 RATE = 8_000
 LATENCY = 421
@@ -17,7 +17,7 @@ Device = Callable[[Sound], Sound]
 
 
 @pytest.fixture(scope="module")
-def signal() -> Signal:
+def signal() -> CaptureSignal:
     """A second of loud noise between clicks."""
     return assemble({"train": noise(RATE, 0)[20_000:28_000]}, RATE, 0.5)
 
@@ -33,7 +33,7 @@ def hiss(sound: Sound, level: float, seed: int = 0) -> Sound:
     return (sound + level * random).astype(np.float32)
 
 
-def test_latency_and_levels_of_a_clean_take(signal: Signal) -> None:
+def test_latency_and_levels_of_a_clean_take(signal: CaptureSignal) -> None:
     """A wire, late and 6 dB down: nothing to say."""
     found = measure(signal, 0.5 * late(signal.played))
     assert (found.latency, found.inverted) == (LATENCY, False)
@@ -42,12 +42,12 @@ def test_latency_and_levels_of_a_clean_take(signal: Signal) -> None:
 
 
 @pytest.mark.parametrize("level", [1e-4, 1e-3])
-def test_latency_is_exact_in_noise(signal: Signal, level: float) -> None:
+def test_latency_is_exact_in_noise(signal: CaptureSignal, level: float) -> None:
     """Four clicks are averaged."""
     assert measure(signal, hiss(np.tanh(late(signal.played)), level)).latency == LATENCY
 
 
-def test_inverted_polarity_is_said(signal: Signal) -> None:
+def test_inverted_polarity_is_said(signal: CaptureSignal) -> None:
     """An inverting fuzz: the take is fine, and the polarity is told."""
     found = measure(signal, -0.5 * np.tanh(5.0 * late(signal.played)))
     assert (found.latency, found.inverted, found.faults) == (LATENCY, True, [])
@@ -62,7 +62,7 @@ def test_inverted_polarity_is_said(signal: Signal) -> None:
         (lambda sound: np.delete(late(sound), np.s_[9_000:9_064]), "64 frames were lost"),
     ],
 )
-def test_a_take_that_cannot_be_used_is_told(signal: Signal, device: Device, fault: str) -> None:
+def test_an_unusable_take_is_reported(signal: CaptureSignal, device: Device, fault: str) -> None:
     """One fault, in words."""
     heard = device(signal.played).astype(np.float32)
     heard = np.concatenate([heard, np.zeros(signal.played.size - heard.size, np.float32)])
@@ -78,7 +78,7 @@ def test_a_take_that_cannot_be_used_is_told(signal: Signal, device: Device, faul
         (lambda sound: hiss(late(sound), 0.01), "noisy"),
     ],
 )
-def test_a_take_that_could_be_better_is_told(signal: Signal, device: Device, remark: str) -> None:
+def test_a_poor_take_is_reported(signal: CaptureSignal, device: Device, remark: str) -> None:
     """It is kept all the same."""
     found = measure(signal, device(signal.played).astype(np.float32))
     assert found.faults == []
@@ -86,13 +86,13 @@ def test_a_take_that_could_be_better_is_told(signal: Signal, device: Device, rem
     assert remark in found.remarks[0]
 
 
-def test_a_silent_take_keeps_the_latency_that_is_known(signal: Signal) -> None:
+def test_a_silent_take_keeps_the_latency_that_is_known(signal: CaptureSignal) -> None:
     """With a volume at 0 no click is heard; the wiring is the same as before."""
     found = measure(signal, 0.0 * signal.played, LATENCY)
     assert (found.latency, found.silent) == (LATENCY, True)
 
 
-def test_numbers_that_are_none_are_told(signal: Signal) -> None:
+def test_numbers_that_are_none_are_told(signal: CaptureSignal) -> None:
     """A driver that hands over NaN."""
     heard = late(signal.played)
     heard[5000] = np.nan

@@ -8,19 +8,19 @@ import pytest
 import soundfile
 
 from nemod.engine.devices.duplex import DuplexRecording
-from trainer.capture.measure import Measured
-from trainer.capture.session import Plan, Session
+from trainer.capture.measure import TakeCheck
+from trainer.capture.session import CapturePlan, Session
 from trainer.capture.signal import assemble, recorded
-from trainer.folder import FolderError
+from trainer.data.folder import FolderError
 
 RATE = 8_000
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Plan:
+def plan(tmp_path: Path) -> CapturePlan:
     """Three settings of a volume; the first one is silence."""
     sound = np.random.default_rng(1).uniform(-0.5, 0.5, RATE).astype(np.float32)
-    return Plan(
+    return CapturePlan(
         folder=tmp_path / "set",
         settings=[{"volume": 0.0}, {"volume": 0.5}, {"volume": 1.0}],
         signal=assemble(recorded(sound), RATE, 0.5),
@@ -30,12 +30,12 @@ def plan(tmp_path: Path) -> Plan:
     )
 
 
-def test_settings_that_may_be_silent_come_last(plan: Plan) -> None:
+def test_settings_that_may_be_silent_come_last(plan: CapturePlan) -> None:
     """Silence has no clicks to tell the latency by."""
     assert [setting["volume"] for setting in Session(plan).left] == [0.5, 1.0, 0.0]
 
 
-def test_a_session_that_goes_on_knows_its_latency(plan: Plan) -> None:
+def test_a_session_that_goes_on_knows_its_latency(plan: CapturePlan) -> None:
     """Of the takes in the folder, as long as the device is the same one."""
     session = Session(plan)
     assert Session(plan).latency is None
@@ -46,13 +46,13 @@ def test_a_session_that_goes_on_knows_its_latency(plan: Plan) -> None:
         driver_latency_s=None,
         xruns=0,
     )
-    session.keep(session.left[0], take, Measured(37, peak_dbfs=-6.0, noise_dbfs=-90.0))
+    session.keep(session.left[0], take, TakeCheck(37, peak_dbfs=-6.0, noise_dbfs=-90.0))
     assert session.latency == 37
     assert Session(plan).latency == 37
     assert Session(replace(plan, device="another")).latency is None
 
 
-def kept(plan: Plan) -> None:
+def kept(plan: CapturePlan) -> None:
     """Keep the first take of a session, of a wire."""
     session = Session(plan)
     take = DuplexRecording(
@@ -62,11 +62,11 @@ def kept(plan: Plan) -> None:
         driver_latency_s=None,
         xruns=0,
     )
-    session.keep(session.left[0], take, Measured(0, peak_dbfs=-6.0, noise_dbfs=-90.0))
+    session.keep(session.left[0], take, TakeCheck(0, peak_dbfs=-6.0, noise_dbfs=-90.0))
 
 
 @pytest.mark.parametrize("name", ["train-input.wav", "000_train_volume0.5-target.wav", "di.wav"])
-def test_somebodys_recordings_are_neither_taken_over_nor_used(plan: Plan, name: str) -> None:
+def test_somebodys_recordings_are_neither_taken_over_nor_used(plan: CapturePlan, name: str) -> None:
     """Not even those that are named as the program names its own."""
     plan.folder.mkdir()
     soundfile.write(plan.folder / name, np.full(RATE, 0.25), RATE)
@@ -77,7 +77,7 @@ def test_somebodys_recordings_are_neither_taken_over_nor_used(plan: Plan, name: 
     assert (plan.folder / name).read_bytes() == before
 
 
-def test_a_first_take_that_was_killed_before_its_manifest_is_repeated(plan: Plan) -> None:
+def test_a_first_take_that_was_killed_before_its_manifest_is_repeated(plan: CapturePlan) -> None:
     """Its files are known by the dry recording, which is what is to be played."""
     kept(plan)
     (plan.folder / "manifest.json").unlink()
@@ -85,7 +85,7 @@ def test_a_first_take_that_was_killed_before_its_manifest_is_repeated(plan: Plan
     assert Session(plan).done == [{"volume": 0.5}]
 
 
-def test_a_dry_file_that_was_not_played_is_written_again(plan: Plan) -> None:
+def test_a_dry_file_that_was_not_played_is_written_again(plan: CapturePlan) -> None:
     """Else the next take would be paired with it."""
     kept(plan)
     dry = plan.folder / "test-input.wav"

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 from trainer.cli import main
-from trainer.cli.command import retold
+from trainer.cli.command import redact_paths
 from trainer.data.dataset import Dataset, Pair
 
 
 def test_paths_are_told_by_their_last_component() -> None:
     """As words of their own and after an option; what only looks like a path is left as it is."""
     words = ["nemod-train", "train", "/home/me/muff/", "--out=runs/a", "--author", "AC/DC"]
-    told = retold(words, (Path("/home/me/muff"), Path("runs/a"), None))
+    told = redact_paths(words, (Path("/home/me/muff"), Path("runs/a"), None))
     assert told == "nemod-train train muff --out=a --author AC/DC"
 
 
 def test_a_path_without_a_name_stays_and_nothing_else_becomes_one() -> None:
     """The folder that one is in; an option without a value is no path."""
-    assert retold(["train", ".", "--resume", "--author", ""], (Path(),)) == (
+    assert redact_paths(["train", ".", "--resume", "--author", ""], (Path(),)) == (
         "train . --resume --author ''"
     )
 
@@ -49,9 +49,9 @@ def test_a_model_does_not_tell_where_its_data_lay(
     assert expected == given["made_by"]
 
 
-def test_the_help_says_where_going_on_is_not_exact(capsys: pytest.CaptureFixture[str]) -> None:
-    """A run that is bounded by time."""
+def test_the_help_states_when_resuming_is_not_exact(capsys: pytest.CaptureFixture[str]) -> None:
+    """For a run that is limited by time."""
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert "with --minutes not so exactly, because the learning rate then follows the clock" in said
+    assert "(not with --minutes, where the learning rate depends on the elapsed time)" in said

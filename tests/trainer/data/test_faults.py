@@ -12,7 +12,8 @@ from tests.trainer.data.conftest import RATE, Lay, Sound, pedal, plucked
 from trainer.data.check import check_data
 from trainer.data.dataset import Reading
 from trainer.data.examine import examine
-from trainer.data.faults import FAULTS, DataError, Severity, find, gathered
+from trainer.data.fault_table import FAULTS, Severity
+from trainer.data.faults import DataError, find, gathered
 from trainer.data.load import load_dataset
 from trainer.data.plan import Plan, Source
 from trainer.data.split import SEGMENT_FRAMES
@@ -131,7 +132,7 @@ def test_what_is_longer_than_a_memory_is_found(
 def test_latency_is_measured_and_corrected(clean: Pair, lay: Lay, frames: int) -> None:
     """After loading, wet is where it would be without latency, to two frames."""
     dry, wet = clean
-    data = load_dataset(lay(dry, late(wet, frames)), say=lambda finding: None)
+    data = load_dataset(lay(dry, late(wet, frames)), report=lambda finding: None)
     learnt = data.train[0]
     ends = {lag: np.max(np.abs(learnt.wet[99:9_999] - wet[99 - lag : 9_999 - lag])) for lag in
             range(-2, 3)}  # fmt: skip
@@ -144,7 +145,7 @@ def test_a_stated_latency_is_not_measured(clean: Pair, lay: Lay) -> None:
     (place / "manifest.yaml").write_text(
         "pairs: [{dry: input.wav, wet: output.wav, lag: 100}]", encoding="utf-8"
     )
-    data = load_dataset(place, say=lambda finding: None)
+    data = load_dataset(place, report=lambda finding: None)
     assert np.array_equal(data.train[0].wet[:500], clean[1][100:600].astype(np.float32))
 
 
@@ -185,8 +186,8 @@ def test_a_set_that_is_silent_at_all_settings_is_refused(clean: Pair, lay: Lay) 
 def test_polarity_is_turned_only_when_asked(clean: Pair, lay: Lay) -> None:
     """`invert` turns wet; without it the model learns what was recorded. The set knows of it."""
     place = lay(clean[0], -clean[1])
-    as_is = load_dataset(place, say=lambda finding: None).train[0].wet
-    turned = load_dataset(place, invert=True, say=lambda finding: None)
+    as_is = load_dataset(place, report=lambda finding: None).train[0].wet
+    turned = load_dataset(place, invert=True, report=lambda finding: None)
     assert np.array_equal(as_is, -turned.train[0].wet)
     assert turned.reading == Reading(path=place, invert=True)
 
@@ -205,7 +206,7 @@ def test_force_goes_on_where_only_the_sound_seems_wrong(clean: Pair, lay: Lay) -
     """What is judged by ear may be overruled."""
     said: list[str] = []
     load_dataset(
-        lay(clean[1], clean[0]), force=True, say=lambda finding: said.append(finding.fault.code)
+        lay(clean[1], clean[0]), force=True, report=lambda finding: said.append(finding.fault.code)
     )
     assert "swapped" in said
 
@@ -214,7 +215,9 @@ def test_a_value_that_is_no_number_is_located(clean: Pair, lay: Lay) -> None:
     """NaN refuses the set, and the sentence says where it is."""
     wet = clean[1].copy()
     wet[RATE] = math.nan
-    with pytest.raises(DataError, match=r"wet has 1 values that are no numbers .* at 1\.000 s"):
+    with pytest.raises(
+        DataError, match=r"wet has 1 values that are NaN or infinite, first at 1\.000 s"
+    ):
         load_dataset(lay(clean[0], wet))
 
 
@@ -247,7 +250,7 @@ def test_pairs_at_different_rates_are_refused(clean: Pair, lay: Lay) -> None:
     place = lay(*clean, rate=2 * RATE, name="b")
     found = check_data(place).findings
     assert [finding.found for finding in found] == [
-        "the pairs are at different rates: 1 at 22050 Hz, 1 at 44100 Hz."
+        "the pairs have different sample rates: 1 at 22050 Hz, 1 at 44100 Hz."
     ]
 
 
@@ -297,8 +300,8 @@ def manifest(place: Path, *positions: str) -> None:
     ("knobs", "found"),
     [
         ("{tone: 0.5, drive: 7}", "knob drive is 7."),
-        ("{tone: 0.5}", "no position of knob drive is stated; other pairs have it."),
-        ("{tone: 0.5, driev: 1}", "driev is no knob of this set, did you mean 'drive'?."),
+        ("{tone: 0.5}", "the position of knob drive is missing; other pairs state it."),
+        ("{tone: 0.5, driev: 1}", "driev is not a knob of this data set, did you mean 'drive'?."),
     ],
 )
 def test_knobs_that_are_wrong_are_named(clean: Pair, lay: Lay, knobs: str, found: str) -> None:
@@ -339,7 +342,7 @@ def test_many_findings_of_one_kind_are_one_sentence() -> None:
     """A set of a hundred files has one cause, and is told once."""
     findings = [find("missing-file", f"pair {n}", file=f"{n}.wav") for n in range(9)]
     (said,) = gathered(findings)
-    assert said[1].startswith("pair 0: there is no file 0.wav.")
+    assert said[1].startswith("pair 0: file 0.wav does not exist.")
     assert "(The same of 8 more: pair 1, pair 2, ...)" in said[1]
 
 
@@ -353,7 +356,7 @@ def test_a_recording_that_ends_in_rest_is_cut_where_it_sounds(
 ) -> None:
     """Validation and test hold sound, nothing is lost, and nobody needs to be told."""
     dry, wet = (quiet_end(part, start) for part in clean)
-    data = load_dataset(lay(dry, wet), say=lambda finding: None)
+    data = load_dataset(lay(dry, wet), report=lambda finding: None)
     parts = [data.train[0].wet, data.validation[0].wet, data.test[0].wet]
     assert np.array_equal(np.concatenate(parts), wet.astype(np.float32))
     whole = np.mean(wet**2)
@@ -364,7 +367,7 @@ def test_a_recording_that_ends_in_rest_is_cut_where_it_sounds(
 def test_a_rest_where_validation_would_be_moves_it(clean: Pair, lay: Lay) -> None:
     """The test stays where it is."""
     dry, wet = (np.where((TIME > 15.5) & (TIME < 18.0), 0.0, part) for part in clean)
-    data = load_dataset(lay(dry, wet), say=lambda finding: None)
+    data = load_dataset(lay(dry, wet), report=lambda finding: None)
     assert data.test[0].wet.size == 2 * RATE
     assert abs(data.validation[0].wet.size - 4.5 * RATE) < 0.1 * RATE
     assert np.max(np.abs(data.validation[0].wet[: 2 * RATE])) > 0.1
@@ -406,7 +409,7 @@ def test_one_silent_recording_of_many_is_left_out(clean: Pair, lay: Lay) -> None
         ("left-out", "unplugged"),
     ]
     assert [row.split for row in report.rows] == ["cut", "none", "none"]
-    data = load_dataset(place, say=lambda finding: None)
+    data = load_dataset(place, report=lambda finding: None)
     assert [pair.name for pair in data.train] == ["good"]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nemod.common.errors import ConfigError
-from trainer.learn.checkpoint import Standing, load, save
+from trainer.learn.checkpoint import RunState, load, save
 
 IDENTITY = {"recipe": {"hidden": 20, "arch": "gru"}, "data": "d" * 64}
 NUMBERS = (np.zeros(3, np.float32), np.ones((2, 2), np.float32))
@@ -17,7 +17,7 @@ NUMBERS = (np.zeros(3, np.float32), np.ones((2, 2), np.float32))
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     path = tmp_path / "checkpoint.npz"
-    save(path, IDENTITY, Standing(epoch=7, best=0.5, best_esr=0.25), NUMBERS)
+    save(path, IDENTITY, RunState(epoch=7, best=0.5, best_esr=0.25), NUMBERS)
     return path
 
 
@@ -31,8 +31,8 @@ def restate(path: Path, **parts: Any) -> None:
 
 def test_a_state_comes_back(saved: Path) -> None:
     """How far it is, and the numbers."""
-    standing, numbers = load(saved, IDENTITY, NUMBERS)
-    assert standing == Standing(epoch=7, best=0.5, best_esr=0.25)
+    state, numbers = load(saved, IDENTITY, NUMBERS)
+    assert state == RunState(epoch=7, best=0.5, best_esr=0.25)
     for expected, actual in zip(NUMBERS, numbers, strict=True):
         np.testing.assert_array_equal(actual, expected)
 
@@ -51,7 +51,7 @@ def test_the_state_of_another_version_is_told_by_its_fields(
     saved: Path, given: dict[str, int]
 ) -> None:
     """Those that this version does not know, and those that it needs."""
-    restate(saved, standing=given)
+    restate(saved, state=given)
     with pytest.raises(ConfigError, match=r"another version of nemod-train .*best_epoch") as caught:
         load(saved, IDENTITY, NUMBERS)
     assert ("mood" in given) == ("mood" in str(caught.value))

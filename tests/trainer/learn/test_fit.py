@@ -11,7 +11,7 @@ import soundfile
 
 from nemod.cli.render import main as render
 from nemod.common.errors import ConfigError
-from nemod.formats import load_model
+from nemod.formats import Knob, load_model
 from tests.trainer.learn.conftest import RATE_HZ, dataset
 from trainer.data.dataset import Dataset, Pair, Reading
 from trainer.learn.evaluate import play
@@ -67,18 +67,18 @@ def test_the_exported_file_plays_as_the_trainer(
     model = load_model(result.path)
     assert model.sample_rate == RATE_HZ
     assert model.probe is not None
-    assert model.metadata["data_sha256"] == small.digest
+    assert model.info.other["data_sha256"] == small.digest
 
 
 @pytest.mark.parametrize("skip", [True, False])
 def test_a_cnn_is_read_back_as_it_was(tmp_path: Path, quick: Recipe, skip: bool) -> None:
-    """RTNeural JSON holds the same network and numbers, for one with a knob."""
+    """RTNeural JSON holds the same network, numbers and knobs with defaults."""
     recipe = replace(quick, arch="cnn", channels=3, kernel=3, dilations=(1, 4), skip=skip, epochs=1)
-    result = fit(dataset(knobs=True), recipe, tmp_path)
+    result = fit(replace(dataset(knobs=True), defaults={"drive": 0.8}), recipe, tmp_path)
     model = load_model(result.path)
     assert model.network == result.model.network
-    assert [knob.name for knob in model.knobs] == ["drive"]
-    assert "knobs" not in model.metadata
+    assert model.knobs == (Knob("drive", default=0.8),)
+    assert "knobs" not in model.info.other
     jax.tree.map(np.testing.assert_array_equal, model.weights, result.model.weights)
 
 
@@ -134,7 +134,7 @@ def test_ctrl_c_leaves_the_best_model(tmp_path: Path, small: Dataset, quick: Rec
 
     result = fit(small, quick, tmp_path, interrupt)
     assert result.stopped == "interrupted"
-    assert load_model(result.path).metadata["epochs"] == 1
+    assert load_model(result.path).info.other["epochs"] == 1
 
 
 def test_what_the_callback_raises_goes_through(
@@ -155,7 +155,7 @@ def test_a_folder_with_a_run_is_not_overwritten(
 ) -> None:
     """Neither by a new run nor by one with another recipe that would go on with it."""
     fit(small, replace(quick, epochs=1), tmp_path)
-    with pytest.raises(ConfigError, match="holds a run already"):
+    with pytest.raises(ConfigError, match="contains a run already"):
         fit(small, quick, tmp_path)
     with pytest.raises(ConfigError, match=r"recipe\.learning_rate 0\.02, not 0\.1"):
         fit(small, replace(quick, epochs=1, learning_rate=0.1), tmp_path, resume=True)

@@ -53,7 +53,7 @@ def test_a_folder_is_one_trainings_at_a_time(tmp_path: Path, small: Dataset, qui
 
     with pytest.raises(LookupError):
         fit(small, quick, tmp_path / "run", again)
-    assert f"process {os.getpid()} trains in it" in caught[0].problems[0]
+    assert f"process {os.getpid()} is training there" in caught[0].problems[0]
     claim = ProcessLock("training", str((tmp_path / "run").resolve()))
     assert claim.take()
     claim.release()
@@ -69,7 +69,7 @@ def test_a_run_that_goes_on_keeps_what_was_said_of_it(
     result = fit(small, quick, tmp_path, resume=True, metadata=anew)
     expected = {**said, **anew}
     assert result.path == tmp_path / "fuzz.json"
-    assert expected == {key: result.model.metadata[key] for key in expected}
+    assert expected == {key: result.model.info.plain()[key] for key in expected}
     config = stated(tmp_path / "config.json")
     assert {**expected, "name": "fuzz"} == {key: config[key] for key in (*expected, "name")}
     assert sorted(path.name for path in tmp_path.glob("*.json")) == [
@@ -92,7 +92,7 @@ def test_nothing_is_gone_on_with_where_nothing_is(
     tmp_path: Path, small: Dataset, quick: Recipe
 ) -> None:
     """The folder is named, and not made."""
-    with pytest.raises(ConfigError, match=r"run: holds no run to go on with .*leave out --resume"):
+    with pytest.raises(ConfigError, match=r"run: contains no run to resume .*omit --resume"):
         fit(small, quick, tmp_path / "run", resume=True)
     assert not (tmp_path / "run").exists()
 
@@ -112,7 +112,7 @@ def test_a_disk_that_fills_up_costs_no_epoch_that_is_over(
         fit(small, quick, tmp_path, fill)
     assert str(caught.value) == (
         f"{tmp_path / 'checkpoint.npz'}: cannot be written (No space left on device); "
-        "once that is mended, --resume goes on with the run"
+        "fix that, then continue the run with --resume"
     )
     monkeypatch.undo()
     assert fit(small, replace(quick, patience=9), tmp_path, resume=True).epochs == quick.epochs

@@ -1,4 +1,4 @@
-"""Data sets of circuits: settings, pieces, and work that goes on where it stopped."""
+"""Data sets of circuits: settings, pieces, and resuming an interrupted build."""
 
 import json
 import signal
@@ -13,15 +13,15 @@ import soundfile
 
 from nemod.common.errors import ConfigError
 from trainer.cli import simulate as command
+from trainer.data.folder import FolderError
 from trainer.data.layouts import read_plan
-from trainer.folder import FolderError
 from trainer.simulate import build
 from trainer.simulate.circuit import CircuitError, find, parse
 
 RATE = 48_000
 CLIPPER = """\
 *nemod title diode clipper
-*nemod knob level 0.5
+*nemod knob level 0.25
 cin in a 100n
 rin a 0 100k
 r1 a b 2.2k
@@ -36,19 +36,19 @@ r3 out 0 {10k*level+1}
 
 @pytest.fixture
 def clipper(tmp_path: Path) -> Path:
-    """A small circuit with one knob."""
+    """Return the netlist file of a small circuit with one knob."""
     path = tmp_path / "clipper.cir"
     path.write_text(CLIPPER)
     return path
 
 
-def test_a_grid_has_every_setting_to_train_on_and_others_to_judge_by() -> None:
-    """Knobs that are fixed stay; validation and test have settings off the grid."""
+def test_a_grid_trains_on_all_combinations_and_tests_other_settings() -> None:
+    """Fixed knobs keep their position; validation and test settings are not on the grid."""
     circuit = find("muff")
     sound = np.ones(100_000, np.float32)
-    wanted = build.grid(circuit, {"volume": 1.0}, (0.0, 0.5, 1.0), 4, sound, 1000, seed=0)
+    specs = build.grid(circuit, {"volume": 1.0}, (0.0, 0.5, 1.0), 4, sound, 1000, seed=0)
     settings = {
-        split: [tuple(pair.setting.values()) for pair in wanted if pair.split == split]
+        split: [tuple(pair.setting.values()) for pair in specs if pair.split == split]
         for split in build.SPLITS
     }
     expected = [(s, t, 1.0) for s in (0.0, 0.5, 1.0) for t in (0.0, 0.5, 1.0)]
@@ -58,33 +58,33 @@ def test_a_grid_has_every_setting_to_train_on_and_others_to_judge_by() -> None:
 
 
 def test_splits_share_no_sound() -> None:
-    """Training, validation and test have parts of the recording of their own."""
+    """Training, validation and test use different parts of the sound."""
     sound = np.arange(10_000, dtype=np.float32)
-    wanted = build.grid(find("muff"), {"volume": 1.0}, (0.0, 1.0), 3, sound, 900, seed=0)
-    heard = {
-        split: {float(x) for pair in wanted if pair.split == split for x in pair.dry[10:]}
+    specs = build.grid(find("muff"), {"volume": 1.0}, (0.0, 1.0), 3, sound, 900, seed=0)
+    played = {
+        split: {float(x) for pair in specs if pair.split == split for x in pair.dry[10:]}
         for split in build.SPLITS
     }
-    assert not heard["train"] & heard["validation"]
-    assert not heard["train"] & heard["test"]
-    assert not heard["validation"] & heard["test"]
+    assert not played["train"] & played["validation"]
+    assert not played["train"] & played["test"]
+    assert not played["validation"] & played["test"]
 
 
 @pytest.mark.ngspice
 def test_pieces_put_together_equal_an_unbroken_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each piece starts early, so that nothing of its own start is left."""
+    """The lead of a piece is long enough for its transient to decay."""
     time = np.arange(14_400) / RATE
     sound = (0.3 * np.sin(2.0 * np.pi * 196.0 * time) * np.cos(9.0 * time)).astype(np.float32)
-    wanted = [build.Wanted("train", {"level": 0.5}, sound)]
+    specs = [build.PairSpec("train", {"level": 0.5}, sound)]
     circuit = parse("clipper", CLIPPER)
     wet = []
     for piece_s in (1.0, 0.1):
         monkeypatch.setattr(build, "PIECE_S", piece_s)
         monkeypatch.setattr(build, "LEAD_S", 0.1)
         folder = tmp_path / str(piece_s)
-        assert build.build(circuit, wanted, RATE, folder, source="sine", command="test")
+        assert build.build(circuit, specs, RATE, folder, source="sine", command="test")
         wet.append(soundfile.read(next(folder.glob("*-target.wav")))[0])
     assert wet[0].size == sound.size
     error = np.sum((wet[0] - wet[1]) ** 2) / np.sum(wet[0] ** 2)
@@ -93,12 +93,13 @@ def test_pieces_put_together_equal_an_unbroken_run(
 
 @pytest.mark.ngspice
 def test_the_command_writes_a_set_that_the_trainer_reads(clipper: Path, tmp_path: Path) -> None:
-    """Pairs of all splits with their knob, and a manifest that says how they came to be."""
+    """Pairs of all splits with knob positions and default, and how they were generated."""
     out = tmp_path / "set"
     arguments = [str(clipper), "--out", str(out), "--grid", "0,1", "--others", "1"]
     assert command.main([*arguments, "--seconds", "0.2", "--rate", "44100"]) == 0
     plan = read_plan(out)
     assert plan.knobs == ("level",)
+    assert plan.defaults == {"level": 0.25}
     assert [source.split for source in plan.sources] == ["train", "train", "validation", "test"]
     assert [source.knobs["level"] for source in plan.sources[:2]] == [0.0, 1.0]
     dry, rate = soundfile.read(plan.sources[1].dry)
@@ -112,8 +113,8 @@ def test_the_command_writes_a_set_that_the_trainer_reads(clipper: Path, tmp_path
 
 
 @pytest.mark.ngspice
-def test_work_that_was_killed_goes_on_where_it_stopped(clipper: Path, tmp_path: Path) -> None:
-    """Pieces that were finished are not made again."""
+def test_a_killed_build_resumes_with_its_finished_pieces(clipper: Path, tmp_path: Path) -> None:
+    """Finished pieces are not simulated again."""
     out = tmp_path / "set"
     line = [str(clipper), "--out", str(out), "--seconds", "2", "--jobs", "1", "--rate", "8000"]
     child = subprocess.Popen(
@@ -155,10 +156,10 @@ def test_work_that_was_killed_goes_on_where_it_stopped(clipper: Path, tmp_path: 
 
 
 @pytest.mark.ngspice
-def test_a_failure_names_setting_and_second_of_the_recording(
+def test_a_failure_names_the_setting_and_the_time_in_the_recording(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Time counts from the start of the pair, not of the piece."""
+    """The time is counted from the start of the pair, not of the piece."""
     monkeypatch.setattr(build, "PIECE_S", 0.05)
     monkeypatch.setattr(build, "LEAD_S", 0.01)
     bad = parse(
@@ -166,35 +167,35 @@ def test_a_failure_names_setting_and_second_of_the_recording(
         "*nemod knob tone 0.5\nr1 in 0 1k\nb1 out 0 v = ln(0.2-v(in))\nr2 out 0 1k\n",
     )
     ramp = np.linspace(0.0, 0.3, 4801, dtype=np.float32)[:4800]  # 0.2 V at 66.7 ms
-    wanted = [build.Wanted("train", {"tone": 0.5}, ramp)]
+    specs = [build.PairSpec("train", {"tone": 0.5}, ramp)]
     with pytest.raises(CircuitError, match=r"bad at tone 0.5 does not converge at 0.067 s of"):
-        build.build(bad, wanted, RATE, tmp_path / "set", source="ramp", command="test")
+        build.build(bad, specs, RATE, tmp_path / "set", source="ramp", command="test")
 
 
 @pytest.mark.ngspice
 def test_another_set_is_not_overwritten(tmp_path: Path) -> None:
-    """The same command again is done at once; another one is refused."""
+    """The same command again does nothing; another one is rejected."""
     circuit = parse("clipper", CLIPPER)
     sound = np.zeros(2400, np.float32)
 
     def make(level: float) -> bool:
-        wanted = [build.Wanted("train", {"level": level}, sound)]
-        return build.build(circuit, wanted, RATE, tmp_path, source="silence", command="first")
+        specs = [build.PairSpec("train", {"level": level}, sound)]
+        return build.build(circuit, specs, RATE, tmp_path, source="silence", command="first")
 
     assert make(0.5)
     assert not make(0.5)
-    with pytest.raises(CircuitError, match="holds a set of clipper made by `first`"):
+    with pytest.raises(CircuitError, match=r"already holds a data set of clipper \(`first`\)"):
         make(0.6)
 
 
 @pytest.mark.ngspice
-def test_somebodys_recordings_are_not_taken_over(tmp_path: Path) -> None:
-    """A manifest beside them would hide them; what a killed run left is no obstacle."""
+def test_other_recordings_in_the_folder_are_not_overwritten(tmp_path: Path) -> None:
+    """A manifest would hide them; recordings that a killed build left are replaced."""
     circuit = parse("clipper", CLIPPER)
-    wanted = [build.Wanted("train", {"level": 0.5}, np.zeros(2400, np.float32))]
+    specs = [build.PairSpec("train", {"level": 0.5}, np.zeros(2400, np.float32))]
 
     def make() -> bool:
-        return build.build(circuit, wanted, RATE, tmp_path, source="silence", command="test")
+        return build.build(circuit, specs, RATE, tmp_path, source="silence", command="test")
 
     soundfile.write(tmp_path / "input.wav", np.zeros(10), RATE)
     with pytest.raises(FolderError, match=r"another data set .*\(input.wav\)"):
@@ -212,12 +213,12 @@ def test_somebodys_recordings_are_not_taken_over(tmp_path: Path) -> None:
     [
         (["muff"], "--out DATA expected"),
         (["muff", "--out", "x", "--knobs", "tone=2"], "'tone=2': NAME=POSITION from 0 to 1"),
-        (["muff", "--out", "x", "--knobs", "tne=0.2"], "'tne' is no knob of muff.*'tone'"),
+        (["muff", "--out", "x", "--knobs", "tne=0.2"], "'tne' is not a knob of muff.*'tone'"),
         (["muff", "--out", "x", "--grid", "0,two"], "--grid '0,two': positions from 0 to 1"),
         (["muff", "--out", "x", "--peak", "0"], "volts from 0.001 to 100"),
     ],
 )
-def test_wrong_usage_is_told(arguments: list[str], expected: str) -> None:
-    """The message names what was given and what is allowed."""
+def test_wrong_usage_is_reported(arguments: list[str], expected: str) -> None:
+    """The message states the given and the allowed value."""
     with pytest.raises(ConfigError, match=expected):
         command.main(arguments)

@@ -81,4 +81,4 @@ def test_two_processes_share_the_trials_of_a_sweep(
     assert made == sorted(trial.user_attrs["folder"] for trial in over)
     for path in tmp_path.glob("*/trials/*/result.json"):
         assert json.loads(path.read_text())["validation"]["loss"] > 0.0
-    storage.engine.dispose()
+    store.close(storage)

@@ -18,7 +18,7 @@ from trainer.learn.export import as_model, write
 from trainer.learn.networks import first_weights, network_of
 from trainer.learn.recipe import Recipe
 from trainer.study.pictures import knob_map, loss_curves
-from trainer.study.predictions import Heard, Setting, settings, windows
+from trainer.study.predictions import Prediction, Setting, settings, windows
 from trainer.study.report import write_report
 from trainer.study.runs import find_runs
 from trainer.study.tables import all_runs, table_1
@@ -263,7 +263,7 @@ def test_the_zoom_shows_the_loudest_and_the_worst() -> None:
     wet, output = np.zeros(1000, np.float32), np.zeros(1000, np.float32)
     wet[200:220] = output[200:220] = 1.0
     output[700:720] = 0.5
-    heard = Heard(Pair("x", wet, wet), output, 1000, held_out=True)
+    heard = Prediction(Pair("x", wet, wet), output, 1000, held_out=True)
     loudest, worst = windows(heard, 0.02)
     assert (loudest, worst) == (slice(200, 220), slice(700, 720))
 

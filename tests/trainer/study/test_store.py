@@ -35,7 +35,7 @@ def _running(study: optuna.Study, who: str, attempt: int = 1) -> optuna.Trial:
 def test_the_trial_of_a_dead_process_is_queued_again(study: optuna.Study) -> None:
     """With the same parameters and the same folder, so that it goes on where it was."""
     lost = _running(study, _gone())
-    assert store.bury([study]) == 1
+    assert store.requeue_stale([study]) == 1
     again = study.ask()
     states = [trial.state for trial in study.trials]
     assert states == [TrialState.FAIL, TrialState.RUNNING]
@@ -47,7 +47,7 @@ def test_the_trial_of_a_living_process_is_left_alone(study: optuna.Study) -> Non
     """That of this process, and one of another machine, of which only its heartbeat tells."""
     _running(study, store.worker())
     _running(study, f"elsewhere:{2**22 + 1}:0")
-    assert store.bury([study]) == 0
+    assert store.requeue_stale([study]) == 0
 
 
 def test_a_process_id_that_was_given_again_is_another_process(study: optuna.Study) -> None:
@@ -59,7 +59,7 @@ def test_a_process_id_that_was_given_again_is_another_process(study: optuna.Stud
 def test_a_trial_that_kills_its_process_is_given_up(study: optuna.Study) -> None:
     """After three attempts."""
     _running(study, _gone(), attempt=store.ATTEMPTS)
-    store.bury([study])
+    store.requeue_stale([study])
     assert [trial.state for trial in study.trials] == [TrialState.FAIL]
 
 
@@ -76,7 +76,7 @@ def test_a_study_of_something_else_is_not_claimed() -> None:
     """Nor is any other of the same sweep; what differs is named by its study."""
     first, second = (optuna.create_study(study_name=name) for name in ("a-gru", "a-lstm"))
     store.claim([first], {"data": "x"}, "here")
-    with pytest.raises(ConfigError, match="a-gru in here searches something else: data 'x', not"):
+    with pytest.raises(ConfigError, match="a-gru in here is another search: data 'x', not"):
         store.claim([second, first], {"data": "y"}, "here")
     assert (first.user_attrs, second.user_attrs) == ({"identity": {"data": "x"}}, {})
 

@@ -1,6 +1,8 @@
 """A sweep over a device that is learnt in a second."""
 
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,9 +19,11 @@ from trainer.data.dataset import Dataset
 from trainer.learn.fit import Epoch
 from trainer.learn.recipe import from_json
 from trainer.learn.run_folder import RunError
+from trainer.study.plan import Best, SweepPlan, SweepProgress
 from trainer.study.space import Range, Space
 from trainer.study.store import StoreError
-from trainer.study.sweep import TICKS, WARM_UP_TICKS, Best, Plan, Sweep, Told, _Watch
+from trainer.study.sweep import Sweep
+from trainer.study.trial_watch import TICKS, WARM_UP_TICKS, TrialWatch
 
 ONE = Range(low=1, high=1)
 SPACE = Space(
@@ -30,7 +34,7 @@ SPACE = Space(
     hidden=ONE,
     layers=ONE,
 )
-PLAN = Plan(
+PLAN = SweepPlan(
     data="nowhere",
     architectures=("cnn",),
     trials=2,
@@ -43,16 +47,37 @@ class Swept(NamedTuple):
     folder: Path
     sweep: Sweep
     best: Best | None
-    told: list[Told]
+    progress: list[SweepProgress]
 
 
 @pytest.fixture(scope="module")
-def swept(device: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Swept:
-    """Two trials, run."""
+def swept(device: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swept]:
+    """A completed sweep of two trials."""
     folder = tmp_path_factory.mktemp("sweep")
-    told: list[Told] = []
-    sweep = Sweep(device, PLAN, folder, told.append)
-    return Swept(folder, sweep, sweep.run(), told)
+    progress: list[SweepProgress] = []
+    with Sweep(device, PLAN, folder, progress.append) as sweep:
+        yield Swept(folder, sweep, sweep.run(), progress)
+
+
+def _open_files(folder: Path) -> list[str]:
+    """Return the files in a folder that this process has open."""
+    links = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    return [link for link in links if link.startswith(str(folder.resolve()))]
+
+
+def test_a_sweep_closes_its_storage(device: Dataset, tmp_path: Path) -> None:
+    """No file of the folder is open after the context, whether trials ran or the sweep failed."""
+    with Sweep(device, replace(PLAN, trials=1), tmp_path / "run") as sweep:
+        sweep.run()
+    assert (tmp_path / "run" / "study.db").is_file()
+    assert _open_files(tmp_path) == []
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    with Sweep(device, replace(PLAN, storage=url), tmp_path / "a"):
+        pass
+    other = replace(device, digest="e" * 64)
+    with pytest.raises(ConfigError):
+        Sweep(other, replace(PLAN, storage=url), tmp_path / "b")
+    assert _open_files(tmp_path) == []
 
 
 def _trials(sweep: Sweep, arch: str = "cnn") -> list[Any]:
@@ -78,24 +103,25 @@ def test_a_trials_value_is_the_weighted_validation_loss_of_its_run(swept: Swept)
         assert pytest.approx(0.75 * score["esr"] + 0.25 * score["dc"], rel=1e-5) == trial.value
 
 
-def test_progress_is_told(swept: Swept) -> None:
+def test_progress_is_reported(swept: Swept) -> None:
     """Every epoch, and the end of every trial with the best so far."""
-    states = [told.state for told in swept.told]
+    states = [progress.state for progress in swept.progress]
     assert states.count("complete") == 2
     assert states.count("running") == 16
-    assert (2, swept.best) == (swept.told[-1].ended, swept.told[-1].best)
+    last = swept.progress[-1]
+    assert (2, swept.best) == (last.ended, last.best)
 
 
 def test_a_sweep_that_is_done_does_nothing_more(swept: Swept, device: Dataset) -> None:
     """And still knows its best."""
-    again = Sweep(device, PLAN, swept.folder)
-    assert swept.best == again.run()
-    assert len(_trials(again)) == 2
+    with Sweep(device, PLAN, swept.folder) as again:
+        assert swept.best == again.run()
+        assert len(_trials(again)) == 2
 
 
 def test_other_data_need_another_folder(swept: Swept, device: Dataset) -> None:
     """Losses on two data sets are not compared."""
-    with pytest.raises(ConfigError, match=r"something else: data 'd+\.\.', not 'e+\.\.'"):
+    with pytest.raises(ConfigError, match=r"a different sweep: data 'd+\.\.', not 'e+\.\.'"):
         Sweep(replace(device, digest="e" * 64), PLAN, swept.folder)
 
 
@@ -103,22 +129,24 @@ def test_other_data_need_another_study(device: Dataset, tmp_path: Path) -> None:
     """Two folders, one storage, one name: nothing is mixed, and the second folder stays free."""
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     plan = replace(PLAN, storage=url, name="pedal")
-    Sweep(device, plan, tmp_path / "a")
+    Sweep(device, plan, tmp_path / "a").close()
     other = replace(plan, recipe=replace(plan.recipe, pre_emphasis="none"))
     with pytest.raises(ConfigError) as caught:
         Sweep(replace(device, digest="e" * 64), other, tmp_path / "b")
     (problem,) = caught.value.problems
-    assert problem.startswith(f"pedal-cnn in {url} searches something else: data 'dddd")
+    assert problem.startswith(f"pedal-cnn in {url} is another search: data 'dddd")
     assert "recipe.pre_emphasis 'first-order', not 'none'" in problem
     assert not (tmp_path / "b" / "sweep.json").exists()
-    assert Sweep(device, plan, tmp_path / "b").buried == 0
+    with Sweep(device, plan, tmp_path / "b") as again:
+        assert again.requeued == 0
 
 
 def test_a_loss_of_stft_alone_is_compared_with_silence(device: Dataset, tmp_path: Path) -> None:
     """By the weights that models are then chosen by: ESR 1, and hardly any DC."""
     weights = {"esr_weight": 0.0, "dc_weight": 0.0, "stft_weight": 1.0, "chunk_frames": 1_200}
     recipe = from_json(weights, PLAN.recipe)
-    silence = Sweep(device, replace(PLAN, recipe=recipe), tmp_path).silence
+    with Sweep(device, replace(PLAN, recipe=recipe), tmp_path) as sweep:
+        silence = sweep.silence
     assert pytest.approx(0.75, abs=0.01) == silence
 
 
@@ -140,29 +168,29 @@ def test_a_trial_that_a_full_disk_ends_is_kept(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("trainer.learn.checkpoint.save", full)
-    sweep = Sweep(device, PLAN, tmp_path)
-    with pytest.raises(RunError, match=r"cnn-000/checkpoint\.npz: cannot .* the same command"):
-        sweep.run()
-    assert [trial.state for trial in _trials(sweep)] == [TrialState.FAIL, TrialState.WAITING]
+    with Sweep(device, PLAN, tmp_path) as sweep:
+        with pytest.raises(RunError, match=r"cnn-000/checkpoint\.npz: cannot .* the command"):
+            sweep.run()
+        assert [trial.state for trial in _trials(sweep)] == [TrialState.FAIL, TrialState.WAITING]
 
 
 def test_a_storage_that_fails_is_told(
     device: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By name and in a sentence, whatever Optuna makes of it."""
-    sweep = Sweep(device, PLAN, tmp_path)
 
     def full(*_: object, **__: object) -> None:
         error = OperationalError("UPDATE", {}, Exception("database or disk is full"))
         raise StorageInternalError("An exception is raised during the commit.") from error
 
-    monkeypatch.setattr(sweep.studies["cnn"], "optimize", full)
-    with pytest.raises(StoreError) as caught:
-        sweep.run()
+    with Sweep(device, PLAN, tmp_path) as sweep:
+        monkeypatch.setattr(sweep.studies["cnn"], "optimize", full)
+        with pytest.raises(StoreError) as caught:
+            sweep.run()
     assert str(caught.value) == (
         f"{tmp_path / 'study.db'}: the storage cannot be used "
-        "((builtins.Exception) database or disk is full); once that is mended, the same command "
-        "goes on with the sweep"
+        "((builtins.Exception) database or disk is full); fix that, then repeat the command to "
+        "continue the sweep"
     )
 
 
@@ -173,24 +201,31 @@ def test_trials_are_shared_out_evenly() -> None:
 
 
 class Watched(NamedTuple):
-    watch: _Watch
+    watch: TrialWatch
     trial: optuna.Trial
     sweep: Sweep
 
 
 @pytest.fixture
-def watched(device: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
-    """A trial that is under way, after four others that ended with a loss of 0.1."""
-    sweep = Sweep(device, PLAN, tmp_path)
-    # Beats are recorded by the sweep's own loop, which a trial by itself has not.
-    study = optuna.create_study(pruner=sweep.studies["cnn"].pruner)
+def watched(device: Dataset, tmp_path: Path) -> Iterator[Watched]:
+    """A running trial, after four others that ended with a loss of 0.1."""
+    with Sweep(device, PLAN, tmp_path) as sweep:
+        # In memory, because only the sweep's own loop records heartbeats.
+        study = optuna.create_study(pruner=sweep.studies["cnn"].pruner)
+        yield _watched(sweep, study)
+
+
+def _watched(sweep: Sweep, study: optuna.Study) -> Watched:
     for _ in range(4):
         other = study.ask()
         for tick in range(1, TICKS + 1):
             other.report(0.1, tick)
         study.tell(other, 0.1)
     trial = study.ask()
-    return Watched(_Watch(sweep, trial, "cnn-004"), trial, sweep)
+    watch = TrialWatch(
+        trial, silence=sweep.silence, is_time_up=lambda: False, report=lambda done, loss: None
+    )
+    return Watched(watch, trial, sweep)
 
 
 def _epoch(done: float, loss: float, train: float = 0.5) -> Epoch:
@@ -232,18 +267,18 @@ def test_a_trial_that_diverges_is_ended_at_once(watched: Watched) -> None:
 def test_an_interrupted_trial_goes_on_in_its_folder(device: Dataset, tmp_path: Path) -> None:
     """Ctrl-C in its first epoch; the next sitting takes up the folder, and no trial is lost."""
 
-    def stop(told: Told) -> None:
-        if told.state == "running":
+    def stop(progress: SweepProgress) -> None:
+        if progress.state == "running":
             raise KeyboardInterrupt
 
     plan = replace(PLAN, trials=1)
-    with pytest.raises(KeyboardInterrupt):
-        Sweep(device, plan, tmp_path, stop).run()
+    with Sweep(device, plan, tmp_path, stop) as stopped, pytest.raises(KeyboardInterrupt):
+        stopped.run()
     history = tmp_path / "trials" / "cnn-000" / "history.jsonl"
     first = history.read_text()
-    sweep = Sweep(device, plan, tmp_path)
-    best = sweep.run()
-    assert [trial.state for trial in _trials(sweep)] == [TrialState.FAIL, TrialState.COMPLETE]
+    with Sweep(device, plan, tmp_path) as sweep:
+        best = sweep.run()
+        assert [trial.state for trial in _trials(sweep)] == [TrialState.FAIL, TrialState.COMPLETE]
     assert best is not None
     assert Path(best.folder).name == "cnn-000"
     assert history.read_text().startswith(first)
@@ -253,12 +288,12 @@ def test_an_interrupted_trial_goes_on_in_its_folder(device: Dataset, tmp_path: P
 def test_a_trial_that_the_sweep_has_no_time_for_is_kept(device: Dataset, tmp_path: Path) -> None:
     """It is queued with its folder, and neither counts nor is compared."""
 
-    def expire(told: Told) -> None:
+    def expire(progress: SweepProgress) -> None:
         sweep.begin -= 60.0 * sweep.plan.minutes  # all of its time passes in the first epoch
 
-    sweep = Sweep(device, replace(PLAN, trials=1, minutes=10.0), tmp_path, expire)
-    assert sweep.run() is None
-    failed, waiting = _trials(sweep)
+    with Sweep(device, replace(PLAN, trials=1, minutes=10.0), tmp_path, expire) as sweep:
+        assert sweep.run() is None
+        failed, waiting = _trials(sweep)
     assert (failed.state, waiting.state) == (TrialState.FAIL, TrialState.WAITING)
     assert waiting.user_attrs == {"attempt": 1, "again": 0, "folder": "cnn-000"}
     assert (tmp_path / "trials" / "cnn-000" / "checkpoint.npz").is_file()

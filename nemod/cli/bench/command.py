@@ -1,89 +1,35 @@
-"""`nemod bench`: what a block costs on this machine, for the model alone and for the full chain."""
+"""`nemod bench`: how long a block takes on this machine, by hidden size or by architecture."""
 
 import argparse
 import os
 import platform
-import resource
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from nemod.builder.build import build, compiled
 from nemod.cli.bench import study
+from nemod.cli.bench.block_cost import ROUNDS, Cost, compile_seconds, empty_cache, measure
 from nemod.cli.bench.models import MODELS, RATE_HZ, random_model, recurrent
 from nemod.common import xla
 from nemod.common.command_line import parser
 from nemod.common.errors import ConfigError, did_you_mean
-from nemod.control.settings import Settings
 from nemod.engine.program import warm_up_jax
-from nemod.engine.rig import rig_spec
-from nemod.formats.model import Model
 
 UNITS = (8, 16, 20, 40, 80, 100)
 BLOCKS = (32, 64, 128, 256, 512)
 MODELS_BLOCKS = (64,)
-ROUNDS = 15
-"""The best of this many rounds counts: the rest is what else the machine was doing."""
-ROUND_S = 0.02
 WARNING = (
-    "These are numbers of this machine in this minute: what else runs on it, its clock and its heat"
-    " all count. Compare only what was measured side by side."
+    "These figures hold for this machine in this minute: other programs, the processor's frequency "
+    "and its temperature affect them. Compare only figures that were measured side by side."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one block takes."""
-
-    median_us: float
-    best_us: float
-    waits: float
-    """Voluntary context switches per block: how often the calling thread waited for another."""
-
-
-def measure(model: Model, block_frames: int, *, model_only: bool) -> Cost:
-    """Return what a block costs, called as the audio thread calls it, with every effect on."""
-    settings = Settings({"delay/mix": 0.3, "reverb/mix": 0.3, "bass": 0.6, "treble": 0.6})
-    ready = build(model, RATE_HZ, block_frames, settings, model_only=model_only)
-    rng = np.random.default_rng(1)
-    block = rng.uniform(-0.3, 0.3, block_frames).astype(np.float32)
-    weights, state = ready.loaded.weights, ready.loaded.fresh()
-    call, controls = ready.loaded.call, ready.loaded.controls
-    rounds, waits = [], []
-    calls = 20
-    for _ in range(ROUNDS + 1):
-        waited = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
-        begin = time.perf_counter()
-        for _ in range(calls):
-            state, sound = call(weights, controls, state, block)
-            np.asarray(sound)
-        each = (time.perf_counter() - begin) / calls
-        waits.append((resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - waited) / calls)
-        rounds.append(1e6 * each)
-        calls = max(10, int(ROUND_S / each))
-    del rounds[0], waits[0]
-    return Cost(float(np.median(rounds)), min(rounds), float(np.median(waits)))
-
-
-def compile_seconds(model: Model, block_frames: int) -> float:
-    """Return how long the whole rig takes to compile [s], unless it is in the cache."""
-    made = rig_spec(model, RATE_HZ)
-    begin = time.perf_counter()
-    compiled(made, block_frames, "rig", model.network, RATE_HZ)
-    return time.perf_counter() - begin
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure and print the table."""
-    made = parser("nemod bench", "Measure what a block costs on this machine.")
+    made = parser("nemod bench", "Measure how long a block takes on this machine.")
     made.add_argument("--units", type=_numbers, default=None, metavar="N,N", help="hidden sizes")
     made.add_argument("--blocks", type=_numbers, default=None, metavar="N,N", help="frames")
     made.add_argument(
@@ -154,7 +100,7 @@ def _models(console: Console, names: Sequence[str], blocks: Sequence[int]) -> No
     )  # fmt: skip
     cases = [(name, block) for name in names for block in blocks]
     warm_up_jax()
-    with _progress() as progress, _empty_cache():
+    with _progress() as progress, empty_cache():
         for name, block in progress.track(cases, description="measuring"):
             model = random_model(MODELS[name])
             seconds = compile_seconds(model, block)
@@ -169,8 +115,8 @@ def _models(console: Console, names: Sequence[str], blocks: Sequence[int]) -> No
             )  # fmt: skip
     console.print(table)
     console.print(
-        "waits: how often in a block the calling thread gave way to another, which an audio thread "
-        "must not; compile: of the whole rig, with an empty cache."
+        "waits: how often the calling thread waited for another one in each block, which an audio "
+        "thread must not; compile: the whole rig, with an empty cache."
     )
 
 
@@ -185,21 +131,6 @@ def _table(*columns: str) -> Table:
 
 def _progress() -> Progress:
     return Progress(console=Console(stderr=True), disable=not sys.stderr.isatty())
-
-
-@contextmanager
-def _empty_cache() -> Iterator[None]:
-    """Compile into an empty folder, so that nothing comes from the disk."""
-    old = os.environ.get("NEMOD_CACHE")
-    with tempfile.TemporaryDirectory(prefix="nemod-bench-") as folder:
-        os.environ["NEMOD_CACHE"] = folder
-        try:
-            yield
-        finally:
-            if old is None:
-                del os.environ["NEMOD_CACHE"]
-            else:
-                os.environ["NEMOD_CACHE"] = old
 
 
 def _chosen(given: Sequence[str] | None) -> list[str]:

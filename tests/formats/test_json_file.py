@@ -1,5 +1,6 @@
-"""What is not a model file at all: each is one clear error, in bounded time."""
+"""Files that are no model: each is refused with one clear error, in bounded time."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from nemod.common.errors import ModelError
 from nemod.formats import load_model
-from nemod.formats.document import MAX_BYTES
+from nemod.formats.json_file import MAX_BYTES
 
 CONTENT = [
     (b"", "the file is empty"),
@@ -15,13 +16,15 @@ CONTENT = [
     (b"\xef\xbb\xbf", "the file is empty"),
     (b"\n<!DOCTYPE html><html>", "this is a web page"),
     (b"version https://git-lfs.github.com/spec/v1\n", "this is a Git LFS pointer"),
-    (b"PK\x03\x04\x14\x00", "this is not JSON: it begins with b'PK"),
+    (b"PK\x03\x04\x14\x00", "this is a zip archive, expected JSON; unpack it and use the model"),
+    (b"\x1f\x8b\x08\x00", "this is a gzip archive"),
+    (b"\x89PNG\r\n", "this is not JSON: it begins with b'\\x89PNG"),
+    (b"\xff\xfe{", "begins with a UTF-16 byte order mark, but is not UTF-16"),
     (b'{"a": "\x00"}', "this is not JSON: it begins with"),
     (b'{"a":\n  "\xff"}', "line 2 column 4: byte 0xff is not UTF-8"),
     (b'{"a": 1\n "b": 2}', "line 2 column 2: not JSON: Expecting ',' delimiter"),
     (b'{"a": [1, 2', "line 1 column 12: not JSON"),
     (b"[" * 100_000, "nested too deeply"),
-    (b'{"a": [\n' + b"9" * 5000 + b"]}", "line 2 column 1: a number of more than 400 digits"),
     (b"[" + b"[],\n" * 600_000 + b"1]", "more than 500000 objects and lists"),
     (b"[" + b'"",' * 2_100_000 + b"1]", "more than 2000000 strings"),
     (b"[]", "a list of 0, expected an object"),
@@ -32,8 +35,8 @@ CONTENT = [
 
 
 @pytest.mark.parametrize(("content", "message"), CONTENT, ids=[m[:24] for _, m in CONTENT])
-def test_other_content_is_told_by_what_it_is(write, content: bytes, message: str) -> None:
-    """With line and column where there is one."""
+def test_other_content_is_named(write, content: bytes, message: str) -> None:
+    """The error says what the file is, with line and column where there is one."""
     path = write(content)
     with pytest.raises(ModelError) as caught:
         load_model(path)
@@ -41,16 +44,16 @@ def test_other_content_is_told_by_what_it_is(write, content: bytes, message: str
     assert caught.value.path == str(path)
 
 
-def test_a_mark_of_byte_order_is_no_error(write, rnn) -> None:
-    """Some editors put one."""
-    import json
-
-    path = write(b"\xef\xbb\xbf" + json.dumps(rnn()).encode())
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_byte_order_mark_is_allowed(write, rnn, encoding: str) -> None:
+    """Windows editors write one, PowerShell's redirection writes UTF-16."""
+    mark = "\ufeff" if encoding.endswith("e") else ""
+    path = write((mark + json.dumps(rnn())).encode(encoding))
     assert load_model(path).name == "model"
 
 
 def test_a_directory_a_pipe_and_nothing_are_named(tmp_path: Path) -> None:
-    """A named pipe is refused without waiting for somebody to write to it."""
+    """A named pipe is refused without waiting for a writer."""
     with pytest.raises(ModelError, match="this is a directory"):
         load_model(tmp_path)
     with pytest.raises(ModelError, match="no such file"):
@@ -63,7 +66,7 @@ def test_a_directory_a_pipe_and_nothing_are_named(tmp_path: Path) -> None:
 
 
 def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
-    """The size alone decides."""
+    """Its size is checked before it is read."""
     path = tmp_path / "huge.json"
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1)

@@ -1,6 +1,6 @@
-"""A guitar to train with, synthesised: notes and chords over the whole neck, soft and loud, rests.
+"""Synthesises guitar playing: notes and chords over the whole neck, soft and loud, with rests.
 
-The string itself is that of the demo (`nemod.engine.devices.demo.pluck`).
+The string model is the one of the demo device (`nemod.engine.devices.demo.pluck`).
 """
 
 from functools import lru_cache
@@ -20,12 +20,13 @@ CHORDS = (
 )  # fmt: skip
 """Semitones above the lowest note."""
 LOUDNESS_DB = (-22.0, 0.0)
-"""[dB] Of a stroke, against the loudest."""
+"""[dB] Level of a stroke, relative to the loudest one."""
 _RING_S = 2.0
+"""[s] Length of a note."""
 _TAKES = 3
-"""Different plucks of one note."""
+"""Different plucks of each note."""
 _MUTED_S = 0.08
-"""[s] In which a string under the hand falls by 1 / e."""
+"""[s] Time constant of the decay of a palm-muted string."""
 
 
 @lru_cache(maxsize=512)
@@ -39,12 +40,12 @@ def _string(note: int, take: int, rate_hz: int) -> Signal:
 
 
 def playing(seconds: float, rate_hz: int, seed: int = 0) -> NDArray[np.float32]:
-    """Return somebody playing [frames], peak 1, silent at both ends; a seed gives the same again.
+    """Return guitar playing [frames] with peak 1, silent at both ends; the same for the same seed.
 
     Raises: ValueError for less than 0.1 s.
     """
     if seconds < 0.1:
-        raise ValueError(f"{seconds} s: at least 0.1 s are expected")
+        raise ValueError(f"{seconds} s: expected at least 0.1 s")
     rng = np.random.default_rng(seed)
     frames = round(seconds * rate_hz)
     sound = np.zeros(frames)
@@ -69,9 +70,9 @@ def _stroke(sound: Signal, start: int, rate_hz: int, rng: np.random.Generator) -
         ring = np.exp(np.arange(ring.size) / (-_MUTED_S * rate_hz))
     strum_frames = int(rng.uniform(0.0, 0.02) * rate_hz)
     for order, semitones in enumerate(chord):
-        # A guitar's highest note is the top fret of its highest string.
+        # The highest note is the top fret of the highest string.
         note = min(lowest + semitones, OPEN_STRINGS[-1] + HIGHEST_FRET)
         begin = start + order * strum_frames
         string = _string(note, int(rng.integers(_TAKES)), rate_hz)
-        heard = max(0, min(string.size, sound.size - begin))
-        sound[begin : begin + heard] += strength * string[:heard] * ring[:heard]
+        frames = max(0, min(string.size, sound.size - begin))
+        sound[begin : begin + frames] += strength * string[:frames] * ring[:frames]

@@ -1,4 +1,4 @@
-"""Data sets that the program itself makes: sounds and manifest, each file whole or not at all."""
+"""Writes data sets: recordings and a manifest, each file replaced atomically."""
 
 import json
 import re
@@ -12,35 +12,37 @@ from numpy.typing import NDArray
 
 from nemod.common.errors import NemodError
 from nemod.common.files import replacing
+from trainer.data.files import listed
 from trainer.data.layouts import MANIFESTS, SOUND_ENDINGS
 from trainer.data.plan import SPLIT_WORDS
 
 MANIFEST = "manifest.json"
 NUMBERED = re.compile(r"\d{3,}_(train|validation|test)(_.*)?-(input|target)\.wav")
-"""What the files of a set are named that the program numbers."""
+"""Names of the recordings in a generated data set."""
 NAMED = 3
-"""So many of the files in the way are named in a message."""
+"""An error names at most this many of the conflicting files."""
 STILL = "knobs_that_stand_still"
+"""Manifest key below `made`: positions of the knobs that are constant over the data set."""
 Sound = NDArray[np.float32]
 
 
 class FolderError(NemodError):
-    """A data set's folder that cannot be written, or holds something else."""
+    """A data set folder that cannot be written, or that holds other data."""
 
 
 def open_folder(path: Path) -> None:
-    """Make the folder.
+    """Create a folder and its parents.
 
-    Raises: FolderError when that is impossible.
+    Raises: FolderError if they cannot be created.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FolderError(f"{path}: no folder can be made there: {error.strerror}") from None
+        raise FolderError(f"{path}: cannot be created: {error.strerror}") from None
 
 
 def write_sound(path: Path, sound: Sound, rate_hz: int) -> None:
-    """Write a mono sound [frames] as 32-bit float WAV, under its name only when it is whole.
+    """Write a mono sound [frames] as a 32-bit float WAV file, atomically.
 
     Raises: FolderError.
     """
@@ -52,7 +54,7 @@ def write_sound(path: Path, sound: Sound, rate_hz: int) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a document, under its name only when it is whole.
+    """Write a JSON document, atomically.
 
     Raises: FolderError.
     """
@@ -71,28 +73,37 @@ def write_manifest(
     knobs: Sequence[str],
     pairs: Sequence[Mapping[str, Any]],
     made: Mapping[str, Any],
+    defaults: Mapping[str, float] | None = None,
 ) -> None:
-    """Write the manifest that `trainer.data` reads; `made` is how the set came to be.
+    """Write the manifest that `trainer.data` reads.
 
-    A knob that stands still in the whole set is no input of a model: it goes into `made` alone.
+    `made` records how the data set was generated; `defaults` holds default positions of knobs. A
+    knob that is constant over the data set cannot be an input of a model, so that its position is
+    stored in `made` only.
+
     Raises: FolderError.
     """
     turned = [knob for knob in knobs if len({pair["knobs"][knob] for pair in pairs}) > 1]
     still = {knob: pairs[0]["knobs"][knob] for knob in knobs if knob not in turned}
     listed = [{**pair, "knobs": {knob: pair["knobs"][knob] for knob in turned}} for pair in pairs]
-    content = {"name": name, "knobs": turned, "align": False, "lag": 0, "pairs": listed}
-    write_json(folder / MANIFEST, {**content, "made": {**made, STILL: still}})
+    content: dict[str, Any] = {"name": name, "knobs": turned}
+    if stated := {knob: defaults[knob] for knob in turned if defaults and knob in defaults}:
+        content["defaults"] = stated
+    content |= {"align": False, "lag": 0, "pairs": listed, "made": {**made, STILL: still}}
+    write_json(folder / MANIFEST, content)
 
 
 def claim(
     folder: Path, is_ours: Callable[[Path], bool]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
-    """Make the folder; return the pairs of the set that the program began there, and how.
+    """Create a data set folder, or return the pairs and `made` of the data set it already holds.
 
-    Pairs have all knobs. None where no set is. Without a manifest, `is_ours` says of a recording
-    whether it is of a beginning that was killed before the manifest was written.
-    Raises: FolderError for a folder that holds recordings or a manifest that this program did not
-    write: the manifest to be written would hide the ones, and be hidden by the other.
+    Returned pairs state the positions of all knobs. Returns None for a folder without a data set.
+    Without a manifest, `is_ours` tells whether a recording was left by a run that was killed before
+    it wrote one.
+
+    Raises: FolderError for a folder with recordings or a manifest that this program did not write:
+        the new manifest would hide the recordings, and another manifest would hide the new one.
     """
     open_folder(folder)
     try:
@@ -106,14 +117,14 @@ def claim(
     if names:
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         raise FolderError(
-            f"{folder}: another data set is there already ({', '.join(names[:NAMED])}{more}); "
+            f"{folder}: already holds another data set ({', '.join(names[:NAMED])}{more}); "
             "choose another folder"
         )
     return None
 
 
 def is_sound(path: Path, sound: Sound, rate_hz: int) -> bool:
-    """Return whether a file holds exactly this mono sound [frames] at this rate."""
+    """Return whether a file holds exactly this mono sound [frames] at this sample rate."""
     try:
         there, rate = soundfile.read(path, dtype="float32")
     except (OSError, soundfile.LibsndfileError):
@@ -122,11 +133,11 @@ def is_sound(path: Path, sound: Sound, rate_hz: int) -> bool:
 
 
 def _sounds(folder: Path) -> list[Path]:
-    """Return the recordings in a folder, and in its sub-folders that are named as splits."""
+    """Return the recordings in a folder and in its sub-folders named after splits."""
     found: list[Path] = []
-    for below in sorted(folder.iterdir()):
+    for below in listed(folder):
         if below.is_dir() and below.name.lower() in SPLIT_WORDS:
-            found += [file for file in sorted(below.iterdir()) if _is_recording(file)]
+            found += [file for file in listed(below) if _is_recording(file)]
         elif _is_recording(below):
             found.append(below)
     return found
@@ -144,6 +155,6 @@ def _read_pairs(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         pairs = [{**pair, "knobs": {**still, **pair["knobs"]}} for pair in content["pairs"]]
     except (OSError, ValueError, TypeError, KeyError):
         raise FolderError(
-            f"{path}: another data set is there already; choose another folder"
+            f"{path}: already holds another data set; choose another folder"
         ) from None
     return pairs, made

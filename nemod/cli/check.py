@@ -1,0 +1,65 @@
+"""`nemod check`: what a model or a configuration file holds, or what is wrong with it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from nemod.common.command_line import parser
+from nemod.common.errors import ConfigError, ModelError
+from nemod.config import MAX_BLOCK_FRAMES, MIN_BLOCK_FRAMES
+from nemod.config import load as load_config
+from nemod.engine.devices.base import CLOCK_RATE_HZ
+from nemod.formats import load_model
+
+
+def main(argv: Sequence[str]) -> int:
+    """Describe files; 1 when any is refused."""
+    made = parser("nemod check", "Print what a model or a configuration holds, or its errors.")
+    made.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    made.add_argument("--block", type=_frames, default=64, metavar="N", help="for the load [64]")
+    made.add_argument("--size", type=float, metavar="0..1", help="of a model that has several [1]")
+    arguments = made.parse_args(argv)
+    refused = 0
+    for path in arguments.files:
+        try:
+            _check_one(path, arguments)
+        except (ModelError, ConfigError) as error:
+            refused += 1
+            print(f"refused: {error}", file=sys.stderr)  # noqa: T201
+    return 1 if refused else 0
+
+
+def _frames(text: str) -> int:
+    if not text.isdecimal() or not MIN_BLOCK_FRAMES <= int(text) <= MAX_BLOCK_FRAMES:
+        allowed = f"{MIN_BLOCK_FRAMES} to {MAX_BLOCK_FRAMES} frames"
+        raise argparse.ArgumentTypeError(f"{text!r}: {allowed} are expected")
+    return int(text)
+
+
+def _check_one(path: Path, arguments: argparse.Namespace) -> None:
+    """Print what one file holds. Raises: ModelError, ConfigError."""
+    console = Console()
+    if path.suffix.lower() in (".yaml", ".yml"):
+        load_config(path, {})
+        console.print(f"{path}: no errors in this configuration", markup=False)
+        return
+    # From the builder, so that the description is that of the rig that will be played.
+    from nemod.builder.build import verify_probe
+    from nemod.builder.describe import describe
+    from nemod.cli.bench.block_cost import measure
+
+    model = load_model(path, size=arguments.size)
+    error = verify_probe(model)
+    cost = measure(model, arguments.block, model_only=False)
+    share = cost.median_us * 1e-6 / (arguments.block / CLOCK_RATE_HZ)
+    facts = describe(model).plain() | {
+        "probe": "none in the file" if error is None else f"passed, largest error {error:.1e}",
+        "expected_load": f"{share:.1%} of the time of {arguments.block} frames at "
+        f"{CLOCK_RATE_HZ} Hz (the whole rig, measured now on this machine)",
+    }
+    console.print(f"{path}:", markup=False, soft_wrap=True)
+    for key, value in facts.items():
+        console.print(f"  {key.replace('_', ' ')}: {value}", markup=False, soft_wrap=True)

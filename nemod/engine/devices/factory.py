@@ -1,0 +1,40 @@
+"""Opens the device that a request names: a sound card, JACK, the demo or silence."""
+
+from nemod.common.errors import AudioError
+from nemod.engine.devices.base import CLOCK_RATE_HZ, DEMO, NULL, Device
+from nemod.engine.devices.clock import ClockDevice
+from nemod.engine.devices.demo import PhrasePlayer
+from nemod.engine.ipc import DeviceRequest
+
+
+def open_device(request: DeviceRequest) -> tuple[Device, PhrasePlayer | None]:
+    """Return the device of a name, and the phrase player that feeds it if it is the demo.
+
+    Raises: AudioError when no device, or more than one, has that name.
+    """
+    if request.name == NULL:
+        rate_hz = request.rate_hz or CLOCK_RATE_HZ
+        return ClockDevice(NULL, rate_hz, request.block_frames, lambda block: block.fill(0.0)), None
+    if request.name == DEMO:
+        return _open_demo(request)
+    from nemod.engine.devices.portaudio import open_stream
+
+    return open_stream(request), None
+
+
+def _open_demo(request: DeviceRequest) -> tuple[Device, PhrasePlayer]:
+    """Return the default output, or a clock where there is no sound card."""
+    try:
+        from nemod.engine.devices.portaudio import default_output, open_stream
+
+        output = default_output()
+    except AudioError:
+        output = None
+    if output is None:
+        rate_hz = request.rate_hz or CLOCK_RATE_HZ
+        player = PhrasePlayer(rate_hz)
+        return ClockDevice(DEMO, rate_hz, request.block_frames, player.fill), player
+    stream = open_stream(request, demo_output=output)
+    player = PhrasePlayer(stream.rate_hz)
+    stream.source = player.fill
+    return stream, player

@@ -1,0 +1,68 @@
+"""The line that the terminal shows while the daemon plays."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from nemod.cli.meters import line, panel
+from nemod.control.events import Meters
+from nemod.control.rig import Status
+from nemod.engine.ipc import DeviceOpened
+
+
+class Rig:
+    """What is shown of a controller."""
+
+    model_name = "amp"
+
+    def status(self) -> Status:
+        return Status(
+            state="running",
+            load=0.1,
+            load_peak=0.2,
+            xruns=3,
+            late=5,
+            latency_ms=1.0,
+            rate=48_000,
+            block=64,
+            model_rate=48_000,
+            rate_policy="exact",
+            uptime=1,
+        )
+
+    def meters(self) -> Meters:
+        return Meters(in_dbfs=-20.0, out_dbfs=-10.0, clips=0)
+
+
+@dataclass
+class Daemon:
+    """What is shown of a daemon."""
+
+    device: DeviceOpened | None
+    controller: Rig
+    osc_port: int = 9000
+
+
+@pytest.mark.parametrize(
+    ("counts_xruns", "shown", "hidden"),
+    [(True, "xruns 3", "late wake-ups"), (False, "late wake-ups 5", "xruns")],
+)
+def test_a_clock_shows_late_wake_ups_instead_of_xruns(
+    counts_xruns: bool, shown: str, hidden: str
+) -> None:
+    """It cannot lose samples; that the machine woke it up late is no fault of the rig."""
+    daemon: Any = Daemon(
+        DeviceOpened(
+            device="demo",
+            rate_hz=48_000,
+            block_frames=64,
+            latency_s=0.001,
+            counts_xruns=counts_xruns,
+            notices=(),
+        ),
+        Rig(),
+    )
+    for text in (line(daemon), panel(daemon, "host").plain):
+        assert shown in text
+        assert hidden not in text

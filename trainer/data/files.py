@@ -1,0 +1,33 @@
+"""Files in folders, as people's file managers and other systems leave them.
+
+Hidden files are left alone: macOS writes `._NAME` beside each file that it copies to a file system
+of another kind, and `.DS_Store` into each folder. Names are compared in Unicode's composed form
+(NFC), because macOS stores them decomposed (NFD).
+"""
+
+from pathlib import Path
+
+from nemod.common.names import natural_key, normal
+
+
+def listed(folder: Path) -> list[Path]:
+    """Return the files and folders in a folder that are not hidden, in natural order of names.
+
+    Raises: OSError.
+    """
+    paths = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(paths, key=lambda path: natural_key(path.name))
+
+
+def existing(path: Path) -> Path:
+    """Return the path under which a file exists whose name is spelt in another Unicode form.
+
+    The path itself where it exists, or where there is no such file.
+    """
+    if path.exists() or path == path.parent:
+        return path
+    folder = existing(path.parent)
+    if not folder.is_dir():
+        return path
+    names = (one for one in folder.iterdir() if normal(one.name) == normal(path.name))
+    return next(names, path)

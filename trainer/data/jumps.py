@@ -1,0 +1,205 @@
+"""Jumps of the latency: buffers that a recorder lost, or inserted, in one of the two recordings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data.align import IDLE_FRAMES
+from trainer.data.dataset import Signal
+from trainer.data.tracking import Track, track
+
+MERGE_S = 0.16
+"""[s] Changes of the track within this time are one."""
+COMPARED_S = 3.0
+"""[s] How much before and after a jump must fit it."""
+SHORTEST_S = 0.02
+NEAR_FRAMES = 6
+"""[frames] Within which the latency is refined."""
+BETTER = 0.5
+"""Share of the error that a jump leaves of that without it, at most, on each side of it."""
+EXPLAINED = 0.9
+"""Share of the energy of wet that the model may leave on either side of a jump."""
+LEAST = 1e-20
+GUARD_S = 0.02
+"""[s] How exactly a jump is located; so much on both sides of it is left out of the pieces."""
+STEADY_S = 0.5
+"""[s] Before and after a jump, in which the latency must not move."""
+MOVED_FRAMES, MOVED_REACH_FRAMES = 8, 24
+MOVED = 0.8
+"""Share of the error that another latency must leave there, at most."""
+MAX_REJECTED = 2
+"""More changes of the track that no jump explains: the device itself changes its delay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """A place at which the latency changes from one frame to the next."""
+
+    at: int
+    """[frames] In the wet recording."""
+    before: int
+    """[frames] Latency up to there."""
+    after: int
+    """[frames] Latency from there on."""
+
+    @property
+    def frames(self) -> int:
+        """[frames] Negative: wet lacks so many; positive: it has so many too many."""
+        return self.after - self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch without a jump."""
+
+    first: int
+    """[frames] In the wet recording."""
+    last: int
+    """[frames] Behind its end."""
+    offset: int
+    """[frames] How much larger its latency is than that of the first piece."""
+
+    def cut(self, dry: Signal, wet: Signal) -> tuple[Signal, Signal]:
+        """Return the stretch of both, wet with the latency of the first piece."""
+        first = max(self.first, self.offset, 0)
+        last = min(self.last, wet.size, dry.size + self.offset)
+        if first >= last:
+            return dry[:0], wet[:0]
+        return dry[first - self.offset : last - self.offset], wet[first:last]
+
+
+def find_jumps(dry: Signal, wet: Signal, rate: int, lag: int) -> list[Jump]:
+    """Return the jumps of the latency of `wet` [frames] near `lag` [frames], in order of time.
+
+    A steady drift of the clocks is none, nor is a device that modulates its delay. A jump must fit:
+    a model of the device predicts both sides of it worse with the latency of the other side.
+    """
+    course = track(dry, wet, rate, lag)
+    if course is None:
+        return []
+    changes = _changes(course, rate)
+    found, rejected = [], 0
+    for number, (first, last) in enumerate(changes):
+        start = changes[number - 1][1] if number else 0
+        stop = changes[number + 1][0] if number + 1 < len(changes) else course.lags.size - 1
+        jump = _fitted(wet, course, rate, (start, first, last, stop))
+        if jump is None:
+            rejected += 1
+        elif abs(jump.frames) > IDLE_FRAMES:
+            found.append(jump)
+    if rejected > max(MAX_REJECTED, len(found)) or len(found) > max(3, wet.size / rate / 2):
+        return []
+    return found
+
+
+def pieces(jumps: Sequence[Jump], frames: int, rate: int) -> list[Piece]:
+    """Return the stretches of a wet recording of `frames` between its jumps.
+
+    Nothing of either recording is in two of them.
+    """
+    guard = round(GUARD_S * rate)
+    edges = [0, *(jump.at for jump in jumps), frames]
+    offsets = [0, *(jump.after - jumps[0].before for jump in jumps)]
+    found = []
+    for number, (start, stop) in enumerate(pairwise(edges)):
+        # What was inserted is no answer to anything.
+        inserted = max(0, jumps[number - 1].frames) if number else 0
+        first = start + inserted + (guard if number else 0)
+        last = stop - (guard if number < len(jumps) else 0)
+        if first < last:
+            found.append(Piece(first, last, offsets[number]))
+    return found
+
+
+def _changes(course: Track, rate: int) -> list[tuple[int, int]]:
+    """Return where the track changes, as the windows before and after each change."""
+    places = np.flatnonzero(np.abs(np.diff(course.lags)) > 1)
+    apart = max(1, round(MERGE_S * rate / course.hop))
+    groups: list[tuple[int, int]] = []
+    for place in places.tolist():
+        if groups and place - groups[-1][1] < apart:
+            groups[-1] = (groups[-1][0], place + 1)
+        else:
+            groups.append((place, place + 1))
+    smallest = IDLE_FRAMES - NEAR_FRAMES
+    return [
+        (first, last)
+        for first, last in groups
+        if abs(int(course.lags[last] - course.lags[first])) > smallest
+    ]
+
+
+def _fitted(
+    wet: Signal, course: Track, rate: int, windows: tuple[int, int, int, int]
+) -> Jump | None:
+    """Return the jump between two windows, None where the model does not confirm it.
+
+    `windows`: the first and the last that have the former latency, the first and the last that have
+    the new one.
+    """
+    sides = _sides(wet, course, rate, windows)
+    size = int(course.lags[windows[2]] - course.lags[windows[1]])
+    better, left, lags = [], [], []
+    for side, other, window in zip(sides, (size, -size), windows[1:3], strict=True):
+        if side.size < SHORTEST_S * rate:
+            return None
+        own = course.lags_at(side)
+        near = range(-NEAR_FRAMES, NEAR_FRAMES + 1)
+        errors = [_error(wet, course, side, own + shift) for shift in near]
+        lags.append(int(course.lags[window]) + near[int(np.argmin(errors))])
+        better.append(min(errors) / max(_error(wet, course, side, own + other), LEAST))
+        left.append(min(errors) / max(float(np.sum(np.square(wet[side], dtype=np.float64))), LEAST))
+    if max(better) > BETTER or max(left) > EXPLAINED:
+        return None
+    first, last = (int(course.centres[window]) for window in windows[1:3])
+    near_frames = round(STEADY_S * rate)
+    around = (max(0, first - near_frames), first), (last, min(wet.size, last + near_frames))
+    if any(_moves(wet, course, *span, lag) for span, lag in zip(around, lags, strict=True)):
+        return None
+    return Jump(_located(wet, course, (first, last), (lags[0], lags[1])), lags[0], lags[1])
+
+
+def _sides(
+    wet: Signal, course: Track, rate: int, windows: tuple[int, int, int, int]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the frames before and after a jump that must fit it, up to the next changes."""
+    start, first, last, stop = (int(course.centres[window]) for window in windows)
+    compared, half = round(COMPARED_S * rate), course.window // 2
+    begin = start - half if windows[0] else 0
+    end = stop + half if windows[3] < course.lags.size - 1 else wet.size
+    return (
+        np.arange(max(begin, first - compared), first),
+        np.arange(last, min(end, last + compared)),
+    )
+
+
+def _moves(wet: Signal, course: Track, first: int, last: int, lag: int) -> bool:
+    """Return whether the latency leaves `lag` between two frames, as a modulated delay does."""
+    shifts = range(-MOVED_REACH_FRAMES, MOVED_REACH_FRAMES + 1, MOVED_FRAMES // 4)
+    for half in np.array_split(np.arange(first, last), 2):
+        lags = np.full(half.size, lag)
+        errors = [_error(wet, course, half, lags + shift) for shift in shifts]
+        least = int(np.argmin(errors))
+        still = errors[shifts.index(0)]
+        if abs(shifts[least]) > MOVED_FRAMES and errors[least] < MOVED * still:
+            return True
+    return False
+
+
+def _error(wet: Signal, course: Track, frames: NDArray[np.intp], lags: NDArray[np.intp]) -> float:
+    """Return the energy of what the prediction at these latencies leaves of wet."""
+    places = np.clip(frames - lags, 0, course.predicted.size - 1)
+    return float(np.sum((wet[frames] - course.predicted[places]) ** 2))
+
+
+def _located(wet: Signal, course: Track, span: tuple[int, int], lags: tuple[int, int]) -> int:
+    """Return the frame from which the second latency explains wet better than the first."""
+    around = course.window
+    frames = np.arange(max(0, span[0] - around), min(wet.size, span[1] + around))
+    places = [np.clip(frames - lag, 0, course.predicted.size - 1) for lag in lags]
+    errors = [(wet[frames] - course.predicted[place]) ** 2 for place in places]
+    gained = np.concatenate([[0.0], np.cumsum(errors[0] - errors[1])])
+    return int(frames[0]) + int(np.argmin(gained))
