@@ -21,6 +21,7 @@ import yaml
 
 from nemod import config
 from nemod.common.errors import ConfigError
+from nemod.config.loader import MAX_CONFIG_BYTES
 from nemod.daemon import session
 
 MEMORY_BYTES = 512 << 20
@@ -113,7 +114,7 @@ def _load(kind: str, path: Path) -> str:
 
 def hostile(kind: str) -> Iterator[tuple[bytes, int]]:
     """Yield (piece, times) of files that are made to cost: as large as is read, and larger."""
-    room = config.MAX_CONFIG_BYTES if kind == "config" else session.MAX_BYTES
+    room = MAX_CONFIG_BYTES if kind == "config" else session.MAX_BYTES
     yield LAUGHS.encode(), 1
     yield b"9" * 1_000_000, 100
     for text in (
