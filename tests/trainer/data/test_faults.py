@@ -317,7 +317,7 @@ def test_a_knob_that_never_moves_is_said(clean: Pair, lay: Lay) -> None:
     place = lay(*clean)
     manifest(place, "{tone: 0.5, drive: 0.2}", "{tone: 0.5, drive: 0.7}")
     found = [f.found for f in check_data(place).findings]
-    assert "knob tone stands at 0.5 in all pairs to train on." in found
+    assert "knob tone is at 0.5 in all training pairs." in found
 
 
 def test_a_missing_part_is_said(clean: Pair, lay: Lay) -> None:
@@ -439,7 +439,7 @@ def test_a_mono_file_is_read_beside_a_stereo_one(clean: Pair, lay: Lay) -> None:
     place = lay(dry, np.stack([0 * wet, wet], axis=1))
     assert [f.fault.code for f in check_data(place, channel=2).findings] == ["channels"]
     (finding,) = check_data(place, channel=3).findings
-    assert "channel 3 is asked for" in finding.found
+    assert "channel 3 was requested" in finding.found
 
 
 def beside(wet: Sound, other: Sound) -> Sound:

@@ -81,7 +81,7 @@ def test_a_folder_is_read_by_its_names(
 @pytest.mark.parametrize(
     ("names", "text"),
     [
-        ([], "no dry and wet recordings are found"),
+        ([], "no dry and wet recordings were found"),
         (["a-input.wav"], "a-input.wav has no counterpart"),
         (["a-input.wav", "b-output.wav"], "b-output.wav has no counterpart"),
         (["output.wav"], "output.wav has no counterpart"),
