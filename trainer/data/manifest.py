@@ -1,4 +1,4 @@
-"""A manifest: which recordings belong together, where the knobs stood, and what each is for."""
+"""Reads manifests: pairs of recordings with knob positions and splits."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,14 +25,14 @@ MAX_LAG_FRAMES = 10_000_000
 
 
 def refuse(where: str, problem: str) -> DataError:
-    """Return the error for a document that is not what is expected."""
+    """Return the DataError for an invalid manifest."""
     return DataError([find("manifest", where, problem=problem)])
 
 
 def is_name(at: tuple[str, ...]) -> bool:
-    """Return whether a name is expected at a place of a manifest, by the keys that lead there.
+    """Return whether a manifest expects a name at these keys.
 
-    What is a number, a truth value or a date there stands for the text as it was written.
+    YAML reads some names as a number, a boolean or a date; there, the text as written is used.
     """
     return at in (("name",), ("knobs", "[]")) or at in _PAIR_NAMES
 
@@ -40,7 +40,8 @@ def is_name(at: tuple[str, ...]) -> bool:
 def read_manifest(tree: Any, where: str, folder: Path, name: str) -> Plan:
     """Return the plan of a parsed manifest; its files are relative to `folder`.
 
-    `where` is the manifest's name, for messages, and `name` the set's where it states none.
+    `where` names the manifest in messages; `name` is the default name of the set.
+
     Raises: DataError that names the key.
     """
     if isinstance(tree, list):
@@ -64,7 +65,7 @@ def read_manifest(tree: Any, where: str, folder: Path, name: str) -> Plan:
         if not isinstance(given, list) or not all(isinstance(k, str) and k for k in given):
             raise refuse(where, "knobs: a list of names is expected")
         if len(set(given)) < len(given):
-            raise refuse(where, "knobs: a name stands there twice")
+            raise refuse(where, "knobs: a name is listed twice")
         knobs = given
     return Plan(
         name=_text(tree.get("name", name), where, "name"),
@@ -90,7 +91,7 @@ def _source(entry: Any, where: str, at: str, folder: Path, lag: int | None) -> S
     knobs = entry.get("knobs", {})
     if not isinstance(knobs, Mapping):
         raise refuse(where, f"{at}.knobs: positions by name are expected, as {{tone: 0.5}}")
-    # A number beside the files is a knob too, as in the manifests of simulated sets.
+    # Other numeric keys of a pair are knobs too, as in manifests of simulated sets.
     beside = {key: value for key, value in entry.items() if key not in PAIR_KEYS}
     for key, value in beside.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -108,9 +109,9 @@ def _source(entry: Any, where: str, at: str, folder: Path, lag: int | None) -> S
 
 
 def read_positions(given: Mapping[Any, Any], where: str, at: str) -> dict[str, float]:
-    """Return knob positions by name; whether they are within 0..1 is not judged here.
+    """Return knob positions by name, which may be outside 0..1.
 
-    Raises: DataError for what is no number.
+    Raises: DataError for a position that is not a number.
     """
     for knob, value in given.items():
         usable = isinstance(value, int | float) and not isinstance(value, bool)
@@ -158,7 +159,7 @@ def _cut(given: Any, where: str) -> dict[str, Part]:
             amount = -1.0
         if word is None or not 0 <= amount <= (math.inf if seconds else 1) or amount == math.inf:
             raise refuse(where, f"split.{key}: {value!r}: parts are expected, {allowed}")
-        if word != "train":  # training gets what the others leave
+        if word != "train":  # training gets the rest
             parts[word] = Part(amount, seconds)
     return parts
 
