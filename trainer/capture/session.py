@@ -1,4 +1,4 @@
-"""Records a data set, one take per knob setting, and adds each completed take to its folder."""
+"""Records one take per knob setting and adds each to the data set folder when complete."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The pictures of a report. Each is narrow and high enough to be read on a phone."""
+"""Draws the figures of a report, in portrait format for phones."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ WIDTH = 6.2
 COLOURS = {"gru": "#1f77b4", "lstm": "#d95f02", "cnn": "#2a9d5c"}
 TARGET, OUTPUT = "#444444", "#d95f02"
 FEW = 4
-"""Runs up to which the training loss is drawn too, and each run has a colour."""
+"""Largest number of runs with a colour and a curve of the training loss each."""
 ZOOM_S = 0.012
 SPECTRUM_S = 4.0
 RANGE_DB = 90.0
@@ -30,7 +30,7 @@ def _figure(height: float) -> Figure:
 
 
 def loss_curves(runs: Sequence[Run]) -> Figure:
-    """Validation loss over wall time; with few runs the training loss too."""
+    """Return the validation loss over wall time; with few runs, the training loss too."""
     figure = _figure(4.2)
     axes = figure.subplots()
     few = len(runs) <= FEW
@@ -49,25 +49,25 @@ def loss_curves(runs: Sequence[Run]) -> Figure:
             every = [line["seconds"] / 60.0 for line in run.history]
             axes.plot(
                 every, [line["train_loss"] for line in run.history], "--", color=colour, lw=0.8,
-                label="training, as minimised" if place == 0 else None,
+                label="training loss" if place == 0 else None,
             )  # fmt: skip
     weighted = list(losses_of(runs))
-    kind = weighted[0] if len(weighted) == 1 else "weighted as each run was"
+    kind = weighted[0] if len(weighted) == 1 else "with the weights of each run"
     axes.set(yscale="log", xlabel="minutes", ylabel=f"validation loss, {kind}")
     axes.grid(alpha=0.3, which="both")
     if not few:
         for arch in dict.fromkeys(run.recipe.arch for run in runs):
             axes.plot([], [], color=COLOURS[arch], label=NAMES[arch])
     axes.legend(fontsize=9)
-    axes.set_title("loss" if few else "loss of each trial (dotted: ended early)")
+    axes.set_title("loss" if few else "loss of each trial (dotted: stopped early)")
     return figure
 
 
 def waveforms(shown: Prediction) -> Figure:
-    """Target and prediction where the target is loudest and where the error is largest."""
+    """Return target and prediction where the target is loudest and the error is largest."""
     figure = _figure(5.6)
     panels = figure.subplots(2, 1)
-    names = ("where it is loudest", "where the error is largest")
+    names = ("loudest part", "largest error")
     for axes, part, name in zip(panels, windows(shown, ZOOM_S), names, strict=True):
         at_ms = np.arange(part.start, part.stop) / shown.rate * 1e3
         axes.plot(at_ms, shown.pair.wet[part], color=TARGET, lw=2.2, label="target")
@@ -86,7 +86,7 @@ def waveforms(shown: Prediction) -> Figure:
 
 
 def spectrograms(shown: Prediction) -> Figure:
-    """Target, prediction and error over time and frequency, on one scale."""
+    """Return spectrograms of target, prediction and error on one scale."""
     loudest, _ = windows(shown, SPECTRUM_S)
     size = min(2048, 1 << int(math.log2(max(16, loudest.stop - loudest.start))))
     figure = _figure(7.0)
@@ -120,21 +120,21 @@ def _spectrogram(sound: Any, size: int, rate: int) -> tuple[Any, float, float]:
 
 
 def transfer(shown: Prediction) -> Figure:
-    """What comes out over what goes in, sample by sample: the device's bend, and its memory."""
+    """Return the output over the input per sample: the transfer curve, with its hysteresis."""
     figure = _figure(4.8)
     axes = figure.subplots()
     step = max(1, shown.pair.dry.size // DOTS)
     dry = shown.pair.dry[::step]
     axes.plot(dry, shown.pair.wet[::step], ".", ms=3, color=TARGET, alpha=0.35, label="target")
     axes.plot(dry, shown.output[::step], ".", ms=2, color=OUTPUT, alpha=0.35, label="prediction")
-    axes.set(xlabel="in", ylabel="out", title="out over in")
+    axes.set(xlabel="input", ylabel="output", title="output over input")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=9, markerscale=4)
     return figure
 
 
 def loss_by(runs: Sequence[Run], what: str) -> Figure:
-    """Loss of every run by its hidden size (Figure 4) or batch size (Figure 5), and the best."""
+    """Return the loss of every run by hidden size (Figure 4) or batch size (Figure 5)."""
     figure = _figure(4.2)
     axes = figure.subplots()
     for arch in PAPER:
@@ -170,9 +170,10 @@ def loss_by(runs: Sequence[Run], what: str) -> Figure:
 
 
 def knob_map(names: Sequence[str], found: Sequence[Setting]) -> Figure:
-    """ESR at each setting: the last two knobs span a panel, those before choose it.
+    """Return the ESR by knob setting: the last two knobs are the axes of a panel.
 
-    Squares are settings that were trained on, circles those that were not.
+    There is a panel per combination of the other knobs. Squares are training settings, circles
+    others.
     """
     spread = [*names, "", ""][:2] if len(names) < 2 else list(names[-2:])
     before = len(names) - 2 if len(names) > 2 else 0
@@ -200,7 +201,7 @@ def knob_map(names: Sequence[str], found: Sequence[Setting]) -> Figure:
                 )
             else:
                 axes.scatter([x], [y], c="#dddddd", **style)
-            text = _said(one)
+            text = _label(one)
             dark = math.isfinite(one.esr) and norm(max(one.esr, min(finite))) > 0.45
             axes.annotate(
                 text, (x, y), ha="center", va="center", fontsize=6, zorder=2.5 if known else 4,
@@ -213,14 +214,14 @@ def knob_map(names: Sequence[str], found: Sequence[Setting]) -> Figure:
         axes.set_axis_off()
     if dots is not None:
         figure.colorbar(dots, ax=list(panels), label="ESR", fraction=0.04)
-    title = "ESR by knob setting (squares: trained on; circles: not)"
+    title = "ESR by knob setting (squares: in training; circles: not)"
     if any(math.isnan(one.esr) for one in found):
-        title += "\ngrey: the target is silent; how loud the model is beside the mean target"
+        title += "\ngrey: the target is silent; level of the output relative to the mean target"
     figure.suptitle(title, fontsize=9)
     return figure
 
 
-def _said(one: Setting) -> str:
+def _label(one: Setting) -> str:
     if math.isfinite(one.esr):
         return f"{one.esr:.3f}".lstrip("0") if one.esr < 10.0 else f"{one.esr:.0f}"
     return f"{one.level_db:.0f} dB" if math.isfinite(one.level_db) else "silent"
