@@ -59,8 +59,8 @@ class Session:
             wanted = {knob for setting in plan.settings for knob in setting}
             if names != wanted:
                 raise FolderError(
-                    f"{plan.folder}: was started with knobs {_listed(names)}, but the settings have "
-                    f"{_listed(wanted)}; every setting needs the same knobs"
+                    f"{plan.folder}: was started with knobs {_listed(names)}, but the settings "
+                    f"have {_listed(wanted)}; every setting needs the same knobs"
                 )
 
     @property

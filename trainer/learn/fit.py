@@ -21,7 +21,7 @@ from trainer.data.dataset import Dataset, Reading
 from trainer.learn import checkpoint, evaluate, run_folder
 from trainer.learn.checkpoint import RunState
 from trainer.learn.export import as_model, write
-from trainer.learn.networks import count, first_weights, network_of
+from trainer.learn.networks import count, initial_weights, network_of
 from trainer.learn.recipe import Recipe, to_json
 from trainer.learn.schedule import done, learning_rate
 from trainer.learn.segments import Segments
@@ -130,7 +130,7 @@ class _Run:
         self.segments = Segments(dataset.train, recipe, dataset.knobs)
         self.unused = self.segments.unused(dataset.rate)
         self.network: Network = network_of(recipe, len(dataset.knobs))
-        weights = first_weights(self.network, recipe.seed)
+        weights = initial_weights(self.network, recipe.seed)
         self.parameters = count(weights)
         self.learner = jax.tree.map(jnp.asarray, Learner(weights, optimizer(recipe).init(weights)))
         self.best = jax.tree.map(np.asarray, weights)

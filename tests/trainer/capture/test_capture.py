@@ -119,7 +119,7 @@ def test_settings_of_a_file_are_read_with_their_line(tmp_path: Path) -> None:
 
 
 def test_a_device_without_a_signal_is_reported(tmp_path: Path) -> None:
-    """The `null` device returns silence: no files are written, and the error states what to check."""
+    """The `null` device returns silence: no file is written, and the error names what to check."""
     arguments = ["--device", "null", "--out", str(tmp_path), "--no-prompt", "--seconds", "1"]
     with pytest.raises(command.AudioError, match=r"no signal from the device.*check the cables"):
         command.main([*arguments, "--rate", "8000"])

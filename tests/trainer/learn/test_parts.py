@@ -31,7 +31,7 @@ def test_a_recipe_is_read_from_a_file_or_a_runs(tmp_path: Path) -> None:
     bare.write_text(bare.read_text(), encoding="utf-8-sig")  # as editors of Windows write it
     assert read_recipe(bare) == Recipe(hidden=12)
     bare.write_text("[]")
-    with pytest.raises(ConfigError, match=r"bare\.json: is no JSON object"):
+    with pytest.raises(ConfigError, match=r"bare\.json: is not a JSON object"):
         read_recipe(bare)
     bare.write_text('{"recipe": 3}')
     with pytest.raises(ConfigError, match=r"bare\.json: recipe 3, expected an object"):
@@ -110,7 +110,9 @@ def test_a_level_knob_is_drawn_anew_and_wet_follows_it(quick: Recipe) -> None:
 def test_a_level_knob_that_the_data_lack_is_told(quick: Recipe) -> None:
     """With the names that there are."""
     data = dataset(knobs=True)
-    with pytest.raises(ConfigError, match="level_knob 'driv' is no knob of the data, did you mean"):
+    with pytest.raises(
+        ConfigError, match="level_knob 'driv' is not a knob of the data, did you mean"
+    ):
         Segments(data.train, replace(quick, level_knob="driv"), data.knobs)
 
 

@@ -18,8 +18,8 @@ from nemod.formats.network import (
     Residual,
     Stack,
 )
-from trainer.learn.batch import arrange, batched, in_pieces, plain, rest
-from trainer.learn.networks import first_weights
+from trainer.learn.batch import arrange, batched, in_pieces, initial_state, plain
+from trainer.learn.networks import initial_weights
 
 FRAMES = 48
 # A sum of as many products as a weight's gradient has (frames times batch) in float32 is off by a
@@ -44,7 +44,7 @@ def gradient(network: Network, process: Any, weights: Any, inputs: Any, target: 
         return jnp.sum((output - jnp.asarray(target)) ** 2) + left
 
     weights = jax.tree.map(jnp.asarray, weights)
-    state = jax.tree.map(lambda leaf: leaf + 0.1, rest(network, weights, inputs))
+    state = jax.tree.map(lambda leaf: leaf + 0.1, initial_state(network, weights, inputs))
     return jax.jit(jax.grad(objective, argnums=(0, 1)))(weights, state)
 
 
@@ -65,7 +65,7 @@ def test_the_fast_form_has_the_kernels_gradients(
     widths = [2, *[hidden] * layers]
     recurrent = (kind(inputs, hidden) for inputs in widths[:-1])
     network = Residual(Stack((*recurrent, Dense(hidden, 1))))
-    weights = first_weights(network, 3)
+    weights = initial_weights(network, 3)
     inputs, target = signals(batch, 2)
     expected = gradient(network, plain(network), weights, inputs, target)
     actual = gradient(network, in_pieces(batched(network), 16), weights, inputs, target)
@@ -78,12 +78,14 @@ def test_the_gradients_are_pytorchs(kind: str) -> None:
     torch = pytest.importorskip("torch")
     hidden, batch = 7, 16
     network: Network = Lstm(1, hidden) if kind == "LSTM" else Gru(1, hidden)
-    own = first_weights(Stack((network,)), 3)[0]
+    own = initial_weights(Stack((network,)), 3)[0]
     inputs, _ = signals(batch, 1)
     aim = np.random.default_rng(8).standard_normal((FRAMES, batch, hidden))
 
     def objective(weights: Any) -> Any:
-        _, h = batched(network)(weights, rest(network, weights, inputs), jnp.asarray(inputs))
+        _, h = batched(network)(
+            weights, initial_state(network, weights, inputs), jnp.asarray(inputs)
+        )
         return jnp.sum((h[:, 0].swapaxes(1, 2) - jnp.asarray(aim, jnp.float32)) ** 2)
 
     actual = jax.jit(jax.grad(objective))(jax.tree.map(jnp.asarray, own))
@@ -111,7 +113,7 @@ def test_the_gradients_are_pytorchs(kind: str) -> None:
 def test_the_weights_gradients_keep_their_kind() -> None:
     """The optimiser gets the pytrees of `nemod.formats.network`."""
     network = Stack((Lstm(1, 3), Gru(3, 3), Dense(3, 1)))
-    weights = first_weights(network, 1)
+    weights = initial_weights(network, 1)
     inputs, target = signals(2, 1)
     slopes, _ = gradient(network, batched(network), weights, inputs, target)
     assert [type(one) for one in slopes[:2]] == [LstmWeights, GruWeights]

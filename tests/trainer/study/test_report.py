@@ -15,7 +15,7 @@ from nemod.common.errors import ConfigError
 from tests.trainer.study.conftest import MakeRun
 from trainer.data.dataset import Dataset, Pair, Reading
 from trainer.learn.export import as_model, write
-from trainer.learn.networks import first_weights, network_of
+from trainer.learn.networks import initial_weights, network_of
 from trainer.learn.recipe import Recipe
 from trainer.study.pictures import knob_map, loss_curves
 from trainer.study.predictions import Prediction, Setting, settings, windows
@@ -170,7 +170,7 @@ def knobbed(make_run: MakeRun) -> tuple[Path, Dataset]:
     recipe = Recipe(arch="gru", hidden=2)
     folder = make_run("knobbed", [0.5], arch="gru", hidden=2, knobs=data.knobs)
     network = network_of(recipe, 2)
-    model = as_model("knobbed", network, first_weights(network, 1), data, {})
+    model = as_model("knobbed", network, initial_weights(network, 1), data, {})
     write(model, folder / "knobbed.json")
     return folder, data
 
@@ -242,7 +242,7 @@ def test_the_error_at_a_setting_is_that_of_its_recording(knobbed: tuple[Path, Da
     (run,) = find_runs([folder])
     found = {one.knobs: one for one in settings(run, data)}
     assert np.isnan(found[0.0, 1.0].esr)
-    pair, weights = data.test[0], first_weights(network_of(run.recipe, 2), 1)
+    pair, weights = data.test[0], initial_weights(network_of(run.recipe, 2), 1)
     gru, dense = ([np.asarray(x, np.float64) for x in part] for part in weights)
     w_x, w_h, bias, bias_n, h = gru
     error = 0.0
