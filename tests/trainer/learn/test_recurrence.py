@@ -1,4 +1,4 @@
-"""The fast recurrences against the daemon's kernels and against PyTorch."""
+"""The fast recurrences, compared with the kernels of nemod and with PyTorch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ RELATIVE = 2e-6
 
 
 def signals(batch: int, channels: int) -> tuple[Any, Any]:
-    """Return inputs and targets, arranged."""
+    """Return inputs and targets in the layout of a batch."""
     rng = np.random.default_rng(5)
     inputs = rng.standard_normal((batch, FRAMES, channels)).astype(np.float32)
     target = rng.standard_normal((batch, FRAMES, 1)).astype(np.float32)
@@ -36,7 +36,7 @@ def signals(batch: int, channels: int) -> tuple[Any, Any]:
 
 
 def gradient(network: Network, process: Any, weights: Any, inputs: Any, target: Any) -> Any:
-    """Return the gradient by weights and by the state before the first frame."""
+    """Return the gradients of the weights and of the initial state."""
 
     def objective(weights: Any, state: Any) -> Any:
         after, output = process(weights, state, jnp.asarray(inputs))
@@ -49,7 +49,7 @@ def gradient(network: Network, process: Any, weights: Any, inputs: Any, target: 
 
 
 def apart(expected: Any, actual: Any) -> float:
-    """Return the largest difference over the largest number, of the worst array."""
+    """Return the largest relative difference of all arrays."""
     worst = jax.tree.map(
         lambda a, b: float(np.max(np.abs(a - b)) / max(np.max(np.abs(a)), 1.0)), expected, actual
     )
@@ -58,10 +58,10 @@ def apart(expected: Any, actual: Any) -> float:
 
 @pytest.mark.parametrize("kind", [Lstm, Gru])
 @pytest.mark.parametrize(("layers", "hidden", "batch"), [(2, 3, 32), (1, 21, 5)])
-def test_the_fast_form_has_the_kernels_gradients(
+def test_the_fast_form_has_the_gradients_of_the_kernel(
     kind: Callable[..., Network], layers: int, hidden: int, batch: int
 ) -> None:
-    """With a knob, recomputed in pieces, against `jax.grad` of the daemon's kernel."""
+    """With a knob and recomputed in pieces, compared with `jax.grad` of nemod's kernel."""
     widths = [2, *[hidden] * layers]
     recurrent = (kind(inputs, hidden) for inputs in widths[:-1])
     network = Residual(Stack((*recurrent, Dense(hidden, 1))))
@@ -73,8 +73,8 @@ def test_the_fast_form_has_the_kernels_gradients(
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-def test_the_gradients_are_pytorchs(kind: str) -> None:
-    """One layer against `torch.nn` in float64."""
+def test_the_gradients_are_those_of_pytorch(kind: str) -> None:
+    """One layer, compared with `torch.nn` in float64."""
     torch = pytest.importorskip("torch")
     hidden, batch = 7, 16
     network: Network = Lstm(1, hidden) if kind == "LSTM" else Gru(1, hidden)
@@ -110,7 +110,7 @@ def test_the_gradients_are_pytorchs(kind: str) -> None:
     assert apart(slopes, [np.asarray(leaf) for leaf in actual[: len(slopes)]]) < RELATIVE
 
 
-def test_the_weights_gradients_keep_their_kind() -> None:
+def test_the_gradients_have_the_types_of_the_weights() -> None:
     """The optimiser gets the pytrees of `nemod.formats.network`."""
     network = Stack((Lstm(1, 3), Gru(3, 3), Dense(3, 1)))
     weights = initial_weights(network, 1)
