@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from trainer.data.fault_table import Severity
 from trainer.data.faults import DataError, Finding
@@ -59,7 +58,7 @@ class CheckReport:
         """Whether training would be refused."""
         return any(finding.severity is Severity.ERROR for finding in self.findings)
 
-    def tree(self) -> dict[str, Any]:
+    def tree(self) -> dict[str, object]:
         """Return the report for JSON."""
         return {
             "name": self.name,

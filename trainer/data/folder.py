@@ -53,7 +53,7 @@ def write_sound(path: Path, sound: Sound, rate_hz: int) -> None:
         raise FolderError(f"{path}: cannot be written: {error}") from None
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: object) -> None:
     """Write a JSON document, atomically.
 
     Raises: FolderError.
@@ -72,7 +72,7 @@ def write_manifest(
     name: str,
     knobs: Sequence[str],
     pairs: Sequence[Mapping[str, Any]],
-    made: Mapping[str, Any],
+    made: Mapping[str, object],
     defaults: Mapping[str, float] | None = None,
 ) -> None:
     """Write the manifest that `trainer.data` reads.
@@ -86,7 +86,7 @@ def write_manifest(
     turned = [knob for knob in knobs if len({pair["knobs"][knob] for pair in pairs}) > 1]
     still = {knob: pairs[0]["knobs"][knob] for knob in knobs if knob not in turned}
     listed = [{**pair, "knobs": {knob: pair["knobs"][knob] for knob in turned}} for pair in pairs]
-    content: dict[str, Any] = {"name": name, "knobs": turned}
+    content: dict[str, object] = {"name": name, "knobs": turned}
     if stated := {knob: defaults[knob] for knob in turned if defaults and knob in defaults}:
         content["defaults"] = stated
     content |= {"align": False, "lag": 0, "pairs": listed, "made": {**made, STILL: still}}

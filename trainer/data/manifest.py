@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from nemod.common.errors import did_you_mean
 from trainer.data.faults import DataError, find
@@ -37,7 +36,7 @@ def is_name(at: tuple[str, ...]) -> bool:
     return at in (("name",), ("knobs", "[]")) or at in _PAIR_NAMES
 
 
-def read_manifest(tree: Any, where: str, folder: Path, name: str) -> Plan:
+def read_manifest(tree: object, where: str, folder: Path, name: str) -> Plan:
     """Return the plan of a parsed manifest; its files are relative to `folder`.
 
     `where` names the manifest in messages; `name` is the default name of the set.
@@ -80,7 +79,7 @@ def read_manifest(tree: Any, where: str, folder: Path, name: str) -> Plan:
     )
 
 
-def _source(entry: Any, where: str, at: str, folder: Path, lag: int | None) -> Source:
+def _source(entry: object, where: str, at: str, folder: Path, lag: int | None) -> Source:
     if not isinstance(entry, Mapping):
         raise refuse(where, f"{at}: keys ({', '.join(PAIR_KEYS)}) are expected")
     dry, wet = _file(entry, DRY_KEYS, where, at), _file(entry, WET_KEYS, where, at)
@@ -108,19 +107,24 @@ def _source(entry: Any, where: str, at: str, folder: Path, lag: int | None) -> S
     )
 
 
-def read_positions(given: Mapping[Any, Any], where: str, at: str) -> dict[str, float]:
+def read_positions(given: Mapping[object, object], where: str, at: str) -> dict[str, float]:
     """Return knob positions by name, which may be outside 0..1.
 
     Raises: DataError for a position that is not a number.
     """
+    positions = {}
     for knob, value in given.items():
-        usable = isinstance(value, int | float) and not isinstance(value, bool)
-        if not usable or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
             raise refuse(where, f"{at}: knob {knob}: {value!r}: a number from 0 to 1 is expected")
-    return {str(knob): float(value) for knob, value in given.items()}
+        positions[str(knob)] = float(value)
+    return positions
 
 
-def _defaults(given: Any, knobs: Sequence[str], where: str) -> dict[str, float]:
+def _defaults(given: object, knobs: Sequence[str], where: str) -> dict[str, float]:
     if not isinstance(given, Mapping):
         raise refuse(where, "defaults: positions by name are expected, as {tone: 0.5}")
     positions = read_positions(given, where, "defaults")
@@ -135,14 +139,14 @@ def _defaults(given: Any, knobs: Sequence[str], where: str) -> dict[str, float]:
     return positions
 
 
-def _file(entry: Mapping[Any, Any], keys: tuple[str, ...], where: str, at: str) -> str:
+def _file(entry: Mapping[object, object], keys: tuple[str, ...], where: str, at: str) -> str:
     given = [entry[key] for key in keys if key in entry]
     if len(given) != 1 or not isinstance(given[0], str) or not given[0]:
         raise refuse(where, f"{at}: one file under `{keys[0]}` is expected")
     return given[0]
 
 
-def _cut(given: Any, where: str) -> dict[str, Part]:
+def _cut(given: object, where: str) -> dict[str, Part]:
     if given is None:
         return dict(DEFAULT_CUT)
     allowed = "as {validation: 0.1, test: 8 s}: fractions, or seconds with `s`"
@@ -164,7 +168,7 @@ def _cut(given: Any, where: str) -> dict[str, Part]:
     return parts
 
 
-def _whole(value: Any, low: int, high: int, where: str, at: str) -> int | None:
+def _whole(value: object, low: int, high: int, where: str, at: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -172,13 +176,13 @@ def _whole(value: Any, low: int, high: int, where: str, at: str) -> int | None:
     return value
 
 
-def _switch(value: Any, where: str, at: str) -> bool:
+def _switch(value: object, where: str, at: str) -> bool:
     if not isinstance(value, bool):
         raise refuse(where, f"{at}: {value!r}: true or false is expected")
     return value
 
 
-def _text(value: Any, where: str, at: str) -> str:
+def _text(value: object, where: str, at: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise refuse(where, f"{at}: {value!r}: a name is expected")
     return value

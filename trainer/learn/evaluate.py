@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import jax
 import numpy as np
@@ -18,6 +18,15 @@ from trainer.learn.recipe import Recipe
 from trainer.learn.segments import inputs_of
 
 Signal = NDArray[np.float32]
+
+
+class RecordingError(TypedDict):
+    """The error of a model on one recording, as in result.json."""
+
+    name: str
+    knobs: dict[str, float]
+    esr: float | None
+    """None for a silent target."""
 
 
 class Score(NamedTuple):

@@ -1,7 +1,7 @@
 """Exports a trained network with its metadata to a file that other players can read."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from nemod.common.errors import ModelError
 from nemod.common.files import replacing
 from nemod.formats import Knob, Model, Probe, save_model
+from nemod.formats.document import Json
 from nemod.formats.info_reader import info_of
 from nemod.formats.network import Activation, Conv1d, Dense, Network, Residual, Stack, Weights
 from trainer.data.dataset import Dataset, Pair
@@ -21,7 +22,7 @@ PROBE_FRAMES = 2048
 
 
 def as_model(
-    name: str, network: Network, weights: Weights, dataset: Dataset, metadata: dict[str, Any]
+    name: str, network: Network, weights: Weights, dataset: Dataset, metadata: Mapping[str, Json]
 ) -> Model:
     """Return the model with its knobs, its sample rate and a probe from the data set.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from nemod.common.version import __version__
 from nemod.formats import Model
+from nemod.formats.document import Json
 from nemod.formats.network import Network, Weights
 from trainer.data.dataset import Dataset, Pair
 from trainer.learn import evaluate, run_folder
@@ -62,7 +63,7 @@ class Result:
     """From 1; 0: no validation improved, and the weights are the initial ones."""
     validation: evaluate.Score
     test: evaluate.Score | None
-    settings: tuple[dict[str, Any], ...] = field(default_factory=tuple)
+    settings: tuple[evaluate.RecordingError, ...] = field(default_factory=tuple)
     """Each recording of the test set: name, knobs, and ESR, None for a silent target."""
 
 
@@ -79,7 +80,7 @@ def fit(
     *,
     name: str | None = None,
     resume: bool = False,
-    metadata: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Json] | None = None,
     report: Callable[[str], object] = lambda _: None,
 ) -> Result:
     """Train and return the best model by validation, which is also written to the folder.
@@ -117,7 +118,7 @@ class _Run:
         recipe: Recipe,
         folder: Path,
         name: str,
-        metadata: Mapping[str, Any],
+        metadata: Mapping[str, Json],
     ) -> None:
         self.dataset, self.recipe, self.folder, self.name = dataset, recipe, folder, name
         self.metadata = metadata
@@ -258,8 +259,8 @@ class _Run:
 
     # Results
 
-    def _model(self, more: dict[str, Any]) -> Model:
-        metadata = {
+    def _model(self, more: Mapping[str, Json]) -> Model:
+        metadata: dict[str, Json] = {
             "esr": rounded(self.state.best_esr),
             "validation_esr": rounded(self.state.best_esr),
             "data": self.dataset.name,
@@ -297,17 +298,17 @@ class _Run:
             settings=settings,
         )
 
-    def _test(self) -> tuple[evaluate.Score | None, tuple[dict[str, Any], ...]]:
+    def _test(self) -> tuple[evaluate.Score | None, tuple[evaluate.RecordingError, ...]]:
         pairs = self.dataset.test
         if not pairs:
             return None, ()
         outputs = evaluate.play(self.network, self.best, pairs)
         settings = tuple(
-            {
-                "name": pair.name,
-                "knobs": dict(zip(self.dataset.knobs, pair.knobs, strict=True)),
-                "esr": rounded(evaluate.esr(pair.wet, output, self.silent)),
-            }
+            evaluate.RecordingError(
+                name=pair.name,
+                knobs=dict(zip(self.dataset.knobs, pair.knobs, strict=True)),
+                esr=rounded(evaluate.esr(pair.wet, output, self.silent)),
+            )
             for pair, output in zip(pairs, outputs, strict=True)
         )
         score = evaluate.score(pairs, outputs, self.floor, self.recipe.chosen_by, self.silent)

@@ -14,13 +14,13 @@ from nemod.formats import Model
 from trainer.data.dataset import Dataset, Reading
 from trainer.learn import checkpoint, run_folder
 from trainer.learn.checkpoint import RunState
-from trainer.learn.evaluate import Score
+from trainer.learn.evaluate import RecordingError, Score
 from trainer.learn.export import write
 from trainer.learn.recipe import Recipe, to_json
 from trainer.learn.segments import Unused
 
 REMEDY = "fix that, then continue the run with --resume"
-Json = Mapping[str, object]
+JsonObject = Mapping[str, object]
 """An object of JSON values."""
 Tree = TypeVar("Tree")
 
@@ -45,7 +45,12 @@ class RunWriter:
         run_folder.make(self._folder)
 
     def write_config(
-        self, recipe: Recipe, dataset: Dataset, metadata: Json, unused: Unused, parameters: int
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        metadata: JsonObject,
+        unused: Unused,
+        parameters: int,
     ) -> None:
         """Write config.json: the settings of the run and the data set."""
         self._write_json(
@@ -67,31 +72,31 @@ class RunWriter:
             },
         )
 
-    def write_history(self, history: Sequence[Json]) -> None:
+    def write_history(self, history: Sequence[JsonObject]) -> None:
         """Replace history.jsonl with one line per epoch."""
         lines = [json.dumps(line) + "\n" for line in history]
         path = self._folder / run_folder.HISTORY
         with self._readable_errors(path), replacing(path) as draft:
             draft.write_text("".join(lines), encoding="utf-8")
 
-    def append_history(self, line: Json) -> None:
+    def append_history(self, line: JsonObject) -> None:
         """Append an epoch to history.jsonl."""
         path = self._folder / run_folder.HISTORY
         with self._readable_errors(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
-    def load_checkpoint(self, identity: Json, like: Tree) -> tuple[RunState, Tree]:
+    def load_checkpoint(self, identity: JsonObject, like: Tree) -> tuple[RunState, Tree]:
         """Return the state of the run to resume, and its arrays in a pytree like `like`.
 
         Raises: ConfigError for a checkpoint that is damaged or belongs to another run.
         """
-        return checkpoint.load(self._folder / run_folder.CHECKPOINT, dict(identity), like)
+        return checkpoint.load(self._folder / run_folder.CHECKPOINT, identity, like)
 
-    def save_checkpoint(self, identity: Json, state: RunState, arrays: object) -> None:
+    def save_checkpoint(self, identity: JsonObject, state: RunState, arrays: object) -> None:
         """Replace the checkpoint; `arrays` is a pytree of arrays."""
         path = self._folder / run_folder.CHECKPOINT
         with self._readable_errors(path):
-            checkpoint.save(path, dict(identity), state, arrays)
+            checkpoint.save(path, identity, state, arrays)
 
     def write_model(self, model: Model) -> None:
         """Replace the model file."""
@@ -106,7 +111,7 @@ class RunWriter:
         parameters: int,
         validation: Score,
         test: Score | None,
-        settings: Sequence[Json],
+        settings: Sequence[RecordingError],
     ) -> None:
         """Write result.json: how the run ended, and its errors."""
         self._write_json(
@@ -130,7 +135,7 @@ class RunWriter:
         has_checkpoint = (self._folder / run_folder.CHECKPOINT).exists()
         return run_folder.readable_errors(path, *([REMEDY] if has_checkpoint else []))
 
-    def _write_json(self, path: Path, value: Json) -> None:
+    def _write_json(self, path: Path, value: JsonObject) -> None:
         with self._readable_errors(path), replacing(path) as draft:
             draft.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 

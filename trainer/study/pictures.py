@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
 
 from trainer.study.predictions import Prediction, Setting, windows
 from trainer.study.runs import Run
@@ -93,7 +96,7 @@ def spectrograms(shown: Prediction) -> Figure:
     panels = figure.subplots(3, 1, sharex=True, sharey=True)
     wet, output = shown.pair.wet[loudest], shown.output[loudest]
     top: float | None = None
-    image: Any = None
+    image: AxesImage | None = None
     for axes, sound, name in zip(
         panels, (wet, output, output - wet), ("target", "prediction", "error"), strict=True
     ):
@@ -105,11 +108,14 @@ def spectrograms(shown: Prediction) -> Figure:
         )  # fmt: skip
         axes.set(ylabel="kHz", title=name)
     panels[-1].set_xlabel("s")
+    assert image is not None
     figure.colorbar(image, ax=list(panels), label="dB", fraction=0.03)
     return figure
 
 
-def _spectrogram(sound: Any, size: int, rate: int) -> tuple[Any, float, float]:
+def _spectrogram(
+    sound: NDArray[np.float64], size: int, rate: int
+) -> tuple[NDArray[np.float64], float, float]:
     """Return levels [bins, times] in dB, the highest frequency [Hz] and the length [s]."""
     hop = size // 4
     count = max(1, (sound.size - size) // hop + 1)
@@ -185,7 +191,7 @@ def knob_map(names: Sequence[str], found: Sequence[Setting]) -> Figure:
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     finite = [one.esr for one in found if math.isfinite(one.esr) and one.esr > 0.0] or [1e-3, 1.0]
     norm = LogNorm(min(finite), max(max(finite), 1.001 * min(finite)))
-    dots: Any = None
+    dots: PathCollection | None = None
     for axes, at in zip(panels, panels_at, strict=False):
         for one in found:
             if _nearest(one.knobs[:before], panels_at) != at:

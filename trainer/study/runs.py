@@ -10,6 +10,7 @@ from typing import Any
 from nemod.common.errors import ConfigError
 from trainer.data.dataset import Reading
 from trainer.data.files import listed
+from trainer.learn.evaluate import RecordingError
 from trainer.learn.recipe import Recipe, from_json
 from trainer.learn.run_folder import model_name
 
@@ -39,7 +40,7 @@ class Run:
     """Reason for its end."""
     reading: Reading | None = None
     """Path of the data set and reading options; None if not stated."""
-    settings: tuple[dict[str, Any], ...] = field(default_factory=tuple)
+    settings: tuple[RecordingError, ...] = field(default_factory=tuple)
     """Each recording of the test set: name, knobs, esr."""
     model: str | None = None
     """Name of its model; None if not stated."""
@@ -95,7 +96,7 @@ class Run:
         return path if self.model is not None and path.is_file() else None
 
 
-def _finite(values: Iterable[Any]) -> list[float]:
+def _finite(values: Iterable[float | None]) -> list[float]:
     return [float(value) for value in values if value is not None and math.isfinite(value)]
 
 

@@ -1,7 +1,6 @@
 """`Space`: the ranges of hyperparameters that a sweep searches."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import optuna
 
@@ -59,9 +58,9 @@ class Space:
         if problems:
             raise ConfigError("search space", problems)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the space as JSON values."""
-        plain: dict[str, Any] = asdict(self)
+        plain: dict[str, object] = asdict(self)
         return plain | {"learning_rate": list(self.learning_rate), "batch": list(self.batch)}
 
 

@@ -257,7 +257,7 @@ def test_hidden_files_are_ignored(tmp_path: Path, hidden: str, below: str) -> No
 
 
 def test_hidden_folders_and_manifests_are_ignored(tmp_path: Path) -> None:
-    """macOS writes them beside a manifest and beside the folder of a split."""
+    """Such as those that macOS writes beside a manifest or the folder of a split."""
     place = touch(tmp_path / "set", "input.wav", "output.wav", ".train/a-input.wav")
     (place / "._manifest.yaml").write_bytes(b"\0\5\26\7")
     assert len(read_plan(place).sources) == 1

@@ -66,5 +66,5 @@ def test_another_format_is_rejected(saved: Path) -> None:
 
 def test_arrays_of_another_network_are_rejected(saved: Path) -> None:
     """Even if the identity is equal."""
-    with pytest.raises(ConfigError, match="not the shapes of this network"):
+    with pytest.raises(ConfigError, match="shapes of its arrays differ"):
         load(saved, IDENTITY, (np.zeros(4, np.float32), NUMBERS[1]))
