@@ -1,9 +1,11 @@
 """The command line of `nemod-train`, one module per command.
 
-train, check, capture, simulate, sweep, report    the commands
-data_options   options for reading recordings, shared by several commands
-knobs          parses knob positions and numbers
-command        formats the command line for published files
+The modules:
+
+    train, check, capture, simulate, sweep, report    the commands
+    data_options   options for reading recordings, shared by several commands
+    knobs          parses knob positions and numbers
+    command        formats the command line for published files
 """
 
 import sys

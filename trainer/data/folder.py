@@ -99,7 +99,7 @@ def claim(
     """Create a data set folder, or return the pairs and `made` of the data set it already holds.
 
     Returned pairs state the positions of all knobs. Returns None for a folder without a data set.
-    Without a manifest, `is_ours` tells whether a recording was left by a run that was killed before
+    Without a manifest, `is_ours` returns whether a recording is from a run that was killed before
     it wrote one.
 
     Raises: FolderError for a folder with recordings or a manifest that this program did not write:

@@ -129,8 +129,8 @@ def lstm(weights: LstmWeights, state: LstmState, x: jax.Array) -> tuple[LstmStat
 
     States are [groups, hidden, lanes], their sequence is [frames, groups, hidden, lanes].
     """
-    answer: tuple[LstmState, jax.Array] = _lstm_forward(weights, state, x)[0]
-    return answer
+    result: tuple[LstmState, jax.Array] = _lstm_forward(weights, state, x)[0]
+    return result
 
 
 def _lstm_forward(
@@ -227,8 +227,8 @@ def gru(weights: GruWeights, state: jax.Array, x: jax.Array) -> tuple[jax.Array,
 
     States are [groups, hidden, lanes], their sequence is [frames, groups, hidden, lanes].
     """
-    answer: tuple[jax.Array, jax.Array] = _gru_forward(weights, state, x)[0]
-    return answer
+    result: tuple[jax.Array, jax.Array] = _gru_forward(weights, state, x)[0]
+    return result
 
 
 def _gru_forward(
