@@ -31,7 +31,7 @@ class CapturePlan:
     command: str
 
 
-class Session:
+class CaptureSession:
     """Takes of one plan, and the data set that they are written to."""
 
     def __init__(self, plan: CapturePlan) -> None:

@@ -15,7 +15,7 @@ from nemod.engine.devices.duplex import Duplex, DuplexRecording
 from nemod.engine.ipc import DeviceRequest
 from trainer.capture import signal as signals
 from trainer.capture.measure import TakeCheck
-from trainer.capture.session import CapturePlan, Session, record
+from trainer.capture.session import CapturePlan, CaptureSession, record
 from trainer.capture.signal import CaptureSignal
 from trainer.cli.command import redact_paths
 from trainer.cli.knobs import number, positions
@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
                 (arguments.out, arguments.settings, arguments.input),
             ),
         )
-        session = Session(plan)
+        session = CaptureSession(plan)
         length_s = signal.played.size / duplex.rate_hz
         console.print(
             f"{duplex.name}: {duplex.rate_hz} Hz, blocks of {duplex.block_frames} frames; "
@@ -85,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _capture_all(
-    session: Session,
+    session: CaptureSession,
     duplex: Duplex,
     signal: CaptureSignal,
     arguments: argparse.Namespace,

@@ -20,7 +20,7 @@ from trainer.learn.segments import inputs_of
 Signal = NDArray[np.float32]
 
 
-class RecordingError(TypedDict):
+class RecordingScore(TypedDict):
     """The error of a model on one recording, as in result.json."""
 
     name: str

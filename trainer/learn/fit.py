@@ -63,7 +63,7 @@ class Result:
     """From 1; 0: no validation improved, and the weights are the initial ones."""
     validation: evaluate.Score
     test: evaluate.Score | None
-    settings: tuple[evaluate.RecordingError, ...] = field(default_factory=tuple)
+    settings: tuple[evaluate.RecordingScore, ...] = field(default_factory=tuple)
     """Each recording of the test set: name, knobs, and ESR, None for a silent target."""
 
 
@@ -298,13 +298,13 @@ class _Run:
             settings=settings,
         )
 
-    def _test(self) -> tuple[evaluate.Score | None, tuple[evaluate.RecordingError, ...]]:
+    def _test(self) -> tuple[evaluate.Score | None, tuple[evaluate.RecordingScore, ...]]:
         pairs = self.dataset.test
         if not pairs:
             return None, ()
         outputs = evaluate.play(self.network, self.best, pairs)
         settings = tuple(
-            evaluate.RecordingError(
+            evaluate.RecordingScore(
                 name=pair.name,
                 knobs=dict(zip(self.dataset.knobs, pair.knobs, strict=True)),
                 esr=rounded(evaluate.esr(pair.wet, output, self.silent)),

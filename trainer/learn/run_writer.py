@@ -14,7 +14,7 @@ from nemod.formats import Model
 from trainer.data.dataset import Dataset, Reading
 from trainer.learn import checkpoint, run_folder
 from trainer.learn.checkpoint import RunState
-from trainer.learn.evaluate import RecordingError, Score
+from trainer.learn.evaluate import RecordingScore, Score
 from trainer.learn.export import write
 from trainer.learn.recipe import Recipe, to_json
 from trainer.learn.segments import Unused
@@ -111,7 +111,7 @@ class RunWriter:
         parameters: int,
         validation: Score,
         test: Score | None,
-        settings: Sequence[RecordingError],
+        settings: Sequence[RecordingScore],
     ) -> None:
         """Write result.json: how the run ended, and its errors."""
         self._write_json(

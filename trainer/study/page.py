@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable
 from html import escape
 
-from trainer.study.tables import Grid
+from trainer.study.tables import Table
 
 STYLE = """
 :root { color-scheme: light; }
@@ -51,7 +51,7 @@ def picture(png: bytes, caption: str) -> str:
     return f'<img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
 
 
-def table(grid: Grid) -> str:
+def table(grid: Table) -> str:
     """Return a table that scrolls horizontally on a narrow screen."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in grid.heading)
     rows = "".join(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from trainer.study.predictions import Prediction, Setting, windows
+from trainer.study.predictions import Prediction, SettingResult, windows
 from trainer.study.runs import Run
 from trainer.study.tables import NAMES, PAPER
 from trainer.study.tables import losses as losses_of
@@ -175,7 +175,7 @@ def loss_by(runs: Sequence[Run], what: str) -> Figure:
     return figure
 
 
-def knob_map(names: Sequence[str], found: Sequence[Setting]) -> Figure:
+def knob_map(names: Sequence[str], found: Sequence[SettingResult]) -> Figure:
     """Return the ESR by knob setting: the last two knobs are the axes of a panel.
 
     There is a panel per combination of the other knobs. Squares are training settings, circles
@@ -227,7 +227,7 @@ def knob_map(names: Sequence[str], found: Sequence[Setting]) -> Figure:
     return figure
 
 
-def _label(one: Setting) -> str:
+def _label(one: SettingResult) -> str:
     if math.isfinite(one.esr):
         return f"{one.esr:.3f}".lstrip("0") if one.esr < 10.0 else f"{one.esr:.0f}"
     return f"{one.level_db:.0f} dB" if math.isfinite(one.level_db) else "silent"

@@ -34,7 +34,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class SettingResult:
     """Error of a model at one setting of the knobs."""
 
     knobs: tuple[float, ...]
@@ -62,7 +62,7 @@ def prediction(run: Run, dataset: Dataset) -> Prediction | None:
     return Prediction(loud, output, dataset.rate, bool(dataset.test), evaluate.silence(dataset))
 
 
-def settings(run: Run, dataset: Dataset) -> list[Setting]:
+def settings(run: Run, dataset: Dataset) -> list[SettingResult]:
     """Return the error of every recording of the three splits."""
     if run.model_path is None or not dataset.knobs:
         return []
@@ -76,14 +76,14 @@ def settings(run: Run, dataset: Dataset) -> list[Setting]:
             esr = evaluate.esr(pair.wet, output, SILENT_POWER * mean)
             power = float(np.square(output, dtype=np.float64).mean())
             level_db = 10.0 * math.log10(max(power, 1e-20) / max(mean, 1e-20))
-            found.append(Setting(pair.knobs, esr, split, level_db))
+            found.append(SettingResult(pair.knobs, esr, split, level_db))
     return found
 
 
-def test_settings(run: Run) -> list[Setting]:
+def test_settings(run: Run) -> list[SettingResult]:
     """Return the errors on the test set that the run recorded."""
     return [
-        Setting(
+        SettingResult(
             tuple(float(one["knobs"][name]) for name in run.knobs),
             math.nan if one["esr"] is None else float(one["esr"]),
             "test",

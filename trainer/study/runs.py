@@ -10,7 +10,7 @@ from typing import Any
 from nemod.common.errors import ConfigError
 from trainer.data.dataset import Reading
 from trainer.data.files import listed
-from trainer.learn.evaluate import RecordingError
+from trainer.learn.evaluate import RecordingScore
 from trainer.learn.recipe import Recipe, from_json
 from trainer.learn.run_folder import model_name
 
@@ -40,7 +40,7 @@ class Run:
     """Reason for its end."""
     reading: Reading | None = None
     """Path of the data set and reading options; None if not stated."""
-    settings: tuple[RecordingError, ...] = field(default_factory=tuple)
+    settings: tuple[RecordingScore, ...] = field(default_factory=tuple)
     """Each recording of the test set: name, knobs, esr."""
     model: str | None = None
     """Name of its model; None if not stated."""

@@ -13,7 +13,7 @@ MOST_ROWS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class Table:
     """A table: column headings and cells."""
 
     heading: tuple[str, ...]
@@ -30,7 +30,7 @@ def best_by_architecture(runs: Sequence[Run]) -> dict[str, Run]:
     return {arch: found[arch] for arch in PAPER if arch in found}
 
 
-def table_1(runs: Sequence[Run]) -> Grid:
+def table_1(runs: Sequence[Run]) -> Table:
     """Return the best weighted validation loss per architecture, with its hyperparameters."""
     rows = []
     for arch, run in best_by_architecture(runs).items():
@@ -53,10 +53,10 @@ def table_1(runs: Sequence[Run]) -> Grid:
         *("model", "loss", "paper's", "Lr", "Bs", "Hs", "Ly"),
         *("validation ESR", "test ESR", "run"),
     )
-    return Grid(heading, tuple(rows))
+    return Table(heading, tuple(rows))
 
 
-def all_runs(runs: Sequence[Run]) -> Grid:
+def all_runs(runs: Sequence[Run]) -> Table:
     """Return up to `MOST_ROWS` runs, the best first."""
     ordered = sorted(runs, key=lambda run: (math.isnan(run.loss), run.loss))
     rows = tuple(
@@ -80,7 +80,7 @@ def all_runs(runs: Sequence[Run]) -> Grid:
         *("run", "model", "Hs", "Ly", "Lr", "Bs", "parameters", "loss", "test ESR"),
         *("epochs", "minutes", "state"),
     )
-    return Grid(heading, rows)
+    return Table(heading, rows)
 
 
 def esr_on_test(run: Run) -> str:

@@ -9,7 +9,7 @@ import soundfile
 
 from nemod.engine.devices.duplex import DuplexRecording
 from trainer.capture.measure import TakeCheck
-from trainer.capture.session import CapturePlan, Session
+from trainer.capture.session import CapturePlan, CaptureSession
 from trainer.capture.signal import assemble, recorded
 from trainer.data.folder import FolderError
 
@@ -32,13 +32,13 @@ def plan(tmp_path: Path) -> CapturePlan:
 
 def test_settings_that_may_be_silent_come_last(plan: CapturePlan) -> None:
     """The latency of a silent take cannot be measured."""
-    assert [setting["volume"] for setting in Session(plan).left] == [0.5, 1.0, 0.0]
+    assert [setting["volume"] for setting in CaptureSession(plan).left] == [0.5, 1.0, 0.0]
 
 
 def test_a_continued_session_has_the_latency_of_its_last_take(plan: CapturePlan) -> None:
     """Takes with another device do not count."""
-    session = Session(plan)
-    assert Session(plan).latency is None
+    session = CaptureSession(plan)
+    assert CaptureSession(plan).latency is None
     take = DuplexRecording(
         recorded=plan.signal.played,
         rate_hz=RATE,
@@ -48,13 +48,13 @@ def test_a_continued_session_has_the_latency_of_its_last_take(plan: CapturePlan)
     )
     session.keep(session.left[0], take, TakeCheck(37, peak_dbfs=-6.0, noise_dbfs=-90.0))
     assert session.latency == 37
-    assert Session(plan).latency == 37
-    assert Session(replace(plan, device="another")).latency is None
+    assert CaptureSession(plan).latency == 37
+    assert CaptureSession(replace(plan, device="another")).latency is None
 
 
 def kept(plan: CapturePlan) -> None:
     """Write the first take of a session with a wire as the device."""
-    session = Session(plan)
+    session = CaptureSession(plan)
     take = DuplexRecording(
         recorded=plan.signal.played,
         rate_hz=RATE,
@@ -72,7 +72,7 @@ def test_other_recordings_in_the_folder_are_not_overwritten(plan: CapturePlan, n
     soundfile.write(plan.folder / name, np.full(RATE, 0.25), RATE)
     before = (plan.folder / name).read_bytes()
     with pytest.raises(FolderError, match=name):
-        Session(plan)
+        CaptureSession(plan)
     assert [file.name for file in plan.folder.iterdir()] == [name]
     assert (plan.folder / name).read_bytes() == before
 
@@ -82,7 +82,7 @@ def test_a_first_take_without_a_manifest_is_repeated(plan: CapturePlan) -> None:
     kept(plan)
     (plan.folder / "manifest.json").unlink()
     kept(plan)
-    assert Session(plan).done == [{"volume": 0.5}]
+    assert CaptureSession(plan).done == [{"volume": 0.5}]
 
 
 def test_a_dry_file_with_another_signal_is_replaced(plan: CapturePlan) -> None:

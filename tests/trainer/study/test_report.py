@@ -18,7 +18,7 @@ from trainer.learn.export import as_model, write
 from trainer.learn.networks import initial_weights, network_of
 from trainer.learn.recipe import Recipe
 from trainer.study.pictures import knob_map, loss_curves
-from trainer.study.predictions import Prediction, Setting, settings, windows
+from trainer.study.predictions import Prediction, SettingResult, settings, windows
 from trainer.study.report import write_report
 from trainer.study.runs import find_runs
 from trainer.study.tables import all_runs, table_1
@@ -274,7 +274,7 @@ def test_the_windows_are_the_loudest_and_the_worst() -> None:
 def test_a_map_has_a_panel_for_each_setting_of_the_knobs_before_the_last_two(count: int) -> None:
     """One panel for one or two knobs; with three, one per position of the first."""
     places = [tuple(at) for at in np.ndindex(*[2] * count)]
-    found = [Setting(tuple(map(float, at)), 0.1 + sum(at), "train") for at in places]
+    found = [SettingResult(tuple(map(float, at)), 0.1 + sum(at), "train") for at in places]
     figure = knob_map(["a", "b", "c"][:count], found)
     titled = [axes for axes in figure.axes if axes.get_xlabel()]
     assert len(titled) == (2 if count == 3 else 1)
