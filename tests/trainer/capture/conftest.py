@@ -28,9 +28,9 @@ line = np.zeros({PEDAL_DELAY}, np.float32)
 
 def process(frames):
     global line
-    heard = np.concatenate([line, into.get_array()])
-    line = heard[frames:].copy()
-    out.get_array()[:] = np.float32(-0.5) * np.tanh(np.float32(4.0) * heard[:frames])
+    recorded = np.concatenate([line, into.get_array()])
+    line = recorded[frames:].copy()
+    out.get_array()[:] = np.float32(-0.5) * np.tanh(np.float32(4.0) * recorded[:frames])
 
 client.set_process_callback(process)
 with client:

@@ -34,7 +34,7 @@ def test_good_data_ends_with_zero(pair: Path, capfd: pytest.CaptureFixture[str])
 def test_bad_data_ends_with_one_and_its_sentence(
     pair: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What forbids training is said."""
+    """Errors prevent training and are reported."""
     soundfile.write(pair / "wet.wav", np.zeros(20 * RATE), RATE, subtype="FLOAT")
     status = main([str(pair)])
     out = capfd.readouterr().out

@@ -41,17 +41,17 @@ def test_silence_and_unused_recordings_are_reported(
 ) -> None:
     """A silent test set has no ESR."""
     assert main(["train", "clipper", *TINY]) == 0
-    said = capsys.readouterr()
-    assert "test ESR silent" in said.out
-    assert "nan" not in said.out
-    assert "1 of 2 training recordings (0.1 s) are not used" in said.err
+    expected = capsys.readouterr()
+    assert "test ESR silent" in expected.out
+    assert "nan" not in expected.out
+    assert "1 of 2 training recordings (0.1 s) are not used" in expected.err
     assert Path("runs/clipper-gru2/clipper-gru2.json").is_file()
 
 
 def test_a_resumed_run_keeps_its_name_and_metadata(data: Dataset) -> None:
     """Only the recipe has to be given again."""
-    said = ["--name", "fuzz", "--author", "Ada", "--licence", "MIT"]
-    assert main(["train", "clipper", "--out", "run", *said, *TINY]) == 0
+    expected = ["--name", "fuzz", "--author", "Ada", "--licence", "MIT"]
+    assert main(["train", "clipper", "--out", "run", *expected, *TINY]) == 0
     assert main(["train", "clipper", "--out", "run", "--resume", "--licence", "CC0", *TINY]) == 0
     assert sorted(path.name for path in Path("run").glob("*.json")) == [
         *("config.json", "fuzz.json", "result.json")
@@ -62,7 +62,7 @@ def test_a_resumed_run_keeps_its_name_and_metadata(data: Dataset) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "said"),
+    ("options", "status", "expected"),
     [
         (["--out", "file"], 1, "file: cannot be written (a file is in the way)"),
         (["--out", "file/run"], 1, "file/run: cannot be written (a file is in the way)"),
@@ -79,7 +79,7 @@ def test_invalid_options_are_reported_before_the_data_are_read(
     monkeypatch: pytest.MonkeyPatch,
     options: list[str],
     status: int,
-    said: str,
+    expected: str,
 ) -> None:
     """The message names the folder, and no file is left behind."""
     monkeypatch.setattr("trainer.cli.data_options.load_dataset", _unread)
@@ -87,7 +87,7 @@ def test_invalid_options_are_reported_before_the_data_are_read(
     Path("done").mkdir()
     Path("done/checkpoint.npz").touch()
     assert main(["train", "clipper", *options]) == status
-    assert said in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
     assert sorted(os.listdir()) == ["done", "file"]
 
 

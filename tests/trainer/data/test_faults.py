@@ -198,17 +198,21 @@ def test_loading_fails_with_the_messages_of_the_check(clean: Pair, lay: Lay) -> 
     report = check_data(place)
     with pytest.raises(DataError) as caught:
         load_dataset(place)
-    errors = [said for severity, said in gathered(report.findings) if severity is Severity.ERROR]
+    errors = [
+        message for severity, message in gathered(report.findings) if severity is Severity.ERROR
+    ]
     assert str(caught.value) == "\n".join(errors)
 
 
 def test_force_accepts_errors_inferred_from_the_sound(clean: Pair, lay: Lay) -> None:
     """They become warnings."""
-    said: list[str] = []
+    codes_found: list[str] = []
     load_dataset(
-        lay(clean[1], clean[0]), force=True, report=lambda finding: said.append(finding.fault.code)
+        lay(clean[1], clean[0]),
+        force=True,
+        report=lambda finding: codes_found.append(finding.fault.code),
     )
-    assert "swapped" in said
+    assert "swapped" in codes_found
 
 
 def test_a_value_that_is_not_finite_is_located(clean: Pair, lay: Lay) -> None:
@@ -343,9 +347,9 @@ def test_the_second_channel_is_used_on_request(clean: Pair, lay: Lay) -> None:
 def test_many_findings_of_one_fault_are_summarised() -> None:
     """A hundred files with one cause are reported once."""
     findings = [find("missing-file", f"pair {n}", file=f"{n}.wav") for n in range(9)]
-    (said,) = gathered(findings)
-    assert said[1].startswith("pair 0: file 0.wav does not exist.")
-    assert "(The same of 8 more: pair 1, pair 2, ...)" in said[1]
+    (message,) = gathered(findings)
+    assert message[1].startswith("pair 0: file 0.wav does not exist.")
+    assert "(The same of 8 more: pair 1, pair 2, ...)" in message[1]
 
 
 def quiet_end(sound: Sound, start: float) -> Sound:

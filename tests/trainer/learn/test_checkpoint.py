@@ -42,8 +42,8 @@ def test_a_checkpoint_of_another_run_is_rejected_with_its_differences(saved: Pat
     other = {"recipe": {"hidden": 40, "arch": "lstm"}, "data": IDENTITY["data"]}
     with pytest.raises(ConfigError) as caught:
         load(saved, other, NUMBERS)
-    said = "belongs to another run: recipe.hidden 20, not 40; recipe.arch 'gru', not 'lstm'"
-    assert caught.value.problems == (said,)
+    difference = "belongs to another run: recipe.hidden 20, not 40; recipe.arch 'gru', not 'lstm'"
+    assert caught.value.problems == (difference,)
 
 
 @pytest.mark.parametrize("given", [{"epoch": 7, "mood": 3}, {"epoch": 7}])

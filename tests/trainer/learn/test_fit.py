@@ -28,11 +28,11 @@ def numbers(folder: Path) -> list[bytes]:
 
 def test_a_run_trains_and_writes_its_results(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
     """The error falls; the folder has config, history, model, result and the reading options."""
-    told: list[Epoch] = []
+    reported: list[Epoch] = []
     read = Reading(path=tmp_path / "recordings", rate=RATE_HZ, invert=True)
-    heard = replace(small, reading=read)
-    result = fit(heard, replace(quick, epochs=12), tmp_path, told.append, name="clipper")
-    first, last = told[0].validation_esr, told[-1].best_esr
+    recorded = replace(small, reading=read)
+    result = fit(recorded, replace(quick, epochs=12), tmp_path, reported.append, name="clipper")
+    first, last = reported[0].validation_esr, reported[-1].best_esr
     assert first is not None
     assert last is not None
     assert last < 0.3 * first

@@ -97,11 +97,11 @@ def test_a_level_knob_is_random_and_scales_wet(quick: Recipe) -> None:
     for batch in batches:
         dry, knob = (batch.inputs[:, :, n].transpose(1, 2, 0).reshape(4, -1) for n in (0, 1))
         wet = batch.target[:, :, 0].transpose(1, 2, 0).reshape(4, -1)
-        for one, at, heard in zip(dry, knob[:, 0], wet, strict=True):
+        for one, at, output in zip(dry, knob[:, 0], wet, strict=True):
             (pair,) = [pair for pair in data.train if np.isin(one, pair.dry).all()]
             start = int(np.flatnonzero(pair.dry == one[0])[0])
             recorded = pair.wet[start : start + one.size].astype(np.float64) / pair.knobs[0]
-            np.testing.assert_allclose(heard, at * recorded, rtol=1e-5, atol=1e-7)
+            np.testing.assert_allclose(output, at * recorded, rtol=1e-5, atol=1e-7)
             positions.append(float(at))
     assert len(set(positions)) == len(positions)
     assert min(positions) < 0.2 < 0.8 < max(positions) <= 1.0

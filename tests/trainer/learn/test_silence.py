@@ -61,9 +61,9 @@ def test_a_quiet_recording_is_not_silent(small: Dataset) -> None:
 def test_unused_recordings_are_reported(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
     """In a message and in the files of the run."""
     data = replace(small, train=(*small.train, pair("short", 400, 7), pair("shorter", 200, 8)))
-    told: list[str] = []
-    fit(data, replace(quick, epochs=1), tmp_path, report=told.append)
-    assert told == [
+    messages: list[str] = []
+    fit(data, replace(quick, epochs=1), tmp_path, report=messages.append)
+    assert messages == [
         "2 of 3 training recordings (0.1 s) are not used: 2 shorter than a segment (576 frames)"
     ]
     expected = {"short": 2, "silent": 0, "seconds": 600 / RATE_HZ}

@@ -265,8 +265,8 @@ def test_the_windows_are_the_loudest_and_the_worst() -> None:
     wet, output = np.zeros(1000, np.float32), np.zeros(1000, np.float32)
     wet[200:220] = output[200:220] = 1.0
     output[700:720] = 0.5
-    heard = Prediction(Pair("x", wet, wet), output, 1000, held_out=True)
-    loudest, worst = windows(heard, 0.02)
+    recorded = Prediction(Pair("x", wet, wet), output, 1000, held_out=True)
+    loudest, worst = windows(recorded, 0.02)
     assert (loudest, worst) == (slice(200, 220), slice(700, 720))
 
 
