@@ -21,7 +21,7 @@ import numpy as np
 from tests.benchmarks.harness import daemon, jack_server, machine, places, processes
 from tests.parts.daemon import Daemon
 from tests.parts.jackd import RATE
-from tests.parts.phone import Phone
+from tests.parts.osc_client import OscClient
 
 SILENCE = 1e-4
 """Peak below which a period counts as silent (-80 dBFS)."""
@@ -106,11 +106,11 @@ def kill_audio(running: Daemon, ear: Ear) -> float:
     raise RuntimeError(f"no sound for {LIMIT_S:g} s:\n{''.join(running.lines)}")
 
 
-def kill_builder(running: Daemon, ear: Ear, phone: Phone, model: str) -> float:
+def kill_builder(running: Daemon, ear: Ear, client: OscClient, model: str) -> float:
     """Kill the builder and load a model; return the longest pause [s] of the sound."""
     ear.listen()
     os.kill(processes(running)["builder"], signal.SIGKILL)
-    phone.load(model)
+    client.load(model)
     return ear.gap_s
 
 
@@ -127,20 +127,20 @@ def main() -> None:
         jack_server(realtime=True),
         daemon("system", home, times, *given.options) as running,
     ):
-        ear, phone = Ear(), Phone(running.port)
+        ear, client = Ear(), OscClient(running.port)
         try:
-            measure(given, running, ear, phone)
+            measure(given, running, ear, client)
         finally:
             ear.close()
-            phone.close()
+            client.close()
     print(machine())  # noqa: T201
 
 
-def measure(given: argparse.Namespace, running: Daemon, ear: Ear, phone: Phone) -> None:
+def measure(given: argparse.Namespace, running: Daemon, ear: Ear, client: OscClient) -> None:
     """Kill, listen, and print what came of it."""
     knobs = {"bass": 0.625, "treble": 0.375, "output": 0.4375}
     for name, position in knobs.items():
-        phone.send(f"/nemo/{name}", position)
+        client.send(f"/nemo/{name}", position)
     gaps = []
     for number in range(given.kills):
         time.sleep(given.pause)
@@ -149,9 +149,9 @@ def measure(given: argparse.Namespace, running: Daemon, ear: Ear, phone: Phone) 
     pauses = []
     for number in range(given.builder):
         name = ("drive-gru20", "clipper-lstm16")[number % 2]
-        pauses.append(kill_builder(running, ear, phone, name))
+        pauses.append(kill_builder(running, ear, client, name))
     for name, position in knobs.items():
-        found = phone.query(f"/nemo/{name}")
+        found = client.query(f"/nemo/{name}")
         if found != position:
             raise RuntimeError(f"{name} stands at {found}, not at {position}")
     if gaps:

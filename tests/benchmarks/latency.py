@@ -30,14 +30,14 @@ sys.path.insert(0, str(ROOT))
 from tests.benchmarks import harness  # noqa: E402
 from tests.benchmarks.harness import PERIOD_US  # noqa: E402
 from tests.parts.jackd import BLOCK, RATE  # noqa: E402
-from tests.parts.phone import Phone, datagram  # noqa: E402
+from tests.parts.osc_client import OscClient, datagram  # noqa: E402
 
 ROWS = {
     "jackd -r": (False, False),
     "jackd -R": (True, False),
     "jackd -R, 2,000 messages/s": (True, True),
 }
-"""Name: whether the server has real-time priority, whether another phone floods the daemon."""
+"""Name: whether the server has real-time priority, whether another client floods the daemon."""
 LEVEL = 0.5
 SETTLE_S = 0.16
 """[s] After a step; the mute's time constant is 10 ms and it ends 120 dB down, after 140 ms."""
@@ -144,10 +144,10 @@ def measure(
         harness.jack_server(realtime=realtime),
         harness.daemon("system", *where, "--model", "clipper-lstm16") as running,
     ):
-        phone, ear = Phone(running.port), Ear()
+        client, ear = OscClient(running.port), Ear()
         try:
             # Past the model, so that what comes out is the constant, to the bit.
-            phone.send("/nemo/bypass", True)
+            client.send("/nemo/bypass", True)
             time.sleep(0.5)
             if abs(ear.last - LEVEL) > CHANGED:
                 raise RuntimeError(f"{LEVEL} goes in, {ear.last} comes out")
@@ -155,21 +155,21 @@ def measure(
                 for number in range(count):
                     # Anywhere in a block: the next one is not waited for.
                     time.sleep(SETTLE_S + rng.random() * 0.02)
-                    _step(steps, phone, ear, muted=number % 2 == 0)
+                    _step(steps, client, ear, muted=number % 2 == 0)
                     tick()
         finally:
             ear.close()
-            phone.close()
+            client.close()
     return steps
 
 
-def _step(steps: Steps, phone: Phone, ear: Ear, *, muted: bool) -> None:
+def _step(steps: Steps, client: OscClient, ear: Ear, *, muted: bool) -> None:
     message = datagram("/nemo/mute", muted)
-    while phone.receive(0.0):
+    while client.receive(0.0):
         pass
     ear.watch()
     sent_us = ear.now_us()
-    phone.send_raw(message)
+    client.send_raw(message)
     end = time.monotonic() + LOST_S
     while ear.changed_us is None and time.monotonic() < end:
         time.sleep(0.001)
@@ -179,8 +179,8 @@ def _step(steps: Steps, phone: Phone, ear: Ear, *, muted: bool) -> None:
         steps.sound_ms.append(1e-3 * (ear.changed_us - sent_us))
     question = datagram("/nemo/mute")
     asked_us = ear.now_us()
-    phone.send_raw(question)
-    if phone.receive(LOST_S) is not None:
+    client.send_raw(question)
+    if client.receive(LOST_S) is not None:
         steps.answer_ms.append(1e-3 * (ear.now_us() - asked_us))
 
 

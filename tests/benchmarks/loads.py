@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 from nemod.engine.histogram import BlockTimes  # noqa: E402
 from nemod.engine.realtime import FIFO_PRIORITY  # noqa: E402
 from tests.benchmarks.harness import DATA, PERIOD_US, take_realtime_priority  # noqa: E402
-from tests.parts.phone import datagram  # noqa: E402
+from tests.parts.osc_client import datagram  # noqa: E402
 
 BEAT_US = 65.0
 """[us] What a block of LSTM-40 with all effects takes in docs/benchmarks.md."""
@@ -92,9 +92,9 @@ def rubbish(seed: int) -> list[bytes]:
 
 def send_paced(port: int, rate: float, messages: list[bytes]) -> dict[str, float]:
     """Send at an even rate [1/s] and read what comes back; return how many of both."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
-        phone.bind(("127.0.0.1", 0))
-        phone.setblocking(False)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.bind(("127.0.0.1", 0))
+        client.setblocking(False)
         print("ready", flush=True)  # noqa: T201 - what the parent waits for
         sent = answers = 0
         began = time.perf_counter()
@@ -103,22 +103,22 @@ def send_paced(port: int, rate: float, messages: list[bytes]) -> dict[str, float
             if ahead > 0.0:
                 time.sleep(ahead)
             try:
-                phone.sendto(messages[sent % len(messages)], ("127.0.0.1", port))
+                client.sendto(messages[sent % len(messages)], ("127.0.0.1", port))
             except OSError:
                 break
             sent += 1
             if sent % 16 == 0:
-                answers += _drained(phone)
+                answers += _drained(client)
                 if finished():
                     break
         return {"sent": sent, "answers": answers, "seconds": time.perf_counter() - began}
 
 
-def _drained(phone: socket.socket) -> int:
+def _drained(client: socket.socket) -> int:
     count = 0
     while True:
         try:
-            phone.recv(65_536)
+            client.recv(65_536)
         except (BlockingIOError, ConnectionRefusedError):
             return count
         count += 1

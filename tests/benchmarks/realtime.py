@@ -31,7 +31,7 @@ from tests.benchmarks import harness  # noqa: E402
 from tests.benchmarks.harness import PERIOD_US, XrunWatch  # noqa: E402
 from tests.benchmarks.loads import BEAT_US, fill_library  # noqa: E402
 from tests.parts.daemon import Daemon  # noqa: E402
-from tests.parts.phone import Phone  # noqa: E402
+from tests.parts.osc_client import OscClient  # noqa: E402
 
 CLOCKS = {
     "jack": "JACK, `jackd -r -d dummy -r 48000 -p 64`: the server without real-time priority",
@@ -98,7 +98,7 @@ class Switcher(threading.Thread):
 
     def __init__(self, port: int, names: list[str], seed: int, every_s: float = SWITCH_S) -> None:
         super().__init__(daemon=True)
-        self._phone = Phone(port)
+        self._client = OscClient(port)
         self._names = names
         self._every_s = every_s
         self._rng = np.random.default_rng(seed)
@@ -111,14 +111,14 @@ class Switcher(threading.Thread):
         name, due = "", time.monotonic()
         while not self._stop_it.is_set():
             name = str(self._rng.choice([other for other in self._names if other != name]))
-            self._phone.send("/nemo/model/load", name)
+            self._client.send("/nemo/model/load", name)
             self.asked += 1
             due += self._every_s
             while (left := due - time.monotonic()) > 0.0 and not self._stop_it.is_set():
                 self._count(min(left, 0.1))
 
     def _count(self, seconds: float) -> None:
-        message = self._phone.receive(seconds)
+        message = self._client.receive(seconds)
         if message is None:
             return
         if message.address == "/nemo/done":
@@ -133,7 +133,7 @@ class Switcher(threading.Thread):
         """End, and say what happened."""
         self._stop_it.set()
         self.join()
-        self._phone.close()
+        self._client.close()
         text = f"{self.asked} switches asked, {self.heard} heard, {self.overtaken} overtaken"
         return f"{text}, {len(self.errors)} refused ({self.errors[0]})" if self.errors else text
 
@@ -143,21 +143,21 @@ class Rescans(threading.Thread):
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
-        self._phone = Phone(port)
+        self._client = OscClient(port)
         self._stop_it = threading.Event()
         self.count = 0
 
     def run(self) -> None:
         """Ask until told to stop."""
         while not self._stop_it.wait(RESCAN_S):
-            self._phone.send("/nemo/model/rescan")
+            self._client.send("/nemo/model/rescan")
             self.count += 1
 
     def stop(self) -> int:
         """End; return how often the daemon was asked."""
         self._stop_it.set()
         self.join()
-        self._phone.close()
+        self._client.close()
         return self.count
 
 
@@ -168,7 +168,7 @@ class Bench:
         self, running: Daemon, times: Path, watch: XrunWatch | None, names: list[str],
         scan: Path, seed: int,
     ) -> None:  # fmt: skip
-        self.phone = Phone(running.port)
+        self.client = OscClient(running.port)
         self._port = running.port
         self._times = times
         self._watch = watch
@@ -201,12 +201,12 @@ class Bench:
 
     @contextmanager
     def _flood(self, notes: list[str]) -> Iterator[None]:
-        bad = self.phone.query("/nemo/status/bad_packets")
+        bad = self.client.query("/nemo/status/bad_packets")
         arguments = ("--rate", str(MESSAGES_PER_S), "--seed", str(self._seed))
         with harness.load_process("flood", str(self._port), *arguments) as process:
             yield
             told = harness.stop_load(process)
-        lost = self.phone.query("/nemo/status/bad_packets") - bad
+        lost = self.client.query("/nemo/status/bad_packets") - bad
         rate = told["sent"] / told["seconds"]
         notes.append(f"{rate:,.0f} messages/s sent, {told['answers']:,} answers, {lost} dropped")
 
@@ -275,12 +275,12 @@ def measure(
         with ExitStack() as plays:
             bench = begin(home / "warm")
             for model in names:
-                bench.phone.load(model)
+                bench.client.load(model)
                 time.sleep(0.3)
                 alone, _ = bench.stretch(min(ALONE_S, seconds), lambda _step: None)
                 clock.models.append((model, alone))
             for row in (IDLE, OSC, WARM, SCAN, ALL, AGAIN):
-                bench.phone.load(names[0])
+                bench.client.load(names[0])
                 add(bench, row)
         with ExitStack() as plays:
             add(begin(home / "cold"), COLD)

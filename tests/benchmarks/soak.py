@@ -34,7 +34,7 @@ from tests.benchmarks.harness import XrunWatch  # noqa: E402
 from tests.benchmarks.loads import fill_library  # noqa: E402
 from tests.benchmarks.realtime import CLOCKS, Rescans, Switcher  # noqa: E402
 from tests.parts.daemon import Daemon  # noqa: E402
-from tests.parts.phone import Phone  # noqa: E402
+from tests.parts.osc_client import OscClient  # noqa: E402
 
 ROLES = ("control", "audio", "builder")
 IDLE_SHARE = 0.1
@@ -119,17 +119,17 @@ class Visitors(threading.Thread):
         """Come and go until told to stop."""
         questions = ("/nemo/status", "/nemo/model/list", "/nemo/*/mix", "/nemo/model/info")
         while not self._stop_it.wait(self._rng.random() * 2.0 * VISIT_S):
-            phone = Phone(self._port)
+            client = OscClient(self._port)
             if self._rng.random() < 0.5:
-                phone.send("/nemo/subscribe")
-            phone.send(self._rng.choice(questions))
-            phone.send("/nemo/ping")
+                client.send("/nemo/subscribe")
+            client.send(self._rng.choice(questions))
+            client.send("/nemo/ping")
             with suppress(TimeoutError):
-                phone.wait("/nemo/pong", seconds=1.0)
+                client.wait("/nemo/pong", seconds=1.0)
                 self.answered += 1
             if self._rng.random() < 0.5:
-                phone.send("/nemo/unsubscribe")
-            phone.close()
+                client.send("/nemo/unsubscribe")
+            client.close()
             self.count += 1
             self._guest()
 
@@ -201,11 +201,11 @@ def everything(
         notes.append(f"{harness.stop_load(scans)['scans']} scans of 1,000 files")
 
 
-def calm(phone: Phone, name: str) -> None:
+def calm(client: OscClient, name: str) -> None:
     """Wait until what was asked is done, and have the same model as ever."""
     for _ in range(5):
         with suppress(RuntimeError, TimeoutError):
-            phone.load(name)
+            client.load(name)
             break
     time.sleep(SETTLE_S)
 
@@ -228,12 +228,12 @@ def soak(minutes: float, clock: str, seed: int, say: Callable[[str, float], None
         running = stack.enter_context(
             harness.daemon(device, home, times, *libraries, "--model", names[0])
         )
-        phone = Phone(running.port)
+        client = OscClient(running.port)
         for name in names:  # into the cache, so that the loads are of the daemon, not of XLA
-            phone.load(name)
+            client.load(name)
         with everything(running, names, home / "scan", seed, total_s):
             time.sleep(min(PRELUDE_S, total_s / 3.0))
-        calm(phone, names[0])
+        calm(client, names[0])
         began = time.monotonic()
 
         def watch_until(end_s: float, what: str) -> None:
@@ -252,10 +252,10 @@ def soak(minutes: float, clock: str, seed: int, say: Callable[[str, float], None
         run.moving_to_s = time.monotonic() - began
         run.notes = notes
         if not run.gone:
-            calm(phone, names[0])
+            calm(client, names[0])
         run.idle_from_s = time.monotonic() - began
         watch_until(run.idle_from_s + IDLE_SHARE * total_s, "idle again")
-        phone.close()
+        client.close()
     return run
 
 
