@@ -18,7 +18,7 @@ FULL = 1_000_000
 
 
 def main(argv: list[str]) -> int:
-    """Test the decoder with `COUNT` packets, the daemon with COUNT/10, and COUNT/100 files a kind."""
+    """Test the decoder with COUNT packets, the daemon with a tenth, and COUNT/100 files a kind."""
     count = int(argv[0]) if argv else FULL
     table = Table("what", "count", "refused", "p50", "p99", "p99.9", "worst", "memory")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

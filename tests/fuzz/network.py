@@ -145,7 +145,7 @@ class DaemonClient(Client):
         return value
 
     def flood(self, packets: Iterator[bytes], progress: Progress) -> int:
-        """Send all packets, never more at once than the daemon's queue holds; return their number."""
+        """Send all packets in portions that fit the daemon's queue; return their number."""
         sent = 0
         for packet in packets:
             self.send_bytes(packet[:MAX_UDP])

@@ -225,9 +225,11 @@ def files_table() -> tuple[list[str], list[str]]:
 
 def main() -> int:
     """Write the page; return the exit status."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--out", type=Path, default=ROOT / "docs" / "references.md")
-    arguments = made.parse_args()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "references.md")
+    arguments = parser.parse_args()
     if not DATA.is_dir():
         print(f"{DATA}: the shared data (models, reference outputs) is absent", file=sys.stderr)
         return 1
@@ -241,17 +243,17 @@ Made by `{COMMAND}`; the same cases are tests in `tests/golden`.
 
 Each case is played in blocks of {" and ".join(map(str, BLOCKS))} frames (RTNeural's own vectors
 in 64 and 7), and the larger error counts. Errors are the largest differences between samples,
-relative to the output's peak where that is above 1. Released recurrent models and NAM's are compared
-on guitar: on noise and overdriven sweeps some models amplify rounding errors, so that engines differ
-from each other even in float64. The tolerance of a case is {TOLERANCE:g}, or the difference that was
-measured between float32 engines on this case.
+relative to the output's peak where that is above 1. Released recurrent models and NAM's are
+compared on guitar: on noise and overdriven sweeps some models amplify rounding errors, so that
+engines differ from each other even in float64. The tolerance of a case is {TOLERANCE:g}, or the
+difference that was measured between float32 engines on this case.
 
 {chr(10).join(errors)}
 
 ## Files read and refused
 
-The peers are RTNeural's loaders for the files of GuitarML and RTNeural, and NAM's core for those of
-NAM.
+The peers are RTNeural's loaders for the files of GuitarML and RTNeural, and NAM's core for those
+of NAM.
 
 {chr(10).join(files)}
 

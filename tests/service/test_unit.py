@@ -70,7 +70,7 @@ def test_every_setting_has_a_comment(kind: Kind) -> None:
 
 
 def test_settings_that_would_break_audio_are_absent() -> None:
-    """nemod needs XLA's machine code, real time, sound cards and memory shared with servers."""
+    """XLA's machine code, real time, sound cards and memory shared with servers are allowed."""
     text = render(UnitRequest(kind=Kind.SYSTEM, arguments=()))
     keys = set(re.findall(r"^(\w+)=", text, re.MULTILINE))
     assert keys.isdisjoint(
