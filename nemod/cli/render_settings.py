@@ -48,7 +48,7 @@ def setting(text: str) -> Setting:
 
 
 def position(given: Setting, model: Model) -> tuple[str, float]:
-    """Return path and position (0..1) of a setting.
+    """Return canonical path and position (0..1) of a setting.
 
     Raises: ValueError for a setting that does not exist, and for a value out of its range.
     """
@@ -63,10 +63,10 @@ def position(given: Setting, model: Model) -> tuple[str, float]:
         if not 0.0 <= given.value <= 1.0:
             unit = f" ({_range(row)} with /nemo/real/{path})" if row.unit else ""
             raise ValueError(f"--set {given.text}: allowed are 0 to 1{unit}")
-        return path, given.value
+        return parameters.canonical(path), given.value
     if not row.low <= given.value <= row.high:
         raise ValueError(f"--set {given.text}: allowed are {_range(row)}")
-    return path, row.position(given.value)
+    return parameters.canonical(path), row.position(given.value)
 
 
 def _range(row: Parameter) -> str:

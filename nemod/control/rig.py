@@ -36,6 +36,9 @@ class Status:
     load_peak: float
     """Largest load since the last reset."""
     xruns: int
+    """Lost samples that the device reported; a clock loses none."""
+    late: int
+    """Blocks that began later than a period after their time, for whatever reason."""
     latency_ms: float
     rate: int
     """[Hz] Sample rate of the device."""
@@ -47,8 +50,6 @@ class Status:
     """`exact`, `delay` or `resample`."""
     uptime: int
     """[s]"""
-    late: int = 0
-    """Blocks that began late; shown on the terminal where a device counts no xruns."""
 
 
 class Player(Protocol):

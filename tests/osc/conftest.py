@@ -91,6 +91,7 @@ class MemoryRig:
             load=0.25,
             load_peak=0.5,
             xruns=2,
+            late=3,
             latency_ms=4.5,
             rate=48000,
             block=64,

@@ -473,7 +473,7 @@ def test_status_has_its_types(desk: Desk, rig: MemoryRig) -> None:
 
 def test_status_fits_what_a_stranger_gets(stranger: Desk) -> None:
     """A phone sees the whole status in one packet."""
-    assert len(stranger.say("/nemo/status")) == 11
+    assert len(stranger.say("/nemo/status")) == 12
     (packet,) = stranger.sent
     assert len(packet) <= SMALL_PACKET
 

@@ -12,7 +12,8 @@ from rich.text import Text
 from nemod.common.command_line import parser
 from trainer.cli.data_options import add_data, add_data_options, data_paths, reading
 from trainer.data.check import CheckReport, Row, check_data
-from trainer.data.faults import Severity, gathered
+from trainer.data.fault_table import Severity
+from trainer.data.faults import gathered
 
 MANY_PAIRS = 24
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "ok": "green"}

@@ -1,4 +1,4 @@
-"""`nemod-train report`: shows what runs came to, in pictures."""
+"""`nemod-train report`: shows training results as a page with figures."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,8 +18,8 @@ from trainer.study.runs import find_runs
 from trainer.study.tables import table_1
 
 DESCRIPTION = """\
-Draw runs and sweeps: one page, index.html, with everything on it, and its pictures as PNG files.
-The data are read as each run read them, but for what is given here."""
+Show runs and sweeps on one page, index.html, with its figures also as PNG files. The data are read
+with the options of each run, unless other options are given here."""
 
 SHOWN = 7
 """Columns of Table 1 that fit a terminal; the page has them all."""
@@ -29,14 +29,19 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; return the exit status."""
     made = parser("nemod-train report", DESCRIPTION)
     made.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run or sweep folders")
-    made.add_argument("--out", type=Path, metavar="DIR", help="(`report` in the first RUN)")
-    made.add_argument("--data", type=Path, metavar="DATA", help="(where the run found them)")
+    made.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="(`report` in the first RUN)",
+    )
+    made.add_argument("--data", type=Path, metavar="DATA", help="(as the run read it)")
     add_data_options(made)
     arguments = made.parse_args(argv)
     xla.prepare()
     runs = find_runs(arguments.runs)
     try:
-        # Only now: jax reads its flags when it is imported.
+        # Imported here because jax reads its flags on import.
         from trainer.study.report import write_report
     except ImportError as error:
         problem = f"a report needs {error.name} (pip install 'nemod[train]')"

@@ -1,4 +1,4 @@
-"""`nemod-train sweep`: searches for the hyperparameters that learn best."""
+"""`nemod-train sweep`: searches for the best hyperparameters."""
 
 import argparse
 import shlex
@@ -33,9 +33,9 @@ SEARCHED = {
 DESCRIPTION = """\
 Search by tree-structured Parzen estimators (Optuna) for the learning rate, batch size, hidden size
 and layers with the least validation loss (0.75 ESR + 0.25 DC, or as the recipe weighs them), each
-architecture by itself, in turns. Hopeless trials are ended early. The same command goes on with a
-sweep that was ended or killed; several processes, on several machines, work on one sweep if they
-share --storage and --study. `nemod-train report DIR` draws what came out."""
+architecture separately, in turn. Hopeless trials are ended early. The same command continues an
+interrupted sweep; several processes, on several machines, work on one sweep if they share
+--storage and --study. `nemod-train report DIR` shows the results."""
 EPILOG = """\
 examples:
   nemod-train sweep DATA --trials 40 --arch gru,lstm,cnn
@@ -52,16 +52,23 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_data(made)
-    made.add_argument("--out", type=Path, metavar="DIR", help="the sweep's folder (sweeps/NAME)")
+    made.add_argument("--out", type=Path, metavar="DIR", help="folder (sweeps/NAME)")
     made.add_argument(
-        "--trials", type=_count, default=TRIALS, metavar="N", help=f"over all ({TRIALS})"
+        "--trials",
+        type=_count,
+        default=TRIALS,
+        metavar="N",
+        help=f"total number ({TRIALS})",
     )
     made.add_argument(
         "--arch", default=",".join(ARCHITECTURES), metavar="A,A", help="(%(default)s)"
     )
-    made.add_argument("--minutes", type=_minutes, default=0.0, metavar="M", help="wall time in all")
+    made.add_argument("--minutes", type=_minutes, default=0.0, metavar="M", help="total wall time")
     made.add_argument(
-        "--epochs", type=_count, metavar="N", help=f"of a trial (as --recipe says, or {EPOCHS})"
+        "--epochs",
+        type=_count,
+        metavar="N",
+        help=f"of a trial (from --recipe, or {EPOCHS})",
     )
     made.add_argument(
         "--minutes-per-trial",
@@ -70,13 +77,13 @@ def _parser() -> argparse.ArgumentParser:
         help="wall time of a trial, instead of --epochs",
     )
     made.add_argument("--seed", type=_seed, default=1, metavar="N", help="of the search (1)")
-    made.add_argument("--recipe", type=Path, metavar="FILE", help="JSON with parts of a recipe")
+    made.add_argument("--recipe", type=Path, metavar="FILE", help="JSON file with recipe settings")
     made.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=V",
-        help="a part of the recipe that is not searched, as pre_emphasis=none",
+        help="a recipe setting that is not searched, such as pre_emphasis=none",
     )
     add_data_options(made, knobs=True)
     made.add_argument("--storage", metavar="URL", help="Optuna storage (SQLite in the folder)")
@@ -99,13 +106,13 @@ def main(argv: Sequence[str]) -> int:
     xla.prepare()
     recipe = _recipe(arguments)
     architectures = chosen(arguments.arch, ARCHITECTURES, "--arch")
-    # Only now: jax reads its flags when it is imported.
+    # Imported here because jax reads its flags on import.
     from trainer.study.plan import SweepPlan
     from trainer.study.sweep import Sweep
 
     console = Console(stderr=True, highlight=False, markup=False)
     space = _space(arguments)
-    # What cannot be written is better told before the recordings are read and examined.
+    # Reported before the recordings are read and checked, which takes time.
     run_folder.try_out(arguments.out or Path("sweeps"))
     dataset = load(arguments, console)
     folder = arguments.out or Path("sweeps") / run_folder.as_name(dataset.name)
@@ -203,7 +210,7 @@ def _print_best(best: "Best | None", folder: Path) -> None:
         Path(best.folder).name, f"{best.loss:.5f}", *(_short(v) for v in best.params.values())
     )
     console.print(table)
-    console.print(f"{best.folder}\nto draw all of it: nemod-train report {folder}", soft_wrap=True)
+    console.print(f"{best.folder}\nall results: nemod-train report {folder}", soft_wrap=True)
 
 
 def _short(value: Any) -> str:
@@ -219,7 +226,7 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
         given = {"epochs": 1 << 30, "minutes": arguments.minutes_per_trial}
     if arguments.epochs:
         if given:
-            problem = "--epochs and --minutes-per-trial: one of them bounds a trial"
+            problem = "--epochs and --minutes-per-trial exclude each other"
             raise ConfigError("command line", [problem])
         given = {"epochs": arguments.epochs}
     for item in arguments.set:
@@ -228,7 +235,7 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
             raise ConfigError("command line", [f"--set {item!r}: NAME=VALUE is expected"])
         name = name.strip()
         if option := SEARCHED.get(name):
-            problem = f"--set {name}: it is searched, and {option} says among what"
+            problem = f"--set {name}: this setting is searched; use {option}"
             raise ConfigError("command line", [problem])
         given[name] = value.strip()
     if "epochs" in given:

@@ -1,4 +1,4 @@
-"""`nemod-train train`: learns a model."""
+"""`nemod-train train`: trains a model."""
 
 import argparse
 import math
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
     from trainer.learn.fit import Epoch, Result
 
 DESCRIPTION = """\
-Learn a model from dry and wet recordings, and write it as a file that nemod and other players read.
-DATA is a folder with a manifest, a manifest, or a GuitarML configuration. The run's folder gets the
-best model after every validation; Ctrl-C ends a run in order, and --resume goes on with one that
-was killed."""
+Train a model on dry and wet recordings and write it to a file for nemod and other players. DATA is
+a folder, a manifest, a GuitarML configuration, or a dry and a wet recording. The best model is
+written to the run's folder after every validation. Ctrl-C ends a run cleanly; --resume continues a
+run that was interrupted."""
 
 
 def _parser() -> argparse.ArgumentParser:
     made = parser("nemod-train train", DESCRIPTION)
     add_data(made)
-    made.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (runs/NAME)")
-    made.add_argument("--name", help="name of the model and its file (data-archNN)")
+    made.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (runs/NAME)")
+    made.add_argument("--name", help="name of the model and its file (default: data-archNN)")
     made.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the run in the folder, to the last bit as if it had never stopped; with "
-        "--minutes not so exactly, because the learning rate then follows the clock",
+        help="continue the run in the folder, with the same result as without the interruption "
+        "(not with --minutes, where the learning rate depends on the elapsed time)",
     )
-    made.add_argument("--recipe", type=Path, metavar="FILE", help="JSON with parts of a recipe")
+    made.add_argument("--recipe", type=Path, metavar="FILE", help="JSON file with recipe settings")
     add_data_options(made, knobs=True)
-    made.add_argument("--licence", default=None, help="licence of the model, written into it")
-    made.add_argument("--author", default=None, help="maker of the model, written into it")
-    made.add_argument("--description", default=None, help="what it is, written into it")
-    group = made.add_argument_group("recipe", "what is not given is as the recipe's file says")
+    made.add_argument("--licence", default=None, help="licence, written to the model")
+    made.add_argument("--author", default=None, help="author, written to the model")
+    made.add_argument("--description", default=None, help="description, written to the model")
+    group = made.add_argument_group("recipe", "defaults are read from the recipe file")
     for part in fields(Recipe):
         option = "--" + part.name.replace("_", "-")
         group.add_argument(option, default=None, metavar="V", help=f"({_shown(part.default)})")
@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments.name is not None:
         run_folder.check_name(arguments.name)
     folder = arguments.out or (Path("runs") / arguments.name if arguments.name else None)
-    # What cannot be written is better told before the recordings are read and examined.
+    # Reported before the recordings are read and checked, which takes time.
     run_folder.try_out(folder or Path("runs"))
     if folder is not None:
         with run_folder.claimed(folder):
@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     name = arguments.name
     if name is None and (not arguments.resume or run_folder.before(folder).name is None):
         name = own
-    said = {
+    given = {
         "author": arguments.author,
         "licence": arguments.licence,
         "description": arguments.description,
@@ -84,30 +84,29 @@ def main(argv: Sequence[str]) -> int:
             ["nemod-train", "train", *argv], (*arguments.data, arguments.out, arguments.recipe)
         ),
     }
-    metadata = {key: value for key, value in said.items() if value is not None}
-    # Only now: jax reads its flags when it is imported.
+    metadata = {key: value for key, value in given.items() if value is not None}
+    # Imported here because jax reads its flags on import.
     from trainer.learn.fit import fit
 
-    with _Show(console) as show:
+    with _ProgressDisplay(console) as display:
         result = fit(
             dataset,
             recipe,
             folder,
-            show.epoch,
+            display.epoch,
             name=name,
             resume=arguments.resume,
             metadata=metadata,
-            say=lambda sentence: console.print(sentence, soft_wrap=True),
+            report=lambda message: console.print(message, soft_wrap=True),
         )
     interrupted = result.stopped == "interrupted"
     if not result.best_epoch:
         console.print(
-            f"{folder}: nothing was learnt ({result.stopped}): no validation found a model, and "
-            "none is written",
+            f"{folder}: no model was written ({result.stopped}): no validation was completed",
             soft_wrap=True,
         )
         return 130 if interrupted else 1
-    _tell(result)
+    _print_result(result)
     return 130 if interrupted else 0
 
 
@@ -116,14 +115,14 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
     every = {part.name: getattr(arguments, part.name) for part in fields(Recipe)}
     given = {key: value for key, value in every.items() if value is not None}
     if "epochs" in given and "minutes" in given:
-        raise ConfigError("command line", ["--epochs and --minutes: one of them bounds a run"])
+        raise ConfigError("command line", ["--epochs and --minutes exclude each other"])
     if "epochs" in given:
         given["minutes"] = 0.0  # rather than those of the file
     return from_json(given, base)
 
 
-class _Show:
-    """A bar on a terminal, else a line an epoch."""
+class _ProgressDisplay:
+    """Prints a progress bar on a terminal, else a line per epoch."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -138,7 +137,7 @@ class _Show:
             self._bar = Progress(*columns, console=console)
             self._task = self._bar.add_task("the first epoch compiles", total=1.0)
 
-    def __enter__(self) -> "_Show":
+    def __enter__(self) -> "_ProgressDisplay":
         if self._bar:
             self._bar.start()
         return self
@@ -158,7 +157,7 @@ class _Show:
             self._console.print(f"{done}{text}  rate {epoch.learning_rate:.2e}", soft_wrap=True)
 
 
-def _tell(result: "Result") -> None:
+def _print_result(result: "Result") -> None:
     out = sys.stdout.write
     out(
         f"{result.path}: {result.epochs} epochs in {result.seconds / 60.0:.1f} minutes "
@@ -166,7 +165,7 @@ def _tell(result: "Result") -> None:
         f"validation ESR {result.validation.esr:.6f}, loss {result.validation.loss:.6f}\n"
     )
     if result.test is None:
-        out("no test set: the validation's ESR is of what the model was chosen by\n")
+        out("no test set: the validation ESR is of the data that selected the model\n")
         return
     ratio = "silent" if math.isnan(result.test.esr) else f"{result.test.esr:.6f}"
     out(

@@ -1,9 +1,9 @@
-"""How much later wet is than dry, and whether it is upside down.
+"""Measures the latency, the polarity and the clock drift between dry and wet.
 
 Generalised cross-correlation with phase transform (C. Knapp, G. Carter, "The generalized
 correlation method for estimation of time delay", IEEE Trans. ASSP 24(4), 1976): the cross-spectrum
-is whitened, so that the delay is one sharp peak whatever the device's tone is. A distorted sound
-keeps the phases of its harmonics, so the peak stays. Bins without signal are left out.
+is whitened, so that the delay is one sharp peak for any frequency response. Distortion keeps the
+phases of the harmonics, and with them the peak. Bins without signal are ignored.
 """
 
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ MIN_CLEAR = 1.6
 SAME_FRAMES = 40
 """[frames] Pairs of one set differ by less than this through their tone controls alone."""
 IDLE_FRAMES = 12
-"""[frames] A latency that a device's filters have by themselves; it is left alone."""
+"""[frames] Latency up to which it is attributed to the device's filters and not corrected."""
 EDGE = 0.5
-"""Share of the peak at which the answer begins."""
+"""Share of the peak at which the response starts."""
 WINDOW_S = 3.0
 MAX_WINDOWS = 24
 MIN_DRIFT_FRAMES = 6.0
@@ -38,11 +38,11 @@ class Lag:
     """A measured latency."""
 
     frames: int
-    """[frames] How much later wet is; negative: earlier."""
+    """[frames] Latency of wet; negative: wet is earlier."""
     edge: int
-    """[frames] Where the answer begins: a filter's peak comes later than its cause."""
+    """[frames] Onset of the response: the peak of a filter's response is later."""
     sign: int
-    """-1 where wet is upside down."""
+    """-1: the polarity of wet is inverted."""
     quality: float
     """Peak of the whitened correlation over its RMS."""
     clear: float
@@ -53,16 +53,16 @@ class Lag:
 
     @property
     def sure(self) -> bool:
-        """Whether the peak is neither chance nor one of many."""
+        """Whether the peak is significant and unique."""
         return self.quality >= MIN_QUALITY and self.clear >= MIN_CLEAR
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A latency that grows or shrinks steadily."""
+    """A latency that changes linearly."""
 
     parts: float
-    """[1e-6] How much slower or faster the second clock is."""
+    """[ppm] Difference of the clock rates."""
     first: int
     """[frames] Latency at the start."""
     last: int
@@ -80,7 +80,7 @@ def measure(dry: Signal, wet: Signal, reach: int | None = None) -> Lag:
     correlation = np.asarray(fft.irfft(cross, n), np.float64)
     lags = np.arange(n)
     lags[n // 2 :] -= n
-    # Far lags have little in common to go by; without this their chance peaks would win.
+    # At large lags the overlap is short, and random peaks would be larger.
     correlation *= np.clip(1 - np.abs(lags) / dry.size, 0, 1)
     spread = float(np.sqrt(np.mean(correlation**2))) or 1.0
     size = np.abs(correlation)
@@ -104,7 +104,7 @@ def _edge(size: NDArray[np.float64], place: int, lag: int) -> int:
 
 
 def shifted(dry: Signal, wet: Signal, lag: int) -> tuple[Signal, Signal]:
-    """Return both signals without what has no counterpart, `wet` earlier by `lag` [frames]."""
+    """Return both signals trimmed to their overlap, `wet` advanced by `lag` [frames]."""
     if abs(lag) >= dry.size:
         return dry[:0], wet[:0]
     frames = dry.size - abs(lag)
@@ -112,10 +112,10 @@ def shifted(dry: Signal, wet: Signal, lag: int) -> tuple[Signal, Signal]:
 
 
 def drift(dry: Signal, wet: Signal, rate: int, lag: int) -> Drift | None:
-    """Return by how much the latency drifts around `lag` [frames], None for not measurably.
+    """Return the drift of the latency around `lag` [frames], None if there is no measurable one.
 
-    Windows of the recording are measured by themselves, and a line is laid through them that some
-    wrong ones cannot turn (Theil and Sen's estimator).
+    Windows of the recording are measured separately and fitted by a line that is robust against
+    outliers (Theil-Sen estimator).
     """
     before, after = shifted(dry, wet, lag)
     window = round(WINDOW_S * rate)

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from trainer.data.faults import DataError, Finding, Severity
+from trainer.data.fault_table import Severity
+from trainer.data.faults import DataError, Finding
 from trainer.data.jumps import Jump
 from trainer.data.layouts import read_plan
 from trainer.data.levels import decibels, rms

@@ -6,20 +6,17 @@ of another kind, and `.DS_Store` into each folder. Names are compared in Unicode
 """
 
 from pathlib import Path
-from unicodedata import normalize
+
+from nemod.common.names import natural_key, normal
 
 
 def listed(folder: Path) -> list[Path]:
-    """Return the files and folders in a folder that are not hidden, sorted by name.
+    """Return the files and folders in a folder that are not hidden, in natural order of names.
 
     Raises: OSError.
     """
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-
-
-def composed(name: str) -> str:
-    """Return a name in the form in which names are compared."""
-    return normalize("NFC", name)
+    paths = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(paths, key=lambda path: natural_key(path.name))
 
 
 def existing(path: Path) -> Path:
@@ -32,5 +29,5 @@ def existing(path: Path) -> Path:
     folder = existing(path.parent)
     if not folder.is_dir():
         return path
-    names = (one for one in folder.iterdir() if composed(one.name) == composed(path.name))
+    names = (one for one in folder.iterdir() if normal(one.name) == normal(path.name))
     return next(names, path)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nemod.common.errors import NemodError
 from nemod.common.files import replacing
+from trainer.data.files import listed
 from trainer.data.layouts import MANIFESTS, SOUND_ENDINGS
 from trainer.data.plan import SPLIT_WORDS
 
@@ -134,9 +135,9 @@ def is_sound(path: Path, sound: Sound, rate_hz: int) -> bool:
 def _sounds(folder: Path) -> list[Path]:
     """Return the recordings in a folder and in its sub-folders named after splits."""
     found: list[Path] = []
-    for below in sorted(folder.iterdir()):
+    for below in listed(folder):
         if below.is_dir() and below.name.lower() in SPLIT_WORDS:
-            found += [file for file in sorted(below.iterdir()) if _is_recording(file)]
+            found += [file for file in listed(below) if _is_recording(file)]
         elif _is_recording(below):
             found.append(below)
     return found

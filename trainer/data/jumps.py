@@ -18,11 +18,8 @@ COMPARED_S = 3.0
 SHORTEST_S = 0.02
 NEAR_FRAMES = 6
 """[frames] Within which the latency is refined."""
-BETTER = 0.8
-"""Share of the error that a jump leaves of that without it, at most."""
-BETTER_SMALL = 0.5
-"""The same for a jump below `SMALL_S`: the phase of a fuzz differs as much from note to note."""
-SMALL_S = 1e-3
+BETTER = 0.5
+"""Share of the error that a jump leaves of that without it, at most, on each side of it."""
 EXPLAINED = 0.9
 """Share of the energy of wet that the model may leave on either side of a jump."""
 LEAST = 1e-20
@@ -31,6 +28,8 @@ GUARD_S = 0.02
 STEADY_S = 0.5
 """[s] Before and after a jump, in which the latency must not move."""
 MOVED_FRAMES, MOVED_REACH_FRAMES = 8, 24
+MOVED = 0.8
+"""Share of the error that another latency must leave there, at most."""
 MAX_REJECTED = 2
 """More changes of the track that no jump explains: the device itself changes its delay."""
 
@@ -153,9 +152,7 @@ def _fitted(
         lags.append(int(course.lags[window]) + near[int(np.argmin(errors))])
         better.append(min(errors) / max(_error(wet, course, side, own + other), LEAST))
         left.append(min(errors) / max(float(np.sum(np.square(wet[side], dtype=np.float64))), LEAST))
-    if min(better) > BETTER or max(better) >= 1.0 or max(left) > EXPLAINED:
-        return None
-    if abs(size) < SMALL_S * rate and max(better) > BETTER_SMALL:
+    if max(better) > BETTER or max(left) > EXPLAINED:
         return None
     first, last = (int(course.centres[window]) for window in windows[1:3])
     near_frames = round(STEADY_S * rate)
@@ -187,7 +184,7 @@ def _moves(wet: Signal, course: Track, first: int, last: int, lag: int) -> bool:
         errors = [_error(wet, course, half, lags + shift) for shift in shifts]
         least = int(np.argmin(errors))
         still = errors[shifts.index(0)]
-        if abs(shifts[least]) > MOVED_FRAMES and errors[least] < BETTER * still:
+        if abs(shifts[least]) > MOVED_FRAMES and errors[least] < MOVED * still:
             return True
     return False
 

@@ -15,9 +15,10 @@ from typing import Any
 
 from nemod.common.errors import ConfigError
 from nemod.common.files import TooLargeError, read_text
+from nemod.common.names import normal
 from nemod.common.yaml_reader import MAX_FILE_BYTES, Scalar, plain, read_yaml
 from trainer.data.faults import DataError, Finding, find
-from trainer.data.files import composed, existing, listed
+from trainer.data.files import existing, listed
 from trainer.data.manifest import is_name, read_manifest, read_positions, refuse
 from trainer.data.plan import SPLIT_WORDS, Part, Plan, Source
 
@@ -82,7 +83,7 @@ def _two_files(dry: Path, wet: Path) -> Plan:
 
 def _role(path: Path) -> tuple[str, str] | None:
     """Return whether a file's name calls it `dry` or `wet`, and the rest of its name."""
-    match = _ROLE.fullmatch(composed(path.stem))
+    match = _ROLE.fullmatch(normal(path.stem))
     if match is None:
         return None
     return "dry" if match[2].lower() in DRY_WORDS else "wet", match[1] or ""

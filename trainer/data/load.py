@@ -11,7 +11,8 @@ import numpy as np
 from trainer.data.continuity import check_continuity
 from trainer.data.dataset import Dataset, Pair, Reading
 from trainer.data.examine import examine
-from trainer.data.faults import DataError, Finding, Severity, find, gathered
+from trainer.data.fault_table import Severity
+from trainer.data.faults import DataError, Finding, find, gathered
 from trainer.data.layouts import read_plan
 from trainer.data.plan import SPLITS, Plan
 from trainer.data.split import amounts, split
@@ -36,13 +37,14 @@ def load_dataset(
 ) -> Dataset:
     """Return the data set of a folder, a manifest or a GuitarML configuration.
 
-    Wet is shifted by its latency, so that it is aligned with dry. `knobs` puts the knobs into
-    another order; `rate` [Hz] resamples; `channel` (from 1) is taken of files with several;
-    `invert` turns wet upside down; each None is what the manifest states. `force` takes data whose
-    sound seems wrong. `say` gets everything that was found or corrected (a logger's warning where
-    none is given); `progress` is called while files are read.
+    With `wet`, `path` is the dry recording and `wet` the wet one. The latency of wet is corrected.
+    `knobs` changes the order of the knobs; `rate` [Hz] resamples; `channel` (from 1) selects a
+    channel of files with several; `invert` inverts the polarity of wet; None: as the manifest
+    states. `force` accepts errors that are inferred from the sound. `cut_at_jumps` cuts recordings
+    where the latency jumps. `report` is called for each finding (default: a warning of the
+    logger); `progress` is called while files are read.
 
-    Raises: DataError with a sentence for everything that forbids training.
+    Raises: DataError with a message for everything that prevents training.
     """
     wet = None if wet is None else Path(wet)
     plan = adjusted(
@@ -79,14 +81,14 @@ def adjusted(
     channel: int | None = None,
     invert: bool | None = None,
 ) -> Plan:
-    """Return a plan with what the caller wants otherwise.
+    """Return a plan with the caller's options.
 
     Raises: DataError for knobs that are not those of the set.
     """
     if knobs is not None:
         if sorted(knobs) != sorted(plan.knobs):
             problem = (
-                f"knobs {', '.join(knobs)} are asked for, and the set has "
+                f"knobs {', '.join(knobs)} were requested, but the data set has "
                 f"{', '.join(plan.knobs) or 'none'}"
             )
             raise DataError([find("manifest", plan.name, problem=problem)])
@@ -102,9 +104,9 @@ def adjusted(
 def survey(
     plan: Plan, *, force: bool = False, progress: Progress | None = None
 ) -> tuple[Plan, list[Take], list[Finding]]:
-    """Return the takes of a plan, aligned, and everything found in them.
+    """Return the aligned takes of a plan and all findings.
 
-    The plan is returned with the knobs that only the recordings know, if any.
+    The returned plan includes knobs that only the recordings state.
     """
     takes, findings = open_takes(plan, progress)
     if not plan.knobs:
@@ -125,7 +127,7 @@ def survey(
 
 
 def assemble(plan: Plan, takes: Sequence[Take]) -> Dataset:
-    """Return the data set of takes that are aligned and found good."""
+    """Return the data set of aligned takes without errors."""
     parts = split(plan, takes)
     rate = takes[0].rate
     return Dataset(
@@ -141,7 +143,7 @@ def assemble(plan: Plan, takes: Sequence[Take]) -> Dataset:
 
 
 def digest(rate: int, knobs: Sequence[str], parts: Mapping[str, Sequence[Pair]]) -> str:
-    """Return the SHA-256 of signals and knob values, in hex; names of files are not in it."""
+    """Return the SHA-256 of signals and knob values, in hex; file names do not matter."""
     sha = hashlib.sha256(f"{rate} {' '.join(knobs)}".encode())
     for part in SPLITS:
         for pair in parts[part]:

@@ -8,6 +8,7 @@ was recorded, also where the device distorts heavily.
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
+from scipy.ndimage import uniform_filter1d
 
 from trainer.data.dataset import Signal
 
@@ -19,6 +20,9 @@ EARLY = 16
 GAINS = (4.0, 30.0)
 """Of the saturating functions, for an input of which 1 is three times the RMS."""
 COUPLING_HZ = 120.0
+LOUDNESS_S = 0.02
+QUIETEST = 0.05
+"""Against the RMS of the recording: quieter frames count no more than these."""
 MAX_ROWS = 6_000
 """Frames that the fit uses, drawn at random."""
 RIDGE = 1e-6
@@ -41,13 +45,24 @@ def predict(
     past = EARLY - np.arange(TAPS)
     places = np.clip((frames - lags + reach)[:, None] + past, 0, padded[0].size - 1)
     rows = np.concatenate([*(one[places] for one in padded), np.ones((frames.size, 1))], axis=1)
+    target = wet[frames].astype(np.float64)
+    importance = 1.0 / _loudness(wet, rate)[frames]
+    rows *= importance[:, None]
+    target *= importance
     square = rows.T @ rows
     square += RIDGE * np.trace(square) / len(square) * np.eye(len(square))
-    weights = np.linalg.solve(square, rows.T @ wet[frames].astype(np.float64))
+    weights = np.linalg.solve(square, rows.T @ target)
     predicted = np.full(dry.size, weights[-1])
     for filter_, function in zip(weights[:-1].reshape(-1, TAPS), functions, strict=True):
         predicted += np.convolve(function, filter_)[EARLY : EARLY + dry.size]
     return predicted
+
+
+def _loudness(wet: Signal, rate: int) -> NDArray[np.float64]:
+    """Return the RMS around each frame, so that the quiet ends of notes are fitted too."""
+    power = np.square(wet, dtype=np.float64)
+    near = uniform_filter1d(power, round(LOUDNESS_S * rate))
+    return np.asarray(np.sqrt(np.maximum(near, 0.0)) + QUIETEST * np.sqrt(power.mean()) + 1e-12)
 
 
 def _functions(dry: Signal, rate: int) -> list[NDArray[np.float64]]:

@@ -7,7 +7,7 @@ table is written by hand and kept.
 import re
 from pathlib import Path
 
-from trainer.data.faults import FAULTS, Fault
+from trainer.data.fault_table import FAULTS, Fault
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "training-data.md"
 MARK = "<!-- The table below is made by `python -m trainer.data.reference`; do not edit it. -->\n"
@@ -15,7 +15,7 @@ MARK = "<!-- The table below is made by `python -m trainer.data.reference`; do n
 
 def table() -> str:
     """Return the table of faults in Markdown."""
-    lines = ["| code | | what is said | what it costs | what to do |", "|---|---|---|---|---|"]
+    lines = ["| code | | message | effect | remedy |", "|---|---|---|---|---|"]
     lines += [
         f"| `{fault.code}` | {_severity(fault)} | {_shown(fault.found)} | {_shown(fault.cost)} "
         f"| {_shown(fault.remedy)} |"

@@ -37,7 +37,9 @@ SURE = 4.0
 SECOND_WINDOW_S, SECOND_HOP_S, SECOND_MARGIN_S = 0.12, 0.04, 0.05
 SECOND_REST = 0.03
 """Share of wet's energy that no model explains."""
-SECOND_CHANGE, SECOND_MOVE = 6.0, 0.7
+GAINS = (0.7, 1.4)
+"""Within which a device may deviate from the model, as a compressor or a tremolo does."""
+SECOND_CHANGE, SECOND_MOVE = 4.0, 0.7
 
 CHANGED = 2
 """In the table of steps: the course came from the likeliest latency of the window before."""
@@ -163,8 +165,10 @@ def _explained(
         a = fft.rfft(before[first : first + size + 2 * reach], n)
         correlation = fft.irfft(np.conj(a) * fft.rfft(after, n), n)[np.arange(-2 * reach, 1)]
         near = energies[first : first + 2 * reach + 1][::-1]
-        share = np.clip(correlation / np.sqrt(energy * np.maximum(near, least)), 0.0, 1.0) ** 2
-        found[row] = -np.log(np.maximum(1.0 - share, SECOND_REST))
+        # With the model's own gain, nearly: a note that decays resembles itself a period later.
+        gain = np.clip(correlation / np.maximum(near, least), *GAINS)
+        left = (energy - 2.0 * gain * correlation + gain**2 * near) / energy
+        found[row] = -np.log(np.clip(left, SECOND_REST, 1.0))
     return found
 
 

@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import samplerate
 import soundfile
 
+from nemod.common.wav_repair import needs_repair, read_header, repaired
 from trainer.data.dataset import Signal
-from trainer.data.faults import DataError, Finding, find
+from trainer.data.faults import DataError, find
 
 QUALITY = "sinc_best"
-HEADER_BYTES = 4_096
-"""A file without samples is not larger."""
 MAX_RUNS_PER_FRAME = 1e-3
 """Further channels that change less often than this are knob positions, not sound."""
 MIN_POSITION = 0.01
@@ -47,12 +47,13 @@ def read(path: Path, channel: int, label: str) -> Recording:
     if not path.is_file():
         raise DataError([find("missing-file", label, file=path)])
     try:
-        sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        with path.open("rb") as file:
+            sound, rate = soundfile.read(_repaired(file), dtype="float32", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:
         reason = str(error).partition(": ")[2].rstrip(".: ") or "unknown format"
         raise DataError([find("unreadable", str(path), reason=reason)]) from None
     if not sound.shape[0]:
-        raise DataError([_empty(path, label)])
+        raise DataError([find("empty", label, file=path.name)])
     channels = sound.shape[1]
     if channels == 1:
         channel = 1
@@ -67,11 +68,13 @@ def read(path: Path, channel: int, label: str) -> Recording:
     return Recording(path, samples, int(rate), channels, knobs)
 
 
-def _empty(path: Path, label: str) -> Finding:
-    """Return the finding for a file without samples, or whose header states none."""
-    size = path.stat().st_size
-    unstated = f": its header states a length of 0, but the file has {size} bytes"
-    return find("empty", label, file=path.name, hint=unstated if size > HEADER_BYTES else "")
+def _repaired(file: BinaryIO) -> BinaryIO:
+    """Return a sound file; of a WAV file with a wrong length in its header, a corrected copy."""
+    header = read_header(file)
+    if header is not None and needs_repair(file, header):
+        return repaired(file, header)[0]
+    file.seek(0)
+    return file
 
 
 def _steps(further: Signal, rate: int) -> bool:

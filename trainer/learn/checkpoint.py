@@ -1,4 +1,4 @@
-"""A run's state in one file, replaced whole after every epoch, so that a killed run goes on."""
+"""Saves the state of a run after every epoch, in one file that is replaced atomically."""
 
 import io
 import json
@@ -19,12 +19,12 @@ FORMAT = 1
 
 @dataclass(slots=True)
 class RunState:
-    """How far a run is, but for the numbers that are learnt."""
+    """Progress of a run, without the learnt numbers."""
 
     epoch: int = 0
-    """Epochs that are over."""
+    """Completed epochs."""
     seconds: float = 0.0
-    """Wall time that they took, over all sittings."""
+    """Their wall time, over all sessions."""
     best: float = float("inf")
     """Least validation loss."""
     best_esr: float = float("nan")
@@ -47,7 +47,7 @@ def save(path: Path, identity: dict[str, Any], state: RunState, numbers: Any) ->
     """
     leaves = {f"leaf{n}": np.asarray(x) for n, x in enumerate(jax.tree.leaves(numbers))}
     text = json.dumps({"format": FORMAT, "identity": identity, "standing": asdict(state)})
-    # In memory first: of an archive that a full disk cut off, savez leaves an open end behind.
+    # In memory first: on a full disk savez leaves a truncated archive open.
     whole = io.BytesIO()
     np.savez(whole, allow_pickle=False, state=np.array(text), **leaves)
     with replacing(path) as draft:

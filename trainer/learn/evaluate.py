@@ -1,4 +1,4 @@
-"""Plays a model over whole recordings, as the daemon would, and says how far off it is."""
+"""Runs a model over whole recordings, as the daemon does, and computes its errors."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ Signal = NDArray[np.float32]
 
 
 class Score(NamedTuple):
-    """How far a model is off, over some recordings; nothing is pre-emphasised."""
+    """Errors of a model over recordings, without pre-emphasis."""
 
     loss: float
     """esr_weight ESR + dc_weight DC, each recording by itself, averaged; silent targets count
@@ -44,9 +44,9 @@ def _play(network: Network, weights: Any, inputs: jax.Array) -> jax.Array:
 
 
 def play(network: Network, weights: Any, pairs: Sequence[Pair]) -> list[Signal]:
-    """Return what the model makes of each pair's dry sound, in one pass from rest.
+    """Return the model's output for each dry recording, from the initial state.
 
-    Recordings of the same length are played side by side.
+    Recordings of the same length are processed as one batch.
     """
     outputs: list[Signal] = [np.zeros(0, np.float32)] * len(pairs)
     alike = defaultdict(list)
@@ -66,12 +66,12 @@ def power(pairs: Sequence[Pair]) -> float:
 
 
 def silence(dataset: Dataset) -> float:
-    """Return the power up to which targets of a data set are silent."""
+    """Return the power below which a target of the data set counts as silent."""
     return SILENT_POWER * power([*dataset.train, *dataset.validation, *dataset.test])
 
 
 def refuse_silence(dataset: Dataset) -> None:
-    """Raise ConfigError where there is nothing to learn, or nothing to choose a model by."""
+    """Raise ConfigError if the training or the validation set is silent."""
     quiet = silence(dataset)
     parts = {"train": "learn", "validation": "choose the best model by"}
     problems = [
@@ -106,7 +106,7 @@ def score(
     weights: tuple[float, float] = (0.75, 0.25),
     silent: float = 0.0,
 ) -> Score:
-    """Return how far outputs are off.
+    """Return the errors of outputs.
 
     `floor` is the power that no target falls below in `loss`, `silent` that up to which targets
     are silent together.

@@ -32,16 +32,16 @@ REMEDY = "fix that, then continue the run with --resume"
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What an epoch came to; `None` where it was not validated."""
+    """Results of an epoch; `None` without a validation."""
 
     epoch: int
     """From 1."""
     done: float
-    """Share of the run that is over, 0 to 1."""
+    """Completed share of the run, 0 to 1."""
     train_loss: float
     learning_rate: float
     seconds: float
-    """Wall time since the run began, over all sittings."""
+    """Wall time of the run, over all sessions."""
     validation_loss: float | None = None
     validation_esr: float | None = None
     validation_dc: float | None = None
@@ -71,8 +71,8 @@ class Result:
 
 
 OnEpoch = Callable[[Epoch], object]
-"""Is told of every epoch; what it returns, if true, ends the run, and what it raises goes through
-once the checkpoint is written."""
+"""Called after every epoch. A true result ends the run; an exception is raised again after the
+checkpoint is written."""
 
 
 def fit(
@@ -84,19 +84,18 @@ def fit(
     name: str | None = None,
     resume: bool = False,
     metadata: dict[str, Any] | None = None,
-    say: Callable[[str], object] = lambda _: None,
+    report: Callable[[str], object] = lambda _: None,
 ) -> Result:
     """Train and return the best model by validation, which is also written to the folder.
 
-    `folder` gets config.json, history.jsonl (a line an epoch), checkpoint.npz, NAME.json (the best
-    model so far whenever validation found one) and result.json. With `resume` a run that was
-    killed goes on as if nothing had been; its author, licence, description and, without `name`,
-    its name are kept where they are not given anew. Without a name a model is called `model`. `say`
-    gets a sentence on what is not learnt from. An interruption (Ctrl-C) ends the run in order.
+    `folder` gets config.json, history.jsonl (a line per epoch), checkpoint.npz, NAME.json (the best
+    model so far) and result.json. `resume` continues an interrupted run; its author, licence,
+    description and name are kept unless given. The default name is `model`. `report` is called
+    with a message about unused training data. Ctrl-C ends the run cleanly.
 
-    Raises: ConfigError for a recipe that does not fit the data, for data that are silent, for a
-        name that the file cannot have, and for a folder that holds another run, none to resume, or
-        one that another process is at; RunError for what the disk refuses.
+    Raises: ConfigError for a recipe that does not fit the data, for silent data, for an invalid
+        name, and for a folder with another run, without a run to resume, or in use by another
+        process; RunError if the disk cannot be written.
     """
     folder = Path(folder)
     evaluate.refuse_silence(dataset)
@@ -110,7 +109,7 @@ def fit(
         run_folder.check_name(name)
         run = _Run(dataset, recipe, folder, name, metadata or {})
         if unused := run.unused_message():
-            say(unused)
+            report(unused)
         run.open(resume)
         return run.finish(run.train(on_epoch))
 
@@ -139,7 +138,7 @@ class _Run:
         self.floor = recipe.energy_floor * evaluate.power(dataset.train)
         self.sitting = time.monotonic()
         self.earlier = 0.0
-        # How long a run may take, and how long its parts, are no part of what it computes.
+        # The patience changes when a run ends, not what it computes.
         self.identity = {
             "recipe": {k: v for k, v in to_json(recipe).items() if k not in ("patience",)},
             "data": dataset.digest,
@@ -159,7 +158,7 @@ class _Run:
         if silent:
             why.append(f"{silent} with {self.recipe.level_knob!r} at 0")
         pairs, whole = short + silent, len(self.dataset.train)
-        told = f"{pairs} of {whole} training recordings ({seconds:.1f} s) are not learnt from: "
+        told = f"{pairs} of {whole} training recordings ({seconds:.1f} s) are not used: "
         return told + ", ".join(why) if why else ""
 
     def open(self, resume: bool) -> None:
@@ -239,7 +238,7 @@ class _Run:
             self.learner, value = program(
                 self.learner, batch.inputs, batch.target, np.float32(speed)
             )
-            # A donated learner is only whole again when the program is over.
+            # Waits for the program: the learner's buffers are donated to it.
             values.append(float(value))
         state.epoch += 1
         state.seconds = self._seconds()
@@ -321,7 +320,7 @@ class _Run:
         return as_model(self.name, self.network, self.best, self.dataset, known)
 
     def finish(self, stopped: str) -> Result:
-        """Judge the best model on the test set and write everything."""
+        """Evaluate the best model on the test set and write all files."""
         validation = self._score(self.best, self.validated_on)
         test, settings = self._test()
         esr = _rounded(test.esr) if test else None
@@ -376,7 +375,7 @@ class _Run:
 
 
 def _read(reading: Reading | None) -> dict[str, Any] | None:
-    """Return how the data were read, so that a report reads them so."""
+    """Return how the data were read, so that a report can read them again."""
     if reading is None:
         return None
     paths = {"path": reading.path, "wet": reading.wet}

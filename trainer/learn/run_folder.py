@@ -1,4 +1,4 @@
-"""The folder of a run: which names it takes, who writes there, and what it said before."""
+"""The folder of a run: file names, exclusive use, and what an earlier session recorded."""
 
 import errno
 import json
@@ -16,9 +16,9 @@ RESULT = "result.json"
 HISTORY = "history.jsonl"
 CHECKPOINT = "checkpoint.npz"
 TAKEN = ("config", "result", "history", "checkpoint", "trial", "sweep")
-"""What a model cannot be called: files beside it, or what a search writes there, have the name."""
+"""Invalid names of a model: other files of a run or a sweep have them."""
 KEPT = ("author", "licence", "description")
-"""What a run that goes on still says, unless it is said anew."""
+"""Metadata that a resumed run keeps unless it is given again."""
 TRIED_BYTES = 65_536
 
 
@@ -26,22 +26,22 @@ class RunError(NemodError):
     """A run's folder that cannot be written."""
 
     def __init__(self, problem: str, remedy: str) -> None:
-        """`problem` names the file or the folder; `remedy` is what to do."""
+        """`problem` names the file or folder; `remedy` states what to do."""
         self.problem = problem
         super().__init__(f"{problem}; {remedy}")
 
 
 class Before(NamedTuple):
-    """What a run's folder says of its model."""
+    """What a run's folder states about its model."""
 
     name: str | None
-    """By which its file goes; None where nothing says so."""
+    """Name of the model and its file; None: not stated."""
     metadata: dict[str, Any]
-    """Of `KEPT`, what was said."""
+    """The stated values of `KEPT`."""
 
 
 def check_name(name: str) -> None:
-    """Raise ConfigError for what no model's file can be called."""
+    """Raise ConfigError for an invalid name of a model."""
     if not name or "/" in name or "\0" in name:
         problem = f"the name {name!r} cannot be a file's: it is empty, or has a '/' or a NUL in it"
     elif name.startswith("."):
@@ -54,22 +54,24 @@ def check_name(name: str) -> None:
 
 
 def as_name(text: str) -> str:
-    """Return a text as the name of one file or folder, which is not hidden and leads nowhere."""
+    """Return a text as a valid file name: without separators and not hidden."""
     return text.replace("/", "-").replace("\0", "-").lstrip(".") or "unnamed"
 
 
 def check(folder: Path, *, resume: bool) -> None:
-    """Raise ConfigError where a run may not begin, or has nothing to go on with."""
+    """Raise ConfigError if a run must not start, or cannot be resumed, in a folder."""
     saved = (folder / CHECKPOINT).exists()
     if saved and not resume:
-        raise ConfigError(str(folder), ["holds a run already; resume it, or choose another folder"])
+        raise ConfigError(
+            str(folder), ["contains a run already; resume it, or choose another folder"]
+        )
     if resume and not saved:
-        problem = f"holds no run to go on with (no {CHECKPOINT}); leave out --resume to begin one"
+        problem = f"contains no run to resume (no {CHECKPOINT}); omit --resume to start one"
         raise ConfigError(str(folder), [problem])
 
 
 def try_out(folder: Path) -> None:
-    """Find out whether a folder can be made and written; nothing of the trial is left.
+    """Check that a folder can be created and written; leave nothing behind.
 
     Raises: RunError.
     """
@@ -83,12 +85,12 @@ def try_out(folder: Path) -> None:
         with suppress(OSError):
             trial.unlink(missing_ok=True)
         for one in missing:
-            with suppress(OSError):  # somebody else may have begun to use it
+            with suppress(OSError):  # another process may have started to use it
                 one.rmdir()
 
 
 def make(folder: Path) -> None:
-    """Make the folder, and those above it.
+    """Create the folder and its parents.
 
     Raises: RunError.
     """
@@ -107,7 +109,7 @@ def readable_errors(
     try:
         yield
     except OSError as error:
-        # The error of a write names no file, and that of a draft a name that nobody knows.
+        # The error of a write names no file, or that of a temporary file.
         why = error.strerror or str(error)
         if error.errno in (errno.EEXIST, errno.ENOTDIR):
             why = "a file is in the way"
@@ -116,16 +118,16 @@ def readable_errors(
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Be the only training in a folder.
+    """Reserve a folder for this process.
 
-    Raises: ConfigError that names the process that trains there.
+    Raises: ConfigError that names the process that uses it.
     """
     claim = ProcessLock("training", str(folder.resolve()))
     if not claim.take():
         holder = claim.holder()
         who = f"process {holder}" if holder else "another process"
         raise ConfigError(
-            str(folder), [f"{who} trains in it; wait for its end, or choose another folder"]
+            str(folder), [f"{who} is training there; wait until it ends, or choose another folder"]
         )
     try:
         yield
@@ -134,16 +136,16 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def before(folder: Path) -> Before:
-    """Return what a run's folder says; a folder without a run says nothing."""
+    """Return what a run's folder states; nothing for a folder without a run."""
     config, result = _read(folder / CONFIG), _read(folder / RESULT)
     metadata = {key: config[key] for key in KEPT if isinstance(config.get(key), str)}
     return Before(model_name(folder, config, result), metadata)
 
 
 def model_name(folder: Path, config: dict[str, Any], result: dict[str, Any]) -> str | None:
-    """Return the name of a run's model, as the run says it, or None.
+    """Return the name of a run's model, or None if it is unknown.
 
-    Of an older run, which does not, it is the folder's name if there is such a file.
+    For a run that does not state it, the folder's name if there is such a file.
     """
     file = result.get("model")
     name = config.get("name") or (Path(file).stem if isinstance(file, str) else None)

@@ -215,8 +215,8 @@ def test_the_demo_needs_no_sound_card(monkeypatch: pytest.MonkeyPatch, trouble: 
     assert isinstance(player, PhrasePlayer)
 
 
-def test_the_phrase_begins_when_a_rig_plays_it_and_goes_round() -> None:
-    """Its place is how far the rig has come."""
+def test_the_phrase_begins_when_a_rig_plays_it_and_repeats() -> None:
+    """Its position is the number of frames that the rig has played."""
     player = PhrasePlayer(RATE_HZ)
     total = 5 * RATE_HZ
     first, again, later = (np.empty(BLOCK, np.float32) for _ in range(3))

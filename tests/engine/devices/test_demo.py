@@ -38,7 +38,7 @@ def test_a_string_is_in_tune(note: int, rate_hz: int) -> None:
 
 
 def test_a_string_decays() -> None:
-    """Each quarter second is softer than the one before, and the treble goes first."""
+    """Each quarter second is softer than the one before, and the treble decays first."""
     sound = pluck(110.0, 2.0, RATE_HZ, np.random.default_rng(0))
     parts = sound.reshape(8, -1)
     levels = np.sqrt((parts**2).mean(axis=1))

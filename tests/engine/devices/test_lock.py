@@ -1,4 +1,4 @@
-"""One daemon on a device, and who it is."""
+"""The lock of a device, and which process holds it."""
 
 import os
 import signal
@@ -21,8 +21,8 @@ sys.stdin.read()
 """
 
 
-def test_a_lock_is_had_once_and_goes_with_its_process() -> None:
-    """Refused while another process lives that has it, and free as soon as that is killed."""
+def test_a_lock_is_held_once_and_ends_with_its_process() -> None:
+    """Refused while another process holds it, and free as soon as that one is killed."""
     name = f"test/{os.getpid()}"
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -35,7 +35,7 @@ def test_a_lock_is_had_once_and_goes_with_its_process() -> None:
             DeviceLock(name, "card")
         DeviceLock(f"{name}/other", "card").release()
         holder.send_signal(signal.SIGKILL)
-        # Whoever waits for the audio plane of a daemon that is gone gets it then.
+        # A daemon that waits for the audio process of one that has ended gets it then.
         DeviceLock(name, "card", patience_s=10.0).release()
         DeviceLock(name, "card").release()
     finally:
@@ -46,7 +46,7 @@ def test_a_lock_is_had_once_and_goes_with_its_process() -> None:
 
 
 def test_a_device_without_a_lock_is_for_everybody() -> None:
-    """The clocks, and what only plays."""
+    """Clock devices, and outputs without an input."""
     DeviceLock("", "null")
     DeviceLock("", "null")
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from trainer.cli import main as command_line
 from trainer.cli.check import main
 
 RATE = 8_000
@@ -53,7 +54,20 @@ def test_json_holds_codes_and_figures(pair: Path, capfd: pytest.CaptureFixture[s
     assert (finding["code"], finding["figures"]) == ("lengths-differ", {"dry": 20.0, "wet": 19.0})
 
 
-def test_what_is_not_there_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """A wrong path is an answer, not a crash."""
+def test_more_than_two_paths_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Status 2, with what is expected."""
+    status = command_line(["check", *(str(tmp_path / name) for name in "abc")])
+    assert status == 2
+    assert "3 paths were given; one folder or manifest, or a dry" in capfd.readouterr().err
+
+
+def test_two_files_are_checked_as_a_pair(pair: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The way most people try first: the pair has the name of its folder."""
+    assert command_line(["check", str(pair / "dry.wav"), str(pair / "wet.wav")]) == 0
+    assert f"{pair.name}: 1 pair at 8000 Hz; 16.0 s train" in capfd.readouterr().out
+
+
+def test_a_missing_path_is_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The message names the file."""
     assert main([str(tmp_path / "nothing")]) == 1
-    assert "there is no file" in capfd.readouterr().out
+    assert "does not exist" in capfd.readouterr().out

@@ -49,9 +49,9 @@ def test_a_model_does_not_tell_where_its_data_lay(
     assert expected == given["made_by"]
 
 
-def test_the_help_says_where_going_on_is_not_exact(capsys: pytest.CaptureFixture[str]) -> None:
-    """A run that is bounded by time."""
+def test_the_help_states_when_resuming_is_not_exact(capsys: pytest.CaptureFixture[str]) -> None:
+    """For a run that is limited by time."""
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert "with --minutes not so exactly, because the learning rate then follows the clock" in said
+    assert "(not with --minutes, where the learning rate depends on the elapsed time)" in said

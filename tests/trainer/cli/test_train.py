@@ -44,7 +44,7 @@ def test_silence_and_what_is_unused_are_said(
     said = capsys.readouterr()
     assert "test ESR silent" in said.out
     assert "nan" not in said.out
-    assert "1 of 2 training recordings (0.1 s) are not learnt from" in said.err
+    assert "1 of 2 training recordings (0.1 s) are not used" in said.err
     assert Path("runs/clipper-gru2/clipper-gru2.json").is_file()
 
 
@@ -67,10 +67,10 @@ def test_a_run_goes_on_under_its_name(data: Dataset) -> None:
         (["--out", "file"], 1, "file: cannot be written (a file is in the way)"),
         (["--out", "file/run"], 1, "file/run: cannot be written (a file is in the way)"),
         (["--out", "/proc/run"], 1, "/proc/run: cannot be written (No such file"),
-        (["--out", "run", "--resume"], 2, "run: holds no run to go on with"),
-        (["--out", "done"], 2, "done: holds a run already"),
+        (["--out", "run", "--resume"], 2, "run: contains no run to resume"),
+        (["--out", "done"], 2, "done: contains a run already"),
         (["--name", "Result"], 2, "the name 'Result' is taken"),
-        (["--epochs", "9", "--minutes", "1"], 2, "--epochs and --minutes: one of them"),
+        (["--epochs", "9", "--minutes", "1"], 2, "--epochs and --minutes exclude"),
     ],
 )
 def test_what_cannot_be_is_told_before_the_data_are_read(

@@ -12,7 +12,8 @@ from tests.trainer.data.conftest import RATE, Lay, Sound, pedal, plucked
 from trainer.data.check import check_data
 from trainer.data.dataset import Reading
 from trainer.data.examine import examine
-from trainer.data.faults import FAULTS, DataError, Severity, find, gathered
+from trainer.data.fault_table import FAULTS, Severity
+from trainer.data.faults import DataError, find, gathered
 from trainer.data.load import load_dataset
 from trainer.data.plan import Plan, Source
 from trainer.data.split import SEGMENT_FRAMES
@@ -214,7 +215,9 @@ def test_a_value_that_is_no_number_is_located(clean: Pair, lay: Lay) -> None:
     """NaN refuses the set, and the sentence says where it is."""
     wet = clean[1].copy()
     wet[RATE] = math.nan
-    with pytest.raises(DataError, match=r"wet has 1 values that are no numbers .* at 1\.000 s"):
+    with pytest.raises(
+        DataError, match=r"wet has 1 values that are NaN or infinite, first at 1\.000 s"
+    ):
         load_dataset(lay(clean[0], wet))
 
 
@@ -247,7 +250,7 @@ def test_pairs_at_different_rates_are_refused(clean: Pair, lay: Lay) -> None:
     place = lay(*clean, rate=2 * RATE, name="b")
     found = check_data(place).findings
     assert [finding.found for finding in found] == [
-        "the pairs are at different rates: 1 at 22050 Hz, 1 at 44100 Hz."
+        "the pairs have different sample rates: 1 at 22050 Hz, 1 at 44100 Hz."
     ]
 
 
@@ -297,8 +300,8 @@ def manifest(place: Path, *positions: str) -> None:
     ("knobs", "found"),
     [
         ("{tone: 0.5, drive: 7}", "knob drive is 7."),
-        ("{tone: 0.5}", "no position of knob drive is stated; other pairs have it."),
-        ("{tone: 0.5, driev: 1}", "driev is no knob of this set, did you mean 'drive'?."),
+        ("{tone: 0.5}", "the position of knob drive is missing; other pairs state it."),
+        ("{tone: 0.5, driev: 1}", "driev is not a knob of this data set, did you mean 'drive'?."),
     ],
 )
 def test_knobs_that_are_wrong_are_named(clean: Pair, lay: Lay, knobs: str, found: str) -> None:
@@ -314,7 +317,7 @@ def test_a_knob_that_never_moves_is_said(clean: Pair, lay: Lay) -> None:
     place = lay(*clean)
     manifest(place, "{tone: 0.5, drive: 0.2}", "{tone: 0.5, drive: 0.7}")
     found = [f.found for f in check_data(place).findings]
-    assert "knob tone stands at 0.5 in all pairs to train on." in found
+    assert "knob tone is at 0.5 in all training pairs." in found
 
 
 def test_a_missing_part_is_said(clean: Pair, lay: Lay) -> None:
@@ -339,7 +342,7 @@ def test_many_findings_of_one_kind_are_one_sentence() -> None:
     """A set of a hundred files has one cause, and is told once."""
     findings = [find("missing-file", f"pair {n}", file=f"{n}.wav") for n in range(9)]
     (said,) = gathered(findings)
-    assert said[1].startswith("pair 0: there is no file 0.wav.")
+    assert said[1].startswith("pair 0: file 0.wav does not exist.")
     assert "(The same of 8 more: pair 1, pair 2, ...)" in said[1]
 
 
@@ -436,7 +439,7 @@ def test_a_mono_file_is_read_beside_a_stereo_one(clean: Pair, lay: Lay) -> None:
     place = lay(dry, np.stack([0 * wet, wet], axis=1))
     assert [f.fault.code for f in check_data(place, channel=2).findings] == ["channels"]
     (finding,) = check_data(place, channel=3).findings
-    assert "channel 3 is asked for" in finding.found
+    assert "channel 3 was requested" in finding.found
 
 
 def beside(wet: Sound, other: Sound) -> Sound:

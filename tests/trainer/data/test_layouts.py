@@ -1,7 +1,10 @@
 """Folders, manifests and GuitarML's configurations become one plan."""
 
 import json
+import struct
+import zipfile
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from trainer.data.faults import DataError
 from trainer.data.layouts import read_plan
 from trainer.data.load import load_dataset
 from trainer.data.plan import Part
+from trainer.data.wav import read
 
 RATE = 8_000
 
@@ -77,7 +81,7 @@ def test_a_folder_is_read_by_its_names(
 @pytest.mark.parametrize(
     ("names", "text"),
     [
-        ([], "no dry and wet recordings are found"),
+        ([], "no dry and wet recordings were found"),
         (["a-input.wav"], "a-input.wav has no counterpart"),
         (["a-input.wav", "b-output.wav"], "b-output.wav has no counterpart"),
         (["output.wav"], "output.wav has no counterpart"),
@@ -241,6 +245,110 @@ def test_configurations_without_recordings_are_refused_in_words(shared_data: Pat
     for path in sorted((shared_data / "models" / "train_config").rglob("*.json")):
         with pytest.raises(DataError):
             load_dataset(path)
+
+
+@pytest.mark.parametrize("hidden", ["._input.wav", "._output.wav", ".DS_Store", ".b-input.wav"])
+@pytest.mark.parametrize("below", ["", "train/"])
+def test_hidden_files_are_ignored(tmp_path: Path, hidden: str, below: str) -> None:
+    """In the folder and in the folders of the splits."""
+    place = touch(tmp_path / "set", f"{below}input.wav", f"{below}output.wav", f"{below}{hidden}")
+    (source,) = read_plan(place).sources
+    assert (source.dry.name, source.wet.name) == ("input.wav", "output.wav")
+
+
+def test_hidden_folders_and_manifests_are_ignored(tmp_path: Path) -> None:
+    """What macOS writes beside a manifest and beside the folder of a split."""
+    place = touch(tmp_path / "set", "input.wav", "output.wav", ".train/a-input.wav")
+    (place / "._manifest.yaml").write_bytes(b"\0\5\26\7")
+    assert len(read_plan(place).sources) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "both"),
+    [
+        (["input.wav", "out.wav", "output.wav"], "out.wav and output.wav are both the wet"),
+        (["in.wav", "input.flac", "output.wav"], "in.wav and input.flac are both the dry"),
+        (["a-input.wav", "a-wet.flac", "a-wet.wav"], "a-wet.flac and a-wet.wav are both the wet"),
+        (["manifest.json", "manifest.yaml"], "manifest.yaml and manifest.json"),
+    ],
+)
+def test_two_files_of_one_role_are_refused(tmp_path: Path, names: list[str], both: str) -> None:
+    """Both are named; none is chosen."""
+    with pytest.raises(DataError, match=both):
+        read_plan(touch(tmp_path / "set", *names))
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_names_in_both_unicode_forms_are_one(tmp_path: Path, forms: tuple[str, str]) -> None:
+    """In a folder, and in a manifest that spells them otherwise than the disk."""
+    dry, wet = (
+        normalize(form, f"G\u00fcrtel-{role}.wav")
+        for form, role in zip(forms, ("input", "target"), strict=True)
+    )
+    place = touch(tmp_path / "set", dry, wet)
+    (source,) = read_plan(place).sources
+    assert (source.dry.name, source.wet.name) == (dry, wet)
+    other = [normalize(form, name) for form, name in zip(forms[::-1], (dry, wet), strict=True)]
+    write(place, json.dumps([{"dry": other[0], "wet": other[1]}]), "manifest.json")
+    (source,) = read_plan(place).sources
+    assert (source.dry, source.wet) == (place / dry, place / wet)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("fuzz-dry.wav", "fuzz-wet.wav"), ("fuzz", "fuzz-dry.wav", "fuzz-wet.wav")),
+        (("output.wav", "input.wav"), ("set", "input.wav", "output.wav")),
+        (("take 1.wav", "take 2.wav"), ("take 2", "take 1.wav", "take 2.wav")),
+    ],
+)
+def test_two_files_are_a_pair(
+    tmp_path: Path, names: tuple[str, str], expected: tuple[str, str, str]
+) -> None:
+    """Dry first, unless the names state the opposite."""
+    place = touch(tmp_path / "set", *names)
+    plan = read_plan(place / names[0], place / names[1])
+    (source,) = plan.sources
+    assert (plan.name, source.dry.name, source.wet.name) == expected
+
+
+def test_a_zip_archive_is_named(tmp_path: Path) -> None:
+    """It is not parsed as a manifest."""
+    with zipfile.ZipFile(tmp_path / "pack.zip", "w") as archive:
+        archive.writestr("input.wav", b"")
+    with pytest.raises(DataError, match="ZIP archive; extract it"):
+        read_plan(tmp_path / "pack.zip")
+
+
+def test_a_manifest_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """As Windows editors write it."""
+    place = touch(tmp_path / "set", "input.wav", "output.wav")
+    text = '{"name": 5150, "pairs": [{"dry": "input.wav", "wet": "output.wav"}]}'
+    (place / "manifest.json").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert read_plan(place).name == "5150"
+
+
+def test_the_empty_file_is_named(tmp_path: Path) -> None:
+    """Wet is empty: the dry recording is not reported as silent."""
+    dry = 0.1 * np.random.default_rng(1).standard_normal(20 * RATE)
+    soundfile.write(tmp_path / "input.wav", dry, RATE)
+    soundfile.write(tmp_path / "output.wav", dry[:0], RATE)
+    with pytest.raises(DataError, match=r"output\.wav contains no samples\.") as caught:
+        load_dataset(tmp_path)
+    assert len(caught.value.findings) == 1
+
+
+@pytest.mark.parametrize("stated", [0, 0xFFFFFFFF, 0x7FFFF000])
+def test_a_wav_file_without_a_stated_length_is_read_to_its_end(tmp_path: Path, stated: int) -> None:
+    """As a stream or a power cut leaves it: all 1000 samples, one step of 2^-15 each."""
+    samples = np.arange(1_000, dtype="<i2")
+    fmt = struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    head = b"RIFF" + struct.pack("<I", stated) + b"WAVEfmt " + fmt + b"data"
+    path = tmp_path / "cut.wav"
+    path.write_bytes(head + struct.pack("<I", stated) + samples.tobytes())
+    recording = read(path, 1, "pair")
+    assert recording.rate == RATE
+    assert np.array_equal(recording.samples, samples / np.float32(2**15))
 
 
 @pytest.mark.parametrize("text", ["5150", "0815", "on", "2024-01-01", "1e3", "null"])

@@ -155,7 +155,7 @@ def test_a_folder_with_a_run_is_not_overwritten(
 ) -> None:
     """Neither by a new run nor by one with another recipe that would go on with it."""
     fit(small, replace(quick, epochs=1), tmp_path)
-    with pytest.raises(ConfigError, match="holds a run already"):
+    with pytest.raises(ConfigError, match="contains a run already"):
         fit(small, quick, tmp_path)
     with pytest.raises(ConfigError, match=r"recipe\.learning_rate 0\.02, not 0\.1"):
         fit(small, replace(quick, epochs=1, learning_rate=0.1), tmp_path, resume=True)

@@ -53,7 +53,7 @@ def test_a_folder_is_one_trainings_at_a_time(tmp_path: Path, small: Dataset, qui
 
     with pytest.raises(LookupError):
         fit(small, quick, tmp_path / "run", again)
-    assert f"process {os.getpid()} trains in it" in caught[0].problems[0]
+    assert f"process {os.getpid()} is training there" in caught[0].problems[0]
     claim = ProcessLock("training", str((tmp_path / "run").resolve()))
     assert claim.take()
     claim.release()
@@ -92,7 +92,7 @@ def test_nothing_is_gone_on_with_where_nothing_is(
     tmp_path: Path, small: Dataset, quick: Recipe
 ) -> None:
     """The folder is named, and not made."""
-    with pytest.raises(ConfigError, match=r"run: holds no run to go on with .*leave out --resume"):
+    with pytest.raises(ConfigError, match=r"run: contains no run to resume .*omit --resume"):
         fit(small, quick, tmp_path / "run", resume=True)
     assert not (tmp_path / "run").exists()
 

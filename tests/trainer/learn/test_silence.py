@@ -62,10 +62,9 @@ def test_what_is_not_learnt_from_is_told(tmp_path: Path, small: Dataset, quick: 
     """In a sentence, and in the run's folder."""
     data = replace(small, train=(*small.train, pair("short", 400, 7), pair("shorter", 200, 8)))
     told: list[str] = []
-    fit(data, replace(quick, epochs=1), tmp_path, say=told.append)
+    fit(data, replace(quick, epochs=1), tmp_path, report=told.append)
     assert told == [
-        "2 of 3 training recordings (0.1 s) are not learnt from: 2 shorter than a segment "
-        "(576 frames)"
+        "2 of 3 training recordings (0.1 s) are not used: 2 shorter than a segment (576 frames)"
     ]
     expected = {"short": 2, "silent": 0, "seconds": 600 / RATE_HZ}
     assert expected == json.loads((tmp_path / "result.json").read_text())["unused"]

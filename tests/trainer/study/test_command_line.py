@@ -26,10 +26,10 @@ from trainer.data.faults import DataError, find
         (("--minutes", "0"), "--minutes"),
         (("--trials", "none"), "--trials"),
         (("--channel", "0"), "--channel"),
-        (("--set", "hidden=8"), "--set hidden: it is searched, and --hidden says among what"),
-        (("--set", "arch=gru"), "--set arch: it is searched, and --arch"),
+        (("--set", "hidden=8"), "--set hidden: this setting is searched; use --hidden"),
+        (("--set", "arch=gru"), "--set arch: this setting is searched; use --arch"),
         (("--set", "dilations=1,2"), "--cnn-layers"),
-        (("--epochs", "5", "--minutes-per-trial", "1"), "one of them bounds a trial"),
+        (("--epochs", "5", "--minutes-per-trial", "1"), "exclude each other"),
     ],
 )
 def test_options_that_cannot_be_are_told(
@@ -171,4 +171,4 @@ def test_what_the_disk_refuses_is_told(
 
     monkeypatch.setattr("trainer.cli.data_options.load_dataset", load)
     assert main(["train", str(tmp_path)]) == 1
-    assert "nemod-train: [Errno 28] No space left on device: 'runs/a'" in capsys.readouterr().err
+    assert "nemod-train: runs/a: No space left on device" in capsys.readouterr().err
