@@ -106,12 +106,17 @@ class Files:
 
 
 def _load(kind: str, path: Path) -> str:
-    """Return the message of the expected error, empty if there is none; others propagate."""
+    """Return the message of the expected error, empty if there is none; others propagate.
+
+    Raises: AssertionError where a session that was read is not the same after it was written.
+    """
     try:
         loaded = config.load(path, {}) if kind == "config" else session.load(path)
     except (ConfigError, session.SessionError) as error:
         return str(error)
     assert isinstance(loaded, config.Config | session.Session)
+    if isinstance(loaded, session.Session):
+        assert session.parse(session.to_text(loaded)) == loaded
     return ""
 
 
