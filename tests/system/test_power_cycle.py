@@ -46,6 +46,21 @@ def test_the_session_is_restored(start: Any, tmp_path: Path) -> None:
     assert daemon.stop() == 0
 
 
+def test_unknown_keys_and_knobs_of_the_state_file_are_preserved(start: Any, tmp_path: Path) -> None:
+    """A state file of another version keeps what this version does not know."""
+    file = tmp_path / "state.json"
+    positions = {"bass": 0.25, "phaser/rate": 0.5}
+    file.write_text(json.dumps({"version": 1, "positions": positions, "tempo": [1, 2]}))
+    daemon = start("--device", "null", "--state", str(file))
+    client = daemon.client()
+    assert client.query("/nemo/bass") == 0.25
+    client.send("/nemo/mid", 0.75)
+    assert client.query("/nemo/mid") == 0.75
+    assert daemon.stop() == 0
+    assert read_state(file)["positions"] == {**positions, "mid": 0.75}
+    assert read_state(file)["tempo"] == [1, 2]
+
+
 def test_a_damaged_state_file_and_one_that_cannot_be_written(start: Any, tmp_path: Path) -> None:
     """A damaged file is moved aside and logged; a failure to write is logged once."""
     folder = tmp_path / "kept"
