@@ -1,5 +1,6 @@
 """Sends mutated packets to the decoder, the address tree and the daemon, and measures the cost."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -78,6 +79,10 @@ def decode_and_perform(count: int, seed: str = "nemod", progress: Progress = id)
 
     Raises: AssertionError where a setting leaves its range.
     """
+    return asyncio.run(_decode_and_perform(count, seed, progress))
+
+
+async def _decode_and_perform(count: int, seed: str, progress: Progress) -> Decoded:
     rig = MemoryRig()
     rig.use_knobs(*KNOBS)
     desks = Desk(rig), Desk(rig, is_trusted=False)
@@ -101,6 +106,7 @@ def decode_and_perform(count: int, seed: str = "nemod", progress: Progress = id)
             result.answered += len(desk.sent)
             result.longest_answer = max(result.longest_answer, *map(len, desk.sent), 0)
             _check(rig)
+            await asyncio.sleep(0)  # lets background jobs end
         if result.count % STEP == 0:
             progress(STEP)
     return result
