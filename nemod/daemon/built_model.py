@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nemod.builder.messages import BuildResult
-from nemod.control.rig import ModelFile
+from nemod.control.backends import ModelFile
 from nemod.engine.ipc import DeviceOpened, PlayRig
 
 

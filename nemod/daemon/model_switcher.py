@@ -18,13 +18,13 @@ from nemod.builder.messages import BuildFailure, BuildRequest, Level
 from nemod.common.background import in_background
 from nemod.common.errors import NemodError
 from nemod.config import Config
+from nemod.control.backends import CLEAN, ModelFile
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import DAEMON, EventStream, ModelChanged, Source
 from nemod.control.jobs import Job
-from nemod.control.rig import CLEAN, ModelFile
 from nemod.control.settings import Settings
 from nemod.daemon.built_model import BuiltModel
-from nemod.daemon.interfaces import AudioOutput, Builder, Controls, FaultLog
+from nemod.daemon.protocols import AudioOutput, Builder, Controls, FaultLog
 from nemod.daemon.quarantine import CRASHES, WITHIN_S, Quarantine
 from nemod.engine.ipc import DeviceOpened, PlayRig
 
@@ -56,8 +56,8 @@ class _Request:
 class ModelSwitcher:
     """The current model, the one that is being loaded, and the one that was requested last.
 
-    It implements `nemod.control.rig.Player` for the controller and
-    `nemod.daemon.interfaces.SupervisorCallbacks` for the supervisor.
+    It implements `nemod.control.backends.Player` for the controller and
+    `nemod.daemon.protocols.SupervisorCallbacks` for the supervisor.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ import structlog
 from nemod.common.errors import AudioError
 from nemod.common.procinfo import oom_kills
 from nemod.daemon.child_processes import AudioProcess
-from nemod.daemon.interfaces import Controls, SupervisorCallbacks
+from nemod.daemon.protocols import Controls, SupervisorCallbacks
 from nemod.daemon.quarantine import CRASHES
 from nemod.daemon.standby import AudioProcessPool, is_stopped
 from nemod.daemon.telemetry import Telemetry

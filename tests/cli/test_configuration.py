@@ -7,7 +7,7 @@ import pytest
 
 import nemod as package
 from nemod.cli import COMMANDS
-from nemod.cli.options import configuration
+from nemod.cli.configuration import configuration
 from nemod.cli.play import daemon_parser
 from tests.cli.conftest import Nemod
 

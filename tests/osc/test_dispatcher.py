@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import Meters
+from nemod.osc.addresses.leaf import Leaf
+from nemod.osc.addresses.tree import Tree, build_tree
+from nemod.osc.addresses.values import Kind
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
-from nemod.osc.commands import SMALL_PACKET
+from nemod.osc.dispatcher import SMALL_PACKET
 from nemod.osc.encode import MAX_PACKET
 from nemod.osc.jobs import MAX_WAITING_SYNCS
-from nemod.osc.leaf import Leaf
-from nemod.osc.tree import Tree, build_tree
-from nemod.osc.values import Kind
 from nemod.parameters.parameter_set import KnobSpec, ParameterSet
 from tests.osc.conftest import Client, Desk, MemoryRig, read, status_values
 
