@@ -20,7 +20,7 @@ from nemod.builder.warm_up import prewarmed, warmed_up, warmed_up_model, warmed_
 from nemod.common.errors import ModelError, NemodError
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import LoadedRig
-from nemod.engine.ipc import CompiledResampledRig, CompiledRig
+from nemod.engine.compiled_rig import AnyCompiledRig, CompiledResampledRig, CompiledRig
 from nemod.engine.loading import load_rig
 from nemod.engine.program import compile_spec, first_state, flat_weights
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, lead_and_latency
@@ -44,7 +44,7 @@ class BuiltRig:
     latency_frames: int
     policy: str
     """How the model is played at the device's rate: `exact`, `delay` or `resample`."""
-    shipped: CompiledRig | CompiledResampledRig
+    shipped: AnyCompiledRig
     loaded: LoadedRig
     cached: bool
     """Whether every program came from the cache on disk."""

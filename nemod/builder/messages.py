@@ -33,11 +33,11 @@ class BuildRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildResult:
-    """Builder -> daemon: the rig, still pickled, with what the daemon must know of it."""
+    """Builder -> daemon: the pickled rig, with what the daemon needs to know about it."""
 
     request_id: int
     rig: bytes
-    """A pickled `CompiledRig` or `CompiledResampledRig`; see `nemod.engine.ipc.PlayRig`."""
+    """A pickled `AnyCompiledRig`; see `nemod.engine.ipc.PlayRig`."""
     layout: tuple[str, ...]
     """Paths of the controls, in the order of a settings record."""
     latency_frames: int

@@ -1,7 +1,7 @@
 """Warm-up: plays silence to a rig until its model rests, so that it starts without a thump.
 
-Most recurrent models start far from the state in which silence leaves them. Each effect says in
-`Effect.settle` what it keeps of the warm-up.
+Most recurrent models start far from the state that they reach in silence. `Effect.settle` decides
+what each effect keeps of the warm-up.
 """
 
 import math
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import RigState
-from nemod.engine.ipc import CompiledRig, HostArray
+from nemod.engine.compiled_rig import CompiledRig, HostArray
 from nemod.engine.loading import load_part
 from nemod.engine.program import first_state, host_leaves
 from nemod.engine.rig import AnyRigSpec

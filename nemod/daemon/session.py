@@ -25,6 +25,8 @@ MAX_BYTES = 1 << 18
 """[bytes] Largest file that is read; many times what all knobs take."""
 MAX_TEXT = 4096
 """[characters] Longest name or path."""
+MAX_SKIPPED = 20
+"""Most skipped values that are logged one by one."""
 MAX_DAMAGED = 100
 """Most damaged files that are kept; further ones replace the last."""
 _KEYS = ("version", "model", "path", "size", "positions")
@@ -56,13 +58,21 @@ class Session:
 
 def to_text(session: Session) -> str:
     """Return the text of a state file."""
+    text = _json(session, session.unknown, session.unknown_positions)
+    # With what was only kept, the file must not become too large to be read again.
+    return text if len(text) <= MAX_BYTES else _json(session, {}, {})
+
+
+def _json(
+    session: Session, unknown: Mapping[str, object], unknown_positions: Mapping[str, object]
+) -> str:
     tree = {
-        **session.unknown,
+        **unknown,
         "version": VERSION,
         "model": session.model,
         "path": session.path,
         "size": session.size,
-        "positions": dict(sorted({**session.unknown_positions, **session.positions}.items())),
+        "positions": dict(sorted({**unknown_positions, **session.positions}.items())),
     }
     return json.dumps(tree, indent=1, allow_nan=False) + "\n"
 
@@ -78,75 +88,102 @@ def parse(text: str) -> Session:
         raise SessionError(f"not JSON: {error}") from None
     if not isinstance(tree, dict):
         raise SessionError(f"a JSON object is expected, not {type(tree).__name__}")
-    unknown = {key: value for key, value in tree.items() if key not in _KEYS}
-    for key in unknown:
-        _skip(key, "unknown key, kept as it is")
-    version = tree.get("version")
-    if type(version) is not int or version != VERSION:
-        _skip("version", f"{_short(version)}: written by another version, read as {VERSION}")
-    positions, unknown_positions = _positions(tree.get("positions", {}))
-    return Session(
-        model=_text(tree, "model"),
-        path=_text(tree, "path"),
-        size=_fraction("size", tree.get("size")),
-        positions=positions,
-        unknown=unknown,
-        unknown_positions=unknown_positions,
-    )
+    reader = _Reader(tree)
+    session = reader.read()
+    for key, reason in reader.skipped[:MAX_SKIPPED]:
+        log.warning("state file: value skipped", key=_short(key), reason=reason)
+    if len(reader.skipped) > MAX_SKIPPED:
+        log.warning("state file: more skipped", count=len(reader.skipped) - MAX_SKIPPED)
+    return session
 
 
 def _refuse_constant(word: str) -> float:
     raise ValueError(f"{word} is not a number")
 
 
-def _skip(key: str, reason: str) -> None:
-    log.warning("state file: value skipped", key=_short(key), reason=reason)
-
-
 def _short(value: object) -> str:
     return ascii(value)[:40]
 
 
-def _text(tree: Mapping[str, object], key: str) -> str:
-    value = tree.get(key, "")
-    if isinstance(value, str) and len(value) <= MAX_TEXT and not any(map(_is_unusable, value)):
-        return value
-    _skip(key, f"a name is expected, not {_short(value)}")
-    return ""
+class _Reader:
+    """Reads the tree of a state file and gathers what it skips."""
+
+    def __init__(self, tree: Mapping[str, object]) -> None:
+        self.skipped: list[tuple[str, str]] = []
+        """(key, reason)"""
+        self._tree = tree
+
+    def read(self) -> Session:
+        """Return the session."""
+        unknown = {
+            key: value
+            for key, value in self._tree.items()
+            if key not in _KEYS and self._is_kept(key, "unknown key", value)
+        }
+        version = self._tree.get("version")
+        if type(version) is not int or version != VERSION:
+            reason = f"{_short(version)}: written by another version, read as {VERSION}"
+            self.skipped.append(("version", reason))
+        positions, unknown_positions = self._positions(self._tree.get("positions", {}))
+        return Session(
+            model=self._text("model"),
+            path=self._text("path"),
+            size=self._fraction("size", self._tree.get("size")),
+            positions=positions,
+            unknown=unknown,
+            unknown_positions=unknown_positions,
+        )
+
+    def _is_kept(self, key: str, what: str, value: object) -> bool:
+        """Whether an unknown value can be written again; it is skipped in any case."""
+        try:
+            json.dumps(value, allow_nan=False)
+        except (ValueError, RecursionError):
+            self.skipped.append((key, f"{what}, lost: it cannot be written again"))
+            return False
+        self.skipped.append((key, f"{what}, kept as it is"))
+        return True
+
+    def _text(self, key: str) -> str:
+        value = self._tree.get(key, "")
+        if isinstance(value, str) and len(value) <= MAX_TEXT and not any(map(_is_unusable, value)):
+            return value
+        self.skipped.append((key, f"a name is expected, not {_short(value)}"))
+        return ""
+
+    def _fraction(self, key: str, value: object) -> float | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+            self.skipped.append((key, f"a number from 0 to 1 is expected, not {_short(value)}"))
+            return None
+        return float(value)
+
+    def _positions(self, tree: object) -> tuple[dict[str, float], dict[str, object]]:
+        """Return the positions of known knobs by canonical path, and everything else."""
+        if not isinstance(tree, dict):
+            reason = f"an object is expected, not {type(tree).__name__}"
+            self.skipped.append(("positions", reason))
+            return {}, {}
+        found: dict[str, float] = {}
+        unknown: dict[str, object] = {}
+        for path, value in tree.items():
+            key = f"positions.{path}"
+            try:
+                known = canonical(path)
+            except KeyError:
+                if self._is_kept(key, "unknown knob", value):
+                    unknown[path] = value
+                continue
+            position = self._fraction(key, value)
+            if position is not None and (known == path or known not in tree):
+                found[known] = position
+        return found, unknown
 
 
 def _is_unusable(sign: str) -> bool:
     """Whether no file name here holds it: a control character, or one that cannot be encoded."""
     return ord(sign) < 32 or 0xD800 <= ord(sign) < 0xE000
-
-
-def _fraction(key: str, value: object) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-        _skip(key, f"a number from 0 to 1 is expected, not {_short(value)}")
-        return None
-    return float(value)
-
-
-def _positions(tree: object) -> tuple[dict[str, float], dict[str, object]]:
-    """Return the positions of known knobs by canonical path, and everything else."""
-    if not isinstance(tree, dict):
-        _skip("positions", f"an object is expected, not {type(tree).__name__}")
-        return {}, {}
-    found: dict[str, float] = {}
-    unknown: dict[str, object] = {}
-    for path, value in tree.items():
-        try:
-            known = canonical(path)
-        except KeyError:
-            _skip(f"positions.{path}", "unknown knob, kept as it is")
-            unknown[path] = value
-            continue
-        position = _fraction(f"positions.{path}", value)
-        if position is not None and (known == path or known not in tree):
-            found[known] = position
-    return found, unknown
 
 
 def load(path: Path) -> Session | None:

@@ -5,7 +5,7 @@ The life of a rig, file by file:
     chain          the default chain: which effects, in which order, on which condition
     rig            chain and model -> `RigSpec`, for one rate, before compilation
     program        `RigSpec` -> serialised program; program -> a function that can be called
-    ipc            `CompiledRig`, the shipped form; messages, settings and telemetry records
+    compiled_rig   `CompiledRig`, the form in which a rig is shipped
     loading        `CompiledRig` -> `LoadedRig`
     resampled      a rig whose model runs at its own rate, between two resamplers
     active_rig     `LoadedRig`, and `ActiveRig`, the one that sounds
@@ -13,6 +13,7 @@ The life of a rig, file by file:
 
 The process around it:
 
+    ipc            pipes, sockets and messages between daemon, audio process and builder
     process        the audio process: opens a device, runs the engine, loads rigs
     engine         the callback: plays a rig, crossfades to the next, counts what happens
     realtime       locked memory and real-time priority

@@ -1,7 +1,7 @@
-"""The default chain: which effects stand around the model, in which order.
+"""The default chain: the effects before and after the model, in order.
 
-This is the only place that says so. To add an effect, write it in `nemod.fx`, give each of its
-knobs a row in `nemod.parameters.table`, and add a `Slot` here.
+This is the only place that defines the order. To add an effect, write it in `nemod.fx`, give each
+of its knobs a row in `nemod.parameters.table`, and add a `Slot` here.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class Slot(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """The slots of a rig in the order of the signal; the model stands after `before_model`.
+    """The slots of a rig in the order of the signal; the model follows `before_model`.
 
     The bypass mixes the input of the chain with the output of `after_model`.
     """

@@ -19,9 +19,6 @@ from numpy.typing import NDArray
 
 from nemod.parameters.table import MAX_KNOBS, TABLE
 
-HostArray = NDArray[np.float32] | NDArray[np.int32]
-"""An array of a rig's state while it is shipped."""
-
 _SETTINGS_HEAD = struct.Struct("<II")
 SETTINGS_BYTES = 1024
 """[bytes] One settings record: rig id, count, float32 controls, padding."""
@@ -205,40 +202,11 @@ class AudioProcessArguments:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompiledRig:
-    """Builder -> audio process: a serialised program with its weights and a warmed-up state."""
-
-    executable: bytes
-    """The serialised program; see `nemod.engine.program`."""
-    weights: list[NDArray[np.float32]]
-    state: list[HostArray]
-    controls: NDArray[np.float32]
-    """[n] The controls of its warm-up."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompiledResampledRig:
-    """Builder -> audio process: a rig in three parts, with the model at its own rate."""
-
-    parts: tuple[CompiledRig, ...]
-    """The part before the model, the model, and the part after it."""
-    rate_hz: int
-    model_rate_hz: int
-    block_frames: int
-    lead_frames: int
-    """[frames at the device's rate] Output queued at the start, so that none is ever missing."""
-    latency_frames: int
-    """Latency of the model's path; the dry signal is delayed as much."""
-    rest: float
-    """Output of the model at rest, for silence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlayRig:
     """Daemon -> audio process: play this rig as number `rig_id`.
 
-    `rig` is a pickled `CompiledRig` or `CompiledResampledRig`, which the daemon forwards without
-    unpickling it. A standby process loads and verifies it and keeps it ready.
+    `rig` is a pickled `AnyCompiledRig`, which the daemon forwards without unpickling it. A
+    standby process loads and verifies it and keeps it ready.
     """
 
     rig_id: int

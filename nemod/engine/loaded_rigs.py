@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.engine.active_rig import ActiveRig, LoadedRig
-from nemod.engine.ipc import CompiledRig, PlayRig
+from nemod.engine.compiled_rig import CompiledRig
+from nemod.engine.ipc import PlayRig
 from nemod.engine.loading import load_part, load_rig
 from nemod.engine.program import Program
 

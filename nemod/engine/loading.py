@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from nemod.engine.active_rig import LoadedRig
-from nemod.engine.ipc import CompiledResampledRig, CompiledRig
+from nemod.engine.compiled_rig import AnyCompiledRig, CompiledResampledRig, CompiledRig
 from nemod.engine.program import Program, load_program, on_device
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, load_resampled
 
@@ -16,9 +16,7 @@ def load_part(part: CompiledRig, frames: int) -> Program:
     return load_program(part.executable, len(part.weights), len(part.state), frames)
 
 
-def load_rig(
-    rig: CompiledRig | CompiledResampledRig, block_frames: int, fetch: Fetch = load_part
-) -> LoadedRig:
+def load_rig(rig: AnyCompiledRig, block_frames: int, fetch: Fetch = load_part) -> LoadedRig:
     """Return the rig, ready to be called; `fetch` may return programs that are already loaded."""
     if isinstance(rig, CompiledResampledRig):
         front, model, back = rig.parts

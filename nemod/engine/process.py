@@ -59,7 +59,7 @@ SWITCH_INTERVAL_S = 5e-6
 """[s] How long the audio thread requests the interpreter lock before another thread must yield it.
 
 A block requests it several times, after each system call and each program, so this time counts
-several times over: at 0.5 ms every third switch of models made a block late."""
+several times over: at 0.5 ms every third model switch caused a late block."""
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from jax.experimental import serialize_executable
 from numpy.typing import NDArray
 
 from nemod.engine.active_rig import Call
-from nemod.engine.ipc import HostArray
+from nemod.engine.compiled_rig import HostArray
 from nemod.engine.rig import AnyRigSpec, RigSpec
 
 jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]

@@ -14,7 +14,7 @@ import numpy as np
 import samplerate
 
 from nemod.engine.active_rig import Frames, LoadedRig, RigState, RigWeights
-from nemod.engine.ipc import CompiledResampledRig
+from nemod.engine.compiled_rig import CompiledResampledRig
 from nemod.engine.program import Program, on_device
 
 QUALITY = "sinc_medium"

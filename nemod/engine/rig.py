@@ -16,7 +16,7 @@ import numpy as np
 from nemod.engine.chain import DEFAULT_CHAIN, Chain, effects
 from nemod.formats.model import Model
 from nemod.fx.bypass import BYPASS, dry_wet_mix
-from nemod.fx.effect import AnyEffect, Effect, S, W, chain, start_fresh
+from nemod.fx.effect import AnyEffect, Effect, PerEffect, S, W, chain, start_fresh
 from nemod.fx.fuse import fused
 from nemod.fx.nn.network import State
 from nemod.fx.nn.neural import NeuralWeights, neural
@@ -47,6 +47,8 @@ class RigSpec(Generic[W, S]):
 
 AnyRigSpec: TypeAlias = RigSpec[Any, Any]
 """A rig whose weights and state the caller does not look into."""
+PerPart: TypeAlias = tuple[Any, ...]
+"""The weights or the states of a rig, one per part."""
 
 
 class RigParts(NamedTuple):
@@ -106,21 +108,21 @@ class BackState(NamedTuple):
     """The state of the part after the model."""
 
     smoothing: jax.Array
-    after_model: Any
-    after_bypass: Any
+    after_model: PerEffect
+    after_bypass: PerEffect
     last: Any
 
 
 def _back_part(
     after: AnyEffect, ending: AnyEffect, last: AnyEffect, rate_hz: int
-) -> RigSpec[tuple[Any, ...], BackState]:
+) -> RigSpec[PerEffect, BackState]:
     """Return what follows the model: effects, bypass, more effects, and the meters."""
     layout = (*after.controls, BYPASS, *ending.controls, *last.controls)
     smooth_s = tuple(param(path).smooth_s for path in layout)
     counts = (len(after.controls), 1, len(ending.controls))
     cuts = np.cumsum(counts).tolist()
 
-    def init(weights: tuple[Any, ...], targets: jax.Array) -> BackState:
+    def init(weights: PerEffect, targets: jax.Array) -> BackState:
         for_after, _, for_ending, for_last = jnp.split(targets, cuts)
         return BackState(
             rest(targets),
@@ -130,7 +132,7 @@ def _back_part(
         )
 
     def process(
-        weights: tuple[Any, ...], targets: jax.Array, state: BackState, signals: jax.Array
+        weights: PerEffect, targets: jax.Array, state: BackState, signals: jax.Array
     ) -> tuple[BackState, jax.Array]:
         dry, model_output = signals[0], signals[1]
         frames = dry.shape[0]
@@ -162,20 +164,20 @@ def _back_part(
     )
 
 
-def joined(parts: RigParts) -> RigSpec[tuple[Any, ...], tuple[Any, ...]]:
+def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
     """Return a rig whose parts run at one rate as one program.
 
     The part before the model is one kernel, and the part after it another; see `nemod.fx.fuse`.
     """
     cuts = np.cumsum([len(part.layout) for part in parts[:-1]]).tolist()
 
-    def init(weights: tuple[Any, ...], targets: jax.Array) -> tuple[Any, ...]:
+    def init(weights: PerPart, targets: jax.Array) -> PerPart:
         each = zip(parts, weights, jnp.split(targets, cuts), strict=True)
         return tuple(part.init(own, wanted) for part, own, wanted in each)
 
     def process(
-        weights: tuple[Any, ...], targets: jax.Array, state: tuple[Any, ...], block: jax.Array
-    ) -> tuple[tuple[Any, ...], jax.Array]:
+        weights: PerPart, targets: jax.Array, state: PerPart, block: jax.Array
+    ) -> tuple[PerPart, jax.Array]:
         def run(
             part: RigSpec[W, S], own: W
         ) -> Callable[[S, jax.Array, jax.Array], tuple[S, jax.Array]]:
@@ -189,7 +191,7 @@ def joined(parts: RigParts) -> RigSpec[tuple[Any, ...], tuple[Any, ...]]:
         after, sound = fused(back)(after, for_back, jnp.stack([block, output]))
         return (before, inner, after), sound
 
-    def settle(warm: tuple[Any, ...], fresh: tuple[Any, ...]) -> tuple[Any, ...]:
+    def settle(warm: PerPart, fresh: PerPart) -> PerPart:
         each = zip(parts, warm, fresh, strict=True)
         return tuple(part.settle(after, before) for part, after, before in each)
 

@@ -75,7 +75,7 @@ class Lstm:
     hidden: int
     taps: tuple[float, ...] = ()
     """Weights of the states 1, 2, ... frames ago, whose sum is fed back; none: the last state only.
-    See `nemod.formats.rate`."""
+    See `nemod.formats.state_delay`."""
 
     @property
     def outputs(self) -> int:
@@ -91,7 +91,7 @@ class Gru:
     hidden: int
     taps: tuple[float, ...] = ()
     """Weights of the states 1, 2, ... frames ago, whose sum is fed back; none: the last state only.
-    See `nemod.formats.rate`."""
+    See `nemod.formats.state_delay`."""
 
     @property
     def outputs(self) -> int:

@@ -19,8 +19,8 @@ def dc_blocker(rate_hz: float) -> Effect[Nothing, jax.Array]:
     Written with differences, it removes an offset of the input exactly, however large. The state
     is the last input and the last output, float32 [2].
 
-    After a warm-up it starts as if it had heard the last input for ever: the offset at which the
-    model rests is blocked from the first frame.
+    After a warm-up it starts as if its last input had been constant for ever, so the offset at
+    which the model rests is blocked from the first frame.
     """
     warped = math.tan(math.pi * CORNER_HZ / rate_hz)
     gain = 1.0 / (1.0 + warped)

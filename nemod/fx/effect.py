@@ -53,9 +53,11 @@ class Effect(Generic[W, S]):
 
 AnyEffect: TypeAlias = Effect[Any, Any]
 """An effect whose weights and state the caller does not look into."""
+PerEffect: TypeAlias = tuple[Any, ...]
+"""The weights or the states of a chain, one per effect."""
 
 
-def chain(name: str, *effects: AnyEffect) -> Effect[tuple[Any, ...], tuple[Any, ...]]:
+def chain(name: str, *effects: AnyEffect) -> Effect[PerEffect, PerEffect]:
     """Return the effects in order as one effect; weights and states are tuples, one per effect."""
     spans: list[slice] = []
     start = 0
@@ -63,22 +65,22 @@ def chain(name: str, *effects: AnyEffect) -> Effect[tuple[Any, ...], tuple[Any, 
         spans.append(slice(start, start + len(effect.controls)))
         start += len(effect.controls)
 
-    def init(weights: tuple[Any, ...], controls: jax.Array) -> tuple[Any, ...]:
+    def init(weights: PerEffect, controls: jax.Array) -> PerEffect:
         return tuple(
             effect.init(own, controls[span])
             for effect, own, span in zip(effects, weights, spans, strict=True)
         )
 
     def process(
-        weights: tuple[Any, ...], controls: Controls, state: tuple[Any, ...], block: Block
-    ) -> tuple[tuple[Any, ...], Block]:
+        weights: PerEffect, controls: Controls, state: PerEffect, block: Block
+    ) -> tuple[PerEffect, Block]:
         states = []
         for effect, own, span, memory in zip(effects, weights, spans, state, strict=True):
             after, block = effect.process(own, controls[span], memory, block)
             states.append(after)
         return tuple(states), block
 
-    def settle(warm: tuple[Any, ...], fresh: tuple[Any, ...]) -> tuple[Any, ...]:
+    def settle(warm: PerEffect, fresh: PerEffect) -> PerEffect:
         each = zip(effects, warm, fresh, strict=True)
         return tuple(effect.settle(after, before) for effect, after, before in each)
 

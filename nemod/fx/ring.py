@@ -73,8 +73,8 @@ def move(
 
     `tap` is int32 [3]: the old delay, the new delay, and the frames of the crossfade that remain
     (0 at rest). `wanted` is int32 [frames], at most `fade` frames long, so that at most one
-    crossfade ends and one begins in a block. A crossfade begins at the first frame that wants
-    another delay while none is in progress; this depends on the frame, not on the block it is in.
+    crossfade ends and one begins in a block. A crossfade begins at the first frame whose delay
+    differs while none is in progress; this depends on the frame, not on the block it is in.
     Returns the tap after the block and, per frame, the two delays and the weight of the second.
 
     The weights of the two delays add up to one. Two delays of one signal are correlated, so their

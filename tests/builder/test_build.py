@@ -16,7 +16,7 @@ from nemod.builder.build import answer, build, verify_probe
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
-from nemod.engine.ipc import CompiledRig
+from nemod.engine.compiled_rig import CompiledRig
 from nemod.engine.program import load_program
 from nemod.formats.info import ModelInfo
 from nemod.formats.model import Model, Probe

@@ -10,7 +10,7 @@ from nemod.builder import warm_up
 from nemod.builder.build import build
 from nemod.builder.warm_up import WARM_UP_CAP_S
 from nemod.control.settings import Settings
-from nemod.engine.ipc import CompiledRig
+from nemod.engine.compiled_rig import CompiledRig
 from tests.engine.conftest import RATE_HZ, tiny
 
 BLOCK = 64

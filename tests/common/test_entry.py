@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
+import soundfile
 
 ROOT = Path(__file__).resolve().parents[2]
 MOMENTS = int(os.environ.get("NEMOD_INTERRUPTS", "20"))
@@ -69,32 +71,31 @@ def interrupt(
     return Outcome(program.returncode, out, err)
 
 
-def commands(folder: Path, amp: Path, riff: Path) -> list[tuple[str, list[str], float]]:
+def commands(folder: Path) -> list[tuple[str, list[str], float]]:
     """Return packages, arguments, and the time [s] within which each is interrupted."""
+    amp, riff = str(ROOT / "models" / "clipper-lstm16.json"), str(folder / "input.wav")
     return [
         ("nemod", [*DAEMON, "--seconds", "1"], 6.0),
         ("nemod", ["models", "--json"], 1.5),
-        ("nemod", ["render", str(riff), str(folder / "out.wav"), "--model", str(amp)], 4.0),
-        ("nemod", ["check", str(amp)], 5.0),
+        ("nemod", ["render", riff, str(folder / "out.wav"), "--model", amp], 4.0),
+        ("nemod", ["check", amp], 5.0),
         ("trainer", ["check", str(folder)], 2.0),
     ]
 
 
-def test_an_interrupt_at_any_moment_leaves_no_traceback(
-    tmp_path: Path, amp: Path, riff: Path
-) -> None:
+def test_an_interrupt_at_any_moment_leaves_no_traceback(tmp_path: Path) -> None:
     """During imports, at work and at the exit; the status is 130, or 0 if it was too late."""
     rng = random.Random(11)
-    (tmp_path / "input.wav").write_bytes(riff.read_bytes())
-    (tmp_path / "output.wav").write_bytes(riff.read_bytes())
-    listed = commands(tmp_path, amp, riff)
+    for name in ("input", "output"):
+        soundfile.write(tmp_path / f"{name}.wav", np.zeros(48_000, np.float32), 48_000)
+    listed = commands(tmp_path)
     for number in range(MOMENTS):
         package, arguments, limit_s = listed[number % len(listed)]
         after_s = limit_s * rng.random()
         outcome = interrupt(package, arguments, after_s)
         told = f"{package} {arguments} after {after_s:.4f} s: {outcome}"
         assert "Traceback" not in outcome.err, told
-        # The recordings are too short to learn from, which is status 1.
+        # Silence is nothing to learn from, which is status 1.
         assert outcome.status in ((0, 130) if package == "nemod" else (1, 130)), told
     assert not [path.name for path in tmp_path.iterdir() if path.suffix == ".tmp"]
 
@@ -298,7 +299,7 @@ def test_the_models_are_listed_whatever_the_home(tmp_path: Path) -> None:
 
 def test_the_daemon_plays_whatever_the_home(tmp_path: Path) -> None:
     """It keeps no state there, and says so."""
-    for env in homes(tmp_path)[2:]:
+    for env in homes(tmp_path)[3:]:
         options = [option for option in DAEMON if option != "--no-state"]
         outcome = nemod(*options, "--seconds", "0.3", env=env)
         assert outcome.status == 0

@@ -190,3 +190,38 @@ def test_where_the_state_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert default_path() == tmp_path / "nemod" / "state.json"
     monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/nemod:/var/lib/other")
     assert default_path() == Path("/var/lib/nemod/state.json")
+
+
+def test_what_cannot_be_written_again_is_lost_and_nothing_else() -> None:
+    """An infinite number of another program must not stop the writer."""
+    text = to_text(SAVED).rstrip().removesuffix("}") + ', "huge": 1e999, "x": 1}'
+    session = parse(text)
+    assert session.model == SAVED.model
+    written = to_text(session)
+    assert json.loads(written)["x"] == 1
+    assert "huge" not in written
+    assert parse(written).positions == SAVED.positions
+
+
+@pytest.mark.parametrize("depth", [10, 900])
+def test_nested_unknown_values_never_stop_the_writer(depth: int) -> None:
+    """What would become too large by its indentation is left out."""
+    text = to_text(SAVED).rstrip().removesuffix("}") + f', "deep": {"[" * depth}{"]" * depth}}}'
+    written = to_text(parse(text))
+    assert len(written) <= MAX_BYTES
+    assert ("deep" in written) == (depth == 10)
+    assert parse(written).positions == SAVED.positions
+
+
+def test_many_unknown_values_are_logged_together_and_never_make_the_file_too_large() -> None:
+    """The text grows by its indentation when it is written again."""
+    crowd = {f"k{number}": 1 for number in range(20_000)}
+    text = json.dumps(GOOD | crowd, separators=(",", ":"))
+    assert len(text) < MAX_BYTES
+    with structlog.testing.capture_logs() as logs:
+        session = parse(text)
+    assert len(logs) == 21
+    assert logs[-1]["count"] == 20_000 - 20
+    written = to_text(session)
+    assert len(written) <= MAX_BYTES
+    assert parse(written).positions == SAVED.positions

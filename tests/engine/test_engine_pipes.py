@@ -116,7 +116,7 @@ def test_telemetry_names_the_rig_only_while_it_sounds_alone(pipe: Pipe) -> None:
 
 
 def test_peaks_are_those_since_the_last_record(pipe: Pipe) -> None:
-    """Input and output before the limiter; blocks in which it acts are counted."""
+    """Input and output before the limiter; blocks beyond full scale are counted."""
     read, write = pipe()
     engine = playing(factor=2.0, telemetry_fd=write)
     next_record(engine, read)
@@ -126,8 +126,8 @@ def test_peaks_are_those_since_the_last_record(pipe: Pipe) -> None:
     assert (record.peak_in, record.peak_out) == pytest.approx((0.6, 1.2))
     quiet = next_record(engine, read)
     assert (quiet.peak_in, quiet.peak_out) == pytest.approx((0.5, 1.0))
-    # All blocks but the one at 0.1 exceed the ceiling.
-    assert quiet.clips == quiet.blocks - 1
+    # The two blocks at 0.6 alone exceed full scale, by 1.2; 1.0 does not.
+    assert quiet.clips == 2
     assert quiet.load > 0.0
     assert quiet.load_peak >= quiet.load
 

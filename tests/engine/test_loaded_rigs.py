@@ -8,7 +8,8 @@ import pytest
 
 from nemod.builder.build import build
 from nemod.control.settings import Settings
-from nemod.engine.ipc import CompiledRig, PlayRig
+from nemod.engine.compiled_rig import CompiledRig
+from nemod.engine.ipc import PlayRig
 from nemod.engine.loaded_rigs import LoadedRigs
 from tests.engine.conftest import RATE_HZ, tiny
 

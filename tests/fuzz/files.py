@@ -21,6 +21,7 @@ import yaml
 
 from nemod import config
 from nemod.common.errors import ConfigError
+from nemod.config.loader import MAX_CONFIG_BYTES
 from nemod.daemon import session
 
 MEMORY_BYTES = 512 << 20
@@ -40,7 +41,7 @@ size: 0.5
 model: drive-gru20
 library: [~/amps, /srv/models]
 """
-STATE = session.render(
+STATE = session.to_text(
     session.Session(
         model="drive-gru20",
         path="/srv/models/drive.json",
@@ -105,7 +106,7 @@ def _load(kind: str, path: Path) -> str:
     """Return the error's message, or nothing; every other exception gets out."""
     try:
         made = config.load(path, {}) if kind == "config" else session.load(path)
-    except (ConfigError, session.StateError) as error:
+    except (ConfigError, session.SessionError) as error:
         return str(error)
     assert isinstance(made, config.Config | session.Session)
     return ""
@@ -113,7 +114,7 @@ def _load(kind: str, path: Path) -> str:
 
 def hostile(kind: str) -> Iterator[tuple[bytes, int]]:
     """Yield (piece, times) of files that are made to cost: as large as is read, and larger."""
-    room = config.MAX_CONFIG_BYTES if kind == "config" else session.MAX_BYTES
+    room = MAX_CONFIG_BYTES if kind == "config" else session.MAX_BYTES
     yield LAUGHS.encode(), 1
     yield b"9" * 1_000_000, 100
     for text in (

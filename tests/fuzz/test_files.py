@@ -14,6 +14,7 @@ COUNT = int(os.environ.get("NEMOD_FUZZ", "20000")) // 100
 def test_a_damaged_file_is_an_error_or_valid(kind: str, tmp_path: Path) -> None:
     """In 512 MB of address space: aliases that grow, 100 MB of digits, nesting, odd scalars."""
     result = read_files(kind, COUNT, tmp_path)
-    assert COUNT // 50 < result.valid < COUNT // 2
+    # Some of both, or the mutations would try nothing.
+    assert COUNT // 50 < result.valid < result.count - COUNT // 10
     assert result.grown_kb < 100_000
     assert result.longest_message < LONGEST_MESSAGE

@@ -47,24 +47,24 @@ def test_it_comes_back_as_it_was(start: Any, tmp_path: Path) -> None:
 
 
 def test_a_damaged_state_and_a_folder_that_takes_none(start: Any, tmp_path: Path) -> None:
-    """Damage is kept aside and said; a state that cannot be written is said once."""
+    """A damaged file is moved aside; a state that cannot be written is logged once."""
     folder = tmp_path / "kept"
     folder.mkdir()
     file = folder / "state.json"
-    file.write_text('{"version": 1, "positions": {"bass": 7}}')
+    file.write_text('{"version": 1, "positions": {"bass"')
     daemon = start("--device", "null", "--state", str(file))
     phone = daemon.client()
     assert phone.query("/nemo/bass") == pytest.approx(0.5)
     assert (folder / "state.json.damaged-1").read_text().startswith('{"version"')
-    assert "state damaged" in daemon.text
+    assert "state file damaged" in daemon.text
     # From now on a file is where the folder was.
     folder.rename(tmp_path / "before")
     folder.write_text("")
     phone.send("/nemo/bass", 0.25)
     end = time.monotonic() + 10.0
-    while time.monotonic() < end and "state not written" not in daemon.text:
+    while time.monotonic() < end and "state file not written" not in daemon.text:
         time.sleep(0.1)
-    assert daemon.text.count("state not written") == 1
+    assert daemon.text.count("state file not written") == 1
     assert "File exists" in daemon.text
     assert phone.query("/nemo/status/state") == "running"
     assert daemon.stop() == 0

@@ -166,7 +166,7 @@ def read_recipe(path: Path, base: Recipe | None = None) -> Recipe:
     Raises: ConfigError for what is no recipe.
     """
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
+        given = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ConfigError(str(path), [f"cannot be read: {error}"]) from None
     if not isinstance(given, dict):

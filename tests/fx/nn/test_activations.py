@@ -1,4 +1,4 @@
-"""The functions between layers, against numpy in float64."""
+"""Activation functions, compared with numpy in float64."""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ def _sigmoid64(x: np.ndarray) -> np.ndarray:
 
 
 def test_tanh_is_within_one_and_a_half_units_in_the_last_place() -> None:
-    """Everywhere, in relative terms, so that nothing near 0 is lost either."""
+    """In relative terms, so that values near 0 are accurate too."""
     expected = np.tanh(GRID.astype(np.float64))
     actual = np.asarray(jax.jit(tanh)(GRID))
     unit = np.spacing(np.abs(expected).astype(np.float32))
@@ -23,7 +23,7 @@ def test_tanh_is_within_one_and_a_half_units_in_the_last_place() -> None:
 
 
 def test_sigmoid_near_one_is_rounded_as_well_as_float32_can() -> None:
-    """Half a unit at 1 is 3e-8: a cell with a long memory sums up whatever is more."""
+    """Half a unit at 1 is 3e-8: a cell with a long memory accumulates any larger error."""
     x = GRID[(GRID > 3.0) & (GRID < 12.0)]
     error = np.asarray(jax.jit(sigmoid)(x)) - _sigmoid64(x)
     assert np.abs(error).max() < 3.6e-8
@@ -41,8 +41,8 @@ def test_lstm_gates_are_sigmoid_and_tanh_of_the_rows() -> None:
 
 
 @pytest.mark.parametrize("function", [tanh, sigmoid, lstm_gates])
-def test_derivatives_are_the_slopes_and_finite_far_out(function) -> None:
-    """Central differences of the same function in float64 stand beside the closed form."""
+def test_derivatives_are_correct_and_finite_far_out(function) -> None:
+    """The closed form, compared with central differences of the same function in float64."""
     x = np.concatenate([np.linspace(-8.0, 8.0, 60), [-1e4, 1e4, -90.0, 90.0]]).astype(np.float32)
 
     def slow(x: np.ndarray) -> np.ndarray:

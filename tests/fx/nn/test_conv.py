@@ -1,4 +1,4 @@
-"""Causal convolution, against sums written out in float64, and however the signal is cut."""
+"""Causal convolution, compared with explicit sums in float64, for any block lengths."""
 
 import itertools
 from typing import Any
@@ -43,7 +43,7 @@ def _oracle(network: Conv1d, weights: ConvWeights, sound: Any) -> Any:
 
 @pytest.mark.parametrize("network", CASES, ids=IDS)
 def test_taps_reach_back_from_the_newest_sample(network: Conv1d) -> None:
-    """Silence stands before the first sample."""
+    """The first sample follows silence."""
     weights = _weights(network)
     sound = np.random.default_rng(4).normal(size=(310, network.inputs)).astype(np.float32)
     inner = kernel(network)
@@ -58,7 +58,7 @@ _PROGRAMS = {network: jax.jit(kernel(network).process) for network in CASES}
 @settings(deadline=None, max_examples=15)
 @given(cuts=st.lists(st.sampled_from([1, 4, 64, 65]), min_size=2, max_size=5))
 def test_output_does_not_depend_on_how_the_signal_is_cut(network: Conv1d, cuts: Any) -> None:
-    """Blocks shorter and longer than what is remembered."""
+    """With blocks shorter and longer than the past."""
     weights = _weights(network)
     total = sum(cuts)
     sound = np.random.default_rng(total).normal(size=(total, network.inputs)).astype(np.float32)

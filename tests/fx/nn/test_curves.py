@@ -1,4 +1,4 @@
-"""Curves by name, against numpy in float64."""
+"""Curves by name, compared with numpy in float64."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def test_a_curve_is_its_formula(kind: str) -> None:
 
 
 def test_slopes_belong_to_channels() -> None:
-    """One number per channel, whichever axis the channels are."""
+    """One number per channel, on either axis."""
     curve = Curve("leaky_relu", (0.0, 0.1, 0.2, 0.3))
     expected = np.where(X > 0.0, X, np.array([[0.0], [0.1], [0.2], [0.3]]) * X)
     np.testing.assert_allclose(np.asarray(apply(curve, X)), expected, atol=1e-6)
@@ -59,6 +59,6 @@ def test_slopes_belong_to_channels() -> None:
 
 
 def test_fast_tanh_stays_near_tanh() -> None:
-    """The approximation is a few thousandths off, no more."""
+    """The error of the approximation is below 0.01."""
     out = np.asarray(apply(Curve("fast_tanh"), X))
     assert np.abs(out - np.tanh(X)).max() < 0.01

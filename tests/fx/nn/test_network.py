@@ -1,4 +1,4 @@
-"""Networks made of networks, against arithmetic written out."""
+"""Networks of networks, compared with explicit arithmetic."""
 
 import jax
 import numpy as np
@@ -27,14 +27,14 @@ def test_dense_is_affine_per_frame() -> None:
 
 
 def test_stack_is_one_after_the_other() -> None:
-    """The first layer's channels are the second's inputs."""
+    """The outputs of the first layer are the inputs of the second."""
     first, w_first = _dense([[2.0, 0.0], [0.0, 1.0]], [0.0, 1.0])
     second, w_second = _dense([[1.0, 1.0]], [0.0])
     assert _run(Stack((first, second)), (w_first, w_second)).tolist() == [[13.0], [25.0], [25.0]]
 
 
 def test_residual_adds_the_sound_and_no_knob() -> None:
-    """Channel 0 alone goes past the body."""
+    """Only channel 0 bypasses the body."""
     network, weights = _dense([[0.0, 1.0]], [0.0])
     assert _run(Residual(network), weights).tolist() == [[11.0], [22.0], [27.0]]
 

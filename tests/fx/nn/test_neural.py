@@ -1,4 +1,4 @@
-"""The model as an effect: knobs, and one program for all models of a shape."""
+"""The model as an effect: its knobs, and one program for all models of a shape."""
 
 import itertools
 from typing import Any
@@ -29,7 +29,7 @@ def _model(network: Network, weights: Any, *knobs: Knob) -> Model:
 
 
 def _echo_of_inputs(*knobs: Knob) -> Model:
-    """Sound + 100 knob 1 + 10,000 knob 2: what the network was given can be read off."""
+    """Return sound + 100 knob 1 + 10,000 knob 2: the output shows the inputs of the network."""
     w = np.array([[1.0, 100.0, 10_000.0]], np.float32)[:, : 1 + len(knobs)]
     network = Dense(1 + len(knobs), 1)
     return _model(network, DenseWeights(w, np.zeros(1, np.float32)), *knobs)
@@ -67,7 +67,7 @@ def test_a_knob_maps_linearly_onto_its_range() -> None:
     assert out.tolist() == [10_200.5, 7_800.0, 399.5]
 
 
-def test_a_model_without_knobs_listens_to_nothing() -> None:
+def test_a_model_without_knobs_has_no_controls() -> None:
     """Its output is mono, [frames]."""
     model = _echo_of_inputs()
     assert neural(model).controls == ()
@@ -75,8 +75,8 @@ def test_a_model_without_knobs_listens_to_nothing() -> None:
     assert out.tolist() == [0.5, -1.0]
 
 
-def test_the_effect_asks_for_its_knobs_by_number() -> None:
-    """Whatever names the file gives them."""
+def test_the_controls_of_the_effect_are_numbered_knobs() -> None:
+    """Independent of their names in the file."""
     model = _echo_of_inputs(Knob("Drive"), Knob("Tone"))
     assert neural(model).controls == ("knob/1", "knob/2")
 
@@ -113,7 +113,7 @@ _PROGRAMS = {kind: jax.jit(neural(model).process) for kind, model in _MODELS.ite
     seed=st.integers(0, 2**16),
 )
 def test_output_does_not_depend_on_block_cuts(kind, cuts, moving: bool, seed: int) -> None:
-    """With steady knobs and with knobs that move at every frame."""
+    """With constant knobs and with knobs that move at every frame."""
     rng = np.random.default_rng(seed)
     total = sum(cuts)
     block = rng.uniform(-1.0, 1.0, total).astype(np.float32)

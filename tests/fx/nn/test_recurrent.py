@@ -1,4 +1,4 @@
-"""LSTM and GRU kernels, against PyTorch's equations written out in numpy with float64."""
+"""LSTM and GRU kernels, compared with PyTorch's equations in numpy with float64."""
 
 import itertools
 from typing import Any
@@ -89,7 +89,7 @@ def test_hidden_states_follow_the_equations(make, oracle, inputs: int, hidden: i
 
 @pytest.mark.parametrize(("make", "oracle"), CELLS)
 def test_state_after_a_block_is_its_last_hidden_state(make, oracle) -> None:
-    """What is remembered is what came out last, and shapes stay."""
+    """The state equals the last output, and shapes stay the same."""
     network, weights = make(1, 8)
     inner = kernel(network)
     before = inner.init(weights)
@@ -100,7 +100,7 @@ def test_state_after_a_block_is_its_last_hidden_state(make, oracle) -> None:
 
 @pytest.mark.parametrize(("make", "oracle"), CELLS)
 def test_a_batch_is_the_single_runs_side_by_side(make, oracle) -> None:
-    """The trainer maps the very function that the daemon plays."""
+    """The trainer vectorises the function that the daemon plays."""
     network, weights = make(2, 12)
     inner = kernel(network)
     sounds = np.random.default_rng(2).normal(0.0, 0.3, (4, 50, 2)).astype(np.float32)
@@ -112,7 +112,7 @@ def test_a_batch_is_the_single_runs_side_by_side(make, oracle) -> None:
 
 @pytest.mark.parametrize(("make", "oracle"), CELLS)
 def test_gradients_match_differences_of_the_float64_oracle(make, oracle) -> None:
-    """Through twenty steps, for one number of every tensor."""
+    """Through twenty steps, for one element of every array."""
     network, weights = make(1, 5)
     inner = kernel(network)
     sound = np.random.default_rng(3).normal(0.0, 1.0, (20, 1)).astype(np.float32)
@@ -142,7 +142,7 @@ _PROGRAMS = {make: jax.jit(kernel(make(2, 20)[0]).process) for make, _ in CELLS}
     seed=st.integers(0, 2**16),
 )
 def test_output_does_not_depend_on_how_the_signal_is_cut(make, oracle, cuts, seed: int) -> None:
-    """The state carries everything from one block to the next, moving knobs included."""
+    """The state holds all that the next block depends on, with moving knobs too."""
     network, weights = make(2, 20)
     inner = kernel(network)
     process = _PROGRAMS[make]

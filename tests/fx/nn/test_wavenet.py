@@ -1,4 +1,4 @@
-"""WaveNets with everything in them, against the layer written out in float64."""
+"""WaveNets with all options, compared with an explicit layer in float64."""
 
 import itertools
 from typing import Any
@@ -55,7 +55,7 @@ ARRAYS = {
 
 
 def _random(name: str) -> tuple[WaveNet, list[Any], WaveNetWeights]:
-    """Return the network, its layers' numbers one by one, and those that the kernel takes."""
+    """Return the network, the weights layer by layer, and the weights that the kernel takes."""
     rng = np.random.default_rng(8)
 
     def draw(*shape: int) -> Any:
@@ -100,7 +100,7 @@ def _random(name: str) -> tuple[WaveNet, list[Any], WaveNetWeights]:
 
 
 def _conv(w: Any, sound: Any, kernel_size: int, dilation: int) -> Any:
-    """Return w (bias last) over [frames, channels] in float64, silence before the first frame."""
+    """Return w (bias last) applied to [frames, channels] in float64, after silence."""
     channels = sound.shape[1]
     out = np.tile(w[:, -1], (len(sound), 1))
     for tap in range(kernel_size):
@@ -111,7 +111,7 @@ def _conv(w: Any, sound: Any, kernel_size: int, dilation: int) -> Any:
 
 
 def _oracle(name: str, loose: list[Any], sound: Any) -> Any:
-    """The whole signal at once, layer by layer; NAM's order of operations."""
+    """Return the output for the whole signal, layer by layer, in NAM's order of operations."""
     condition = sound.astype(np.float64)
     head: Any = 0.0
     x: Any = None
@@ -174,7 +174,7 @@ def test_output_is_the_equations_however_the_signal_is_cut(name: str, cuts: Any)
 
 
 def test_heads_side_by_side_equal_the_equations() -> None:
-    """PedalNet's head takes every layer's channels by themselves."""
+    """PedalNet's head takes the channels of every layer separately."""
     network, loose, weights = _random("side by side")
     sound = np.random.default_rng(1).normal(size=(200, 1)).astype(np.float32)
     _, out = _PROGRAMS["side by side"](weights, kernel(network).init(weights), sound)
@@ -183,6 +183,6 @@ def test_heads_side_by_side_equal_the_equations() -> None:
 
 
 def test_neighbours_of_one_kind_are_one_run() -> None:
-    """What differs in more than its dilation begins another loop."""
+    """A layer that differs in more than its dilation begins another run."""
     runs = ARRAYS["plain"][0].runs
     assert [run.dilations for run in runs] == [(1, 2, 40), (1,)]

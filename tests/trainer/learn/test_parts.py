@@ -28,6 +28,8 @@ def test_a_recipe_is_read_from_a_file_or_a_runs(tmp_path: Path) -> None:
     bare.write_text('{"hidden": 12}')
     config.write_text('{"recipe": {"hidden": 12}, "parameters": 7}')
     assert read_recipe(bare) == read_recipe(config) == Recipe(hidden=12)
+    bare.write_text(bare.read_text(), encoding="utf-8-sig")  # as editors of Windows write it
+    assert read_recipe(bare) == Recipe(hidden=12)
     bare.write_text("[]")
     with pytest.raises(ConfigError, match=r"bare\.json: is no JSON object"):
         read_recipe(bare)
