@@ -1,5 +1,6 @@
 """What packets change and how they are answered, without sockets."""
 
+import asyncio
 import json
 from collections.abc import Callable
 
@@ -565,7 +566,11 @@ def test_whatever_is_well_formed_is_done_or_answered_by_an_error(
         Message(address, "".join(tag for tag, _ in given_), tuple(value for _, value in given_))  # type: ignore[misc]
         for address, given_ in said
     ]
-    for address, values in desk.perform(bundle(*messages)):
+
+    async def run() -> list[tuple[str, list[object]]]:
+        return desk.perform(bundle(*messages))
+
+    for address, values in asyncio.run(run()):  # background jobs need a loop
         assert address.startswith("/nemo/")
         if address == "/nemo/error":
             assert values[0] in CODES
