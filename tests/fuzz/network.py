@@ -1,5 +1,6 @@
 """Mutated packets against the decoder, the tree of addresses and the daemon, and what it cost."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -77,6 +78,14 @@ def decode_and_perform(count: int, seed: str = "nemod", progress: Progress = id)
 
     Raises: AssertionError where a setting leaves its range, or a refused packet changed something.
     """
+
+    async def run() -> Decoded:
+        return _decode_and_perform(count, seed, progress)
+
+    return asyncio.run(run())  # background jobs need a loop
+
+
+def _decode_and_perform(count: int, seed: str, progress: Progress) -> Decoded:
     rig = MemoryRig()
     rig.use_knobs(*KNOBS)
     desks = Desk(rig), Desk(rig, is_trusted=False)
