@@ -14,10 +14,10 @@ from difflib import get_close_matches
 from nemod.common.background import in_background
 from nemod.common.errors import NotFoundError
 from nemod.common.names import fold, natural_key
+from nemod.control.backends import ModelFile, ModelLibrary, Monitor, Player, Status
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import EventStream, LibraryChanged, Meters, Source, Subscription
 from nemod.control.jobs import Job
-from nemod.control.rig import ModelFile, ModelLibrary, Monitor, Player, Status
 from nemod.control.settings import Settings
 from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
 from nemod.parameters.table import Parameter

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from nemod.osc.tree import build_tree
-from nemod.osc.values import TAGS, Kind
+from nemod.osc.addresses.tree import build_tree
+from nemod.osc.addresses.values import TAGS, Kind
 from nemod.parameters.parameter_set import KnobSpec, ParameterSet
 
 KNOBS = ("gain", "tone", "Überdrive")

@@ -51,7 +51,7 @@ def test_the_state_of_another_version_is_told_by_its_fields(
     saved: Path, given: dict[str, int]
 ) -> None:
     """Those that this version does not know, and those that it needs."""
-    restate(saved, state=given)
+    restate(saved, standing=given)
     with pytest.raises(ConfigError, match=r"another version of nemod-train .*best_epoch") as caught:
         load(saved, IDENTITY, NUMBERS)
     assert ("mood" in given) == ("mood" in str(caught.value))
