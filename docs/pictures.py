@@ -1,4 +1,4 @@
-"""Draws the README's pictures: `python docs/pictures.py`. The sound in them comes from `render`."""
+"""Draws the pictures of README and ARCHITECTURE: `python docs/pictures.py`."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ CONTROL, AUDIO, OUTSIDE = "#dbe9f6", "#fde3cf", "#eeeeee"
 
 
 def before_and_after() -> None:
-    """The demo phrase before and after the rig: a few milliseconds of wave, and the spectrum."""
+    """Draw waveform and spectrum of the demo phrase before and after the rig (`nemod.render`)."""
     model = nemod.load_model(HERE.parent / "models" / "drive-gru20.json")
     clean = phrase(RATE)
     played = nemod.render(model, clean, RATE, settings={"gain": 0.8, "level": 0.8})
@@ -47,14 +47,14 @@ def before_and_after() -> None:
 
 
 def box(axes: Axes, x: float, y: float, width: float, text: str, colour: str) -> None:
-    """Draw one part."""
+    """Draw a labelled box."""
     shape = FancyBboxPatch((x, y), width, 0.72, boxstyle="round,pad=0.06", fc=colour, ec="#555555")
     axes.add_patch(shape)
     axes.text(x + width / 2, y + 0.36, text, ha="center", va="center", fontsize=9)
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], text: str) -> None:
-    """Draw what travels from part to part."""
+    """Draw an arrow, labelled with the data that it stands for."""
     axes.add_patch(
         FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=12, color="#333333")
     )
@@ -65,14 +65,14 @@ def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], text
 def process(
     axes: Axes, x: float, y: float, width: float, height: float, title: str, colour: str
 ) -> None:
-    """Draw the frame of one process."""
+    """Draw the frame of a process."""
     frame = FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0.08", fc=colour, ec="none")
     axes.add_patch(frame)
     axes.text(x, y + height + 0.13, title, fontsize=9, weight="bold")
 
 
 def architecture() -> None:
-    """All processes and what travels between them."""
+    """Draw all processes and the data that they exchange."""
     figure, axes = plt.subplots(figsize=(10.5, 6.4), layout="constrained")
     axes.set(xlim=(0, 12.6), ylim=(0, 7.7))
     axes.axis("off")

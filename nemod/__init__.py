@@ -8,7 +8,7 @@ The daemon and its commands are in `nemod.cli`.
 """
 
 # Nothing is imported here at run time: every program imports this package before it can handle
-# Ctrl-C (see nemod.common.entry), and the control plane does without jax.
+# Ctrl-C (see nemod.common.entry), and the daemon does without jax.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nemod.builder.offline import render

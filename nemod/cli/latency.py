@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import Progress
 
-from nemod.cli.options import add_options, configuration
+from nemod.cli.configuration import add_options, configuration
 from nemod.common.command_line import parser
 from nemod.common.units import amplitude_to_db
 from nemod.config import MODEL_RATE

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nemod.cli.configuration import add_options, configuration
 from nemod.cli.model_table import say, searched, show, show_one, warn
-from nemod.cli.options import add_options, configuration
 from nemod.common import xla
 from nemod.common.command_line import Parser, parser
 from nemod.common.errors import ConfigError, ModelError, NotFoundError, did_you_mean

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import setproctitle
 
 from nemod.cli import COMMANDS
+from nemod.cli.configuration import add_options, configuration
 from nemod.cli.meters import show_meters
-from nemod.cli.options import add_options, configuration
 from nemod.common.command_line import Parser, commands_help, parser, seconds
 from nemod.common.errors import AudioError
 from nemod.common.paths import absolute

@@ -23,7 +23,7 @@ from nemod.builder.offline import (
     tail_frames,
 )
 from nemod.builder.rate_policy import rate_policy
-from nemod.cli.options import add_options, configuration
+from nemod.cli.configuration import add_options, configuration
 from nemod.cli.render_settings import position, setting
 from nemod.common.command_line import parser
 from nemod.common.errors import AudioError, ConfigError

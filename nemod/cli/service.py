@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nemod.cli.options import add_options, configuration
+from nemod.cli.configuration import add_options, configuration
 from nemod.common.command_line import SOURCE, Parser, parser
 from nemod.common.errors import ConfigError, NemodError, did_you_mean
 from nemod.config import Config

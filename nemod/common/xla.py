@@ -9,7 +9,7 @@ FLAGS = (
     # Kernels run in the order of the program. With concurrency the runtime would hand some of them
     # to its thread pool.
     "--xla_cpu_enable_concurrency_optimized_scheduler=false "
-    # Loops of any size are compiled into one kernel where possible; see nemod.fx.fuse.
+    # Loops of any size are compiled into one kernel where possible; see nemod.fx.tools.fuse.
     "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1073741824"
 )
 

@@ -14,16 +14,17 @@ from difflib import get_close_matches
 from nemod.common.background import in_background
 from nemod.common.errors import NotFoundError
 from nemod.common.names import fold, natural_key
+from nemod.control.backends import ModelFile, ModelLibrary, Monitor, Player, Status
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import EventStream, LibraryChanged, Meters, Source, Subscription
 from nemod.control.jobs import Job
-from nemod.control.rig import ModelFile, ModelLibrary, Monitor, Player, Status
 from nemod.control.settings import Settings
 from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
 from nemod.parameters.table import Parameter
 
 MODEL_JOB = "model"
 RESCAN_JOB = "rescan"
+MAX_WAITING_RESCANS = 64
 LONGEST_HINT = 64
 """[characters] Longer names get no "did you mean": comparing costs more than it helps."""
 _CANDIDATES = 32
@@ -51,6 +52,9 @@ class Controller:
         self._held = 0
         self._is_dirty = False
         self._newest_load: Job | None = None
+        self._rescan_jobs: list[Job] = []
+        """Jobs that wait for the next rescan."""
+        self._is_rescanning = False
 
     # --- parameters ------------------------------------------------------------------------------
 
@@ -228,21 +232,37 @@ class Controller:
         return self._load(self._playable(order), order[0], source)
 
     def rescan(self, source: Source) -> Job:
-        """Start to list the library's folders again."""
+        """Start to list the library's folders again.
+
+        One rescan runs at a time; requests that arrive meanwhile share the next one. Raises:
+        ControlError `limit` when too many wait.
+        """
+        if len(self._rescan_jobs) >= MAX_WAITING_RESCANS:
+            raise ControlError(Code.LIMIT, "", f"{MAX_WAITING_RESCANS} rescans wait already")
         job = Job(RESCAN_JOB, "", source, self._events)
+        self._rescan_jobs.append(job)
+        if not self._is_rescanning:
+            self._start_rescan()
+        return job
+
+    def _start_rescan(self) -> None:
+        jobs, self._rescan_jobs = self._rescan_jobs, []
+        self._is_rescanning = True
 
         def done(task: "asyncio.Future[None]") -> None:
-            if task.cancelled():
-                job.fail(ControlError(Code.IO, "", "the daemon is ending"))
-            elif error := task.exception():
-                job.fail(ControlError(Code.IO, "", str(error)))
-            else:
-                count = len(self.model_names)
-                self._events.publish(LibraryChanged(count))
-                job.finish(str(count))
+            self._is_rescanning = False
+            error = None if task.cancelled() else task.exception()
+            if error is None:
+                self._events.publish(LibraryChanged(len(self.model_names)))
+            for job in jobs:
+                if error is not None:
+                    job.fail(ControlError(Code.IO, "", str(error)))
+                else:
+                    job.finish(str(len(self.model_names)))
+            if self._rescan_jobs:
+                self._start_rescan()
 
         in_background(self._library.rescan).add_done_callback(done)
-        return job
 
     def _load(self, candidates: Iterable[ModelFile], subject: str, source: Source) -> Job:
         job = self._newest_load = Job(MODEL_JOB, subject, source, self._events)

@@ -13,5 +13,5 @@ monitor            status and meters for the control core
 recorder           writes the output to a file
 session            what survives a power cycle: the state file
 session_writer     writes the state file after a change
-notify             tells systemd
+notify             notifies systemd
 """

@@ -11,21 +11,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
-from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult, Level
+from nemod.builder.messages import BuildFailure, BuildRequest, Level
 from nemod.common.background import in_background
 from nemod.common.errors import NemodError
 from nemod.config import Config
+from nemod.control.backends import CLEAN, ModelFile
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import DAEMON, EventStream, ModelChanged, Source
 from nemod.control.jobs import Job
-from nemod.control.rig import CLEAN, ModelFile
 from nemod.control.settings import Settings
+from nemod.daemon.built_model import BuiltModel
+from nemod.daemon.protocols import AudioOutput, Builder, Controls, FaultLog
 from nemod.daemon.quarantine import CRASHES, WITHIN_S, Quarantine
 from nemod.engine.ipc import DeviceOpened, PlayRig
 
@@ -35,52 +34,6 @@ FIRST_MODEL_JOB = "first model"
 REBUILD_JOB = "rebuild"
 
 log = structlog.get_logger("nemod")
-
-
-class Builder(Protocol):
-    """Builds rigs; in the daemon `nemod.daemon.child_processes.BuilderProcess`."""
-
-    async def build(self, request: BuildRequest) -> BuildResult | BuildFailure:
-        """Return the rig, or why there is none."""
-        ...
-
-
-class AudioOutput(Protocol):
-    """The audio process as the switcher uses it; in the daemon the supervisor."""
-
-    @property
-    def device(self) -> DeviceOpened | None:
-        """The device that was opened last."""
-        ...
-
-    @property
-    def is_playing(self) -> bool:
-        """Whether an audio process has the device open."""
-        ...
-
-    async def play(self, rig: PlayRig) -> None:
-        """Send a rig. Raises: ConnectionError when there is no audio process."""
-        ...
-
-    def send_settings(self, rig_id: int, controls: NDArray[np.float32]) -> None:
-        """Send the controls [n] of a rig."""
-        ...
-
-    async def wait_for_device(self) -> None:
-        """Return when a device was opened for the first time."""
-        ...
-
-
-class FaultLog(Protocol):
-    """Remembers which models cannot be played; in the daemon the library."""
-
-    def problem(self, name: str) -> str:
-        """Return why a model is known to be unplayable, or nothing."""
-        ...
-
-    def mark_unplayable(self, name: str, reason: str) -> None:
-        """Mark a model until its file changes; an empty reason removes the mark. Thread: any."""
-        ...
 
 
 class _UnplayableError(Exception):
@@ -100,40 +53,11 @@ class _Request:
     job: Job
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltModel:
-    """A rig that was built, from which model and for which device."""
-
-    rig_id: int
-    model: ModelFile
-    result: BuildResult
-    device: DeviceOpened
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.model.name
-
-    def play_rig(self) -> PlayRig:
-        """Return the message that sends it to an audio process."""
-        return PlayRig(
-            rig_id=self.rig_id,
-            rig=self.result.rig,
-            rate_hz=self.device.rate_hz,
-            block_frames=self.device.block_frames,
-        )
-
-    def fits(self, device: DeviceOpened) -> bool:
-        """Return whether a device has the rate and block size that it was built for."""
-        mine = self.device.rate_hz, self.device.block_frames
-        return mine == (device.rate_hz, device.block_frames)
-
-
 class ModelSwitcher:
     """The current model, the one that is being loaded, and the one that was requested last.
 
-    It implements `nemod.control.rig.Player` for the controller and
-    `nemod.daemon.supervisor.SupervisorCallbacks` for the supervisor.
+    It implements `nemod.control.backends.Player` for the controller and
+    `nemod.daemon.protocols.SupervisorCallbacks` for the supervisor.
     """
 
     def __init__(
@@ -369,7 +293,7 @@ class ModelSwitcher:
 
     # --- callbacks of the supervisor -------------------------------------------------------------
 
-    def rig_to_play(self) -> tuple[PlayRig, NDArray[np.float32]] | None:
+    def rig_to_play(self) -> tuple[PlayRig, Controls] | None:
         """Return the current rig and its controls [n]."""
         current = self.current
         return None if current is None else (current.play_rig(), self._controls(current))
@@ -440,7 +364,7 @@ class ModelSwitcher:
             if built is not None:
                 self._audio().send_settings(built.rig_id, self._controls(built))
 
-    def _controls(self, built: BuiltModel) -> NDArray[np.float32]:
+    def _controls(self, built: BuiltModel) -> Controls:
         return self._settings.vector(built.result.layout, built.result.knobs)
 
 

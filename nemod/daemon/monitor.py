@@ -2,15 +2,15 @@
 
 import time
 
+from nemod.control.backends import Status
 from nemod.control.events import Meters
-from nemod.control.rig import Status
 from nemod.daemon.model_switcher import ModelSwitcher
 from nemod.daemon.supervisor import Supervisor
 from nemod.daemon.telemetry import Telemetry
 
 
 class RigMonitor:
-    """Implements `nemod.control.rig.Monitor` from what the parts of the daemon know."""
+    """Implements `nemod.control.backends.Monitor` from what the parts of the daemon know."""
 
     def __init__(
         self, supervisor: Supervisor, switcher: ModelSwitcher, telemetry: Telemetry

@@ -1,37 +1,37 @@
-"""What the daemon tells systemd: that it is ready, what it does, that it is alive.
+"""Notifications for systemd: readiness, status and watchdog.
 
 The protocol of sd_notify(3): one datagram of `NAME=value` lines to the socket that NOTIFY_SOCKET
-names. Without that variable, as in a terminal, everything here does nothing. Nothing raises: a
-supervisor that cannot be reached is no reason to stop the sound.
+names. Without that variable, as in a terminal, nothing is sent. No function raises: a
+service manager that cannot be reached is no reason to stop the sound.
 """
 
 import os
 import socket
 
 _PATIENCE_S = 1.0
-"""[s] How long the one word that must not be lost may wait for room in systemd's socket."""
+"""[s] How long the one message that must not be lost waits for room in systemd's socket."""
 
 
 def ready(text: str = "") -> bool:
-    """Say that the service has started, and what it does; return whether systemd was told."""
+    """Notify that the service is ready; return whether the message was sent."""
     return _send("READY=1", text, patience_s=_PATIENCE_S)
 
 
 def status(text: str) -> bool:
-    """Say in a line what is going on, for `systemctl status`; return whether systemd was told."""
+    """Send a status line for `systemctl status`; return whether it was sent."""
     return _send("", text)
 
 
 def watchdog() -> bool:
-    """Say that the daemon is alive; return whether systemd was told.
+    """Reset the watchdog; return whether the message was sent.
 
-    To be called twice in each `watchdog_period`: one datagram that is late is then no restart.
+    To be called twice in each `watchdog_period`, so that one late datagram causes no restart.
     """
     return _send("WATCHDOG=1", "")
 
 
 def stopping(text: str = "") -> bool:
-    """Say that the daemon has begun to end; return whether systemd was told."""
+    """Notify that the daemon is ending; return whether the message was sent."""
     return _send("STOPPING=1", text)
 
 
@@ -56,9 +56,9 @@ def _send(word: str, text: str, *, patience_s: float = 0.0) -> bool:
         return False
     lines = [word] if word else []
     if text:
-        # A model's name may hold a line break, after which it could say anything in our name.
+        # A line break in a model's name would start another message.
         lines.append("STATUS=" + "".join(" " if ord(sign) < 32 else sign for sign in text))
-    # A leading @ stands for the zero byte of an address that is no file.
+    # A leading @ stands for the zero byte of an abstract address.
     address = "\0" + target[1:] if target.startswith("@") else target
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:

@@ -54,12 +54,12 @@ class Recorder:
         except OSError as error:
             raise AudioError(f"{path}: cannot be written: {error.strerror}") from None
 
-    def start(self, tape_fd: int, rate_hz: int, on_full: Callable[[], None]) -> None:
-        """Begin to write the samples that are read from `tape_fd`.
+    def start(self, recording_fd: int, rate_hz: int, on_full: Callable[[], None]) -> None:
+        """Begin to write the samples that are read from `recording_fd`.
 
-        `on_full` is called on the writer's thread when `seconds` have been read, or the tape ends.
+        `on_full` is called on the writer's thread when `seconds` have been read, or the pipe ends.
         """
-        self._fd = tape_fd
+        self._fd = recording_fd
         self._thread = threading.Thread(
             target=self._run, args=(rate_hz, on_full), name="nemod recorder", daemon=True
         )
@@ -71,7 +71,7 @@ class Recorder:
         except Exception as error:
             self._fail(str(error) or type(error).__name__)
         finally:
-            # From here on nobody reads the tape; the audio process drops what does not fit in it.
+            # The pipe is read no longer; the audio process drops what does not fit in it.
             on_full()
 
     def _record(self, rate_hz: int) -> None:
@@ -106,11 +106,11 @@ class Recorder:
     def _fail(self, reason: str) -> None:
         self.failure = reason
         log.error(
-            "the recording ended too soon", file=str(self.path), frames=self.frames, reason=reason
+            "recording incomplete", file=str(self.path), frames=self.frames, reason=reason
         )
 
     def close(self) -> None:
-        """Finish the file; the audio plane must have ended, which ends the tape."""
+        """Finish the file; the audio process must have ended, which ends the pipe."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None

@@ -11,7 +11,7 @@ from nemod.common.errors import NotFoundError
 from nemod.common.paths import FolderError
 from nemod.common.process_lock import ProcessLock
 from nemod.config import Config
-from nemod.control.rig import ModelFile
+from nemod.control.backends import ModelFile
 from nemod.daemon.session import Session, default_path
 from nemod.daemon.session_writer import restore
 from nemod.library import Library

@@ -12,15 +12,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Protocol
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from nemod.common.errors import AudioError
 from nemod.common.procinfo import oom_kills
 from nemod.daemon.child_processes import AudioProcess
+from nemod.daemon.protocols import Controls, SupervisorCallbacks
 from nemod.daemon.quarantine import CRASHES
 from nemod.daemon.standby import AudioProcessPool, is_stopped
 from nemod.daemon.telemetry import Telemetry
@@ -56,32 +54,6 @@ _OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Signals that come from outside; all others are caused by the process itself."""
 
 log = structlog.get_logger("nemod")
-
-Controls = NDArray[np.float32]
-
-
-class SupervisorCallbacks(Protocol):
-    """What the supervisor asks and reports; implemented by the model switcher."""
-
-    def rig_to_play(self) -> tuple[PlayRig, Controls] | None:
-        """Return the rig that an audio process starts with, and its controls."""
-        ...
-
-    def device_opened(self, device: DeviceOpened) -> None:
-        """Called when the device starts running, for the first time or again."""
-        ...
-
-    def rig_heard(self, rig_id: int) -> None:
-        """Called with the rig that is heard alone, once per telemetry record."""
-        ...
-
-    def rig_failed(self, rig_id: int, reason: str) -> None:
-        """Called when the audio process could not load or verify a rig."""
-        ...
-
-    def audio_process_lost(self, reason: str, *, rig_suspected: bool) -> None:
-        """Called when the audio process has ended; `rig_suspected`: its rig may be the cause."""
-        ...
 
 
 class _LostError(Exception):

@@ -15,7 +15,8 @@ The process around it:
 
     ipc            pipes, sockets and messages between daemon, audio process and builder
     process        the audio process: opens a device, runs the engine, loads rigs
-    engine         the callback: plays a rig, crossfades to the next, counts what happens
+    engine         the callback: plays a rig, counts what happens
+    crossfade      the gains from one rig to the next
     realtime       locked memory and real-time priority
     cpu_latency    forbids deep idle states of the processors
     histogram      counts of block times in shared memory

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.engine.active_rig import ActiveRig
+from nemod.engine.crossfade import Crossfade
 from nemod.engine.histogram import BlockTimes
 from nemod.engine.ipc import (
     SETTINGS_BYTES,
@@ -23,10 +24,7 @@ from nemod.engine.ipc import (
     newest_settings,
     write_whole,
 )
-from nemod.fx.ceiling import CEILING
-
-FADE_S = 0.03
-"""[s] Crossfade from one rig to the next."""
+from nemod.fx.tools.ceiling import CEILING
 
 FULL_SCALE = 1.0
 """A block with a larger peak before the limiter counts as clipped."""
@@ -67,17 +65,7 @@ class Engine:
         self.frames_played = 0
         """Frames since the first rig started."""
 
-        fade = max(1, round(FADE_S * rate_hz))
-        phase = (np.arange(fade + block_frames, dtype=np.float64) + 1.0) / fade
-        phase = np.minimum(phase, 1.0) * (np.pi / 2.0)
-        # Equal power; the last entries hold the final gain for blocks that reach past the fade.
-        self._rise = np.sin(phase).astype(np.float32)
-        self._fall = np.cos(phase).astype(np.float32)
-        self._fall[fade - 1 :] = 0.0
-        self._fade_frames = fade
-        self._faded = 0
-        self._correlation = 0.0
-        self._ramp = (np.arange(block_frames, dtype=np.float32) + 1.0) / np.float32(block_frames)
+        self._crossfade = Crossfade(rate_hz, block_frames)
         self._stopped_frames = 0
 
         self._current: ActiveRig | None = None
@@ -110,7 +98,7 @@ class Engine:
     @property
     def is_stopped(self) -> bool:
         """Whether the fade-out after `stopping` is over. Thread: any."""
-        return self.stopping and self._stopped_frames >= self._fade_frames
+        return self.stopping and self._stopped_frames >= self._crossfade.frames
 
     def process(self, block: Block, out: Block, *, xrun: bool = False) -> None:
         """Play one block: reads `block` [frames] and fills all of `out` [frames]."""
@@ -153,9 +141,9 @@ class Engine:
                     rig.controls = controls
 
     def _take_next_rig(self) -> None:
-        if self._old is None and self._faded == 0 and self.pending_rig is not None:
+        if self.pending_rig is not None and not self._crossfade.is_active:
             self._old, self._current, self.pending_rig = self._current, self.pending_rig, None
-            self._faded = 1  # in a crossfade, counted from 1
+            self._crossfade.start()
 
     def _render(self, block: Block, out: Block) -> None:
         rig = self._current
@@ -165,43 +153,18 @@ class Engine:
             return
         self._run(rig, block, out)
         self.frames_played += out.size
-        if self._faded:
-            start = self._faded - 1
-            rise = self._rise[start : start + out.size]
-            if self._old is None:
-                out *= rise
-            else:
-                self._run(self._old, block, self._mixed)
-                fall = self._fall[start : start + out.size]
-                gain = self._crossfade_gain(out, self._mixed, rise, fall)
-                out *= rise
-                self._mixed *= fall
-                out += self._mixed
-                out *= gain
-                # Two rigs together must not exceed the limiter's ceiling either.
-                np.clip(out, -CEILING, CEILING, out)
-            self._faded += out.size
-            if self._faded > self._fade_frames:
-                self._faded = 0
-                if self._old is not None:
-                    self.retired.append(self._old)
-                    self._old = None
-
-    def _crossfade_gain(self, new: Block, old: Block, rise: Block, fall: Block) -> Block:
-        """Return the gain [frames] that keeps the power of a crossfade constant.
-
-        Sine and cosine alone do so for uncorrelated sounds; two models of one guitar are
-        correlated and would get up to 3 dB louder. With the correlation r, the power of the sum is
-        1 + 2 r sin cos. A negative correlation counts as 0: nothing is amplified.
-        """
-        energy = float(new @ new) * float(old @ old)
-        now = max(0.0, float(new @ old)) / energy**0.5 if 0.0 < energy < _INFINITE else 0.0
-        before = now if self._faded == 1 else self._correlation
-        self._correlation = now
-        # A ramp from the correlation of the last block, so that the gain has no audible step.
-        correlation = np.float32(before) + np.float32(now - before) * self._ramp
-        gain: Block = np.reciprocal(np.sqrt(1.0 + 2.0 * correlation * rise * fall))
-        return gain
+        if not self._crossfade.is_active:
+            return
+        if self._old is None:
+            self._crossfade.fade_in(out)
+        else:
+            self._run(self._old, block, self._mixed)
+            self._crossfade.mix(out, self._mixed)
+            # Two rigs together must not exceed the limiter's ceiling either.
+            np.clip(out, -CEILING, CEILING, out)
+        if self._crossfade.advance(out.size) and self._old is not None:
+            self.retired.append(self._old)
+            self._old = None
 
     def _run(self, rig: ActiveRig, block: Block, out: Block) -> None:
         if rig.state is None:
@@ -231,8 +194,7 @@ class Engine:
         self._clips += peak_out > FULL_SCALE
 
     def _fade_out(self, out: Block) -> None:
-        start = min(self._stopped_frames, self._fade_frames)
-        out *= self._fall[start : start + out.size]
+        self._crossfade.fade_out(out, self._stopped_frames)
         self._stopped_frames += out.size
 
     def _record(self, out: Block) -> None:
@@ -252,7 +214,7 @@ class Engine:
             return
         self._next_telemetry = ended + TELEMETRY_S
         blocks = self._blocks - self._blocks_reported
-        is_alone = self._current is not None and not self._faded
+        is_alone = self._current is not None and not self._crossfade.is_active
         record = TelemetryRecord(
             blocks=self._blocks,
             rig_id=self._current.rig_id if is_alone and self._current else 0,

@@ -17,10 +17,10 @@ from nemod.engine.chain import DEFAULT_CHAIN, Chain, effects
 from nemod.formats.model import Model
 from nemod.fx.bypass import BYPASS, dry_wet_mix
 from nemod.fx.effect import AnyEffect, Effect, PerEffect, S, W, chain, start_fresh
-from nemod.fx.fuse import fused
 from nemod.fx.nn.network import State
 from nemod.fx.nn.neural import NeuralWeights, neural
-from nemod.fx.smooth import rest, smooth, smoothed
+from nemod.fx.tools.fuse import fused
+from nemod.fx.tools.smooth import rest, smooth, smoothed
 from nemod.parameters.table import param
 
 MIN_BLOCK_FRAMES = 1
@@ -167,7 +167,7 @@ def _back_part(
 def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
     """Return a rig whose parts run at one rate as one program.
 
-    The part before the model is one kernel, and the part after it another; see `nemod.fx.fuse`.
+    The part before the model is one kernel, and the part after it another (`nemod.fx.tools.fuse`).
     """
     cuts = np.cumsum([len(part.layout) for part in parts[:-1]]).tolist()
 

@@ -10,10 +10,7 @@
     bypass      dry/wet mix of the bypass switch, and mute
     nn/neural   a model as an effect
 
-    ceiling     the output ceiling as a number, for the limiter and the engine
-    smooth      parameter smoothing: from knob targets to control signals
-    ring        ring buffer for delay lines, with a crossfading tap
-    fuse        compiles many small operations into one kernel
+    tools/      what effects are made with: smoothing, ring buffers, fused kernels
 
 `nn` holds the neural kernels. The order of effects in a rig is in `nemod.engine.chain`.
 """

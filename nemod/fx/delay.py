@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from nemod.fx.effect import Block, Controls, Effect, Nothing
-from nemod.fx.ring import Ring, fade_frames, in_even_pieces, move
+from nemod.fx.tools.ring import Ring, fade_frames, in_even_pieces, move
 from nemod.parameters.table import param
 
 MIX = "delay/mix"

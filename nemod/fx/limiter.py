@@ -5,8 +5,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from nemod.fx.ceiling import CEILING
 from nemod.fx.effect import Block, Controls, Effect, Nothing
+from nemod.fx.tools.ceiling import CEILING
 
 RELEASE_S = 0.08
 """[s] Time constant of the envelope after a peak: the gain recovers by 109 dB per second."""

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nemod.fx.effect import Block, Controls, Effect, Nothing
-from nemod.fx.ring import Ring, fade_frames, in_even_pieces, move
+from nemod.fx.tools.ring import Ring, fade_frames, in_even_pieces, move
 from nemod.parameters.table import param
 
 MIX = "reverb/mix"
@@ -62,7 +62,7 @@ def _mix_lines(lines: jax.Array) -> jax.Array:
     """Return lines [frames, 8] multiplied by Sylvester's orthogonal Hadamard matrix.
 
     Computed by sums and differences (the fast Walsh-Hadamard transform): fewer operations than a
-    matrix product, which would also prevent `nemod.fx.fuse` from compiling one kernel.
+    matrix product, which would also prevent `nemod.fx.tools.fuse` from compiling one kernel.
     """
     frames = lines.shape[0]
     for span in (1, 2, 4):

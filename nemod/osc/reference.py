@@ -5,9 +5,9 @@
 
 import sys
 
-from nemod.osc.leaf import Leaf
-from nemod.osc.tree import build_tree
-from nemod.osc.values import TAGS, Kind
+from nemod.osc.addresses.leaf import Leaf
+from nemod.osc.addresses.tree import build_tree
+from nemod.osc.addresses.values import TAGS, Kind
 from nemod.parameters.parameter_set import SHORT_FORMS
 
 _HEAD = """# OSC addresses

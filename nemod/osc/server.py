@@ -21,8 +21,8 @@ from nemod.control.controller import Controller
 from nemod.control.events import Source
 from nemod.osc.access import Access, address_of
 from nemod.osc.codec import MAX_DATAGRAM, DecodeError, decode
-from nemod.osc.commands import Dispatcher
 from nemod.osc.counters import Counters
+from nemod.osc.dispatcher import Dispatcher
 from nemod.osc.encode import encode
 from nemod.osc.limits import (
     ERRORS_PER_S,

@@ -7,12 +7,12 @@ are dropped and counted.
 
 from collections.abc import Callable
 
+from nemod.osc.addresses.system import TRANSACTION
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
-from nemod.osc.commands import Dispatcher
+from nemod.osc.dispatcher import Dispatcher
 from nemod.osc.errors import OscError
 from nemod.osc.limits import TokenBucket, Window
 from nemod.osc.sender import Sender
-from nemod.osc.system import TRANSACTION
 
 MAX_KEPT = 256
 """Most addresses for which one host's newest values are kept."""

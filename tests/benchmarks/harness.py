@@ -1,4 +1,4 @@
-"""What the benchmarks of the running daemon share: a JACK server, the daemon, its processes."""
+"""Shared by the benchmarks of the running daemon: JACK server, daemon, processes, page tables."""
 
 import ctypes
 import json
@@ -39,17 +39,17 @@ FAMILIES = {
     "nam-linear": "nam/fabiohl__NeuralAmpModeler-rs/tests_fixtures_models_linear_fft_rf320.nam",
     "wavenetva": "wavenetva/GuitarML__SmartGuitarAmp/models_bluej_clean_p0088.json",
 }
-"""One of every family, and three families in a second size."""
+"""One model of every family, and a second size of three families."""
 
 
 def copy_models(into: Path) -> list[str]:
-    """Copy the models that are switched among into a folder; return their names.
+    """Copy the models for the benchmark into a folder; return their names.
 
-    Without the shared data they are those that ship.
+    Without the shared data the shipped models are used.
     """
     into.mkdir(parents=True, exist_ok=True)
     if not DATA.is_dir():
-        print(f"{DATA}: the shared data is absent; the models that ship instead")  # noqa: T201
+        print(f"{DATA}: the shared data is absent; using the shipped models")  # noqa: T201
         return [path.stem for path in sorted((ROOT / "models").glob("*.json"))]
     for name, file in FAMILIES.items():
         source = DATA / "models" / file
@@ -58,18 +58,18 @@ def copy_models(into: Path) -> list[str]:
 
 
 def jack_server(*, realtime: bool) -> AbstractContextManager[None]:
-    """Run a JACK server of its own, with real-time priority or without."""
+    """Run a separate JACK server, with or without real-time priority."""
     return jackd.jack_server(("-R", "-P", str(JACK_PRIORITY)) if realtime else jackd.ORDINARY)
 
 
-class XrunWatch:
-    """Counts what JACK reports as xruns; it has no process callback and so no part in the graph."""
+class XrunCounter:
+    """Counts the xruns that JACK reports; without a process callback it is not in the graph."""
 
     def __init__(self) -> None:
         import jack
 
         self.count = 0
-        self._client = jack.Client("watch", no_start_server=True)
+        self._client = jack.Client("xrun-counter", no_start_server=True)
         self._client.set_xrun_callback(self._xrun)
         self._client.activate()
 
@@ -77,14 +77,14 @@ class XrunWatch:
         self.count += 1
 
     def close(self) -> None:
-        """Leave the server."""
+        """Disconnect from the server."""
         self._client.deactivate()
         self._client.close()
 
 
 def processes(daemon: Daemon) -> dict[str, int]:
-    """Return the daemon's processes by role; one that is not there is left out."""
-    found = {"control": daemon.process.pid}
+    """Return the pid of the daemon, the audio process and the builder, as far as they exist."""
+    found = {"daemon": daemon.process.pid}
     for pid in children(daemon.process.pid):
         title = command_line(pid)
         for role in ("audio", "builder"):
@@ -94,7 +94,7 @@ def processes(daemon: Daemon) -> dict[str, int]:
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes whose parent is `pid`."""
+    """Return the child processes of `pid`."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -108,7 +108,7 @@ def children(pid: int) -> list[int]:
 
 
 def command_line(pid: int) -> str:
-    """Return the title of a process, which nemod sets, or its arguments."""
+    """Return the title that a process of nemod has set, or the arguments of another process."""
     try:
         data = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -120,25 +120,25 @@ def command_line(pid: int) -> str:
 def daemon(
     device: str, home: Path, times: Path, *arguments: str, cache: Path | None = None
 ) -> Iterator[Daemon]:
-    """Run the daemon with a home of its own, counting its blocks in `times`, until the end.
+    """Run the daemon with a separate home; it counts its block times in the file `times`.
 
-    Raises: RuntimeError with what it wrote when it does not start.
+    Raises: RuntimeError with the daemon's output when it does not start.
     """
     environment = {
         **{f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CONFIG", "STATE", "DATA")},
         "NEMOD_CACHE": str(cache or home / "cache"),
         "NEMOD_BLOCK_TIMES": str(times),
     }
-    made = launch(["--device", device, "--block", str(BLOCK), *arguments], ROOT, environment)
+    running = launch(["--device", device, "--block", str(BLOCK), *arguments], ROOT, environment)
     try:
-        yield made
+        yield running
     finally:
-        made.end()
+        running.end()
 
 
 @contextmanager
-def places() -> Iterator[tuple[Path, Path]]:
-    """Yield a temporary home, and the file for block times on a memory file system."""
+def temporary_home() -> Iterator[tuple[Path, Path]]:
+    """Yield a temporary home and the path of a file for block times, in memory where possible."""
     shared = Path("/dev/shm")
     with ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="nemod-bench-"))
@@ -149,7 +149,7 @@ def places() -> Iterator[tuple[Path, Path]]:
 
 @contextmanager
 def load_process(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run one of `loads.py`, from when it says that it is ready."""
+    """Run a load of `loads.py`; the context begins when the load is ready."""
     process = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("loads.py")), *arguments],
         stdin=subprocess.PIPE,
@@ -167,10 +167,10 @@ def load_process(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 def stop_load(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    """End a load; return what it counted."""
+    """Stop a load and return its counts."""
     out, _ = process.communicate("", timeout=60.0)
-    counted: dict[str, Any] = json.loads(out)
-    return counted
+    counts: dict[str, Any] = json.loads(out)
+    return counts
 
 
 def realtime_rights() -> str:
@@ -184,7 +184,7 @@ def realtime_rights() -> str:
 
 
 def machine() -> str:
-    """Return the figures of this machine, in a sentence."""
+    """Return a description of this machine: processor, memory, system, versions."""
     model = platform.processor() or platform.machine()
     flags = ""
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -203,15 +203,15 @@ def machine() -> str:
 def jack_version() -> str:
     """Return the version of the JACK server."""
     try:
-        said = subprocess.run(["jackd", "--version"], capture_output=True, text=True, check=False)
+        output = subprocess.run(["jackd", "--version"], capture_output=True, text=True, check=False)
     except OSError:
         return "no jackd"
-    found = re.search(r"jackdmp version (\S+)", said.stdout)
+    found = re.search(r"jackdmp version (\S+)", output.stdout)
     return f"jackd {found[1]}" if found else "jackd"
 
 
 def take_realtime_priority(priority: int) -> None:
-    """Schedule the calling thread as SCHED_FIFO where that is allowed."""
+    """Schedule the calling thread as SCHED_FIFO if that is allowed."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
     except OSError:
@@ -219,7 +219,7 @@ def take_realtime_priority(priority: int) -> None:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Return a Markdown table; the first `left` columns are text."""
+    """Return a Markdown table; the first `left` columns are aligned left, the others right."""
     rule = "|" + "---|" * left + "--:|" * (len(heads) - left)
     lines = [f"| {' | '.join(cells)} |" for cells in (heads, *rows)]
     return "\n".join([lines[0], rule, *lines[1:]])

@@ -1,17 +1,18 @@
-"""Instructions of a block, for a counting emulator: marks the blocks that it is to count.
+"""Plays blocks under an instruction-counting emulator and marks the blocks to count.
 
     python tests/benchmarks/instructions.py OUT CASE...
 
     CASE: empty/W,S     a call with W weight and S state arrays and no arithmetic
           NAME/chain    a whole rig; NAME is LSTM-40, GRU-16, ..., an architecture of
                         `nemod bench --models`, or the path of a model
-          NAME/model    its model alone
+          NAME/model    the model alone
 
 Each case plays SHORT blocks and then LONG blocks of 64 frames, with a mark before, between and
-after them; the difference of the two counts is free of what happens once. A mark is a system call
-that does nothing: getpriority of a process that does not exist, with the number of the mark. Of
-each case OUT/PID-NN.json says what it was. The environment variables SHORT and LONG set the
-numbers of blocks. The file runs alone: a copy of it works wherever `nemod` can be imported.
+after them; in the difference of the two counts the one-time costs cancel. A mark is a system call
+without effect: getpriority of a process that does not exist, whose id is the number of the mark.
+OUT/PID-NN.json describes each case. The environment variables SHORT and LONG set the numbers of
+blocks. The file depends on nothing else in this folder: a copy works wherever `nemod` can be
+imported.
 """
 
 import json
@@ -49,7 +50,7 @@ SETTINGS = {"delay/mix": 0.3, "reverb/mix": 0.3, "bass": 0.6, "treble": 0.6}
 
 
 class Case(NamedTuple):
-    """A rig that is called, with its arguments."""
+    """A compiled rig and the arguments of its call."""
 
     call: Call
     weights: RigWeights
@@ -57,7 +58,7 @@ class Case(NamedTuple):
     state: RigState
 
     def play(self, block: Frames, times: int) -> "Case":
-        """Play a block this many times; return the case with the state after it."""
+        """Play a block `times` times; return the case with the state after that."""
         call, weights, controls, state = self
         for _ in range(times):
             state, sound = call(weights, controls, state, block)
@@ -66,7 +67,7 @@ class Case(NamedTuple):
 
 
 def mark(number: int) -> None:
-    """Tell the emulator that section `number` ends here."""
+    """Mark the end of section `number` for the emulator."""
     with suppress(ProcessLookupError):
         os.getpriority(os.PRIO_PROCESS, FIRST_MARK + number)
 
@@ -114,12 +115,12 @@ def case_named(text: str) -> Case:
 
 
 def count(text: str, at: int, out: Path, short: int, long: int) -> None:
-    """Play the case number `at` between its marks and write what it was."""
+    """Play case number `at` between its marks and write its description."""
     began = time.time()
     case = case_named(text)
     maxrss_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     built_s = time.time() - began
-    say(text, f"built {built_s:.0f} s")
+    log(text, f"built {built_s:.0f} s")
     block = np.random.default_rng(1).uniform(-0.3, 0.3, BLOCK_FRAMES).astype(np.float32)
     case = case.play(block, WARM_UP_BLOCKS)
     mark(3 * at)
@@ -145,23 +146,23 @@ def count(text: str, at: int, out: Path, short: int, long: int) -> None:
         "cpuinfo": Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")[:400],
     }
     (out / f"{os.getpid()}-{at:02d}.json").write_text(json.dumps(facts), encoding="utf-8")
-    say(text, "done")
+    log(text, "done")
 
 
-def say(*words: str) -> None:
+def log(*words: str) -> None:
     """Print a line with the time of day."""
     print(time.strftime("%T"), *words, flush=True)  # noqa: T201
 
 
 def main(argv: list[str]) -> int:
-    """Count every case; one that fails does not stop the others."""
+    """Play every case; a failed one does not stop the others."""
     out, cases = Path(argv[1]), argv[2:]
     short, long = int(os.environ.get("SHORT", "200")), int(os.environ.get("LONG", "1200"))
     for at, text in enumerate(cases):
         try:
             count(text, at, out, short, long)
         except Exception as error:
-            say(text, f"FAILED {error!r}")
+            log(text, f"FAILED {error!r}")
     return 0
 
 

@@ -1,11 +1,11 @@
-"""What keeps the daemon busy, each in a process of its own.
+"""Loads for the benchmarks of the daemon, each in a separate process.
 
     python tests/benchmarks/loads.py flood PORT --rate 2000 --seed 1
+    python tests/benchmarks/loads.py malformed PORT --rate 100 --seed 1
     python tests/benchmarks/loads.py scan FOLDER --seed 1
-    python tests/benchmarks/loads.py rubbish PORT --rate 100 --seed 1
-    python tests/benchmarks/loads.py beat COUNTS
+    python tests/benchmarks/loads.py arithmetic COUNTS
 
-Says `ready`, works until its standard input ends, then writes what it did as JSON.
+Prints `ready`, works until standard input is closed, then prints its counts as JSON.
 """
 
 import argparse
@@ -29,32 +29,29 @@ sys.path.insert(0, str(ROOT))
 from nemod.engine.histogram import BlockTimes  # noqa: E402
 from nemod.engine.realtime import FIFO_PRIORITY  # noqa: E402
 from tests.benchmarks.harness import DATA, PERIOD_US, take_realtime_priority  # noqa: E402
-from tests.parts.phone import datagram  # noqa: E402
+from tests.parts.osc_client import datagram  # noqa: E402
 
-BEAT_US = 65.0
-"""[us] What a block of LSTM-40 with all effects takes in docs/benchmarks.md."""
+ARITHMETIC_US = 65.0
+"""[us] Time of a block of LSTM 40 with all effects in docs/benchmarks.md."""
 KNOBS = (
     "gain", "level", "input", "output", "bass", "mid", "treble", "delay/mix", "delay/time",
     "delay/feedback", "reverb/mix", "reverb/size", "reverb/damping", "reverb/predelay", "knob/1",
 )  # fmt: skip
 SCAN_FILES = 1000
 SCAN_FILE_BYTES = 60_000
-"""Larger models are not copied where there are smaller ones."""
+"""Larger models are not copied if there are smaller ones."""
 _PREPARED = 8192
 _BROKEN_SHARE = 0.05
 
 
 def finished() -> bool:
-    """Say whether standard input has ended."""
+    """Return whether standard input was closed."""
     readable, _, _ = select.select([sys.stdin], [], [], 0.0)
     return bool(readable) and not sys.stdin.read(1)
 
 
-def knob_messages(seed: int, *, still: bool = False) -> list[bytes]:
-    """Return prepared messages: knobs, the bypass, patterns, queries.
-
-    `still` leaves alone what is heard while the rig is bypassed.
-    """
+def knob_messages(seed: int, *, keep_bypass: bool = False) -> list[bytes]:
+    """Return prepared messages: knobs, the bypass (unless `keep_bypass`), patterns, queries."""
     rng = random.Random(seed)
     made = []
     for _ in range(_PREPARED):
@@ -62,7 +59,7 @@ def knob_messages(seed: int, *, still: bool = False) -> list[bytes]:
         kind = rng.random()
         if kind < 0.9:
             made.append(datagram(f"/nemo/{knob}", rng.random()))
-        elif kind < 0.93 and not still:
+        elif kind < 0.93 and not keep_bypass:
             made.append(datagram("/nemo/bypass", rng.random() < 0.5))
         elif kind < 0.96:
             made.append(datagram("/nemo/{bass,mid,treble}", rng.random()))
@@ -71,12 +68,11 @@ def knob_messages(seed: int, *, still: bool = False) -> list[bytes]:
     return made
 
 
-def rubbish(seed: int) -> list[bytes]:
-    """Return malformed datagrams: cut, with wrong bytes, noise, bundles of negative size."""
+def malformed_messages(seed: int) -> list[bytes]:
+    """Return malformed datagrams: truncated, with wrong bytes, random, bundles of negative size."""
     rng = random.Random(seed)
-    good = knob_messages(seed)[:512]
     made = []
-    for message in good:
+    for message in knob_messages(seed)[:512]:
         kind = rng.randrange(4)
         if kind == 0:
             made.append(message[: rng.randrange(1, len(message))])
@@ -91,10 +87,10 @@ def rubbish(seed: int) -> list[bytes]:
 
 
 def send_paced(port: int, rate: float, messages: list[bytes]) -> dict[str, float]:
-    """Send at an even rate [1/s] and read what comes back; return how many of both."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
-        phone.bind(("127.0.0.1", 0))
-        phone.setblocking(False)
+    """Send messages at a constant rate [1/s] and read the answers; return both counts."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.bind(("127.0.0.1", 0))
+        client.setblocking(False)
         print("ready", flush=True)  # noqa: T201 - what the parent waits for
         sent = answers = 0
         began = time.perf_counter()
@@ -103,29 +99,29 @@ def send_paced(port: int, rate: float, messages: list[bytes]) -> dict[str, float
             if ahead > 0.0:
                 time.sleep(ahead)
             try:
-                phone.sendto(messages[sent % len(messages)], ("127.0.0.1", port))
+                client.sendto(messages[sent % len(messages)], ("127.0.0.1", port))
             except OSError:
                 break
             sent += 1
             if sent % 16 == 0:
-                answers += _drained(phone)
+                answers += _drained(client)
                 if finished():
                     break
         return {"sent": sent, "answers": answers, "seconds": time.perf_counter() - began}
 
 
-def _drained(phone: socket.socket) -> int:
+def _drained(client: socket.socket) -> int:
     count = 0
     while True:
         try:
-            phone.recv(65_536)
+            client.recv(65_536)
         except (BlockingIOError, ConnectionRefusedError):
             return count
         count += 1
 
 
 def fill_library(folder: Path, seed: int, count: int = SCAN_FILES) -> None:
-    """Fill a folder with copies of real models, each of its own content, and some broken ones."""
+    """Fill a folder with copies of real models, no two files alike, and some damaged ones."""
     rng = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
     root = DATA / "models" if DATA.is_dir() else ROOT / "models"
@@ -134,7 +130,7 @@ def fill_library(folder: Path, seed: int, count: int = SCAN_FILES) -> None:
         for path in sorted(root.rglob("*"))
         if path.suffix in (".json", ".aidax", ".nam") and path.name != "manifest.json"
     ]
-    # Small ones, to spare the disk; those that ship are all larger.
+    # Small ones, to save disk space; all shipped models are larger.
     sources = [path for path in found if path.stat().st_size < SCAN_FILE_BYTES] or found
     texts = [(path, path.read_bytes()) for path in sources]
     for number in range(count):
@@ -142,12 +138,12 @@ def fill_library(folder: Path, seed: int, count: int = SCAN_FILES) -> None:
         if rng.random() < _BROKEN_SHARE:
             data = data[: rng.randrange(len(data))]
         else:
-            data += b" " * number  # another content, the same model
+            data += b" " * number  # different contents, the same model
         (folder / f"scan-{number:04}{path.suffix}").write_bytes(data)
 
 
-def scan_again_and_again(folder: Path) -> dict[str, float]:
-    """Let `nemod models scan` read all files of a folder, over and over."""
+def scan_repeatedly(folder: Path) -> dict[str, float]:
+    """Run `nemod models scan` on a folder repeatedly; return the counts."""
     scans = files = 0
     process: subprocess.Popen[bytes] | None = None
     with tempfile.TemporaryDirectory(prefix="nemod-scan-") as home:
@@ -174,31 +170,33 @@ def scan_again_and_again(folder: Path) -> dict[str, float]:
         return {"scans": scans, "files": files, "seconds": time.perf_counter() - began}
 
 
-def beat(counts: Path) -> dict[str, float]:
-    """Do nothing but the same arithmetic once a period, with the audio thread's priority.
+def arithmetic(counts: Path) -> dict[str, float]:
+    """Do the same arithmetic once per period, with the audio thread's priority.
 
-    What varies in its time is the machine's own: no allocation, no lock, no other thread. The
-    times are counted as the daemon counts its blocks.
+    Any variation of its time is caused by the machine: there is no allocation, no lock and no other
+    thread. The times are counted in the same way as the daemon counts its blocks.
     """
     times = BlockTimes(counts)
-    # Orthogonal, so that what goes round neither grows nor fades.
-    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((40, 40)))[0].astype(np.float32)
+    # Orthogonal, so that the state neither grows nor decays.
+    rotation = np.linalg.qr(np.random.default_rng(0).standard_normal((40, 40)))[0].astype(
+        np.float32
+    )
 
     def work(steps: int) -> None:
-        state = turn[0]
+        state = rotation[0]
         for _ in range(steps):
-            state = turn @ state
+            state = rotation @ state
 
     began = time.perf_counter()
     for _ in range(200):
         work(100)
-    steps = round(100 * 200e-6 * BEAT_US / (time.perf_counter() - began))
+    steps = round(100 * 200e-6 * ARITHMETIC_US / (time.perf_counter() - began))
     take_realtime_priority(FIFO_PRIORITY)
     print("ready", flush=True)  # noqa: T201 - what the parent waits for
     period_s = 1e-6 * PERIOD_US
     began = due = time.perf_counter()
-    beats = late = 0
-    while beats % 100 or not finished():
+    periods = late = 0
+    while periods % 100 or not finished():
         due += period_s
         time.sleep(max(due - time.perf_counter(), 0.0))
         started = time.perf_counter()
@@ -207,32 +205,34 @@ def beat(counts: Path) -> dict[str, float]:
             due = started
         work(steps)
         times.count(time.perf_counter() - started, late=late, xruns=0, faults=0)
-        beats += 1
-    return {"beats": beats, "seconds": time.perf_counter() - began}
+        periods += 1
+    return {"periods": periods, "seconds": time.perf_counter() - began}
 
 
 def main() -> int:
-    """Do one of the works until the input ends."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("work", choices=("flood", "rubbish", "scan", "beat"))
-    made.add_argument("target", help="port, folder or file")
-    made.add_argument("--rate", type=float, default=2000.0)
-    made.add_argument("--seed", type=int, default=1)
-    made.add_argument("--still", action="store_true", help="no message that moves the bypass")
-    arguments = made.parse_args()
-    works: dict[str, Callable[[], dict[str, float]]] = {
+    """Run a load until standard input is closed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("load", choices=("flood", "malformed", "scan", "arithmetic"))
+    parser.add_argument("target", help="port, folder or file")
+    parser.add_argument("--rate", type=float, default=2000.0, help="messages per second")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep-bypass", action="store_true", help="send no message to the bypass")
+    arguments = parser.parse_args()
+    loads: dict[str, Callable[[], dict[str, float]]] = {
         "flood": lambda: send_paced(
             int(arguments.target),
             arguments.rate,
-            knob_messages(arguments.seed, still=arguments.still),
+            knob_messages(arguments.seed, keep_bypass=arguments.keep_bypass),
         ),
-        "rubbish": lambda: send_paced(
-            int(arguments.target), arguments.rate, rubbish(arguments.seed)
+        "malformed": lambda: send_paced(
+            int(arguments.target), arguments.rate, malformed_messages(arguments.seed)
         ),
-        "scan": lambda: scan_again_and_again(Path(arguments.target)),
-        "beat": lambda: beat(Path(arguments.target)),
+        "scan": lambda: scan_repeatedly(Path(arguments.target)),
+        "arithmetic": lambda: arithmetic(Path(arguments.target)),
     }
-    print(json.dumps(works[arguments.work]()))  # noqa: T201 - what the parent reads
+    print(json.dumps(loads[arguments.load]()))  # noqa: T201 - what the parent reads
     return 0
 
 

@@ -1,10 +1,10 @@
-# ruff: noqa: T201 - a script talks to its terminal
+# ruff: noqa: T201 - a script prints
 """Measures models at another sample rate than their own: error, latency and cost of each policy.
 
     python tests/benchmarks/rates.py [--out docs]
 
-Uses the shared data (`NEMOD_SHARED`, or the folder `shared` beside the repository) where it is
-there, and otherwise noise through the models that ship.
+Uses the shared data (`NEMOD_SHARED`, or the folder `shared` beside the repository) if it exists,
+otherwise the shipped models with noise.
 """
 
 import argparse
@@ -58,7 +58,7 @@ CASES = (
 CONVOLUTIONAL_CASES = CASES[:2]
 """Convolutional models are resampled at every pair: two are enough."""
 MAIN_CASES = (CASES[0], CASES[1], CASES[4])
-"""Measured with all recurrent models, and with the error of doing nothing."""
+"""Measured with all recurrent models, and with the error of `plain`."""
 EVERYWHERE = ("LSTM 40 (HT40)", "LSTM 32 (Chameleon)", "GRU 20 (Blues Jr)", "clipper-lstm16",
               "drive-gru20", "slow-memory", "high-gain")  # fmt: skip
 """Measured in all cases: those for which the state delay is least accurate, and some others."""
@@ -93,7 +93,7 @@ class Row(NamedTuple):
 
 
 def offline(sound: Sound, old_hz: int, new_hz: int) -> Sound:
-    """Return sound at another rate, by a linear-phase filter of 64 zero crossings a side."""
+    """Return sound at another rate, by a linear-phase filter with 64 zero crossings per side."""
     common = math.gcd(old_hz, new_hz)
     up, down = new_hz // common, old_hz // common
     widest = max(up, down)
@@ -102,7 +102,7 @@ def offline(sound: Sound, old_hz: int, new_hz: int) -> Sound:
 
 
 def alone(model: Model, sound: Sound) -> Sound:
-    """Return a model's answer [frames], knobs in the middle, from its start state."""
+    """Return a model's output [frames], with all knobs at 0.5, from its start state."""
     effect = neural(model)
     count = -(-sound.size // BLOCK)
     blocks = np.pad(sound, (0, count * BLOCK - sound.size)).reshape(count, BLOCK)
@@ -117,7 +117,7 @@ def alone(model: Model, sound: Sound) -> Sound:
 
 
 def through_resamplers(model: Model, sound: Sound, device_hz: int) -> tuple[Sound, int]:
-    """Return a model's answer between the rig's streaming resamplers, and its lag [frames]."""
+    """Return a model's output between the rig's streaming resamplers, and its latency [frames]."""
     lead, latency = lead_and_latency(device_hz, model.sample_rate, BLOCK)
     rig = CompiledResampledRig(
         parts=(), rate_hz=device_hz, model_rate_hz=model.sample_rate, block_frames=BLOCK,
@@ -207,7 +207,7 @@ def models() -> tuple[dict[str, Model], Sound]:
     own = {path.stem: load_model(path) for path in sorted((ROOT / "models").glob("*.json"))}
     own |= {model.name: model for model in (slow_memory(), high_gain())}
     if not DATA.is_dir():
-        print(f"{DATA}: no shared data; noise through the shipped models instead")
+        print(f"{DATA}: the shared data is absent; using the shipped models with noise")
         noise = np.random.default_rng(0).normal(0.0, 0.1, round(SOUND_S * 48_000))
         return own, noise.astype(np.float32)
     sound, _ = soundfile.read(DATA / "di" / "t3k_Mayer-Guitar.wav", dtype="float32")
@@ -229,12 +229,12 @@ def measured(name: str, model: Model, case: tuple[int, int], guitar: Sound) -> R
 
 
 def label(case: tuple[int, int]) -> str:
-    """Return a case as people write it."""
+    """Return the name of a case for tables."""
     return f"{case[0] / 1000:g} to {case[1] / 1000:g} kHz"
 
 
 def picture(rows: list[Row], path: Path) -> None:
-    """Draw the errors, a panel for each case."""
+    """Draw the errors, one panel per case."""
     figure = Figure(figsize=(13.0, 9.5), layout="constrained")
     panels = figure.subplots(2, -(-len(CASES) // 2), sharey=True).ravel()
     names = list(dict.fromkeys(row.model for row in rows))
@@ -281,7 +281,7 @@ def gains() -> list[str]:
 
 
 def errors(rows: list[Row], known: dict[str, Model]) -> list[str]:
-    """Return the table of errors, what is chosen in bold type."""
+    """Return the table of errors, with the chosen policy in bold type."""
     lines = [
         "| model | model to device | plain | cubic | delay | resample |",
         "|---|---|--:|--:|--:|--:|",
@@ -371,10 +371,12 @@ that fails is resampled.
 
 
 def main() -> int:
-    """Measure, and write the page and the picture."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--out", type=Path, default=ROOT / "docs")
-    folder = made.parse_args().out
+    """Measure all cases; write the page and the picture."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "docs")
+    folder = parser.parse_args().out
     known, guitar = models()
     rows, costs = [], {}
     todo = [(name, model, case) for name, model in known.items() for case in cases_of(name, model)]

@@ -1,10 +1,10 @@
-# ruff: noqa: T201 - a script talks to its terminal
-"""The audio callback under load: its times, late blocks and xruns, row by row.
+# ruff: noqa: T201 - a script prints
+"""Measures the audio callback under load: block times, late blocks and xruns.
 
     python tests/benchmarks/realtime.py [--seconds 60] [--clock jack,jack-rt,null] [--out docs]
 
-`jack` is `jackd -r` (no real-time priority), `jack-rt` the same server with it, `null` the daemon's
-own clock. Wants a machine that does nothing else.
+`jack` is `jackd -r` (no real-time priority), `jack-rt` the same server with real-time priority,
+`null` the daemon's own clock. Needs a machine that is otherwise idle.
 """
 
 import argparse
@@ -28,10 +28,10 @@ from nemod.engine import histogram  # noqa: E402
 from nemod.engine.cpu_latency import CpuLatencyLimit, suitable_us  # noqa: E402
 from nemod.engine.histogram import Counts  # noqa: E402
 from tests.benchmarks import harness  # noqa: E402
-from tests.benchmarks.harness import PERIOD_US, XrunWatch  # noqa: E402
-from tests.benchmarks.loads import BEAT_US, fill_library  # noqa: E402
+from tests.benchmarks.harness import PERIOD_US, XrunCounter  # noqa: E402
+from tests.benchmarks.loads import ARITHMETIC_US, fill_library  # noqa: E402
 from tests.parts.daemon import Daemon  # noqa: E402
-from tests.parts.phone import Phone  # noqa: E402
+from tests.parts.osc_client import OscClient  # noqa: E402
 
 CLOCKS = {
     "jack": "JACK, `jackd -r -d dummy -r 48000 -p 64`: the server without real-time priority",
@@ -42,19 +42,19 @@ SWITCH_S = 0.5
 RESCAN_S = 1.0
 MESSAGES_PER_S = 2000
 ALONE_S = 3.0
-"""[s] For which each model is heard alone."""
+"""[s] Time for which each model is measured without loads."""
 SETTLE_S = 1.0
 AIM_SHARE = 0.30
-ALONE, BEAT, IDLE, OSC, WARM, COLD, SCAN, ALL, AGAIN = (
+SERVER, ARITHMETIC, IDLE, OSC, WARM, COLD, SCAN, ALL, AGAIN = (
     "jackd alone", "arithmetic alone", "idle", "2,000 messages/s", "model switches, cache warm",
     "model switches, cache cold", "library scan", "all together", "idle again",
 )  # fmt: skip
-ORDER = (ALONE, BEAT, IDLE, OSC, WARM, COLD, SCAN, ALL, AGAIN)
+ORDER = (SERVER, ARITHMETIC, IDLE, OSC, WARM, COLD, SCAN, ALL, AGAIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One stretch of play."""
+    """Measurements of one row of the table."""
 
     name: str
     counts: Counts | None
@@ -63,13 +63,13 @@ class Row:
 
     @property
     def share(self) -> float:
-        """p99.9 as a share of the period."""
+        """The p99.9 of the block time as a share of the period."""
         return 1e6 * self.counts.quantile_s(0.999) / PERIOD_US if self.counts else 0.0
 
 
 @dataclass
 class Clock:
-    """What was measured on one clock."""
+    """Measurements on one clock."""
 
     name: str
     seconds: float
@@ -82,113 +82,115 @@ class Clock:
         return max(idle, default=0)
 
     def verdict(self, row: Row) -> str:
-        """Return whether a row meets the aim, and where not."""
-        if row.counts is None or row.name == BEAT:
+        """Return whether a row meets the aim, and what it misses."""
+        if row.counts is None or row.name == ARITHMETIC:
             return ""
         missed = []
         if row.counts.late > self.idle_late():
-            missed.append(f"{row.counts.late - self.idle_late()} late beyond idle")
+            missed.append(f"{row.counts.late - self.idle_late()} more late than idle")
         if row.share >= AIM_SHARE:
             missed.append(f"p99.9 is {row.share:.0%}")
         return f"missed: {', '.join(missed)}" if missed else "met"
 
 
 class Switcher(threading.Thread):
-    """Asks for another model at an even pace, in seeded order, and counts the answers."""
+    """Requests models at a constant rate, in a seeded random order, and counts the answers."""
 
     def __init__(self, port: int, names: list[str], seed: int, every_s: float = SWITCH_S) -> None:
         super().__init__(daemon=True)
-        self._phone = Phone(port)
+        self._client = OscClient(port)
         self._names = names
         self._every_s = every_s
         self._rng = np.random.default_rng(seed)
         self._stop_it = threading.Event()
-        self.asked = self.heard = self.overtaken = 0
+        self.requested = self.completed = self.superseded = 0
         self.errors: list[str] = []
 
     def run(self) -> None:
-        """Ask until told to stop."""
+        """Request models until `stop` is called."""
         name, due = "", time.monotonic()
         while not self._stop_it.is_set():
             name = str(self._rng.choice([other for other in self._names if other != name]))
-            self._phone.send("/nemo/model/load", name)
-            self.asked += 1
+            self._client.send("/nemo/model/load", name)
+            self.requested += 1
             due += self._every_s
             while (left := due - time.monotonic()) > 0.0 and not self._stop_it.is_set():
                 self._count(min(left, 0.1))
 
     def _count(self, seconds: float) -> None:
-        message = self._phone.receive(seconds)
+        message = self._client.receive(seconds)
         if message is None:
             return
         if message.address == "/nemo/done":
-            self.heard += 1
+            self.completed += 1
         elif message.address == "/nemo/error":
             if message.params[0] == "busy":
-                self.overtaken += 1
+                self.superseded += 1
             else:
                 self.errors.append(" ".join(map(str, message.params)))
 
     def stop(self) -> str:
-        """End, and say what happened."""
+        """Stop and return a summary."""
         self._stop_it.set()
         self.join()
-        self._phone.close()
-        text = f"{self.asked} switches asked, {self.heard} heard, {self.overtaken} overtaken"
-        return f"{text}, {len(self.errors)} refused ({self.errors[0]})" if self.errors else text
+        self._client.close()
+        text = (
+            f"{self.requested} switches requested, {self.completed} completed, "
+            f"{self.superseded} superseded"
+        )
+        return f"{text}, {len(self.errors)} failed ({self.errors[0]})" if self.errors else text
 
 
 class Rescans(threading.Thread):
-    """Has the daemon look through its library at an even pace."""
+    """Requests rescans of the daemon's library at a constant rate."""
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
-        self._phone = Phone(port)
+        self._client = OscClient(port)
         self._stop_it = threading.Event()
         self.count = 0
 
     def run(self) -> None:
-        """Ask until told to stop."""
+        """Request rescans until `stop` is called."""
         while not self._stop_it.wait(RESCAN_S):
-            self._phone.send("/nemo/model/rescan")
+            self._client.send("/nemo/model/rescan")
             self.count += 1
 
     def stop(self) -> int:
-        """End; return how often the daemon was asked."""
+        """Stop and return the number of requests."""
         self._stop_it.set()
         self.join()
-        self._phone.close()
+        self._client.close()
         return self.count
 
 
 class Bench:
-    """A running daemon, its counts, and the loads for it."""
+    """A running daemon, its counts, and its loads."""
 
     def __init__(
-        self, running: Daemon, times: Path, watch: XrunWatch | None, names: list[str],
+        self, running: Daemon, times: Path, xruns: XrunCounter | None, names: list[str],
         scan: Path, seed: int,
     ) -> None:  # fmt: skip
-        self.phone = Phone(running.port)
+        self.client = OscClient(running.port)
         self._port = running.port
         self._times = times
-        self._watch = watch
+        self._xruns = xruns
         self._names = names
         self._scan = scan
         self._seed = seed
 
-    def stretch(self, seconds: float, tick: Callable[[float], None]) -> tuple[Counts, int | None]:
-        """Return what is counted in this time [s]."""
-        before, xruns = histogram.read(self._times), self._watch.count if self._watch else None
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0.0:
-            time.sleep(min(left, 0.5))
-            tick(min(left, 0.5))
+    def measure(
+        self, seconds: float, advance: Callable[[float], None]
+    ) -> tuple[Counts, int | None]:
+        """Return the block counts and JACK's xruns of a time span [s]."""
+        before, xruns = histogram.read(self._times), self._xruns.count if self._xruns else None
+        _wait(seconds, advance)
         counts = histogram.read(self._times) - before
-        return counts, self._watch.count - xruns if self._watch and xruns is not None else None
+        return counts, self._xruns.count - xruns if self._xruns and xruns is not None else None
 
     @contextmanager
     def loads(self, name: str) -> Iterator[list[str]]:
-        """Put a row's loads on; yields the list into which they say what they did."""
+        """Run the loads of a row; yields a list that contains their summaries after the end."""
         notes: list[str] = []
         with ExitStack() as stack:
             if name in (OSC, ALL):
@@ -201,14 +203,14 @@ class Bench:
 
     @contextmanager
     def _flood(self, notes: list[str]) -> Iterator[None]:
-        bad = self.phone.query("/nemo/status/bad_packets")
+        bad = self.client.query("/nemo/status/bad_packets")
         arguments = ("--rate", str(MESSAGES_PER_S), "--seed", str(self._seed))
         with harness.load_process("flood", str(self._port), *arguments) as process:
             yield
-            told = harness.stop_load(process)
-        lost = self.phone.query("/nemo/status/bad_packets") - bad
-        rate = told["sent"] / told["seconds"]
-        notes.append(f"{rate:,.0f} messages/s sent, {told['answers']:,} answers, {lost} dropped")
+            counts = harness.stop_load(process)
+        lost = self.client.query("/nemo/status/bad_packets") - bad
+        rate = counts["sent"] / counts["seconds"]
+        notes.append(f"{rate:,.0f} messages/s sent, {counts['answers']:,} answers, {lost} dropped")
 
     @contextmanager
     def _switches(self, notes: list[str]) -> Iterator[None]:
@@ -228,34 +230,37 @@ class Bench:
                 yield
             finally:
                 count = rescans.stop()
-            told = harness.stop_load(process)
+            counts = harness.stop_load(process)
         notes.append(
-            f"{told['scans']} whole scans of {told['files']:,} files, {count} by the daemon itself"
+            f"{counts['scans']} complete scans of {counts['files']:,} files by `nemod models scan`"
+            f", {count} rescans by the daemon"
         )
 
 
 def measure(
-    name: str, seconds: float, seed: int, latency_us: int | None, say: Callable[[str, float], None]
-) -> Clock:
+    name: str, seconds: float, seed: int, latency_us: int | None,
+    report_progress: Callable[[str, float], None],
+) -> Clock:  # fmt: skip
     """Return all rows of one clock."""
     clock = Clock(name, seconds)
     with ExitStack() as stack:
-        home, times = stack.enter_context(harness.places())
+        home, times = stack.enter_context(harness.temporary_home())
         library, scan = home / "library", home / "scan"
         names = harness.copy_models(library)
         fill_library(scan, seed)
-        watch = None
+        xrun_counter = None
         if name != "null":
             stack.enter_context(harness.jack_server(realtime=name == "jack-rt"))
-            watch = XrunWatch()
-            stack.callback(watch.close)
+            xrun_counter = XrunCounter()
+            stack.callback(xrun_counter.close)
             time.sleep(SETTLE_S)
-            before = watch.count
-            _wait(seconds, lambda step: say(f"{name}: {ALONE}", step))
-            clock.rows.append(Row(name=ALONE, counts=None, jack_xruns=watch.count - before))
-        awake = CpuLatencyLimit(latency_us)
-        clock.rows.append(_arithmetic(times.with_name("beat"), seconds, name, watch, say))
-        awake.release()
+            before = xrun_counter.count
+            _wait(seconds, lambda step: report_progress(f"{name}: {SERVER}", step))
+            clock.rows.append(Row(name=SERVER, counts=None, jack_xruns=xrun_counter.count - before))
+        cpu_latency = CpuLatencyLimit(latency_us)
+        counted = times.with_name("arithmetic")
+        clock.rows.append(_arithmetic(counted, seconds, name, xrun_counter, report_progress))
+        cpu_latency.release()
         device = "null" if name == "null" else "system"
         options = ["--library", str(library), "--library", str(scan), "--model", names[0]]
         options += ["--cpu-latency", "off" if latency_us is None else str(latency_us)]
@@ -264,23 +269,25 @@ def measure(
             running = plays.enter_context(
                 harness.daemon(device, home, times, *options, cache=cache)
             )
-            return Bench(running, times, watch, names, scan, seed)
+            return Bench(running, times, xrun_counter, names, scan, seed)
 
         def add(bench: Bench, row: str) -> None:
             with bench.loads(row) as notes:
                 time.sleep(SETTLE_S)
-                counts, xruns = bench.stretch(seconds, lambda step: say(f"{name}: {row}", step))
+                counts, xruns = bench.measure(
+                    seconds, lambda step: report_progress(f"{name}: {row}", step)
+                )
             clock.rows.append(Row(name=row, counts=counts, jack_xruns=xruns, note="; ".join(notes)))
 
         with ExitStack() as plays:
             bench = begin(home / "warm")
             for model in names:
-                bench.phone.load(model)
+                bench.client.load(model)
                 time.sleep(0.3)
-                alone, _ = bench.stretch(min(ALONE_S, seconds), lambda _step: None)
+                alone, _ = bench.measure(min(ALONE_S, seconds), lambda _step: None)
                 clock.models.append((model, alone))
             for row in (IDLE, OSC, WARM, SCAN, ALL, AGAIN):
-                bench.phone.load(names[0])
+                bench.client.load(names[0])
                 add(bench, row)
         with ExitStack() as plays:
             add(begin(home / "cold"), COLD)
@@ -289,23 +296,23 @@ def measure(
 
 
 def _arithmetic(
-    counted: Path, seconds: float, name: str, watch: XrunWatch | None,
-    say: Callable[[str, float], None],
+    counted: Path, seconds: float, name: str, xrun_counter: XrunCounter | None,
+    report_progress: Callable[[str, float], None],
 ) -> Row:  # fmt: skip
-    """Return what this machine does to a thread with real-time priority that only calculates."""
-    with harness.load_process("beat", str(counted)) as process:
-        xruns = watch.count if watch else 0
-        _wait(seconds, lambda step: say(f"{name}: {BEAT}", step))
-        found = watch.count - xruns if watch else None
+    """Return the times of a real-time thread that only calculates, without the daemon."""
+    with harness.load_process("arithmetic", str(counted)) as process:
+        before = xrun_counter.count if xrun_counter else 0
+        _wait(seconds, lambda step: report_progress(f"{name}: {ARITHMETIC}", step))
+        xruns = xrun_counter.count - before if xrun_counter else None
         harness.stop_load(process)
-    return Row(name=BEAT, counts=histogram.read(counted), jack_xruns=found)
+    return Row(name=ARITHMETIC, counts=histogram.read(counted), jack_xruns=xruns)
 
 
-def _wait(seconds: float, tick: Callable[[float], None]) -> None:
+def _wait(seconds: float, advance: Callable[[float], None]) -> None:
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0.0:
         time.sleep(min(left, 0.5))
-        tick(min(left, 0.5))
+        advance(min(left, 0.5))
 
 
 def cells(clock: Clock, row: Row) -> list[str]:
@@ -322,8 +329,8 @@ def cells(clock: Clock, row: Row) -> list[str]:
 
 
 HEADS = (
-    "row", "blocks", "p50", "p99", "p99.9", "longest", "late", "xruns told to the callback",
-    "xruns JACK counts", "aim",
+    "row", "blocks", "p50", "p99", "p99.9", "longest", "late", "xruns, daemon", "xruns, JACK",
+    "aim",
 )  # fmt: skip
 
 
@@ -338,22 +345,22 @@ def section(clock: Clock) -> str:
     notes = "\n".join(f"- {row.name}: {row.note}." for row in clock.rows if row.note)
     return f"""## {CLOCKS[clock.name]}
 
-{clock.seconds:g} s a row.
+{clock.seconds:g} s per row.
 
 {rows}
 
 {notes}
 
-Each model alone, {min(ALONE_S, clock.seconds):g} s:
+Each model without loads, {min(ALONE_S, clock.seconds):g} s:
 
 {alone}
 """
 
 
-def _sleep(limit_us: int | None) -> str:
+def _idle_states(limit_us: int | None) -> str:
     if limit_us is None:
-        return "sleeps as it likes"
-    return f"sleeps only if it wakes up within {limit_us} us" if limit_us else "does not sleep"
+        return "CPUs may use all idle states"
+    return f"CPUs wake up within {limit_us} us" if limit_us else "CPUs do not sleep"
 
 
 def page(clocks: list[Clock], command: str, latency_us: int | None) -> str:
@@ -366,45 +373,45 @@ def page(clocks: list[Clock], command: str, latency_us: int | None) -> str:
         if (verdict := clock.verdict(row)).startswith("missed")
     ]
     short += [
-        f"- {clock.name}: {row.counts.late} late are the machine's own, of the arithmetic alone."
+        f"- {clock.name}: for comparison, {row.counts.late} late in the row {ARITHMETIC}."
         for clock in clocks
         for row in clock.rows
-        if row.name == BEAT and row.counts and short
+        if row.name == ARITHMETIC and row.counts and short
     ]
-    fell = "\n".join(short) or "Nothing: every row meets the aim."
+    missed = "\n".join(short) or "None: every row meets the aim."
     return f"""# The audio callback under load
 
 Made by `{command}` on: {harness.machine()}.
 
 ![Share of blocks that take longer](realtime.png)
 
-Times are those of `Engine.process`, every block, in microseconds and as a share of the period
-({PERIOD_US:.0f} us, 64 frames at 48 kHz), counted in bins that are 1.1 % wide
-(`nemod/engine/histogram.py`). What PortAudio and its wrapper do around it is not in them, silence
-is at the input, and all effects run. `late` are blocks that begin more than a whole period after
-their time. Xruns are told twice: as the daemon's callback is told of them, and as another client
-hears of them from JACK. "{ALONE}" is the server with no client that makes sound: what it reports
-then is its own. "{BEAT}" is a small recurrent product in numpy,
-always the same, once a period with the audio thread's priority and no daemon; {BEAT_US:g} us when
-it is done again and again. How its times differ from that, and scatter, is the machine's doing.
-Loads run on the same machine as the daemon, at ordinary priority.
+The times are those of `Engine.process` for every block, in microseconds and as a share of the
+period ({PERIOD_US:.0f} us, 64 frames at 48 kHz), counted in bins of 1.1 % width
+(`nemod/engine/histogram.py`). They do not include PortAudio and its Python wrapper. The input is
+silent and all effects run. `late` counts the blocks that begin more than one period after their
+due time. Xruns are counted by the daemon, as PortAudio reports them to its callback, and by
+another client, as JACK reports them. "{SERVER}" is the server without audio clients: its xruns
+are not caused by nemod. "{ARITHMETIC}" is a small recurrent product in numpy, once per period
+with the audio thread's priority and without the daemon; it takes {ARITHMETIC_US:g} us when it
+runs in a loop. Deviations from that are caused by the machine. The loads run on the same machine
+as the daemon, at normal priority.
 
-While the daemon or the arithmetic runs, a processor {_sleep(latency_us)}
-(`--cpu-latency`); in the row of the server alone nobody asks for that.
+While the daemon or the arithmetic runs, {_idle_states(latency_us)}
+(`--cpu-latency`); in the row "{SERVER}" the system decides.
 
-Aim: as many late blocks as idle (the worse of the two idle rows, before and after), and p99.9 below
-{AIM_SHARE:.0%} of the period. A row with switches has two models at once for 30 ms of every
-{1000 * SWITCH_S:g}: its p99.9 is the sum of the two largest.
+Aim: no more late blocks than idle (the worse of the two idle rows, before and after), and p99.9
+below {AIM_SHARE:.0%} of the period. In a row with switches two models run at once for 30 ms of
+every {1000 * SWITCH_S:g} ms, so its p99.9 is the sum of the two slowest models.
 
 {sections}
-## What fell short
+## Missed aims
 
-{fell}
+{missed}
 """
 
 
 def picture(clocks: list[Clock], path: Path) -> None:
-    """Draw, for every row, which share of the blocks takes longer than a time."""
+    """Draw, for every row, the share of blocks that take longer than a given time."""
     figure = Figure(figsize=(5.2 * len(clocks), 4.6), layout="constrained")
     panels = figure.subplots(1, len(clocks), sharey=True, squeeze=False)[0]
     edges = 1e6 * histogram.FIRST_S * 2.0 ** (np.arange(histogram.BINS) / histogram.BINS_PER_OCTAVE)
@@ -427,35 +434,39 @@ def picture(clocks: list[Clock], path: Path) -> None:
 
 
 def main() -> int:
-    """Measure, and write the page and the picture."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--seconds", type=float, default=60.0)
-    made.add_argument("--clock", default=",".join(CLOCKS))
-    made.add_argument("--seed", type=int, default=1)
-    made.add_argument("--cpu-latency", default="auto", help="as nemod takes it (%(default)s)")
-    made.add_argument("--out", type=Path, default=ROOT / "docs")
-    arguments = made.parse_args()
-    wanted = arguments.clock.split(",")
-    if unknown := [name for name in wanted if name not in CLOCKS]:
-        made.error(f"--clock {unknown[0]!r}: {', '.join(CLOCKS)} are known")
+    """Measure all rows; write the page and the picture."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--clock", default=",".join(CLOCKS))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cpu-latency", default="auto", help="as for nemod (%(default)s)")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs")
+    arguments = parser.parse_args()
+    chosen = arguments.clock.split(",")
+    if unknown := [name for name in chosen if name not in CLOCKS]:
+        parser.error(f"--clock {unknown[0]!r}: unknown clock, expected {', '.join(CLOCKS)}")
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     latency = arguments.cpu_latency
-    wished = {"auto": suitable_us(), "off": None}
-    latency_us = wished[latency] if latency in wished else int(latency)
-    total = sum(arguments.seconds * (len(ORDER) - (name == "null")) for name in wanted)
+    named = {"auto": suitable_us(), "off": None}
+    latency_us = named[latency] if latency in named else int(latency)
+    total = sum(arguments.seconds * (len(ORDER) - (name == "null")) for name in chosen)
     clocks = []
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("starting", total=total)
 
-        def say(what: str, step: float) -> None:
-            progress.update(task, description=what, advance=step)
+        def report_progress(row: str, step: float) -> None:
+            progress.update(task, description=row, advance=step)
 
-        for name in wanted:
-            clocks.append(measure(name, arguments.seconds, arguments.seed, latency_us, say))
+        for name in chosen:
+            clocks.append(
+                measure(name, arguments.seconds, arguments.seed, latency_us, report_progress)
+            )
             print(section(clocks[-1]), flush=True)
     command = f"python tests/benchmarks/realtime.py --seconds {arguments.seconds:g}"
-    command += f" --clock {','.join(wanted)} --seed {arguments.seed}"
+    command += f" --clock {','.join(chosen)} --seed {arguments.seed}"
     command += "" if latency == "auto" else f" --cpu-latency {latency}"
     text = page(clocks, command, latency_us)
     (arguments.out / "realtime.md").write_text(text, encoding="utf-8")

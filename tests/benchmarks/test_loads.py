@@ -1,4 +1,4 @@
-"""The folder of models that the benchmarks scan."""
+"""The folder of models that the benchmarks scan is filled with readable and damaged files."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from tests.benchmarks import loads
 
 
 @pytest.mark.parametrize("has_shared_data", [True, False])
-def test_a_library_is_filled_from_what_there_is(
+def test_a_library_is_filled_from_shared_or_shipped_models(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_shared_data: bool
 ) -> None:
-    """Without the shared data from the models that ship; each file has its own content."""
+    """Without the shared data the shipped models are copied; no two files are alike."""
     if not has_shared_data:
         monkeypatch.setattr(loads, "DATA", tmp_path / "none")
     loads.fill_library(tmp_path / "scan", seed=1, count=40)

@@ -1,11 +1,11 @@
-"""How fast recurrent networks are trained: this trainer beside PyTorch.
+"""Measures the training speed of recurrent networks in comparison with PyTorch.
 
     python tests/benchmarks/training.py [--rounds 5] [--only gru-40-32] > docs/training-speed.md
 
-Million samples a second, forwards and backwards through T = 2048 frames and a dense head, with the
-gradients of all weights. `nemod` is the trainer's own program (`trainer.learn.step`), `plain` the
+Million samples per second, forward and backward through T = 2048 frames and a dense layer, with the
+gradients of all weights. `nemod` is the trainer's program (`trainer.learn.step`), `plain` the
 daemon's kernel (`lax.scan`) under `jax.vmap` and `jax.grad`, `torch` is `torch.nn.LSTM` and `GRU`.
-All have the same cores. Needs the extras `train` and `study`.
+All use the same cores. Needs the extras `train` and `study`.
 """
 
 import argparse
@@ -42,7 +42,7 @@ CASES = [
 
 
 def least_seconds(work: Callable[[], object], rounds: int) -> float:
-    """Return the quickest of some rounds, after one that compiles."""
+    """Return the time of the fastest round, after one that compiles."""
     work()
     taken = []
     for _ in range(rounds):
@@ -60,7 +60,7 @@ def of_nemod(network: Network, weights: Any, recipe: Recipe, signals: Any) -> Ca
 
 
 def of_plain(network: Network, weights: Any, signals: Any) -> Callable[[], object]:
-    """Return a call of the daemon's kernel, differentiated as it is."""
+    """Return a call of the gradient of the daemon's kernel, differentiated by jax."""
     inputs, target = (jnp.asarray(arrange(signal)) for signal in signals)
     process = plain(network)
 
@@ -73,7 +73,7 @@ def of_plain(network: Network, weights: Any, signals: Any) -> Callable[[], objec
 
 
 def wait_for(values: Any) -> None:
-    """Return when values are computed."""
+    """Wait until values are computed."""
     jax.block_until_ready(values)  # type: ignore[no-untyped-call]
 
 
@@ -83,7 +83,7 @@ def error(target: Any, output: Any) -> Any:
 
 
 def of_torch(kind: str, hidden: int, signals: Any) -> Callable[[], object]:
-    """Return a call of PyTorch's layer and its gradient."""
+    """Return a call of PyTorch's layer and gradient."""
     layer = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[kind](1, hidden)
     head = torch.nn.Linear(hidden, 1)
     inputs, target = (torch.from_numpy(np.ascontiguousarray(x.transpose(1, 0, 2))) for x in signals)
@@ -99,21 +99,18 @@ def of_torch(kind: str, hidden: int, signals: Any) -> Callable[[], object]:
 
 def main() -> None:
     """Print the table as Markdown."""
-    options = argparse.ArgumentParser(description="Training speed beside PyTorch.")
+    options = argparse.ArgumentParser(description="Training speed compared with PyTorch.")
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--only", help="one case, as gru-40-32")
+    options.add_argument("--only", help="a single case, such as gru-40-32")
     given = options.parse_args()
     cores = len(jax.devices())
     torch.set_num_threads(cores)
     write = sys.stdout.write
-    write(
-        "# Training speed\n\nMillion samples a second, forwards and backwards, T = 2048; more is "
-    )
-    write(
-        f"better. {cores} cores for each, {os.cpu_count()} in the machine; jax {jax.__version__}, "
-    )
-    write(f"torch {torch.__version__}, {platform.machine()}. The quickest of {given.rounds} ")
-    write("rounds. `python tests/benchmarks/training.py` made this table.\n\n")
+    write("# Training speed\n\nMade by `python tests/benchmarks/training.py`.\n\n")
+    write("Million samples per second, forward and backward, T = 2048 frames; higher is better. ")
+    write(f"{cores} cores for each library, {os.cpu_count()} in the machine; ")
+    write(f"jax {jax.__version__}, torch {torch.__version__}, {platform.machine()}. ")
+    write(f"The fastest of {given.rounds} rounds.\n\n")
     write("| network | batch | nemod | plain `lax.scan` | torch | nemod / torch |\n")
     write("|---|---|---|---|---|---|\n")
     rng = np.random.default_rng(0)

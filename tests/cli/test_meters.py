@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from nemod.cli.meters import line, panel
+from nemod.control.backends import Status
 from nemod.control.events import Meters
-from nemod.control.rig import Status
 from nemod.engine.ipc import DeviceOpened
 
 

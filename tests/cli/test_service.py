@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nemod.cli import service
-from nemod.cli.options import configuration
+from nemod.cli.configuration import configuration
 from nemod.cli.service import unit_request
 from nemod.service import systemctl
 from nemod.service.disk import ServiceError, check_readable

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,22 +44,35 @@ def environment(**changes: str | None) -> dict[str, str]:
     return {name: value for name, value in merged.items() if value is not None}
 
 
+@contextmanager
+def inherited(handler: signal.Handlers | Callable[..., object]) -> Iterator[None]:
+    """Let programs that are started inside get SIGINT as it is by default, or ignored.
+
+    A background job of a shell ignores it, and so would its children. Not by `preexec_fn`: that
+    forks, which a process with jax must not do.
+    """
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def interrupt(
     package: str, arguments: Sequence[str], after_s: float, number: signal.Signals = signal.SIGINT
 ) -> Outcome:
     """Send a signal to a program, some time after its entry module was imported."""
     read_fd, write_fd = os.pipe()
-    program = subprocess.Popen(
-        [sys.executable, "-c", START.format(package=package, fd=write_fd), *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=[write_fd],
-        env=environment(),
-        text=True,
-        # A background job of a shell would ignore SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    with inherited(signal.default_int_handler):
+        program = subprocess.Popen(
+            [sys.executable, "-c", START.format(package=package, fd=write_fd), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[write_fd],
+            env=environment(),
+            text=True,
+        )
     os.close(write_fd)
     os.read(read_fd, 1)
     os.close(read_fd)
@@ -187,13 +201,13 @@ def test_an_import_is_finished_before_it_is_interrupted(tmp_path: Path) -> None:
 def test_an_interrupt_that_is_ignored_stays_ignored() -> None:
     """As in a background job of a shell script."""
     body = f"{INTERRUPT}; print('done')"
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(body=body, load="pass")],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
-    )
+    with inherited(signal.SIG_IGN):
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM.format(body=body, load="pass")],
+            capture_output=True,
+            text=True,
+            env=environment(),
+        )
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
 
 

@@ -1,11 +1,15 @@
 """What every surface can do, and how it is refused."""
 
+import asyncio
 import math
+import threading
 
 import pytest
 
+from nemod.control.controller import MAX_WAITING_RESCANS
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import Source
+from nemod.control.jobs import Job
 from nemod.parameters.table import TABLE, param
 from tests.osc.conftest import MemoryRig
 
@@ -94,3 +98,56 @@ def test_all_parameters_of_the_table_are_there(rig: MemoryRig) -> None:
     """With their defaults."""
     positions = rig.controller.positions()
     assert positions == {row.path: param(row.path).default for row in TABLE}
+
+
+def test_rescans_never_run_side_by_side(rig: MemoryRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst of requests is two rescans: the one that runs, and one that all others share."""
+    gate = threading.Event()
+    running: list[int] = []
+
+    def scan() -> None:
+        running.append(threading.get_ident())
+        gate.wait(5.0)
+
+    monkeypatch.setattr(rig, "rescan", scan)
+
+    async def run() -> list[Job]:
+        jobs = [rig.controller.rescan(ME)]
+        while not running:
+            await asyncio.sleep(0.001)
+        jobs += [rig.controller.rescan(ME) for _ in range(MAX_WAITING_RESCANS)]
+        with pytest.raises(ControlError, match="wait already") as caught:
+            rig.controller.rescan(ME)
+        assert caught.value.code is Code.LIMIT
+        assert len(running) == 1
+        gate.set()
+        while not all(job.is_over for job in jobs):
+            await asyncio.sleep(0.001)
+        return jobs
+
+    assert {job.result for job in asyncio.run(run())} == {"4"}
+    assert len(running) == 2
+
+
+def test_a_rescan_that_fails_is_an_error_for_those_who_asked(
+    rig: MemoryRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the next one runs."""
+
+    def fail() -> None:
+        raise OSError("no disk")
+
+    async def run() -> Job:
+        with monkeypatch.context() as patch:
+            patch.setattr(rig, "rescan", fail)
+            job = rig.controller.rescan(ME)
+            while not job.is_over:
+                await asyncio.sleep(0.001)
+        assert job.error is not None
+        assert (job.error.code, job.error.text) == (Code.IO, "no disk")
+        again = rig.controller.rescan(ME)
+        while not again.is_over:
+            await asyncio.sleep(0.001)
+        return again
+
+    assert asyncio.run(run()).result == "4"

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.common.errors import NemodError
 from nemod.config import Config
+from nemod.control.backends import ModelFile
 from nemod.control.events import Changed, Event, EventStream, ModelChanged, Source
 from nemod.control.jobs import Job
-from nemod.control.rig import ModelFile
 from nemod.control.settings import Settings
 from nemod.daemon import model_switcher
 from nemod.daemon.model_switcher import ModelSwitcher, session_model

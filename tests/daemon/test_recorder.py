@@ -122,7 +122,7 @@ def test_a_full_disk_ends_the_file_and_not_the_time(
     fitted = (100_001 - HEADER_BYTES) // 4
     assert errors == [
         {
-            "event": "the recording ended too soon",
+            "event": "recording incomplete",
             "file": str(path),
             "frames": fitted,
             "reason": os.strerror(errno.EFBIG),

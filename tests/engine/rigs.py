@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.engine.active_rig import ActiveRig, LoadedRig
-from nemod.engine.engine import FADE_S, Engine
+from nemod.engine.crossfade import FADE_S
+from nemod.engine.engine import Engine
 from nemod.engine.ipc import TelemetryRecord, decode_telemetry
 
 RATE_HZ = 48_000

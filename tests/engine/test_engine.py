@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nemod.engine.engine import Engine
-from nemod.fx.ceiling import CEILING
+from nemod.fx.tools.ceiling import CEILING
 from tests.engine.rigs import BLOCK, FADE, FADE_BLOCKS, RATE_HZ, Amp, play, playing, rig, rise
 
 

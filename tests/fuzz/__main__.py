@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz [COUNT]`: everything of this folder in full, and what it cost."""
+"""`python -m tests.fuzz [COUNT]`: runs all tests of this folder in full and prints their cost."""
 
 import socket
 import sys
@@ -11,14 +11,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tests.fuzz.files import read_files
-from tests.fuzz.network import Phone, against_daemon, decode_and_perform
+from tests.fuzz.network import DaemonClient, against_daemon, decode_and_perform
 from tests.parts.daemon import launch
 
 FULL = 1_000_000
 
 
 def main(argv: list[str]) -> int:
-    """Run `COUNT` packets against the decoder, a tenth against the daemon, a hundredth of files."""
+    """Test the decoder with COUNT packets, the daemon with a tenth, and COUNT/100 files a kind."""
     count = int(argv[0]) if argv else FULL
     table = Table("what", "count", "refused", "p50", "p99", "p99.9", "worst", "memory")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -49,7 +49,7 @@ def _packets(count: int, progress: Progress, table: Table) -> None:
     done = decode_and_perform(count, progress=partial(progress.advance, task))
     for name, costs, refused in (
         ("decoder", done.decoder, done.refused),
-        ("tree of addresses", done.tree, ""),
+        ("address tree", done.tree, ""),
     ):
         times = [f"{value:.0f} us" for value in costs.microseconds()]
         _row(table, name, len(costs.seconds), refused, *times, "")
@@ -61,10 +61,10 @@ def _daemon(count: int, folder: Path, progress: Progress, table: Table) -> None:
     homes = {f"XDG_{name}_HOME": str(folder) for name in ("CONFIG", "STATE")}
     daemon = launch(["--device", "null"], folder, homes)
     try:
-        phone = Phone(socket.AF_INET, ("127.0.0.1", daemon.port))
+        client = DaemonClient(socket.AF_INET, ("127.0.0.1", daemon.port))
         advance = partial(progress.advance, task)
-        live = against_daemon(phone, daemon.process.pid, count, progress=advance)
-        phone.close()
+        live = against_daemon(client, daemon.process.pid, count, progress=advance)
+        client.close()
     finally:
         daemon.end()
     assert daemon.process.returncode == 0

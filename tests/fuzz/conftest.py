@@ -1,4 +1,4 @@
-"""The daemon as a process, as the tests of the whole program start it."""
+"""The fixture that starts the daemon, shared with `tests/system`."""
 
 from tests.system.conftest import start
 

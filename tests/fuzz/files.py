@@ -1,10 +1,11 @@
-"""Mutated configuration and state files, read in a process that may not have much memory.
+"""Reads mutated configuration and state files in a process with limited memory.
 
 `python -m tests.fuzz.files KIND COUNT SEED FOLDER` is that process; `read_files` starts it.
 """
 
 import copy
 import json
+import logging
 import random
 import re
 import resource
@@ -17,6 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import structlog
 import yaml
 
 from nemod import config
@@ -25,7 +27,7 @@ from nemod.config.loader import MAX_CONFIG_BYTES
 from nemod.daemon import session
 
 MEMORY_BYTES = 512 << 20
-"""Address space of the process; without it a file that grows would take the machine along."""
+"""Address space of the process; without a limit, a file that expands could exhaust the machine."""
 STEP = 100
 LONGEST_MESSAGE = 8000
 
@@ -82,40 +84,48 @@ TEXTS = {
         *('"\\ud800"', "\ufeff", '"version": 1, "version": 2', "\\", "0" * 99, '"' * 9999),
     ),
 }
-LAUGHS = "a: &a [x, x]\n" + "".join(
+BILLION_LAUGHS = "a: &a [x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
+"""YAML aliases that expand exponentially."""
 
 
 @dataclass
 class Files:
-    """What became of the files of one kind."""
+    """Results for the files of one kind."""
 
     kind: str
     count: int = 0
     valid: int = 0
     slowest_s: float = 0.0
-    """CPU time for one file."""
+    """[s] CPU time of the slowest file."""
     longest_message: int = 0
     grown_kb: int = 0
-    """[kB] By how much the process's largest memory grew over all of them."""
+    """[kB] Growth of the process's peak memory over all files."""
 
 
 def _load(kind: str, path: Path) -> str:
-    """Return the error's message, or nothing; every other exception gets out."""
+    """Return the message of the expected error, empty if there is none; others propagate."""
     try:
-        made = config.load(path, {}) if kind == "config" else session.load(path)
+        loaded = config.load(path, {}) if kind == "config" else session.load(path)
     except (ConfigError, session.SessionError) as error:
         return str(error)
-    assert isinstance(made, config.Config | session.Session)
+    assert isinstance(loaded, config.Config | session.Session)
     return ""
 
 
+def _check_rewritten(path: Path) -> None:
+    """Check that a session is the same after it was written and read again."""
+    loaded = session.load(path)
+    assert loaded is not None
+    assert session.parse(session.to_text(loaded)) == loaded
+
+
 def hostile(kind: str) -> Iterator[tuple[bytes, int]]:
-    """Yield (piece, times) of files that are made to cost: as large as is read, and larger."""
+    """Yield (piece, times) of expensive files, which have the largest size allowed or more."""
     room = MAX_CONFIG_BYTES if kind == "config" else session.MAX_BYTES
-    yield LAUGHS.encode(), 1
+    yield BILLION_LAUGHS.encode(), 1
     yield b"9" * 1_000_000, 100
     for text in (
         "[",
@@ -146,7 +156,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 
 def mutated(kind: str, seed: str) -> Iterator[bytes]:
-    """Yield damaged files without end: values replaced, keys renamed, bytes changed."""
+    """Yield an infinite series of damaged files: values replaced, keys renamed, bytes changed."""
     rng = random.Random(seed + kind)
     tree = yaml.safe_load(CONFIG) if kind == "config" else json.loads(STATE)
     places = [place for place in _places(tree) if place]
@@ -160,7 +170,7 @@ def mutated(kind: str, seed: str) -> Iterator[bytes]:
         elif kind == "config" and rng.random() < 0.5:
             text = yaml.safe_dump(changed, allow_unicode=True)
         else:
-            text = json.dumps(changed)  # which is YAML too
+            text = json.dumps(changed)  # also valid YAML
         data = text.encode("utf-8", "surrogatepass")
         for _ in range(rng.choice((0, 0, 1, 1, 2))):
             at = rng.randrange(len(data) + 1)
@@ -182,11 +192,11 @@ def _change(tree: Any, place: tuple[Any, ...], rng: random.Random) -> None:
         else:
             parent[place[-1]] = copy.deepcopy(rng.choice(JUNK))
     except (KeyError, IndexError, TypeError):
-        return  # an earlier change took the place away
+        return  # an earlier change removed this place
 
 
 def _largest_kb() -> int:
-    # Not ru_maxrss, which a process inherits from the larger one that started it.
+    # Not ru_maxrss, which a child inherits from its larger parent.
     found = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())
     assert found is not None
     return int(found[1])
@@ -194,6 +204,8 @@ def _largest_kb() -> int:
 
 def _read_all(kind: str, count: int, seed: str, folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    # Warnings about skipped keys go to standard output, which carries the results.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     path = folder / f"{kind}.yaml"
     result = Files(kind)
     more = mutated(kind, seed)
@@ -205,10 +217,12 @@ def _read_all(kind: str, count: int, seed: str, folder: Path) -> None:
         begin = time.thread_time()
         try:
             message = _load(kind, path)
+            spent = time.thread_time() - begin
+            if kind == "state" and not message:
+                _check_rewritten(path)
         except BaseException:
             print(f"{kind}: {data[:300]!r} ({len(data)} bytes)", file=sys.stderr)  # noqa: T201
             raise
-        spent = time.thread_time() - begin
         result.count += 1
         result.valid += not message
         result.slowest_s = max(result.slowest_s, spent)
@@ -224,7 +238,7 @@ def read_files(
 ) -> Files:
     """Read the hostile and `count` mutated files of a kind, `config` or `state`.
 
-    Raises: AssertionError with what the process said, where a file brought it down.
+    Raises: AssertionError with the output of the process, where a file made it fail.
     """
     with subprocess.Popen(
         [sys.executable, "-m", "tests.fuzz.files", kind, str(count), seed, str(folder)],
@@ -239,8 +253,8 @@ def read_files(
         for last in process.stdout:
             if last == ".\n":
                 progress(STEP)
-        said = process.stderr.read()
-    assert process.returncode == 0, said
+        errors = process.stderr.read()
+    assert process.returncode == 0, errors
     return Files(**json.loads(last))
 
 

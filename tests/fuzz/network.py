@@ -1,5 +1,6 @@
-"""Mutated packets against the decoder, the tree of addresses and the daemon, and what it cost."""
+"""Sends mutated packets to the decoder, the address tree and the daemon, and measures the cost."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -14,17 +15,18 @@ from tests.fuzz.packets import KNOBS, MAX_UDP, Mutator
 from tests.osc.conftest import Client, Desk, MemoryRig
 
 Progress = Callable[[int], object]
-"""Is told how many packets were done since it was told last."""
+"""Called with the number of packets since the last call."""
 STEP = 500
-ANSWER_S, PATIENCE_S = 0.1, 30.0
-"""[s] How long one question waits for its answer, and how long all of them together."""
+ANSWER_S, TIMEOUT_S = 0.1, 30.0
+"""[s] How long to wait for the answer to one query, and in all while it is repeated."""
 
 
 @dataclass
 class Costs:
-    """CPU time of the thread [s] by packet; what costs most is measured again, best of three.
+    """CPU time of the thread [s] by packet.
 
-    Threads are interrupted: only what stays slow is slow.
+    A packet that seems to be the slowest is timed three more times and the best counts, because
+    a thread may have been interrupted.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -32,7 +34,7 @@ class Costs:
     worst_s: float = 0.0
 
     def measure(self, packet: bytes, work: Callable[[], object]) -> None:
-        """Do the work and add what it cost."""
+        """Do the work and record its cost."""
         spent = _timed(work)
         self.seconds.append(spent)
         if spent > self.worst_s:
@@ -41,7 +43,7 @@ class Costs:
                 self.worst, self.worst_s = packet, spent
 
     def microseconds(self) -> tuple[float, float, float, float]:
-        """Return p50, p99, p99.9 and the worst, [us]."""
+        """Return p50, p99, p99.9 and the worst cost [us]."""
         middle, high, higher = np.percentile(self.seconds, [50, 99, 99.9])
         return 1e6 * middle, 1e6 * high, 1e6 * higher, 1e6 * self.worst_s
 
@@ -54,7 +56,7 @@ def _timed(work: Callable[[], object]) -> float:
 
 @dataclass
 class Decoded:
-    """What became of the packets that the decoder and the tree were given."""
+    """Results of the decoder and the address tree."""
 
     count: int = 0
     refused: int = 0
@@ -73,10 +75,14 @@ def _try_decode(packet: bytes) -> bool:
 
 
 def decode_and_perform(count: int, seed: str = "nemod", progress: Progress = id) -> Decoded:
-    """Decode `count` packets and perform those that are well-formed; any other error gets out.
+    """Decode `count` packets and perform the well-formed ones; unexpected errors propagate.
 
-    Raises: AssertionError where a setting leaves its range, or a refused packet changed something.
+    Raises: AssertionError where a setting leaves its range.
     """
+    return asyncio.run(_decode_and_perform(count, seed, progress))
+
+
+async def _decode_and_perform(count: int, seed: str, progress: Progress) -> Decoded:
     rig = MemoryRig()
     rig.use_knobs(*KNOBS)
     desks = Desk(rig), Desk(rig, is_trusted=False)
@@ -100,6 +106,7 @@ def decode_and_perform(count: int, seed: str = "nemod", progress: Progress = id)
             result.answered += len(desk.sent)
             result.longest_answer = max(result.longest_answer, *map(len, desk.sent), 0)
             _check(rig)
+            await asyncio.sleep(0)  # lets background jobs end
         if result.count % STEP == 0:
             progress(STEP)
     return result
@@ -107,44 +114,44 @@ def decode_and_perform(count: int, seed: str = "nemod", progress: Progress = id)
 
 def _check(rig: MemoryRig) -> None:
     rig.commits.clear()
-    # One comparison that NaN fails too.
+    # This comparison is false for NaN too.
     assert all(0.0 <= position <= 1.0 for position in rig.settings.positions().values())
 
 
 # --- the daemon --------------------------------------------------------------------------------
 
-_MOVING = ("/nemo/status/", "/nemo/meter/", "/nemo/sync")
+_CHANGING = ("/nemo/status/", "/nemo/meter/", "/nemo/sync")
 
 
 @dataclass
 class Live:
-    """What became of the packets that a running daemon was sent."""
+    """Results of the packets that were sent to a running daemon."""
 
     refused: int = 0
     counted: int = 0
     sent: int = 0
-    """Well-formed ones; some come too fast for the daemon's limits and are dropped."""
+    """Well-formed packets; some exceed the daemon's rate limits and are dropped."""
     memory_before: int = 0
     memory_after: int = 0
-    """[kB] Resident, of the control plane."""
+    """[kB] Resident memory of the daemon."""
 
 
-class Phone(Client):
-    """A client that knows the daemon's answers."""
+class DaemonClient(Client):
+    """A client that reads the daemon's state."""
 
     def state(self) -> Mapping[str, object]:
-        """Return every value that stands still by itself."""
-        said = self.ask("/nemo")
-        return {address: values for address, values in said if not address.startswith(_MOVING)}
+        """Return every value that does not change by itself."""
+        answers = self.ask("/nemo")
+        return {address: values for address, values in answers if not address.startswith(_CHANGING)}
 
     def count(self, name: str) -> int:
-        """Return a number of the status."""
+        """Return an integer of the daemon's status."""
         value = self.value(f"/nemo/status/{name}")
         assert isinstance(value, int)
         return value
 
     def flood(self, packets: Iterator[bytes], progress: Progress) -> int:
-        """Send everything, never more than the daemon's queue holds; return how many."""
+        """Send all packets in portions that fit the daemon's queue; return their number."""
         sent = 0
         for packet in packets:
             self.send_bytes(packet[:MAX_UDP])
@@ -157,16 +164,16 @@ class Phone(Client):
         return sent
 
     def settle(self, number: int) -> None:
-        """Wait until the daemon has taken everything; a question that comes too fast is lost."""
+        """Wait until the daemon has processed everything; repeat a query that was rate-limited."""
         self.socket.settimeout(ANSWER_S)
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + TIMEOUT_S
         while time.monotonic() < end:
             with suppress(TimeoutError):
                 self.until_synced(number)
                 break
         else:
-            raise AssertionError(f"the daemon has not answered for {PATIENCE_S} s")
-        self.socket.settimeout(PATIENCE_S)
+            raise AssertionError(f"no answer from the daemon for {TIMEOUT_S} s")
+        self.socket.settimeout(TIMEOUT_S)
 
 
 def memory(process: int) -> int:
@@ -178,7 +185,7 @@ def memory(process: int) -> int:
 
 
 def against_daemon(
-    phone: Phone, process: int, count: int, seed: str = "nemod", progress: Progress = id
+    client: DaemonClient, process: int, count: int, seed: str = "nemod", progress: Progress = id
 ) -> Live:
     """Send the malformed of `count` packets, compare the state, then send the others.
 
@@ -187,17 +194,17 @@ def against_daemon(
     result = Live()
     packets = list(Mutator(seed).packets(count))
     malformed = [packet for packet in packets if not _try_decode(packet)]
-    # What a daemon remembers for good is remembered after a tenth.
+    # Permanent allocations of the daemon are complete after a tenth of the packets.
     tenth = len(malformed) // 10
-    phone.flood(iter(malformed[:tenth]), progress)
+    client.flood(iter(malformed[:tenth]), progress)
     result.memory_before = memory(process)
-    before, bad = phone.state(), phone.count("bad_packets")
-    result.refused = phone.flood(iter(malformed[tenth:]), progress)
-    result.counted = phone.count("bad_packets") - bad
-    assert phone.state() == before
+    before, bad = client.state(), client.count("bad_packets")
+    result.refused = client.flood(iter(malformed[tenth:]), progress)
+    result.counted = client.count("bad_packets") - bad
+    assert client.state() == before
     assert result.counted == result.refused
     well_formed = [packet for packet in packets if _try_decode(packet)]
-    result.sent = phone.flood(iter(well_formed), progress)
-    assert phone.count("uptime") >= 0
+    result.sent = client.flood(iter(well_formed), progress)
+    assert client.count("uptime") >= 0
     result.memory_after = memory(process)
     return result

@@ -1,7 +1,7 @@
-"""Real OSC packets, made by python-osc, and what can be done to them: seeded, without end.
+"""Makes an infinite, seeded series of mutated OSC packets from real ones built by python-osc.
 
-Half of the mutations damage bytes; the other half are whole packets that are made to cost: deep or
-empty bundles, patterns that a backtracking matcher never gets out of, type tags without data.
+Half of them are real packets with damaged bytes; the other half are expensive packets: deep or
+empty bundles, patterns on which a backtracking matcher would never finish, type tags without data.
 """
 
 import random
@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from nemod.osc.tree import build_tree
-from nemod.osc.values import TAGS, Kind
+from nemod.osc.addresses.tree import build_tree
+from nemod.osc.addresses.values import TAGS, Kind
 from nemod.parameters.parameter_set import KnobSpec, ParameterSet
 
 KNOBS = ("gain", "tone", "Überdrive")
@@ -77,7 +77,7 @@ def bundle(*elements: bytes, time_tag: int = 1) -> bytes:
 
 
 def real_packets() -> list[bytes]:
-    """Return what surfaces send: every address asked and set, bundles, transactions, patterns."""
+    """Return typical packets: a query and a setting of every address, bundles, patterns."""
     values: dict[str, object] = {"f": 0.5, "i": 1, "T": True, "s": "Amp Lead"}
     packets = []
     for leaf in build_tree(ParameterSet(map(KnobSpec, KNOBS))).leaves.values():
@@ -109,12 +109,12 @@ def real_packets() -> list[bytes]:
 
 
 class Mutator:
-    """Makes packet after packet; the same seed makes the same."""
+    """Makes mutated packets; the same seed makes the same series."""
 
     def __init__(self, seed: str) -> None:
         self._rng = random.Random(seed)
         self._real = real_packets()
-        self._damages: list[Callable[[bytes], bytes]] = [
+        self._mutations: list[Callable[[bytes], bytes]] = [
             self._cut,
             self._flip,
             self._word,
@@ -123,7 +123,7 @@ class Mutator:
             self._splice,
             self._pad,
         ]
-        self._made: list[Callable[[], bytes]] = [
+        self._expensive: list[Callable[[], bytes]] = [
             self._pattern,
             self._pattern,
             self._deep,
@@ -141,12 +141,12 @@ class Mutator:
         """Yield `count` packets."""
         rng = self._rng
         for _ in range(count):
-            packet = rng.choice(self._made)() if rng.random() < 0.5 else rng.choice(self._real)
+            packet = rng.choice(self._expensive)() if rng.random() < 0.5 else rng.choice(self._real)
             for _ in range(rng.choice((0, 1, 1, 1, 2, 4))):
-                packet = rng.choice(self._damages)(packet)
+                packet = rng.choice(self._mutations)(packet)
             yield packet[:MAX_UDP]
 
-    # --- damages -------------------------------------------------------------------------------
+    # --- mutations of bytes ----------------------------------------------------------------------
 
     def _at(self, packet: bytes) -> int:
         return self._rng.randrange(len(packet) + 1)
@@ -185,7 +185,7 @@ class Mutator:
     def _pad(self, packet: bytes) -> bytes:
         return packet + bytes(self._rng.choice((1, 2, 3, 4, 4, 8, 4000)))
 
-    # --- whole packets that are made to cost -----------------------------------------------------
+    # --- expensive packets -----------------------------------------------------------------------
 
     def _address(self) -> str:
         count = self._rng.choice((1, 2, 2, 3, 8))
@@ -215,7 +215,7 @@ class Mutator:
     def _many(self) -> bytes:
         one = self._rng.choice((message("/a"), message("/nemo/*"), bundle(), b"/\0\0\0", b""))
         count = self._rng.choice((2, 200, 255, 256, 257, 5000, 100_000))
-        # A datagram holds no more than this of them.
+        # Limited to what fits into a datagram.
         return bundle(*[one] * min(count, MAX_UDP // (4 + len(one))))
 
     def _bad_size(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Damaged configuration and state files: an error or a valid one, in bounded time and memory."""
+"""Damaged configuration and state files: refused or read, in bounded time and memory."""
 
 import os
 from pathlib import Path
@@ -11,10 +11,10 @@ COUNT = int(os.environ.get("NEMOD_FUZZ", "20000")) // 100
 
 
 @pytest.mark.parametrize("kind", ["config", "state"])
-def test_a_damaged_file_is_an_error_or_valid(kind: str, tmp_path: Path) -> None:
-    """In 512 MB of address space: aliases that grow, 100 MB of digits, nesting, odd scalars."""
+def test_a_damaged_file_is_refused_or_read(kind: str, tmp_path: Path) -> None:
+    """With 512 MB of address space: expanding aliases, 100 MB of digits, nesting, odd scalars."""
     result = read_files(kind, COUNT, tmp_path)
-    # Some of both, or the mutations would try nothing.
-    assert COUNT // 50 < result.valid < result.count - COUNT // 10
+    # Neither refused nor accepted files may be rare, or one half of the code is not tested.
+    assert min(result.valid, result.count - result.valid) > COUNT // 10
     assert result.grown_kb < 100_000
     assert result.longest_message < LONGEST_MESSAGE

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nemod.fx.delay import delay
-from nemod.fx.ring import FADE_S
+from nemod.fx.tools.ring import FADE_S
 
 RATE_HZ = 48_000.0
 

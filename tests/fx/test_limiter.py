@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nemod.fx.ceiling import CEILING
 from nemod.fx.limiter import RELEASE_S, limiter
+from nemod.fx.tools.ceiling import CEILING
 
 RATE_HZ = 48_000.0
 NONE = np.zeros(0)

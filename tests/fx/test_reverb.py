@@ -9,7 +9,7 @@ import pytest
 from scipy import signal as dsp
 
 from nemod.fx.reverb import TREBLE_HZ, TREBLE_LOSS, line_frames, reverb
-from nemod.fx.ring import FADE_S
+from nemod.fx.tools.ring import FADE_S
 
 RATE_HZ = 48_000.0
 

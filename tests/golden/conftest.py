@@ -1,7 +1,7 @@
 """Reference cases as fixtures: outputs of other engines for released models.
 
-A test that asks for `aga_case`, `keras_case`, `nam_case` and so on runs once for each case of that
-family; where the shared data is absent it skips.
+A test with an argument `aga_case`, `keras_case`, `nam_case` and so on runs once for each case of
+that family; without the shared data it is skipped.
 """
 
 import json
@@ -73,7 +73,7 @@ class Case:
 
     @property
     def outputs(self) -> int:
-        """Channels of the last layer of a file in RTNeural's JSON; the reference is the first."""
+        """Channels of the last layer of a file in RTNeural's JSON; the reference has the first."""
         shape = json.loads(self.model_path.read_text())["layers"][-1]["shape"]
         while isinstance(shape, list):
             shape = shape[-1]
@@ -85,12 +85,12 @@ class Case:
 
     @property
     def guitar_spread(self) -> float:
-        """How far apart float32 engines are on guitar, as the case measured it."""
+        """Largest difference between float32 engines on the guitar section, from the case."""
         return float(self.facts["check"].get("float32_spread_by_section", {}).get("guitar", 0.0))
 
     @property
     def tame_frames(self) -> int:
-        """Up to here float32 engines stay within 1e-3 of one another."""
+        """Number of frames after which float32 engines differ by more than 1e-3."""
         first = self.facts["check"].get("first_index_where_float32_spread_gt_1e_3")
         return len(self.output) if first is None else int(first)
 
@@ -110,10 +110,10 @@ Render = Callable[[Model, Array, Array, int], Array]
 
 @pytest.fixture(scope="session")
 def render() -> Render:
-    """Return `render(model, controls, inputs, block)`: the effect, block after block.
+    """Return `render(model, controls, inputs, block)`, which plays the effect block by block.
 
-    One compiled program per network and block size serves all models of a shape: the blocks are
-    the steps of a scan. What is left of the signal after the last whole block is not played.
+    The blocks are the steps of a scan. One program is compiled per network and block size, and is
+    used for all models of this shape. An incomplete last block is not played.
     """
     programs: dict[Any, Any] = {}
 

@@ -5,7 +5,7 @@
 Needs the shared data (`NEMOD_SHARED`, or the folder `shared` beside the repository).
 """
 
-# ruff: noqa: T201 - a script talks to its terminal
+# ruff: noqa: T201 - a script prints
 
 import argparse
 import json
@@ -60,7 +60,7 @@ FORMATS = {
     "smartamppro": "SmartAmpPro (plays windows)",
     "torch_state_dict": "bare tensors",
     "train_config": "training configurations",
-    "malformed": "no JSON",
+    "malformed": "not JSON",
 }
 
 
@@ -98,7 +98,7 @@ def play(model: Model, controls: Array, inputs: Array, block: int) -> Array:
 
 
 def measured(family: str, case: Case, block: int) -> Result:
-    """Return the error of a case, over the section on which engines can be compared."""
+    """Return the error of a case in the section where engines can be compared."""
     model = load_model(case.model_path)
     facts = case.facts
     inputs, controls, skipped = case.inputs, None, 0
@@ -149,7 +149,7 @@ def results(family: str, cases: list[dict[str, Any]]) -> list[Result]:
         case = Case(facts, DATA)
         if family == "rtneural_vectors" and case.name.split("/")[1] not in AUDIO_VECTORS:
             continue
-        if family == "keras" and case.outputs != 1:  # refused, as the list of files below says
+        if family == "keras" and case.outputs != 1:  # refused, see the list of files below
             continue
         found.append(max((measured(family, case, block) for block in BLOCKS), key=_error))
         print(f"{found[-1].case}: {found[-1].error:.1e} of {found[-1].allowed:.1e}", flush=True)
@@ -225,36 +225,39 @@ def files_table() -> tuple[list[str], list[str]]:
 
 def main() -> int:
     """Write the page; return the exit status."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--out", type=Path, default=ROOT / "docs" / "references.md")
-    arguments = made.parse_args()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "references.md")
+    arguments = parser.parse_args()
     if not DATA.is_dir():
         print(f"{DATA}: the shared data (models, reference outputs) is absent", file=sys.stderr)
         return 1
     errors = errors_table()
     files, refusals = files_table()
-    page = f"""# Against other engines
+    page = f"""# Comparison with other engines
 
 Made by `{COMMAND}`; the same cases are tests in `tests/golden`.
 
 ## Worst error per family
 
 Each case is played in blocks of {" and ".join(map(str, BLOCKS))} frames (RTNeural's own vectors
-in 64 and 7), and the worse counts. Errors are the largest differences, relative to the output's
-peak where that is above 1. Released recurrent models and NAM's are compared on guitar: on noise and
-overdriven sweeps some models amplify rounding, and then engines differ among themselves, even in
-float64. The tolerance of a case is {TOLERANCE:g}, or what float32 engines were measured to differ
-by on it.
+in 64 and 7), and the larger error counts. Errors are the largest differences between samples,
+relative to the output's peak where that is above 1. Released recurrent models and NAM's are
+compared on guitar: on noise and overdriven sweeps some models amplify rounding errors, so that
+engines differ from each other even in float64. The tolerance of a case is {TOLERANCE:g}, or the
+difference that was measured between float32 engines on this case.
 
 {chr(10).join(errors)}
 
 ## Files read and refused
 
-The peers are RTNeural's loaders for GuitarML's and RTNeural's files, and NAM's core for NAM's.
+The peers are RTNeural's loaders for the files of GuitarML and RTNeural, and NAM's core for those
+of NAM.
 
 {chr(10).join(files)}
 
-Refused, each with its reason:
+Refused files and the error messages:
 
 {chr(10).join(refusals)}
 """

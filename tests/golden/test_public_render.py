@@ -1,4 +1,4 @@
-"""`nemod.render(..., model_only=True)` against NAM's player, with its warm-up and without."""
+"""`nemod.render(..., model_only=True)` compared with NAM's player, with and without warm-up."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ CASES = ("boss_LSTM-2x16_prewarm", "boss_WN-nano_prewarm", "boss_WN-nano_noprewa
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_model_alone_starts_as_nams_player_does(name: str, shared_data: Path) -> None:
-    """Its stored state, then silence where the case has it; compared on the guitar section."""
+    """From the stored state, then silence if the case has it; compared on the guitar section."""
     folder = shared_data / "reference" / f"nam_{name}"
     case = json.loads((folder / "case.json").read_text())
     model = nemod.load_model(shared_data / case["model_file"])

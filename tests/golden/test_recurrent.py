@@ -1,4 +1,4 @@
-"""Released LSTM and GRU models in GuitarML's layout, against RTNeural computing in double."""
+"""Released LSTM and GRU models in GuitarML's format, compared with RTNeural in float64."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ TOLERANCE = 1e-5
 
 @pytest.mark.parametrize("block", [1, 64, 65, 512])
 def test_guitar_equals_the_reference(aga_case: Any, render: Any, block: int) -> None:
-    """To 1e-5, or to what float32 engines differ by on this model, whatever the block size."""
+    """To 1e-5, or the difference between float32 engines on this model, for all block sizes."""
     model = load_model(aga_case.model_path)
     frames = aga_case.guitar_frames
     out = render(model, aga_case.controls(model), aga_case.inputs, block)
@@ -22,7 +22,7 @@ def test_guitar_equals_the_reference(aga_case: Any, render: Any, block: int) -> 
     allowed = max(TOLERANCE, aga_case.guitar_spread)
     peak = np.abs(aga_case.output).max()
     assert error[:frames].max() <= allowed * max(1.0, peak)
-    # Past the guitar some models amplify rounding in every engine; before they do, all agree.
+    # After the guitar section some models amplify rounding errors in every engine.
     assert error[: aga_case.tame_frames].max() <= 1e-3 * max(1.0, peak)
 
 
@@ -31,7 +31,7 @@ def test_guitar_equals_the_reference(aga_case: Any, render: Any, block: int) -> 
 def test_calls_with_donated_state_equal_the_scan(
     shared_data: Any, render: Any, name: str, block: int
 ) -> None:
-    """As in the engine: one call per block, with donated state buffers."""
+    """One call per block with donated state buffers, as in the engine."""
     folder = shared_data / "models" / "aga" / "GuitarML__ToneLibrary"
     model = load_model(folder / f"{name}.json")
     inputs = np.load(shared_data / "reference/inputs/mix_44100.npy").astype(np.float32)[:6400]

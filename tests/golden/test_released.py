@@ -1,7 +1,7 @@
 """Released models of the other dialects, compared with the output of other engines.
 
-RTNeural's references were computed in double. NAM's and PedalNet's are float32 runs of the
-original programs, whose own distance from float64 stands in the case.
+RTNeural's references were computed in float64. NAM's and PedalNet's are float32 runs of the
+original programs; each case states their difference from float64.
 """
 
 from dataclasses import replace
@@ -20,7 +20,7 @@ TOLERANCE = 1e-5
 BLOCKS = (64, 65)
 
 AUDIO_VECTORS = ("conv1d", "dense", "gru", "gru_1d", "lstm", "lstm_1d")
-"""Test vectors of RTNeural whose layers are audio; the others are images, or bare tensors."""
+"""Test vectors of RTNeural for audio; the others are for images, or bare tensors."""
 
 
 def _check(out: Any, case: Any, spread: float = 0.0) -> None:
@@ -33,7 +33,7 @@ def _check(out: Any, case: Any, spread: float = 0.0) -> None:
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_keras_layers_equal_rtneural(keras_case: Any, render: Any, block: int) -> None:
-    """With the file's gains where the case applied them, without where it did not."""
+    """With the file's gains if the case applied them, otherwise without."""
     if (outputs := keras_case.outputs) != 1:
         with pytest.raises(ModelError, match=f"a model with {outputs} outputs, expected 1"):
             load_model(keras_case.model_path)
@@ -43,7 +43,7 @@ def test_keras_layers_equal_rtneural(keras_case: Any, render: Any, block: int) -
         model = without_gains(model)
     out = render(model, keras_case.controls(model), keras_case.inputs, block)
     _check(out, keras_case, keras_case.guitar_spread)
-    # Some of these fixtures are very quiet, where an absolute tolerance says nothing.
+    # Some of these cases are very quiet, so that an absolute tolerance would be meaningless.
     quiet = np.abs(keras_case.output).max()
     if quiet < 0.1:
         assert np.abs(out - keras_case.output[: len(out)]).max() <= 1e-4 * quiet
@@ -51,20 +51,20 @@ def test_keras_layers_equal_rtneural(keras_case: Any, render: Any, block: int) -
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_nam_models_equal_nams_player(nam_case: Any, render: Any, block: int) -> None:
-    """From the stored start state, after the player's warm-up where the case has it."""
+    """From the stored start state, after the player's warm-up if the case has it."""
     model = load_model(nam_case.model_path)
     if "fasttanh" in nam_case.name:
         model = replace(model, network=_with_fast_tanh(model.network))
     warm = model.prewarm_frames if nam_case.name.endswith("_prewarm") else 0
     inputs = np.concatenate([np.zeros(warm, np.float32), nam_case.inputs])
     out = render(model, np.zeros((0, len(inputs)), np.float32), inputs, block)[warm:]
-    # The reference is float32 too: its own measured distance from float64 comes on top.
+    # The reference is float32 too, so its measured difference from float64 is added.
     own = nam_case.facts["check"]["max_abs_diff_vs_numpy_float64"]
     _check(out, nam_case, TOLERANCE + own)
 
 
 def _with_fast_tanh(network: WaveNet) -> WaveNet:
-    """An option of NAM's player approximates tanh; no file selects it."""
+    """Return the network with approximated tanh, an option of NAM's player that no file sets."""
     fast = Curve("fast_tanh")
     return replace(
         network,
@@ -87,7 +87,7 @@ def test_pedalnet_models_equal_wavenetva(wnva_case: Any, render: Any, block: int
 def test_vectors_inside_aida_files_are_reproduced(
     embedded_case: Any, render: Any, block: int
 ) -> None:
-    """The bare network has the trainer's output, the whole model that of its probe."""
+    """The network without gains reproduces the trainer's output, the whole model its probe."""
     model = load_model(embedded_case.model_path)
     bare = without_gains(model)
     out = render(bare, embedded_case.controls(bare), embedded_case.inputs, block)
@@ -101,7 +101,7 @@ def test_vectors_inside_aida_files_are_reproduced(
 def test_rtneurals_own_vectors_are_reproduced(
     rtneural_vectors_case: Any, render: Any, block: int
 ) -> None:
-    """Computed by TensorFlow; what is not audio is refused by name."""
+    """Computed by TensorFlow; files that are not for audio are refused."""
     name = rtneural_vectors_case.name.removeprefix("rtneural_vectors/")
     if name not in AUDIO_VECTORS:
         folder = Path(rtneural_vectors_case.model_path)
@@ -120,7 +120,7 @@ def test_rtneurals_own_vectors_are_reproduced(
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_published_recordings_are_reproduced(thirdparty_case: Any, render: Any, block: int) -> None:
-    """Output of PyTorch that authors of papers published with their models."""
+    """PyTorch's output, published by the authors of papers with their models."""
     facts = thirdparty_case.facts
     model = load_model(thirdparty_case.model_path)
     out = render(model, thirdparty_case.controls(model), thirdparty_case.inputs, block)

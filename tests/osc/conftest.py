@@ -14,14 +14,14 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from nemod.common.errors import NotFoundError
+from nemod.control.backends import ModelFile, Status
 from nemod.control.controller import Controller
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import EventStream, Meters
 from nemod.control.jobs import Job
-from nemod.control.rig import ModelFile, Status
 from nemod.control.settings import Settings
 from nemod.osc.codec import Message, Packet
-from nemod.osc.commands import Dispatcher
+from nemod.osc.dispatcher import Dispatcher
 from nemod.osc.sender import Sender
 from nemod.osc.server import OscServer
 from nemod.parameters.parameter_set import KnobSpec
@@ -111,7 +111,6 @@ def status_values(rig: MemoryRig) -> dict[str, object]:
     """Return what the leaves of /nemo/status answer, in order."""
     values: dict[str, object] = asdict(rig.status())
     uptime = values.pop("uptime")
-    del values["late"]  # shown on the terminal, not over OSC
     return values | {"bad_packets": 0, "uptime": uptime}
 
 

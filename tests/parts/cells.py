@@ -11,7 +11,7 @@ HIDDEN = 6
 def _lstm(name: str, input_gain: float, loop_gain: float, forget_bias: float) -> Model:
     """Return a model of one LSTM layer for 48 kHz whose recurrent weights have one singular value.
 
-    All of its gates are random but for their size, so that it has modes at all frequencies.
+    Its gates are random rotations, scaled by `loop_gain`, so that it has modes at all frequencies.
     """
     rng = np.random.default_rng(11)
     bias = rng.normal(0.0, 0.3, (4, HIDDEN))

@@ -1,4 +1,4 @@
-"""The daemon in a process of its own."""
+"""Starts the daemon as a child process."""
 
 import os
 import queue
@@ -12,28 +12,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 START_S = 120.0
-"""[s] A cold start compiles; on a busy machine that takes its time."""
+"""[s] The first start compiles, which takes long on a busy machine."""
 END_S = 10.0
 
 
 @dataclass
 class Daemon:
-    """A daemon that runs."""
+    """A running daemon."""
 
     process: "subprocess.Popen[str]"
     lines: list[str] = field(default_factory=list)
-    """What it wrote."""
+    """The lines of its output."""
     port: int = 0
-    """Where it hears OSC."""
+    """UDP port for OSC."""
     reader: threading.Thread | None = None
 
     @property
     def text(self) -> str:
-        """What it wrote, for messages of failures."""
+        """Its output, for error messages."""
         return "".join(self.lines)
 
     def end(self) -> None:
-        """Ask it to end, and kill it if it does not."""
+        """Terminate it, and kill it if it does not exit in time."""
         if self.process.poll() is None:
             self.process.terminate()
         try:
@@ -48,10 +48,10 @@ class Daemon:
 
 
 def launch(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> Daemon:
-    """Start `nemod`, on a free port and for this machine alone, and wait until it plays.
+    """Start `nemod` on a free local port and wait until it accepts OSC.
 
-    `environment` adds to this process's. Raises: RuntimeError with what it wrote when it does not
-    start.
+    `environment` is added to that of this process. Raises: RuntimeError with the daemon's output
+    when it does not start.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "nemod", "--port", "0", "--local", *arguments],
@@ -63,21 +63,21 @@ def launch(arguments: list[str], folder: Path, environment: Mapping[str, str]) -
         env={**os.environ, **environment},
     )
     daemon = Daemon(process)
-    told: queue.Queue[int] = queue.Queue()
+    ports: queue.Queue[int] = queue.Queue()
 
     def read() -> None:
         assert process.stdout is not None
         for line in process.stdout:
             daemon.lines.append(line)
             if found := re.match(r"OSC udp://\S+:(\d+)", line):
-                told.put(int(found[1]))
+                ports.put(int(found[1]))
 
     daemon.reader = threading.Thread(target=read, name="reader", daemon=True)
     daemon.reader.start()
     end = time.monotonic() + START_S
     while not daemon.port:
         try:
-            daemon.port = told.get(timeout=0.2)
+            daemon.port = ports.get(timeout=0.2)
         except queue.Empty:
             if process.poll() is not None or time.monotonic() > end:
                 daemon.end()

@@ -1,4 +1,4 @@
-"""Faults of the disk."""
+"""A fixture that makes writes fail, as on a full disk."""
 
 import resource
 from collections.abc import Callable, Iterator
@@ -8,9 +8,9 @@ import pytest
 
 @pytest.fixture
 def small_files() -> Iterator[Callable[[int], None]]:
-    """Return `small_files(count)`: from now on no file may have more bytes, as on a full disk.
+    """Return `small_files(count)`, which limits every file to `count` bytes until the test ends.
 
-    Python ignores SIGXFSZ, so a write gives EFBIG instead of ENOSPC.
+    Python ignores SIGXFSZ, so a write fails with EFBIG instead of ENOSPC.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
 

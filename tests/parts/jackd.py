@@ -1,4 +1,4 @@
-"""A real JACK server with the dummy driver: a clocked sound card that nobody has to own."""
+"""Runs a real JACK server with the dummy driver, which has a clock but needs no sound card."""
 
 import os
 import subprocess
@@ -8,15 +8,15 @@ from contextlib import contextmanager
 RATE = 48_000
 BLOCK = 64
 ORDINARY = ("-r",)
-"""Without real-time priority, as a server runs where its user has no right to that."""
+"""Without real-time priority, for users who have no right to it."""
 
 
 @contextmanager
 def jack_server(options: Sequence[str] = ORDINARY) -> Iterator[None]:
-    """Run a server of its own, 48 kHz, 64 frames, two channels each way.
+    """Run a separate server: 48 kHz, 64 frames, two inputs and two outputs.
 
-    Inside, it is the default server of this process and its children. Raises: RuntimeError where
-    it does not start.
+    Within the context it is the default server of this process and its children. Raises:
+    RuntimeError when it does not start.
     """
     name = f"nemod-{os.getpid()}{''.join(options)}"
     old = {key: os.environ.get(key) for key in ("JACK_DEFAULT_SERVER", "JACK_NO_AUDIO_RESERVATION")}

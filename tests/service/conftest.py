@@ -1,4 +1,4 @@
-"""systemd's own parser of unit files, by what `systemd-analyze verify` prints."""
+"""Fixtures that read unit files with systemd's own parser (`systemd-analyze verify`)."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from tests.conftest import lacks
 
 
 def analyze(kind: Kind, folder: Path, *arguments: str, debug: bool = False) -> str:
-    """Return the output of `systemd-analyze`; fail when it reports an error."""
+    """Return the output of `systemd-analyze`. Raises: AssertionError where it reports an error."""
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700, exist_ok=True)
     user = ["--user"] if kind is Kind.USER else []
@@ -26,9 +26,9 @@ def analyze(kind: Kind, folder: Path, *arguments: str, debug: bool = False) -> s
         text=True,
         timeout=60,
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    return said
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    return output
 
 
 Read = Callable[[Kind, str], list[str]]
@@ -43,13 +43,13 @@ def needs_systemd() -> None:
 
 @pytest.fixture
 def read_command(needs_systemd: None, tmp_path: Path) -> Read:
-    """Return a function that returns the words that systemd reads from a unit's ExecStart."""
+    """Return a function that returns the arguments that systemd reads from a unit's ExecStart."""
 
     def read(kind: Kind, text: str) -> list[str]:
         path = tmp_path / NAME
         path.write_text(text, encoding="utf-8")
-        said = analyze(kind, tmp_path, "verify", "--man=no", str(path), debug=True)
-        lines = set(re.findall(r"^\s*Command Line: (.*)$", said, re.MULTILINE))
+        output = analyze(kind, tmp_path, "verify", "--man=no", str(path), debug=True)
+        lines = set(re.findall(r"^\s*Command Line: (.*)$", output, re.MULTILINE))
         (line,) = (line for line in lines if "/dev/cpu_dma_latency" not in line)
         return [_bare(found) for found in re.findall(r'"(?:\\.|[^"\\])*"|\S+', line)]
 
@@ -57,7 +57,7 @@ def read_command(needs_systemd: None, tmp_path: Path) -> Read:
 
 
 def _bare(shown: str) -> str:
-    """Return the text of a word that systemd prints in a shell's notation."""
+    """Return the text of an argument that systemd prints in shell notation."""
     if not shown.startswith('"'):
         return shown
     names = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}

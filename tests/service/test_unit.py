@@ -1,4 +1,4 @@
-"""The unit file: what systemd reads in it, and how systemd rates it."""
+"""The unit file: how systemd parses it, and how systemd rates its sandbox."""
 
 import re
 import sys
@@ -10,7 +10,7 @@ from nemod.service.quote import QuoteError, mount, program, word
 from nemod.service.unit import NAME, Kind, UnitRequest, bound, made_from, render
 from tests.service.conftest import Read, analyze
 
-EVIL = (
+AWKWARD = (
     "UMC 202HD",
     'a "quoted" one',
     "it's",
@@ -28,17 +28,17 @@ EVIL = (
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_systemd_reads_every_argument_as_it_was_given(kind: Kind, read_command: Read) -> None:
-    """Names with blanks, quotes, %, $ and line breaks, as systemd's own parser reads them."""
-    text = render(UnitRequest(kind=kind, arguments=("--device", *EVIL)))
-    assert read_command(kind, text) == [sys.executable, "-m", "nemod", "--device", *EVIL]
+def test_systemd_parses_every_argument_unchanged(kind: Kind, read_command: Read) -> None:
+    """Names with blanks, quotes, %, $ and line breaks, read by systemd's own parser."""
+    text = render(UnitRequest(kind=kind, arguments=("--device", *AWKWARD)))
+    assert read_command(kind, text) == [sys.executable, "-m", "nemod", "--device", *AWKWARD]
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_systemd_accepts_the_unit_without_a_warning(
     kind: Kind, needs_systemd: None, tmp_path: Path
 ) -> None:
-    """`systemd-analyze verify` is silent, even with odd folders among the mounts."""
+    """`systemd-analyze verify` prints nothing, even with awkward folder names among the mounts."""
     needed = (Path("/home/a b/n%h:x"), Path('/root/"q"'))
     (tmp_path / NAME).write_text(render(UnitRequest(kind=kind, arguments=(), needed=needed)))
     assert analyze(kind, tmp_path, "verify", "--man=no", str(tmp_path / NAME)) == ""
@@ -50,18 +50,18 @@ def test_the_sandbox_is_as_tight_as_stated(
 ) -> None:
     """`systemd-analyze security` rates it no worse than SECURITY.md says."""
     (tmp_path / NAME).write_text(render(UnitRequest(kind=kind, arguments=("--device", "demo"))))
-    said = analyze(kind, tmp_path, "security", "--offline=true", str(tmp_path / NAME))
-    (rated,) = re.findall(rf"exposure level for {NAME}: ([0-9.]+)", said)
+    output = analyze(kind, tmp_path, "security", "--offline=true", str(tmp_path / NAME))
+    (rated,) = re.findall(rf"exposure level for {NAME}: ([0-9.]+)", output)
     assert float(rated) <= at_most
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_every_setting_has_its_reason(kind: Kind) -> None:
+def test_every_setting_has_a_comment(kind: Kind) -> None:
     """Each block of settings has a comment above it, and no placeholder is left."""
     before = ""
     for line in render(UnitRequest(kind=kind, arguments=())).splitlines():
         if line and not line.startswith(("#", "[", "Description=", "WantedBy=multi-user")):
-            assert before, f"{line} without a reason"
+            assert before, f"{line} without a comment"
         if not line or line.startswith("["):
             before = ""
         elif line.startswith("#"):
@@ -69,8 +69,8 @@ def test_every_setting_has_its_reason(kind: Kind) -> None:
         assert not re.search(r"@[a-z_]+@|^#:", line)
 
 
-def test_what_would_stop_the_sound_is_not_set() -> None:
-    """XLA's machine code, real time, the sound card, memory shared with sound servers."""
+def test_settings_that_would_break_audio_are_absent() -> None:
+    """XLA's machine code, real time, sound cards and memory shared with servers are allowed."""
     text = render(UnitRequest(kind=Kind.SYSTEM, arguments=()))
     keys = set(re.findall(r"^(\w+)=", text, re.MULTILINE))
     assert keys.isdisjoint(
@@ -79,9 +79,9 @@ def test_what_would_stop_the_sound_is_not_set() -> None:
     assert {"DeviceAllow", "LimitRTPRIO", "LimitMEMLOCK", "WatchdogSec"} <= keys
 
 
-def test_a_unit_knows_what_it_was_made_from() -> None:
-    """Even if it was edited since; other texts are not recognised."""
-    request = UnitRequest(kind=Kind.USER, arguments=("--device", *EVIL))
+def test_the_request_is_read_back_from_a_unit() -> None:
+    """Even if the unit was edited since; other texts are not recognised."""
+    request = UnitRequest(kind=Kind.USER, arguments=("--device", *AWKWARD))
     text = render(request).replace("WatchdogSec=20", "WatchdogSec=60")
     assert made_from(text) == (request.kind, request.arguments)
     assert made_from("[Service]\nExecStart=/usr/bin/nemod\n") is None
@@ -89,20 +89,20 @@ def test_a_unit_knows_what_it_was_made_from() -> None:
 
 
 def test_only_hidden_folders_are_bound() -> None:
-    """What is inside another bound folder is there already."""
+    """A folder inside another bound folder needs no mount of its own."""
     needed = [Path(p) for p in ("/home/me/nemod/.venv", "/home/me/nemod", "/usr", "/opt/amps")]
     assert bound([*needed, Path("/homes/x")]) == [Path("/home/me/nemod")]
 
 
 @pytest.mark.parametrize("path", ["nemod", "/a/b\nc", "/it's", '/a"b', "/a\\b"])
-def test_a_program_that_systemd_would_not_start_is_refused(path: str) -> None:
-    """Its path may have blanks, but no quotes, backslashes or control characters."""
+def test_a_program_path_that_systemd_cannot_start_is_refused(path: str) -> None:
+    """The path may contain blanks, but no quotes, backslashes or control characters."""
     assert program("/opt/a b%/python") == '"/opt/a b%%/python"'
     with pytest.raises(QuoteError, match="install nemod somewhere else"):
         program(path)
 
 
-def test_what_a_unit_cannot_contain_is_refused() -> None:
+def test_characters_that_a_unit_cannot_contain_are_refused() -> None:
     """NUL anywhere, a control character in a mount; a byte that is not UTF-8 is kept."""
     with pytest.raises(QuoteError, match="NUL byte"):
         word("a\0b")

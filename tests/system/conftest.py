@@ -1,4 +1,4 @@
-"""Real parts for the whole daemon: its process, a JACK server, OSC clients."""
+"""Fixtures for tests of the whole daemon: its process, a JACK server, OSC clients."""
 
 import contextlib
 import os
@@ -15,42 +15,42 @@ from numpy.typing import NDArray
 
 from tests.parts.daemon import Daemon, launch
 from tests.parts.jackd import BLOCK, ORDINARY, RATE, jack_server
-from tests.parts.phone import Phone
+from tests.parts.osc_client import OscClient
 
 Sound = NDArray[np.float32]
 
 
 class Running:
-    """A daemon in a process of its own, and its clients."""
+    """A running daemon and its OSC clients."""
 
     def __init__(self, daemon: Daemon) -> None:
         self.process, self.port = daemon.process, daemon.port
-        self.clients: list[Phone] = []
+        self.clients: list[OscClient] = []
         self._daemon = daemon
 
-    def client(self) -> Phone:
-        """Return a new OSC client of it."""
-        made = Phone(self.port)
-        self.clients.append(made)
-        return made
+    def client(self) -> OscClient:
+        """Return a new OSC client of the daemon."""
+        client = OscClient(self.port)
+        self.clients.append(client)
+        return client
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Ask it to end; return its exit status."""
+        """Send the signal and return the exit status."""
         self.process.send_signal(number)
         return self.process.wait(10.0)
 
     @property
     def lines(self) -> list[str]:
-        """What it wrote."""
+        """The lines of the daemon's output."""
         return self._daemon.lines
 
     @property
     def text(self) -> str:
-        """What it wrote, for messages of failed tests."""
+        """The daemon's output, for messages of failed tests."""
         return self._daemon.text
 
     def end(self) -> None:
-        """Leave nothing behind."""
+        """Close the clients and end the daemon."""
         for client in self.clients:
             client.close()
         self._daemon.end()
@@ -61,13 +61,13 @@ Start = Callable[..., Running]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Return a function that starts `nemod` with arguments and waits until it plays."""
+    """Return a function that starts `nemod` with arguments and waits until it runs."""
     running: list[Running] = []
 
     def begin(*arguments: str, env: dict[str, str] | None = None) -> Running:
-        if "--spare" not in arguments:
-            # Two seconds of a processor for something that most tests never use.
-            arguments = ("--no-spare", *arguments)
+        if "--standby" not in arguments:
+            # A standby process takes two seconds of processor time, and most tests do not use it.
+            arguments = ("--no-standby", *arguments)
         running.append(Running(launch([*arguments], tmp_path, env or {})))
         return running[-1]
 
@@ -78,20 +78,20 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def jack() -> Iterator[None]:
-    """A JACK server as most people run it: a client that is late loses a block."""
+    """A JACK server in asynchronous mode, the default: a late client loses a block."""
     with jack_server():
         yield
 
 
 @pytest.fixture
-def patient_jack() -> Iterator[None]:
-    """A JACK server that waits for its clients, so that a busy machine costs time, not sound."""
+def synchronous_jack() -> Iterator[None]:
+    """A JACK server that waits for its clients, so that a busy machine loses no blocks."""
     with jack_server([*ORDINARY, "-S"]):
         yield
 
 
 class Player:
-    """A JACK client that plays a sound into the daemon and records what it answers."""
+    """A JACK client that plays a sound into the daemon and records the daemon's output."""
 
     def __init__(self) -> None:
         import jack
@@ -100,11 +100,10 @@ class Player:
         self._out: Any = self._client.outports.register("out")
         self._in: Any = self._client.inports.register("in")
         self._sound: Sound = np.zeros(0, np.float32)
-        self._heard: Sound = np.zeros(0, np.float32)
+        self._recorded: Sound = np.zeros(0, np.float32)
         self._at = 0
         self.xruns = 0
-        self.programme: Sound = np.zeros(0, np.float32)
-        self._ahead = False
+        self._has_priority = False
         self._client.set_process_callback(self._process)
         self._client.set_xrun_callback(self._xrun)
         self._client.activate()
@@ -115,7 +114,7 @@ class Player:
         self._client.connect(source, self._in)
 
     def _daemon_ports(self) -> tuple[Any, Any]:
-        """Output and input port of the daemon."""
+        """Return the output and the input port of the daemon."""
         end = time.monotonic() + 5.0
         while time.monotonic() < end:
             ours = [
@@ -131,39 +130,39 @@ class Player:
         raise AssertionError("the daemon has no ports")
 
     def _process(self, frames: int) -> None:
-        if not self._ahead:
-            self._ahead = True
+        if not self._has_priority:
+            self._has_priority = True
             with contextlib.suppress(OSError):
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(75))
         start, stop = self._at, min(self._at + frames, self._sound.size)
         out = self._out.get_array()
         out[:] = 0.0
         out[: stop - start] = self._sound[start:stop]
-        self._heard[start:stop] = self._in.get_array()[: stop - start]
+        self._recorded[start:stop] = self._in.get_array()[: stop - start]
         self._at = stop
 
     def _xrun(self, delayed_usecs: float) -> None:
         self.xruns += 1
 
     def play(self, sound: Sound, during: Callable[[], None] = lambda: None) -> Sound:
-        """Play a sound and return what was heard meanwhile, as long as it."""
+        """Play a sound and return the output of the daemon meanwhile, of the same length."""
         self._sound, self._at = np.zeros(0, np.float32), 0
-        self._heard = np.zeros(sound.size, np.float32)
+        self._recorded = np.zeros(sound.size, np.float32)
         self._sound = sound
         during()
         end = time.monotonic() + sound.size / RATE + 10.0
         while self._at < sound.size and time.monotonic() < end:
             time.sleep(0.05)
-        assert self._at == sound.size, "JACK did not call back"
-        return self._heard
+        assert self._at == sound.size, "JACK did not call the process callback"
+        return self._recorded
 
     @property
-    def left(self) -> int:
-        """How many frames are still to be played."""
+    def remaining_frames(self) -> int:
+        """Frames of the sound that were not played yet."""
         return self._sound.size - self._at
 
     def close(self) -> None:
-        """Leave the server."""
+        """Disconnect from the server."""
         self._client.deactivate()
         self._client.close()
 
@@ -178,7 +177,7 @@ def guitar(shared_data: Path) -> Sound:
 
 @pytest.fixture
 def play_on_jack(start: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    """Return a function that starts the daemon on the JACK server, with a client around it."""
+    """Return a function that starts the daemon on the JACK server and connects a `Player`."""
     players: list[Player] = []
     daemons: list[Any] = []
 
@@ -193,4 +192,4 @@ def play_on_jack(start: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     for player in players:
         player.close()
     for daemon in daemons:
-        daemon.stop()  # before its server
+        daemon.stop()  # before its JACK server

@@ -1,4 +1,4 @@
-"""The daemon as a whole, on its clocked devices: start, record, obey, end."""
+"""The whole daemon on the devices `demo` and `null`: start, recording, OSC, errors, exit."""
 
 import os
 import signal
@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 
-def test_the_demo_records_as_long_as_it_is_told(start: Any, tmp_path: Path) -> None:
-    """`--record --seconds 3` leaves three seconds of sound, from the first on, and exits 0."""
+def test_the_demo_records_for_the_given_time(start: Any, tmp_path: Path) -> None:
+    """`--record --seconds 3` writes three seconds that begin with sound, and exits with 0."""
     daemon = start("--device", "demo", "--record", "out.wav", "--seconds", "3")
     assert daemon.process.wait(60.0) == 0, daemon.text
     info = soundfile.info(tmp_path / "out.wav")
@@ -25,20 +25,20 @@ def test_the_demo_records_as_long_as_it_is_told(start: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_in_order(start: Any, number: int) -> None:
-    """SIGTERM and SIGINT: goodbye to who was heard, exit status 0, within two seconds."""
+def test_a_signal_shuts_the_daemon_down(start: Any, number: int) -> None:
+    """SIGTERM and SIGINT: `/nemo/bye` to known clients, exit status 0, within two seconds."""
     daemon = start("--device", "null")
-    phone = daemon.client()
-    assert phone.query("/nemo/status/state") == "running"
+    client = daemon.client()
+    assert client.query("/nemo/status/state") == "running"
     begin = time.monotonic()
     daemon.process.send_signal(number)
-    assert phone.wait("/nemo/bye", seconds=2.0).address == "/nemo/bye"
+    assert client.wait("/nemo/bye", seconds=2.0).address == "/nemo/bye"
     assert daemon.process.wait(10.0) == 0, daemon.text
     assert time.monotonic() - begin < 2.0
 
 
-def test_every_process_names_itself(start: Any) -> None:
-    """`ps` shows nemod, nemod audio and nemod builder, by command and by arguments."""
+def test_every_process_sets_its_title(start: Any) -> None:
+    """`ps` shows nemod, nemod audio and nemod builder, as command and as arguments."""
     daemon = start("--device", "null")
     listed = subprocess.run(
         [
@@ -55,13 +55,13 @@ def test_every_process_names_itself(start: Any) -> None:
         check=True,
     ).stdout
     found = sorted(" ".join(line.split()) for line in listed.splitlines())
-    # The command's name is cut to 15 characters by the kernel, which is enough for ours.
+    # The kernel truncates the command's name to 15 characters; these are shorter.
     expected = ["nemod audio nemod audio", "nemod builder nemod builder", "nemod nemod"]
     assert expected == sorted(found)
 
 
-def test_no_process_is_left_behind(start: Any) -> None:
-    """When the daemon has ended, so have the audio plane and the foundry."""
+def test_no_process_remains_after_the_daemon_ends(start: Any) -> None:
+    """The audio process and the builder end with the daemon."""
     daemon = start("--device", "null")
     children = subprocess.run(
         ["ps", "-o", "pid=", "--ppid", str(daemon.process.pid)],
@@ -74,21 +74,21 @@ def test_no_process_is_left_behind(start: Any) -> None:
     assert [pid for pid in children if Path("/proc", pid).exists()] == []
 
 
-def test_a_knob_set_over_osc_is_there_when_asked(start: Any) -> None:
-    """Set, then query: the same value; the shipped models are listed and can be loaded."""
+def test_knobs_are_set_and_models_are_loaded_over_osc(start: Any) -> None:
+    """A query returns the value that was set; a model loads by name, an unknown one does not."""
     daemon = start("--device", "null")
-    phone = daemon.client()
-    phone.send("/nemo/bass", 0.7)
-    assert phone.query("/nemo/bass") == pytest.approx(0.7)
-    phone.send("/nemo/model/load", "DRIVE-gru20")
-    done = phone.wait("/nemo/done", "/nemo/error", seconds=30.0)
+    client = daemon.client()
+    client.send("/nemo/bass", 0.7)
+    assert client.query("/nemo/bass") == pytest.approx(0.7)
+    client.send("/nemo/model/load", "DRIVE-gru20")
+    done = client.wait("/nemo/done", "/nemo/error", seconds=30.0)
     assert (done.address, done.params) == ("/nemo/done", ["/nemo/model/load", "drive-gru20"])
-    assert phone.query("/nemo/model/current") == "drive-gru20"
-    phone.send("/nemo/model/load", "drive-gru2")
-    error = phone.wait("/nemo/done", "/nemo/error")
+    assert client.query("/nemo/model/current") == "drive-gru20"
+    client.send("/nemo/model/load", "drive-gru2")
+    error = client.wait("/nemo/done", "/nemo/error")
     assert error.params[:2] == ["not_found", "/nemo/model/load"]
     assert "drive-gru20" in error.params[2]
-    assert phone.query("/nemo/model/current") == "drive-gru20"
+    assert client.query("/nemo/model/current") == "drive-gru20"
 
 
 @pytest.mark.liblo
@@ -98,39 +98,39 @@ def test_oscsend_turns_a_knob(start: Any) -> None:
     subprocess.run(
         ["oscsend", "localhost", str(daemon.port), "/nemo/gain", "f", "0.7"], check=True, timeout=5
     )
-    phone = daemon.client()
+    client = daemon.client()
     end = time.monotonic() + 2.0
-    while time.monotonic() < end and phone.query("/nemo/gain") != pytest.approx(0.7):
+    while time.monotonic() < end and client.query("/nemo/gain") != pytest.approx(0.7):
         time.sleep(0.05)
-    assert phone.query("/nemo/gain") == pytest.approx(0.7)
+    assert client.query("/nemo/gain") == pytest.approx(0.7)
 
 
-def test_a_broken_model_leaves_the_old_one_playing(start: Any, tmp_path: Path) -> None:
-    """A file that will not load is an error on OSC; the sound that was there stays."""
+def test_after_an_invalid_model_the_previous_one_plays(start: Any, tmp_path: Path) -> None:
+    """A file that cannot be loaded is answered by `/nemo/error`; the sound does not change."""
     library = tmp_path / "amps"
     library.mkdir()
     (library / "broken.json").write_text('{"model_data": {}, "state_dict": {}}')
     daemon = start("--device", "demo", "--library", str(library), "--model", "clipper-lstm16")
-    phone = daemon.client()
-    phone.send("/nemo/model/load", "broken")
-    error = phone.wait("/nemo/done", "/nemo/error", seconds=30.0)
+    client = daemon.client()
+    client.send("/nemo/model/load", "broken")
+    error = client.wait("/nemo/done", "/nemo/error", seconds=30.0)
     assert error.params[:2] == ["io", "/nemo/model/load"]
     assert "model_data" in error.params[2]
-    assert phone.query("/nemo/model/current") == "clipper-lstm16"
-    assert phone.query("/nemo/status/state") == "running"
+    assert client.query("/nemo/model/current") == "clipper-lstm16"
+    assert client.query("/nemo/status/state") == "running"
 
 
-def test_a_name_leads_nowhere_outside_the_library(start: Any) -> None:
-    """A path is no name: `not_found`, whatever lies there."""
+def test_a_path_is_not_accepted_as_a_model_name(start: Any) -> None:
+    """A path is answered by `not_found`, whether or not the file exists."""
     daemon = start("--device", "null")
-    phone = daemon.client()
+    client = daemon.client()
     for name in ("../models/clipper-lstm16", "/etc/passwd", "clipper-lstm16.json"):
-        phone.send("/nemo/model/load", name)
-        assert phone.wait("/nemo/done", "/nemo/error").params[0] == "not_found"
+        client.send("/nemo/model/load", name)
+        assert client.wait("/nemo/done", "/nemo/error").params[0] == "not_found"
 
 
 def run(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    """Run `nemod` to its end."""
+    """Run `nemod` until it exits."""
     import sys
 
     return subprocess.run(
@@ -144,8 +144,8 @@ def run(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.portaudio
-def test_a_device_that_is_not_there_is_an_error_that_lists_what_is(tmp_path: Path) -> None:
-    """`--device nosuch` ends with 1 and names the devices that need no sound card."""
+def test_an_unknown_device_is_an_error_with_a_list_of_devices(tmp_path: Path) -> None:
+    """`--device nosuchdevice` exits with 1 and lists the devices that need no sound card."""
     ended = run("--device", "nosuchdevice", "--port", "0", "--local", cwd=tmp_path)
     assert ended.returncode == 1
     assert "nosuchdevice" in ended.stderr
@@ -153,16 +153,16 @@ def test_a_device_that_is_not_there_is_an_error_that_lists_what_is(tmp_path: Pat
     assert "Traceback" not in ended.stderr
 
 
-def test_a_model_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    """`--model clipper-lstm1` ends with 1 and offers the nearest name."""
+def test_an_unknown_model_is_an_error_with_a_suggestion(tmp_path: Path) -> None:
+    """`--model clipper-lstm1` exits with 1 and suggests the nearest name."""
     ended = run("--device", "null", "--model", "clipper-lstm1", "--port", "0", cwd=tmp_path)
     assert ended.returncode == 1
     assert "did you mean 'clipper-lstm16'" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def test_a_second_daemon_on_the_port_says_who_holds_it(start: Any, tmp_path: Path) -> None:
-    """The port of a running daemon is refused to another, which names the holder."""
+def test_a_port_in_use_is_an_error_with_its_owner(start: Any, tmp_path: Path) -> None:
+    """A second daemon on the port of a running one exits with 1 and names the owner."""
     daemon = start("--device", "null")
     ended = run("--device", "null", "--local", "--port", str(daemon.port), cwd=tmp_path)
     assert ended.returncode == 1

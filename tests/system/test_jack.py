@@ -1,4 +1,4 @@
-"""The daemon as a client of a real JACK server, fed and heard by another client."""
+"""The daemon as a client of a real JACK server, with another client at its input and output."""
 
 import time
 from pathlib import Path
@@ -16,29 +16,30 @@ pytestmark = [pytest.mark.jack, pytest.mark.portaudio]
 MODEL = "clipper-lstm16"
 TOLERANCE = 1e-5
 TRIES = 3
-"""A take in which JACK itself counts an xrun is repeated this many times."""
+"""A recording during which JACK counts an xrun is repeated up to this many times."""
 
 
-def delay_of(answer: Sound, expected: Sound) -> int:
-    """Return by how many frames an answer lags."""
-    return int(np.argmax(correlate(answer, expected, mode="full"))) - (expected.size - 1)
+def delay_of(output: Sound, expected: Sound) -> int:
+    """Return the delay of an output [frames]."""
+    return int(np.argmax(correlate(output, expected, mode="full"))) - (expected.size - 1)
 
 
-def largest_difference(player: Player) -> float:
-    """Return by how much what is heard differs from `render`, at best of the takes.
+def largest_difference(player: Player, guitar: Sound) -> float:
+    """Return the largest difference between the daemon's output and `render`, the best of `TRIES`.
 
-    A second of silence, then guitar; a take in which JACK counts an xrun is repeated.
+    A second of silence, then guitar; a recording during which JACK counts an xrun is repeated.
     """
+    played = np.concatenate([np.zeros(RATE, np.float32), guitar])
     model = nemod.load_model(Path(nemod.__file__).parent.parent / "models" / f"{MODEL}.json")
-    expected = nemod.render(model, player.programme, RATE, block=BLOCK)
+    expected = nemod.render(model, played, RATE, block=BLOCK)
     assert np.abs(expected).max() > 0.05
     differences = []
     for _ in range(TRIES):
         before = player.xruns
-        heard = player.play(np.concatenate([player.programme, np.zeros(RATE // 2, np.float32)]))
-        lag = delay_of(heard[RATE:], expected[RATE:])
+        output = player.play(np.concatenate([played, np.zeros(RATE // 2, np.float32)]))
+        lag = delay_of(output[RATE:], expected[RATE:])
         assert 0 <= lag <= 8 * BLOCK
-        aligned = heard[RATE + lag : lag + expected.size]
+        aligned = output[RATE + lag : lag + expected.size]
         differences.append(float(np.abs(aligned - expected[RATE:]).max()))
         if player.xruns == before:
             break
@@ -46,42 +47,40 @@ def largest_difference(player: Player) -> float:
     return min(differences)
 
 
-def test_what_is_heard_on_jack_equals_render(jack: None, play_on_jack: Any, guitar: Sound) -> None:
-    """The live rig and `nemod.render` agree to 1e-5, unless JACK loses blocks in every take."""
+def test_the_output_on_jack_equals_render(jack: None, play_on_jack: Any, guitar: Sound) -> None:
+    """The live rig and `nemod.render` agree to 1e-5, unless JACK loses blocks in every try."""
     _, player = play_on_jack("--model", MODEL)
-    player.programme = np.concatenate([np.zeros(RATE, np.float32), guitar])
-    difference = largest_difference(player)
+    difference = largest_difference(player, guitar)
     if difference > TOLERANCE and player.xruns:
-        # Judged by the test below, on a server that loses nothing.
-        pytest.xfail(f"JACK counted {player.xruns} xruns and lost blocks in all {TRIES} takes")
+        # The test below checks the same on a server that loses no blocks.
+        pytest.xfail(f"JACK counted {player.xruns} xruns and lost blocks in all {TRIES} tries")
     assert difference <= TOLERANCE
 
 
-def test_what_is_heard_on_a_patient_jack_equals_render(
-    patient_jack: None, play_on_jack: Any, guitar: Sound
+def test_the_output_on_a_synchronous_jack_equals_render(
+    synchronous_jack: None, play_on_jack: Any, guitar: Sound
 ) -> None:
     """The live rig and `nemod.render` agree to 1e-5 where JACK waits for its clients."""
     _, player = play_on_jack("--model", MODEL)
-    player.programme = np.concatenate([np.zeros(RATE, np.float32), guitar])
-    assert largest_difference(player) <= TOLERANCE
+    assert largest_difference(player, guitar) <= TOLERANCE
 
 
-def test_a_knob_turned_over_osc_is_heard(
-    patient_jack: None, play_on_jack: Any, guitar: Sound
+def test_a_knob_set_over_osc_changes_the_output(
+    synchronous_jack: None, play_on_jack: Any, guitar: Sound
 ) -> None:
-    """Output trim turned down in the middle: the second half is that much quieter."""
+    """Output trim turned down by 12 dB in the middle: the second half is 12 dB quieter."""
     daemon, player = play_on_jack("--model", "clipper-lstm16")
-    phone = daemon.client()
+    client = daemon.client()
     sound = np.concatenate([guitar[: 2 * RATE], guitar[: 2 * RATE]])
 
-    def turn() -> None:
+    def turn_down() -> None:
         time.sleep(2.0)
-        phone.send("/nemo/output", 0.25)
+        client.send("/nemo/output", 0.25)
 
-    heard = player.play(sound, during=turn)
-    assert phone.query("/nemo/output") == pytest.approx(0.25)
-    loud = np.sqrt(np.mean(heard[RATE // 2 : 3 * RATE // 2] ** 2))
-    quiet = np.sqrt(np.mean(heard[2 * RATE + RATE // 2 : 3 * RATE + RATE // 2] ** 2))
+    output = player.play(sound, during=turn_down)
+    assert client.query("/nemo/output") == pytest.approx(0.25)
+    loud = np.sqrt(np.mean(output[RATE // 2 : 3 * RATE // 2] ** 2))
+    quiet = np.sqrt(np.mean(output[2 * RATE + RATE // 2 : 3 * RATE + RATE // 2] ** 2))
     # A quarter of the way from -24 to +24 dB is -12 dB.
     assert 20.0 * np.log10(quiet / loud) == pytest.approx(-12.0, abs=0.5)
 
@@ -96,37 +95,37 @@ REAL = (
 )
 
 
-def test_a_switch_among_all_models_never_clicks(
-    patient_jack: None, play_on_jack: Any, guitar: Sound, shared_data: Path, tmp_path: Path
+def test_a_model_switch_does_not_click(
+    synchronous_jack: None, play_on_jack: Any, guitar: Sound, shared_data: Path, tmp_path: Path
 ) -> None:
-    """Jumps from sample to sample at a switch stay within those of the two models alone."""
+    """The steps between samples during a switch are no larger than those of the models alone."""
     library = tmp_path / "amps"
     library.mkdir()
     for file in REAL:
         path = shared_data / "models" / file
         (library / path.name).write_bytes(path.read_bytes())
     daemon, player = play_on_jack("--library", str(library), "--model", "clipper-lstm16")
-    phone = daemon.client()
-    count = phone.query("/nemo/model/count")
+    client = daemon.client()
+    count = client.query("/nemo/model/count")
     assert count >= len(REAL) + 2
     piece = guitar[:RATE]
     alone: dict[str, float] = {}
     order = [*range(count), 0]
 
     def load(index: int) -> str:
-        phone.send("/nemo/model/load", index)
-        answer = phone.wait("/nemo/done", "/nemo/error", seconds=30.0)
+        client.send("/nemo/model/load", index)
+        answer = client.wait("/nemo/done", "/nemo/error", seconds=30.0)
         assert answer.address == "/nemo/done", answer.params
         return str(answer.params[1])
 
     for index in order[:-1]:
         name = load(index)
         alone[name] = float(np.abs(np.diff(player.play(piece))).max())
-    names = [phone.query("/nemo/model/current")]
+    names = [client.query("/nemo/model/current")]
     for index in order:
-        heard = player.play(piece, during=lambda index=index: names.append(load(index)))  # type: ignore[misc]
+        output = player.play(piece, during=lambda index=index: names.append(load(index)))  # type: ignore[misc]
         allowed = max(alone[names[-1]], alone[names[-2]])
-        jump = float(np.abs(np.diff(heard)).max())
+        jump = float(np.abs(np.diff(output)).max())
         print(f"{names[-2]} -> {names[-1]}: {jump:.4f}, alone {allowed:.4f}")  # noqa: T201
-        # Where the two are not alike, a crossfade of equal power may add them up to sqrt(2).
+        # An equal-power crossfade of two equal signals peaks at sqrt(2).
         assert jump <= np.sqrt(2.0) * allowed

@@ -1,4 +1,4 @@
-"""Switching among models of every family while a guitar plays through a real JACK server."""
+"""Switches between models of every family while a guitar plays through a real JACK server."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from tests.system.conftest import RATE, Sound
 pytestmark = [pytest.mark.jack, pytest.mark.portaudio]
 
 PIECE_FRAMES = 3 * RATE // 2
-"""Longer than a load of a compiled model takes."""
+"""Longer than it takes to load a model from the cache of compiled programs."""
 LOAD_S = 30.0
 FAMILIES = {
     "guitarml-lstm": "aga/GuitarML__NeuralSeed/models_lstm8_ts9_pytorch.json",
@@ -31,22 +31,22 @@ def largest_jump(sound: Sound) -> float:
     return float(np.abs(np.diff(sound)).max())
 
 
-def test_a_switch_among_all_families_never_clicks(
-    patient_jack: None, play_on_jack: Any, guitar: Sound, shared_data: Path, tmp_path: Path
+def test_a_switch_between_families_does_not_click(
+    synchronous_jack: None, play_on_jack: Any, guitar: Sound, shared_data: Path, tmp_path: Path
 ) -> None:
-    """Jumps from sample to sample at a switch stay within those of the two models alone."""
+    """The steps between samples during a switch are no larger than those of the models alone."""
     library = tmp_path / "amps"
     library.mkdir()
     for name, file in FAMILIES.items():
         path = shared_data / "models" / file
         (library / f"{name}{path.suffix}").write_bytes(path.read_bytes())
     daemon, player = play_on_jack("--library", str(library), "--model", "clipper-lstm16")
-    phone = daemon.client()
+    client = daemon.client()
     piece = guitar[:PIECE_FRAMES]
 
     def load(name: str) -> None:
-        phone.send("/nemo/model/load", name)
-        answer = phone.wait("/nemo/done", "/nemo/error", seconds=LOAD_S)
+        client.send("/nemo/model/load", name)
+        answer = client.wait("/nemo/done", "/nemo/error", seconds=LOAD_S)
         assert answer.address == "/nemo/done", answer.params
 
     alone: dict[str, float] = {}
@@ -55,18 +55,18 @@ def test_a_switch_among_all_families_never_clicks(
         alone[name] = largest_jump(player.play(piece))
     before = list(FAMILIES)[-1]
     for name in FAMILIES:
-        left = []
+        remaining = []
 
-        def switch(name: str = name, left: list[int] = left) -> None:
+        def switch(name: str = name, remaining: list[int] = remaining) -> None:
             load(name)
-            left.append(player.left)
+            remaining.append(player.remaining_frames)
 
-        heard = player.play(piece, during=switch)
-        assert left[0] > 0, "the guitar was over before the switch"
+        output = player.play(piece, during=switch)
+        assert remaining[0] > 0, "the guitar ended before the switch"
         allowed = max(alone[before], alone[name])
-        jump = largest_jump(heard)
+        jump = largest_jump(output)
         print(f"{before} -> {name}: {jump:.4f}, alone {allowed:.4f}")  # noqa: T201
-        # Where the two are not alike, a crossfade of equal power may add them up to sqrt(2).
+        # An equal-power crossfade of two equal signals peaks at sqrt(2).
         assert jump <= np.sqrt(2.0) * allowed
-        assert phone.query("/nemo/model/current") == name
+        assert client.query("/nemo/model/current") == name
         before = name

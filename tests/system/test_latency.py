@@ -1,4 +1,4 @@
-"""`nemod latency` through a JACK client that is the cable, and without one."""
+"""`nemod latency` with a JACK client that acts as the loopback cable, and without a cable."""
 
 import re
 import subprocess
@@ -16,21 +16,21 @@ pytestmark = [pytest.mark.jack, pytest.mark.portaudio]
 
 ROOT = Path(__file__).resolve().parents[2]
 PERIOD = 64
-"""JACK hears a loop one period later: the command's answer is the cable's delay and this."""
+"""A loop through JACK adds one period: the command reports the cable's delay plus this."""
 
 
 @contextmanager
 def cable(frames: int, gain: float) -> Iterator[None]:
-    """Run a client that gives back what it hears, so many frames later."""
+    """Run a client that returns its input after a delay of `frames`, multiplied by `gain`."""
     client = jack_client.Client("cable", no_start_server=True)
-    hears: Any = client.inports.register("in")
-    gives: Any = client.outports.register("out")
+    input_port: Any = client.inports.register("in")
+    output_port: Any = client.outports.register("out")
     line = np.zeros(frames + PERIOD, np.float32)
 
     def process(_count: int) -> None:
         line[:-PERIOD] = line[PERIOD:].copy()
-        line[-PERIOD:] = hears.get_array()
-        gives.get_array()[:] = gain * line[:PERIOD]
+        line[-PERIOD:] = input_port.get_array()
+        output_port.get_array()[:] = gain * line[:PERIOD]
 
     client.set_process_callback(process)
     client.activate()
@@ -42,16 +42,16 @@ def cable(frames: int, gain: float) -> Iterator[None]:
 
 
 def latency(device: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command."""
+    """Run `nemod latency` on a device."""
     command = [sys.executable, "-m", "nemod", "latency", "--device", device, "--block", "64"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60.0)
 
 
 @pytest.mark.parametrize(("frames", "gain"), [(1_000, -0.5)])
 def test_a_known_delay_is_measured_to_the_frame(
-    patient_jack: None, frames: int, gain: float
+    synchronous_jack: None, frames: int, gain: float
 ) -> None:
-    """Round trip, level and polarity are the cable's, with JACK's own period on top."""
+    """Round trip (plus one period of JACK), level and polarity are those of the cable."""
     with cable(frames, gain):
         done = latency("cable")
     assert done.returncode == 0, done.stderr
@@ -63,8 +63,8 @@ def test_a_known_delay_is_measured_to_the_frame(
     assert f"polarity    {'inverted' if gain < 0 else 'as played'}" in done.stdout
 
 
-def test_without_a_cable_it_says_so(patient_jack: None) -> None:
-    """The dummy card's input is silent: status 1, and what to do."""
+def test_without_a_cable_it_fails_with_instructions(synchronous_jack: None) -> None:
+    """The dummy device's input is silent: exit status 1 and a remedy."""
     done = latency("system")
     assert done.returncode == 1
     assert "nothing comes back: connect the output to the input" in done.stderr

@@ -1,4 +1,4 @@
-"""Switched off and on again: the daemon comes back as it was."""
+"""The session is restored after a restart of the daemon."""
 
 import json
 import time
@@ -8,63 +8,78 @@ from typing import Any
 import pytest
 
 
-def kept(file: Path) -> dict[str, Any]:
-    """Return what a state file holds, nothing before there is one."""
+def read_state(file: Path) -> dict[str, Any]:
+    """Return the contents of a state file, empty where it does not exist."""
     if not file.exists():
         return {}
     tree: dict[str, Any] = json.loads(file.read_text())
     return tree
 
 
-def test_it_comes_back_as_it_was(start: Any, tmp_path: Path) -> None:
-    """Model, knobs and switches, as they were written before the end and at the end."""
+def test_the_session_is_restored(start: Any, tmp_path: Path) -> None:
+    """Model, knobs and switches, those written while it ran and those written at exit."""
     file = tmp_path / "kept" / "state.json"
     daemon = start("--device", "null", "--state", str(file))
-    phone = daemon.client()
-    phone.send("/nemo/model/load", "drive-gru20")
-    assert phone.wait("/nemo/done", "/nemo/error", seconds=30.0).address == "/nemo/done"
-    phone.send("/nemo/treble", 0.25)
-    phone.send("/nemo/bypass", 1)
-    phone.send("/nemo/delay/mix", 0.125)
-    # Before the end, for power cuts.
+    client = daemon.client()
+    client.send("/nemo/model/load", "drive-gru20")
+    assert client.wait("/nemo/done", "/nemo/error", seconds=30.0).address == "/nemo/done"
+    client.send("/nemo/treble", 0.25)
+    client.send("/nemo/bypass", 1)
+    client.send("/nemo/delay/mix", 0.125)
+    # The state is written while the daemon runs, because of power cuts.
     end = time.monotonic() + 15.0
-    while time.monotonic() < end and kept(file).get("positions", {}).get("delay/mix") != 0.125:
+    while read_state(file).get("positions", {}).get("delay/mix") != 0.125:
+        assert time.monotonic() < end, "the state was not written while the daemon ran"
         time.sleep(0.1)
-    assert kept(file)["model"] == "drive-gru20"
-    assert kept(file)["positions"]["delay/mix"] == 0.125
-    phone.send("/nemo/mid", 0.75)
-    assert phone.query("/nemo/mid") == 0.75
+    assert read_state(file)["model"] == "drive-gru20"
+    client.send("/nemo/mid", 0.75)
+    assert client.query("/nemo/mid") == 0.75
     assert daemon.stop() == 0
 
     daemon = start("--device", "null", "--state", str(file))
-    phone = daemon.client()
-    assert phone.query("/nemo/model/current") == "drive-gru20"
-    assert phone.query("/nemo/treble") == 0.25
-    assert phone.query("/nemo/mid") == 0.75
-    assert phone.query("/nemo/delay/mix") == 0.125
-    assert phone.query("/nemo/bypass") is True
+    client = daemon.client()
+    assert client.query("/nemo/model/current") == "drive-gru20"
+    assert client.query("/nemo/treble") == 0.25
+    assert client.query("/nemo/mid") == 0.75
+    assert client.query("/nemo/delay/mix") == 0.125
+    assert client.query("/nemo/bypass") is True
     assert daemon.stop() == 0
 
 
-def test_a_damaged_state_and_a_folder_that_takes_none(start: Any, tmp_path: Path) -> None:
-    """A damaged file is moved aside; a state that cannot be written is logged once."""
+def test_unknown_keys_and_knobs_of_the_state_file_are_preserved(start: Any, tmp_path: Path) -> None:
+    """A state file of another version keeps what this version does not know."""
+    file = tmp_path / "state.json"
+    positions = {"bass": 0.25, "phaser/rate": 0.5}
+    file.write_text(json.dumps({"version": 1, "positions": positions, "tempo": [1, 2]}))
+    daemon = start("--device", "null", "--state", str(file))
+    client = daemon.client()
+    assert client.query("/nemo/bass") == 0.25
+    client.send("/nemo/mid", 0.75)
+    assert client.query("/nemo/mid") == 0.75
+    assert daemon.stop() == 0
+    assert read_state(file)["positions"] == {**positions, "mid": 0.75}
+    assert read_state(file)["tempo"] == [1, 2]
+
+
+def test_a_damaged_state_file_and_one_that_cannot_be_written(start: Any, tmp_path: Path) -> None:
+    """A damaged file is moved aside and logged; a failure to write is logged once."""
     folder = tmp_path / "kept"
     folder.mkdir()
     file = folder / "state.json"
-    file.write_text('{"version": 1, "positions": {"bass"')
+    file.write_text('{"version": 1, "positions": {"bass": 0.7')
     daemon = start("--device", "null", "--state", str(file))
-    phone = daemon.client()
-    assert phone.query("/nemo/bass") == pytest.approx(0.5)
+    client = daemon.client()
+    assert client.query("/nemo/bass") == pytest.approx(0.5)
     assert (folder / "state.json.damaged-1").read_text().startswith('{"version"')
-    assert "state file damaged" in daemon.text
-    # From now on a file is where the folder was.
+    assert "state file damaged, moved aside, defaults loaded" in daemon.text
+    # A file takes the place of the folder, so that nothing can be written there.
     folder.rename(tmp_path / "before")
     folder.write_text("")
-    phone.send("/nemo/bass", 0.25)
+    client.send("/nemo/bass", 0.25)
     end = time.monotonic() + 10.0
     while time.monotonic() < end and "state file not written" not in daemon.text:
         time.sleep(0.1)
     assert daemon.text.count("state file not written") == 1
     assert "File exists" in daemon.text
-    assert phone.query("/nemo/status/state") == "running"
+    assert client.query("/nemo/status/state") == "running"
     assert daemon.stop() == 0

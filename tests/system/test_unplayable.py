@@ -1,4 +1,4 @@
-"""Files in the library that cannot be played: the start and a footswitch pass them over."""
+"""Files in the library that cannot be played are skipped at the start and by next and prev."""
 
 import json
 import shutil
@@ -14,31 +14,29 @@ GOOD = "clipper-lstm16"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder that begins with a file that is no model, and holds a truncated one."""
-    made = tmp_path / "amps"
-    made.mkdir()
-    (made / "00-notes.json").write_text('{"name": "notes"}')
+    """A library whose first file is not a model and whose second file is truncated."""
+    library = tmp_path / "amps"
+    library.mkdir()
+    (library / "00-notes.json").write_text('{"name": "notes"}')
     text = (MODELS / f"{GOOD}.json").read_text()
-    (made / "01-truncated.json").write_text(text[: len(text) // 2])
-    shutil.copy(MODELS / f"{GOOD}.json", made / "02-good.json")
-    return made
+    (library / "01-truncated.json").write_text(text[: len(text) // 2])
+    shutil.copy(MODELS / f"{GOOD}.json", library / "02-good.json")
+    return library
 
 
-def test_the_start_and_steps_pass_over_broken_files(
-    start: Any, folder: Path, tmp_path: Path
-) -> None:
-    """Each is reported once, marked, and tried again after it was repaired."""
+def test_unplayable_files_are_skipped(start: Any, folder: Path, tmp_path: Path) -> None:
+    """Each is reported once and marked, and is played after its file was repaired."""
     state = tmp_path / "state.json"
     state.write_text(json.dumps({"version": 1, "model": "01-truncated", "positions": {}}))
     daemon = start("--device", "null", "--library", str(folder), "--state", str(state))
-    phone = daemon.client()
-    assert phone.query("/nemo/model/current") == "02-good"
+    client = daemon.client()
+    assert client.query("/nemo/model/current") == "02-good"
 
     def step(word: str) -> str:
-        phone.send(f"/nemo/model/{word}")
-        answer = phone.wait("/nemo/done", "/nemo/error", seconds=60.0)
+        client.send(f"/nemo/model/{word}")
+        answer = client.wait("/nemo/done", "/nemo/error", seconds=60.0)
         assert answer.address == "/nemo/done", answer.params
-        name: str = phone.query("/nemo/model/current")
+        name: str = client.query("/nemo/model/current")
         assert answer.params[1] == name
         return name
 

@@ -7,9 +7,9 @@ from typing import Protocol
 from nemod.control.controller import Controller
 from nemod.control.events import Source
 from nemod.control.jobs import Job
+from nemod.osc.addresses.values import Kind
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode
-from nemod.osc.values import Kind
 
 
 class Request(Protocol):

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from nemod.control.controller import similar_name
+from nemod.osc.addresses.leaf import Leaf
+from nemod.osc.addresses.models import model_leaves
+from nemod.osc.addresses.parameters import ROOT, parameter_leaves
+from nemod.osc.addresses.pattern import Part, PatternError, Text, compile_part, matches, prepare
+from nemod.osc.addresses.system import system_leaves
 from nemod.osc.counters import Counters
 from nemod.osc.errors import OscError
-from nemod.osc.leaf import Leaf
-from nemod.osc.models import model_leaves
-from nemod.osc.parameters import ROOT, parameter_leaves
-from nemod.osc.pattern import Part, PatternError, Text, compile_part, matches, prepare
-from nemod.osc.system import system_leaves
 from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
 
 MAX_TARGETS = 64

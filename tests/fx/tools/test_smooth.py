@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nemod.fx.effect import chain
 from nemod.fx.gain import gain
-from nemod.fx.smooth import rest, smooth, smoothed
+from nemod.fx.tools.smooth import rest, smooth, smoothed
 
 RATE_HZ = 48_000.0
 

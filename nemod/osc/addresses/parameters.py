@@ -5,9 +5,9 @@ import struct
 
 from nemod.common.units import SILENCE_DB
 from nemod.control.controller import Controller
+from nemod.osc.addresses.leaf import Action, Leaf, Request, reader
+from nemod.osc.addresses.values import Kind, to_bool, to_float
 from nemod.osc.codec import Value
-from nemod.osc.leaf import Action, Leaf, Request, reader
-from nemod.osc.values import Kind, to_bool, to_float
 from nemod.parameters.parameter_set import ParameterSet
 from nemod.parameters.table import Kind as RowKind
 from nemod.parameters.table import Parameter

@@ -7,7 +7,7 @@ import pytest
 
 import nemod as package
 from nemod.cli import COMMANDS
-from nemod.cli.options import configuration
+from nemod.cli.configuration import configuration
 from nemod.cli.play import daemon_parser
 from tests.cli.conftest import Nemod
 
@@ -44,7 +44,7 @@ def test_version(nemod: Nemod, command: tuple[str, ...]) -> None:
         (("--seconds", "nan"), "argument --seconds: 'nan': a number of seconds"),
         (("models", "--lib", "x"), "unrecognized arguments: --lib x"),
         (("render", "a", "b", "--model", "m", "--modle-only"), "did you mean '--model-only'?"),
-        (("render", "a.wav"), "the following arguments are required: OUT.wav, --model"),
+        (("render", "a.wav"), "the following arguments are required: OUT, --model"),
         (("check",), "the following arguments are required: FILE"),
         (("bench", "--units", "0"), "argument --units: '0': whole numbers from 1 to 4096"),
     ],

@@ -10,17 +10,17 @@ from collections.abc import Callable, Sequence
 from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
 from nemod.control.jobs import Job
+from nemod.osc.addresses.leaf import Leaf
+from nemod.osc.addresses.pattern import is_pattern
+from nemod.osc.addresses.system import TRANSACTION
+from nemod.osc.addresses.tree import Tree, build_tree
+from nemod.osc.addresses.values import Kind
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.counters import Counters
 from nemod.osc.encode import BUNDLE_HEADER, ELEMENT_HEADER, MAX_PACKET, pack
 from nemod.osc.errors import OscError, with_address
 from nemod.osc.jobs import SenderJobs
-from nemod.osc.leaf import Leaf
-from nemod.osc.pattern import is_pattern
 from nemod.osc.sender import MAX_ADDRESS, Sender, cut, error_message, text_of
-from nemod.osc.system import TRANSACTION
-from nemod.osc.tree import Tree, build_tree
-from nemod.osc.values import Kind
 
 SMALL_PACKET = 512
 """[bytes] Longest answer to a sender on another machine: limits amplification by forged sources."""
@@ -218,7 +218,7 @@ class Dispatcher:
 
 
 class _Request:
-    """One packet while it is carried out; what leaves may do is described in `nemod.osc.leaf`."""
+    """One packet while it is carried out; for what leaves may do see `addresses.leaf`."""
 
     def __init__(self, dispatcher: Dispatcher, sender: Sender) -> None:
         self.controller = dispatcher.controller

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
+from nemod.osc.addresses.leaf import Action, Leaf, Reader, ignore, reader
+from nemod.osc.addresses.values import Kind, to_int, to_string, to_trigger
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode, string_size
 from nemod.osc.errors import OscError, with_address
-from nemod.osc.leaf import Action, Leaf, Reader, ignore, reader
-from nemod.osc.values import Kind, to_int, to_string, to_trigger
 
 MODEL = "/nemo/model/"
 _SHORT_TEXT = 80

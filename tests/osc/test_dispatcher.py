@@ -1,5 +1,6 @@
 """What packets change and how they are answered, without sockets."""
 
+import asyncio
 import json
 from collections.abc import Callable
 
@@ -9,13 +10,13 @@ from hypothesis import strategies as st
 
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import Meters
+from nemod.osc.addresses.leaf import Leaf
+from nemod.osc.addresses.tree import Tree, build_tree
+from nemod.osc.addresses.values import Kind
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
-from nemod.osc.commands import SMALL_PACKET
+from nemod.osc.dispatcher import SMALL_PACKET
 from nemod.osc.encode import MAX_PACKET
 from nemod.osc.jobs import MAX_WAITING_SYNCS
-from nemod.osc.leaf import Leaf
-from nemod.osc.tree import Tree, build_tree
-from nemod.osc.values import Kind
 from nemod.parameters.parameter_set import KnobSpec, ParameterSet
 from tests.osc.conftest import Client, Desk, MemoryRig, read, status_values
 
@@ -565,7 +566,11 @@ def test_whatever_is_well_formed_is_done_or_answered_by_an_error(
         Message(address, "".join(tag for tag, _ in given_), tuple(value for _, value in given_))  # type: ignore[misc]
         for address, given_ in said
     ]
-    for address, values in desk.perform(bundle(*messages)):
+
+    async def run() -> list[tuple[str, list[object]]]:
+        return desk.perform(bundle(*messages))
+
+    for address, values in asyncio.run(run()):  # background jobs need a loop
         assert address.startswith("/nemo/")
         if address == "/nemo/error":
             assert values[0] in CODES

@@ -7,12 +7,12 @@ from importlib import metadata
 
 from nemod.common.units import SILENCE_DB
 from nemod.control.controller import Controller
+from nemod.osc.addresses.leaf import Action, Leaf, Request, ignore, reader
+from nemod.osc.addresses.values import Kind, to_int, to_trigger
 from nemod.osc.codec import Value
 from nemod.osc.counters import Counters
 from nemod.osc.encode import encode
 from nemod.osc.errors import OscError
-from nemod.osc.leaf import Action, Leaf, Request, ignore, reader
-from nemod.osc.values import Kind, to_int, to_trigger
 from nemod.parameters.parameter_set import TOGGLES
 
 PROTOCOL = "1"

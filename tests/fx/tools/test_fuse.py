@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nemod.engine.rig import rig_spec
-from nemod.fx.fuse import fused
+from nemod.fx.tools.fuse import fused
 from tests.engine.conftest import tiny
 
 RATE_HZ, BLOCK = 48_000, 64

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemod.osc.pattern import PatternError, Text, compile_part, is_pattern, matches, prepare
+from nemod.osc.addresses.pattern import (
+    PatternError,
+    Text,
+    compile_part,
+    is_pattern,
+    matches,
+    prepare,
+)
 
 
 def oracle(pattern: str, text: str) -> bool:

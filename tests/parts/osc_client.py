@@ -1,4 +1,4 @@
-"""An OSC client, of python-osc: nemod's own codec has no part in it."""
+"""An OSC client that uses python-osc and not nemod's codec."""
 
 import socket
 import time
@@ -8,19 +8,19 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 REPEAT_S = 0.5
-"""[s] Without an answer before a question is asked again: UDP may lose it."""
+"""[s] Time without an answer after which a query is repeated, because UDP may lose it."""
 
 
 def datagram(address: str, *arguments: Any) -> bytes:
-    """Return a message as bytes."""
+    """Return an OSC message as bytes."""
     builder = OscMessageBuilder(address)
     for argument in arguments:
         builder.add_arg(argument)
     return builder.build().dgram
 
 
-class Phone:
-    """Sends from one UDP port and reads what comes back to it."""
+class OscClient:
+    """Sends messages to the daemon from one UDP port and receives its answers there."""
 
     def __init__(self, port: int) -> None:
         self._to = ("127.0.0.1", port)
@@ -32,11 +32,11 @@ class Phone:
         self.send_raw(datagram(address, *arguments))
 
     def send_raw(self, data: bytes) -> None:
-        """Send a datagram as it is."""
+        """Send a datagram unchanged."""
         self._socket.sendto(data, self._to)
 
     def receive(self, seconds: float) -> OscMessage | None:
-        """Return the next message, or None when none comes in this time [s]."""
+        """Return the next message, or None when none arrives within `seconds`."""
         self._socket.settimeout(max(seconds, 1e-4))
         try:
             data = self._socket.recv(65_536)
@@ -65,7 +65,7 @@ class Phone:
         raise TimeoutError(f"no answer on {address} within {seconds:g} s")
 
     def load(self, name: str, seconds: float = 60.0) -> None:
-        """Switch to a model and wait until it is heard. Raises: RuntimeError, TimeoutError."""
+        """Load a model and wait until it plays. Raises: RuntimeError, TimeoutError."""
         self.send("/nemo/model/load", name)
         answer = self.wait("/nemo/done", "/nemo/error", seconds=seconds)
         if answer.address == "/nemo/error":

@@ -1,0 +1,36 @@
+"""A rig that was built: from which model, and for which device."""
+
+from dataclasses import dataclass
+
+from nemod.builder.messages import BuildResult
+from nemod.control.backends import ModelFile
+from nemod.engine.ipc import DeviceOpened, PlayRig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltModel:
+    """A rig that was built, from which model and for which device."""
+
+    rig_id: int
+    model: ModelFile
+    result: BuildResult
+    device: DeviceOpened
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.model.name
+
+    def play_rig(self) -> PlayRig:
+        """Return the message that sends it to an audio process."""
+        return PlayRig(
+            rig_id=self.rig_id,
+            rig=self.result.rig,
+            rate_hz=self.device.rate_hz,
+            block_frames=self.device.block_frames,
+        )
+
+    def fits(self, device: DeviceOpened) -> bool:
+        """Return whether a device has the rate and block size that it was built for."""
+        mine = self.device.rate_hz, self.device.block_frames
+        return mine == (device.rate_hz, device.block_frames)

@@ -1,0 +1,11 @@
+"""The OSC address space: which addresses exist, and what they accept and answer.
+
+parameters   the knobs: every row of the table
+models       /nemo/model/...
+system       status, meters, info, toggles, ping, sync, transactions
+
+tree         finds the leaves of an address or a pattern
+leaf         what an address is
+values       types of arguments
+pattern      wildcards
+"""
