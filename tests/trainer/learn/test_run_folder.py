@@ -63,11 +63,16 @@ def test_a_folder_is_used_by_one_run_at_a_time(
 
 def test_a_resumed_run_keeps_its_metadata(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
     """Name, author, licence and description, unless given again."""
-    stated = {"author": "Ada", "licence": "CC0-1.0", "description": "a clipper", "made_by": "first"}
-    fit(small, quick, tmp_path, lambda _: True, name="fuzz", metadata=stated)
+    metadata = {
+        "author": "Ada",
+        "licence": "CC0-1.0",
+        "description": "a clipper",
+        "made_by": "first",
+    }
+    fit(small, quick, tmp_path, lambda _: True, name="fuzz", metadata=metadata)
     anew = {"licence": "MIT", "made_by": "second"}
     result = fit(small, quick, tmp_path, resume=True, metadata=anew)
-    expected = {**stated, **anew}
+    expected = {**metadata, **anew}
     assert result.path == tmp_path / "fuzz.json"
     assert expected == {key: result.model.info.plain()[key] for key in expected}
     config = stated(tmp_path / "config.json")
