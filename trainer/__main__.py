@@ -1,6 +1,6 @@
 """The entry point of `nemod-train` and of `python -m trainer`."""
 
-# The guard comes first: see there.
+# Imported first: importing it installs the handling of Ctrl-C during slow imports.
 from nemod.common import entry  # isort: skip
 
 import sys

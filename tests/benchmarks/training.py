@@ -30,8 +30,8 @@ import jax.numpy as jnp  # noqa: E402
 import torch  # noqa: E402
 
 from nemod.formats.network import Network  # noqa: E402
-from trainer.learn.batch import arrange, plain, rest  # noqa: E402
-from trainer.learn.networks import first_weights, network_of  # noqa: E402
+from trainer.learn.batch import arrange, initial_state, plain  # noqa: E402
+from trainer.learn.networks import initial_weights, network_of  # noqa: E402
 from trainer.learn.recipe import Recipe  # noqa: E402
 from trainer.learn.step import gradient  # noqa: E402
 
@@ -65,7 +65,7 @@ def of_plain(network: Network, weights: Any, signals: Any) -> Callable[[], objec
     process = plain(network)
 
     def objective(weights: Any, inputs: Any, target: Any) -> Any:
-        _, output = process(weights, rest(network, weights, inputs), inputs)
+        _, output = process(weights, initial_state(network, weights, inputs), inputs)
         return error(target, output)
 
     program = jax.jit(jax.grad(objective))
@@ -119,7 +119,7 @@ def main() -> None:
             continue
         recipe = Recipe(arch=kind, hidden=hidden, batch=batch, chunk_frames=FRAMES)
         network = network_of(recipe, 0)
-        weights = jax.tree.map(jnp.asarray, first_weights(network, 1))
+        weights = jax.tree.map(jnp.asarray, initial_weights(network, 1))
         signals = [0.2 * rng.standard_normal((batch, FRAMES, 1), np.float32) for _ in range(2)]
         speeds = [
             1e-6 * batch * FRAMES / least_seconds(work, given.rounds)

@@ -1,4 +1,4 @@
-"""What a take says of the wiring: latency, level, noise, polarity, and whether it can be used."""
+"""Checks a take: measures latency, level, noise and polarity, and reports faults."""
 
 from dataclasses import dataclass, field
 
@@ -12,25 +12,25 @@ Sound = NDArray[np.float32]
 
 FULL_SCALE = 0.999
 CLIPPED_RUN = 3
-"""[frames] So many in a row at full scale are no chance."""
+"""[frames] Least length of a run at full scale that counts as clipping."""
 SILENT_DBFS = -60.0
 QUIET_DBFS = -30.0
 NOISY_DB = 40.0
-"""[dB] Peak above noise that a recording should have."""
+"""[dB] Least recommended distance of the peak from the noise."""
 ONSET = 0.02
-"""Of the answer's peak: from here on a click is heard."""
+"""Share of the response's peak at which a click starts."""
 ABOVE_NOISE = 6.0
 UNSTEADY_FRAMES = 8
 POLARITY_S = 0.005
-"""[s] After the latency, in which an answer's sign is looked for."""
+"""[s] Length of the response after the latency in which the polarity is measured."""
 
 
 @dataclass(slots=True)
 class TakeCheck:
-    """What was found; `faults` forbid the take, `remarks` are only said."""
+    """Measurements of a take; `faults` make it unusable, `remarks` do not."""
 
     latency: int | None
-    """[frames] From playing to hearing, the device itself included; None: nothing was heard."""
+    """[frames] Round trip through interface and device; None: no click was detected."""
     peak_dbfs: float
     noise_dbfs: float
     """RMS while nothing is played."""
@@ -38,10 +38,10 @@ class TakeCheck:
     faults: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     silent: bool = False
-    """Nothing came back: a fault, unless a volume stands at 0."""
+    """No signal was recorded: a fault, unless a knob is at 0."""
 
     def sentence(self, rate_hz: int) -> str:
-        """Return the figures in a line."""
+        """Return the measurements as one line of text."""
         latency = "latency unknown"
         if self.latency is not None:
             latency = f"latency {self.latency} frames ({1e3 * self.latency / rate_hz:.2f} ms)"
@@ -51,25 +51,25 @@ class TakeCheck:
 
 
 def measure(signal: CaptureSignal, recorded: Sound, latency: int | None = None) -> TakeCheck:
-    """Return what a recording [frames] of `signal` says.
+    """Return the check of a recording [frames] of `signal`.
 
-    `latency` is used where the clicks are not heard, as with a volume at 0.
+    `latency` [frames] is used if the clicks are inaudible, as with a volume at 0.
     """
     quiet = recorded[signal.silence]
     found = TakeCheck(latency, _dbfs(float(np.abs(recorded).max())), _dbfs(_rms(quiet)))
     if not np.isfinite(recorded).all():
-        found.faults.append("the recording has values that are no numbers")
+        found.faults.append("the recording contains NaN or infinite values")
         return found
     sound = _from_first_click(signal, recorded)
     if found.peak_dbfs < SILENT_DBFS or _rms(sound) < 1.5 * _rms(quiet):
         found.silent = True
         found.faults.append(
-            f"nothing comes back (peak {found.peak_dbfs:.1f} dBFS): check the cables, the pedal's "
-            "power, and the channels (--in, --output-channel)"
+            f"no signal from the device (peak {found.peak_dbfs:.1f} dBFS): check the cables, the "
+            "pedal's power, and the channels (--in, --output-channel)"
         )
         return found
-    _time(signal, recorded, found)
-    _judge_level(recorded, found)
+    _check_timing(signal, recorded, found)
+    _check_level(recorded, found)
     if found.latency is not None:
         found.inverted = _inverted(signal, recorded, found.latency)
     return found
@@ -79,13 +79,13 @@ def _from_first_click(signal: CaptureSignal, recorded: Sound) -> Sound:
     return recorded[signal.first_clicks[0] :]
 
 
-def _time(signal: CaptureSignal, recorded: Sound, found: TakeCheck) -> None:
+def _check_timing(signal: CaptureSignal, recorded: Sound, found: TakeCheck) -> None:
     first = _onsets(recorded, signal.first_clicks, signal)
     last = _onsets(recorded, signal.last_clicks, signal) if signal.last_clicks else first
     if first is None or last is None:
         found.faults.append(
-            "the clicks before and after the sound are not heard above the noise: turn the volume "
-            "of the pedal or the interface's input up"
+            "the clicks before and after the sound are below the noise: turn up the volume of the "
+            "pedal or the gain of the interface's input"
         )
         return
     found.latency, spread = first
@@ -101,30 +101,30 @@ def _time(signal: CaptureSignal, recorded: Sound, found: TakeCheck) -> None:
 def _onsets(
     recorded: Sound, clicks: tuple[int, ...], signal: CaptureSignal
 ) -> tuple[int, int] | None:
-    """Return where clicks are heard after they are played [frames], and how much that varies.
+    """Return the latency of clicks [frames] and its variation, or None if they are below the noise.
 
-    None where nothing rises above the noise. The onset, not the peak, is what counts: the device's
-    own delay is part of its sound, but nothing of its answer may come before the question.
+    The latency is measured at the onset, not at the peak: the model then includes the device's own
+    delay, and its response is causal.
     """
-    answers = np.stack([recorded[at : at + signal.spacing] for at in clicks]).astype(np.float64)
-    answers -= np.median(answers, axis=1, keepdims=True)
-    together = _onset(answers.mean(axis=0), recorded[signal.silence], len(clicks))
-    each = [_onset(answer, recorded[signal.silence], 1) for answer in answers]
-    heard = [onset for onset in each if onset is not None]
-    if together is None or not heard:
+    responses = np.stack([recorded[at : at + signal.spacing] for at in clicks]).astype(np.float64)
+    responses -= np.median(responses, axis=1, keepdims=True)
+    averaged_onset = _onset(responses.mean(axis=0), recorded[signal.silence], len(clicks))
+    each = [_onset(response, recorded[signal.silence], 1) for response in responses]
+    detected = [onset for onset in each if onset is not None]
+    if averaged_onset is None or not detected:
         return None
-    return together, max(heard) - min(heard)
+    return averaged_onset, max(detected) - min(detected)
 
 
-def _onset(answer: NDArray[np.float64], quiet: Sound, averaged: int) -> int | None:
-    size = np.abs(answer)
+def _onset(response: NDArray[np.float64], quiet: Sound, averaged: int) -> int | None:
+    size = np.abs(response)
     noise = ABOVE_NOISE * (_rms(quiet - quiet.mean()) / averaged**0.5)
     if size.max() <= 2.0 * noise:
         return None
     return int(np.flatnonzero(size > max(ONSET * size.max(), noise))[0])
 
 
-def _judge_level(recorded: Sound, found: TakeCheck) -> None:
+def _check_level(recorded: Sound, found: TakeCheck) -> None:
     runs = np.convolve(np.abs(recorded) >= FULL_SCALE, np.ones(CLIPPED_RUN), "valid")
     clipped = int(np.count_nonzero(runs >= CLIPPED_RUN))
     if clipped:
@@ -134,7 +134,7 @@ def _judge_level(recorded: Sound, found: TakeCheck) -> None:
     elif found.peak_dbfs < QUIET_DBFS:
         found.remarks.append(
             f"too quiet (peak {found.peak_dbfs:.1f} dBFS): raise the interface's input gain until "
-            "peaks reach -12 dBFS or so, and leave it there for all settings"
+            "peaks reach about -12 dBFS, and keep it for all settings"
         )
     above = found.peak_dbfs - found.noise_dbfs
     if above < NOISY_DB:
@@ -145,14 +145,14 @@ def _judge_level(recorded: Sound, found: TakeCheck) -> None:
 
 
 def _inverted(signal: CaptureSignal, recorded: Sound, latency: int) -> bool:
-    """Return whether the strongest likeness within a few milliseconds is a negative one."""
+    """Return whether the strongest correlation within a few milliseconds is negative."""
     part = signal.parts["train"]
     dry = signal.played[part].astype(np.float64)
     wet = recorded[part.start + latency : part.stop + latency].astype(np.float64)
     dry = dry[: wet.size]
     span = round(POLARITY_S * signal.rate_hz)
-    likeness = correlate(wet, dry, mode="full", method="fft")[dry.size - 1 :][:span]
-    return bool(likeness[np.argmax(np.abs(likeness))] < 0.0)
+    correlation = correlate(wet, dry, mode="full", method="fft")[dry.size - 1 :][:span]
+    return bool(correlation[np.argmax(np.abs(correlation))] < 0.0)
 
 
 def _rms(sound: Sound) -> float:

@@ -1,4 +1,4 @@
-"""A capture session: one take a knob setting, each in the data set as soon as it is whole."""
+"""Records one take per knob setting and adds each to the data set folder when complete."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,45 +12,45 @@ from trainer.capture.measure import TakeCheck, measure
 from trainer.capture.signal import CaptureSignal
 from trainer.data.folder import NUMBERED, FolderError, claim, is_sound, write_manifest, write_sound
 
-XRUN_TRIES = 5
-"""A take in which the driver lost blocks is repeated this many times in all."""
+XRUN_ATTEMPTS = 5
+"""Attempts per take; one in which the driver lost blocks is repeated."""
 Setting = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapturePlan:
-    """What is to be captured."""
+    """The settings to capture, the signal to play, and the folder to write."""
 
     folder: Path
     settings: Sequence[Setting]
-    """At least one, all of the same knobs."""
+    """At least one; all have the same knobs."""
     signal: CaptureSignal
     source: str
-    """What is played, in words."""
+    """Description of the signal."""
     device: str
     command: str
 
 
-class Session:
-    """Takes of one plan, and the data set that they fill."""
+class CaptureSession:
+    """Takes of one plan, and the data set that they are written to."""
 
     def __init__(self, plan: CapturePlan) -> None:
-        """Look at what is in the folder.
+        """Read the takes that are in the folder already.
 
-        Raises: FolderError when it holds something else, named in the message.
+        Raises: FolderError if the folder holds other data, named in the message.
         """
         self._plan = plan
         self._pairs: list[dict[str, Any]] = []
         self._takes: list[dict[str, Any]] = []
         self._latency: int | None = None
-        there = claim(plan.folder, self._is_left_over)
+        there = claim(plan.folder, self._is_unfinished)
         if there is not None:
             self._pairs, made = there
             if made.get("played_sha256") != plan.signal.digest:
                 raise FolderError(
-                    f"{plan.folder}: was begun with another sound or rate ("
-                    f"`{made.get('command', 'unknown')}`); go on with the same --input, --seconds, "
-                    "--peak and --rate, or choose another folder"
+                    f"{plan.folder}: was started with another signal or rate ("
+                    f"`{made.get('command', 'unknown')}`); continue with the same --input, "
+                    "--seconds, --peak and --rate, or choose another folder"
                 )
             self._takes = list(made.get("takes", []))
             if self._takes and made.get("device") == plan.device:
@@ -59,8 +59,8 @@ class Session:
             wanted = {knob for setting in plan.settings for knob in setting}
             if names != wanted:
                 raise FolderError(
-                    f"{plan.folder}: was begun with knobs {_listed(names)}, and now they are "
-                    f"{_listed(wanted)}; every setting needs the same knobs"
+                    f"{plan.folder}: was started with knobs {_listed(names)}, but the settings "
+                    f"have {_listed(wanted)}; every setting needs the same knobs"
                 )
 
     @property
@@ -70,9 +70,9 @@ class Session:
 
     @property
     def left(self) -> list[Setting]:
-        """Settings still to be captured, in order; those with a knob at 0 come last.
+        """Remaining settings, in order; those with a knob at 0 are last.
 
-        They may be silent, and then need the latency that the others were heard with.
+        They may be silent; the latency of an earlier take is then used.
         """
         done = [dict(setting) for setting in self.done]
         left = [setting for setting in self._plan.settings if dict(setting) not in done]
@@ -80,11 +80,11 @@ class Session:
 
     @property
     def latency(self) -> int | None:
-        """[frames] That of the newest take; None before the first one with this device."""
+        """[frames] Latency of the newest take; None before the first one with this device."""
         return self._latency
 
     def keep(self, setting: Setting, take: DuplexRecording, found: TakeCheck) -> None:
-        """Write a take's files, and then the manifest that names them.
+        """Write the files of a take, then the manifest that lists them.
 
         Raises: FolderError; ValueError for a take without a latency.
         """
@@ -99,8 +99,8 @@ class Session:
             words = "_".join(f"{knob}{value:g}" for knob, value in setting.items())
             name = f"{number:03d}_{split}" + (f"_{words}" if words else "")
             wet = f"{name}-target.wav"
-            heard = take.recorded[part.start + found.latency : part.stop + found.latency]
-            write_sound(plan.folder / wet, heard, signal.rate_hz)
+            aligned = take.recorded[part.start + found.latency : part.stop + found.latency]
+            write_sound(plan.folder / wet, aligned, signal.rate_hz)
             self._pairs.append(
                 {"name": name, "split": split, "dry": dry, "wet": wet, "knobs": dict(setting)}
             )
@@ -131,10 +131,10 @@ class Session:
             },
         )
 
-    def _is_left_over(self, sound: Path) -> bool:
-        """Return whether a file is of a first take that was killed before the manifest.
+    def _is_unfinished(self, sound: Path) -> bool:
+        """Return whether a file belongs to a first take that was interrupted before the manifest.
 
-        The dry file of its split tells: it is written first, and holds what is to be played.
+        If so, the dry file of its split, which is written first, equals the signal of this plan.
         """
         match = NUMBERED.fullmatch(sound.name)
         splits = {_dry_name(name): name for name in self._plan.signal.parts}
@@ -164,16 +164,16 @@ def record(
     progress: Callable[[int], None] | None,
     report_progress: Callable[[str], None],
 ) -> tuple[DuplexRecording, TakeCheck]:
-    """Return a take without xruns and its check; `report_progress` is called for repeated takes.
+    """Return a take without xruns, and its check; `report_progress` is called for repeated takes.
 
-    Raises: AudioError if the device stops, or has xruns in every take.
+    Raises: AudioError if the device stops or every take has xruns.
     """
-    for number in range(1, XRUN_TRIES + 1):
+    for number in range(1, XRUN_ATTEMPTS + 1):
         take = duplex.play_and_record(signal.played, progress)
         if not take.xruns:
             return take, measure(signal, take.recorded, latency)
         report_progress(f"{take.xruns} xruns: take {number} is discarded")
     raise AudioError(
-        f"{duplex.name!r} lost blocks in all {XRUN_TRIES} takes: choose a larger --block, and "
+        f"{duplex.name!r} had xruns in all {XRUN_ATTEMPTS} takes: choose a larger --block, and "
         "close other programs"
     )

@@ -1,7 +1,7 @@
-"""What is played through a device: silence, clicks, the sound to learn from, clicks, silence.
+"""Generates the signal for a capture: silence, clicks, material, clicks, silence.
 
-The silence gives the noise floor, the clicks the latency, and both times the same one unless frames
-were lost in between.
+The noise floor is measured in the silence and the latency at the clicks; the two latencies differ
+if frames were lost in between.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ Sound = NDArray[np.float32]
 SILENCE_S = 0.3
 CLICKS = 4
 CLICK_EVERY_S = 0.25
-"""[s] No latency is longer, and no click's answer rings on into the next."""
+"""[s] Longer than any latency plus the response to a click."""
 SWEEP_HZ = (20.0, 0.45)
-"""[Hz, share of the rate] From and to."""
+"""[Hz, share of the sample rate] Lowest and highest frequency."""
 SWEEP_S = 4.0
 NOISE_S = 6.0
 SHARES = (0.8, 0.1, 0.1)
@@ -29,36 +29,36 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class CaptureSignal:
-    """A sound to play, and where in it everything is."""
+    """A signal to play, and the positions of its parts."""
 
     played: Sound
     """[frames]"""
     rate_hz: int
     silence: slice
-    """Nothing is played, and nothing rings."""
+    """Frames in which nothing is played, before the first click."""
     first_clicks: tuple[int, ...]
-    """Frame of each."""
+    """[frames] Positions."""
     last_clicks: tuple[int, ...]
-    """None where the sound is too short to lose frames in."""
+    """[frames] Positions; empty for a short signal without closing clicks."""
     parts: Mapping[str, slice]
-    """What becomes train, validation and test."""
+    """Frames of train, validation and test."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of sound and rate, in hex."""
+        """SHA-256 of signal and rate, in hex."""
         return hashlib.sha256(self.played.tobytes() + str(self.rate_hz).encode()).hexdigest()
 
     @property
     def spacing(self) -> int:
-        """[frames] From click to click: the longest latency that can be measured."""
+        """[frames] Distance of clicks, and the longest latency that can be measured."""
         return round(CLICK_EVERY_S * self.rate_hz)
 
 
 def material(seconds: float, rate_hz: int, seed: int = 0) -> dict[str, Sound]:
-    """Return what is played by default, [frames] each: `seconds` of strings to train on, and more.
+    """Return the default material of each split [frames], with `seconds` of strings for training.
 
-    Training also gets a sweep at three levels and noise that swells; validation and test get
-    strings of their own, an eighth as long.
+    Training also has sweeps at three levels and noise with a varying level; validation and test
+    have other strings, an eighth as long.
     """
     strings = playing(seconds, rate_hz, seed)
     return {
@@ -69,7 +69,7 @@ def material(seconds: float, rate_hz: int, seed: int = 0) -> dict[str, Sound]:
 
 
 def recorded(sound: Sound) -> dict[str, Sound]:
-    """Return a recording [frames] cut in three, 80:10:10, at full peak."""
+    """Return a recording [frames] cut 80:10:10 into the three splits, normalised to peak 1."""
     whole = sound / np.abs(sound).max()
     edges = [round(share * sound.size) for share in (0.0, SHARES[0], sum(SHARES[:2]), 1.0)]
     return {
@@ -91,7 +91,7 @@ def sweeps(rate_hz: int) -> Sound:
 
 
 def noise(rate_hz: int, seed: int) -> Sound:
-    """Return noise that falls by 3 dB an octave and swells from -40 to 0 dB and back [frames]."""
+    """Return pink noise whose level rises from -40 to 0 dB and falls again [frames]."""
     rng = np.random.default_rng(seed)
     frames = round(NOISE_S * rate_hz)
     spectrum = np.fft.rfft(rng.standard_normal(frames))
@@ -113,9 +113,9 @@ def _edges(frames: int, rate_hz: int) -> NDArray[np.float64]:
 def assemble(
     parts: Mapping[str, Sound], rate_hz: int, peak: float, *, closing: bool = True
 ) -> CaptureSignal:
-    """Return the whole signal: `parts` [frames], peak 1, are played with this peak.
+    """Return the whole signal: `parts` [frames], whose peak is 1, scaled to `peak`.
 
-    `closing` adds the clicks at the end.
+    `closing` adds clicks at the end.
     """
     silence = np.zeros(round(SILENCE_S * rate_hz), np.float32)
     spacing = round(CLICK_EVERY_S * rate_hz)
@@ -140,7 +140,7 @@ def assemble(
 
 
 def probe(rate_hz: int, peak: float) -> CaptureSignal:
-    """Return clicks and half a second of noise: a look at the levels before a take."""
+    """Return clicks and half a second of noise, to check the levels before a take."""
     burst = noise(rate_hz, 0)
     half = rate_hz // 4
     middle = burst[burst.size // 2 - half : burst.size // 2 + half]

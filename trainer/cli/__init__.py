@@ -1,4 +1,12 @@
-"""The command line of `nemod-train`: each command does one thing and ends."""
+"""The command line of `nemod-train`, one module per command.
+
+The modules:
+
+    train, check, capture, simulate, sweep, report    the commands
+    data_options   options for reading recordings, shared by several commands
+    knobs          parses knob positions and numbers
+    command        formats the command line for published files
+"""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -23,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def select(argv: Sequence[str]) -> Callable[[], int]:
-    """Import what `argv` asks for and return the function that runs it. Raises: ConfigError."""
+    """Import the command of `argv` and return the function that runs it. Raises: ConfigError."""
     if not argv or argv[0] in ("-h", "--help"):
         return lambda: _print(f"{_HEAD}\n{commands_help('nemod-train', COMMANDS)}")
     if argv[0] == "--version":
@@ -39,5 +47,5 @@ Train models that nemod plays from recordings of amps and pedals.
 
 
 def _print(text: str) -> int:
-    print(text)  # noqa: T201 - what was asked for
+    print(text)  # noqa: T201 - output of --help and --version
     return 0

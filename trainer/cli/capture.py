@@ -15,7 +15,7 @@ from nemod.engine.devices.duplex import Duplex, DuplexRecording
 from nemod.engine.ipc import DeviceRequest
 from trainer.capture import signal as signals
 from trainer.capture.measure import TakeCheck
-from trainer.capture.session import CapturePlan, Session, record
+from trainer.capture.session import CapturePlan, CaptureSession, record
 from trainer.capture.signal import CaptureSignal
 from trainer.cli.command import redact_paths
 from trainer.cli.knobs import number, positions
@@ -24,11 +24,11 @@ from trainer.data.wav import read, resample
 SECONDS = 120.0
 PEAK_DBFS = -6.0
 BLOCK_FRAMES = 256
-PROBES = 10
-"""Looks at the levels before one take, of which each may ask for something to be mended."""
+MAX_ATTEMPTS = 10
+"""Attempts per check of the levels and per take; the user can fix a fault in between."""
 EPILOG = """\
 Connect an output of the interface to the pedal's input, and the pedal's output to an input. Set the
-levels once, at the loudest setting, and leave them alone from then on.
+levels once, at the loudest setting, and do not change them afterwards.
 
 examples:
   nemod-train capture --device UMC202HD --out mypedal
@@ -36,9 +36,9 @@ examples:
       --knobs tone=0.7,sustain=0.7
   nemod-train capture --device UMC202HD --out mypedal --settings settings.txt --input di.wav
 
-settings.txt: one setting a line, as tone=0.35,sustain=0.7; what follows a # is a comment. Settings
-with a knob at 0 are taken last: silence needs the latency that the others were heard with. The same
-command again goes on where the last one stopped.
+settings.txt: one setting per line, such as tone=0.35,sustain=0.7; # starts a comment. Settings with
+a knob at 0 are recorded last, because silent takes use the latency of the others. To continue an
+interrupted session, run the same command again.
 """
 
 
@@ -68,24 +68,24 @@ def main(argv: Sequence[str]) -> int:
                 (arguments.out, arguments.settings, arguments.input),
             ),
         )
-        session = Session(plan)
+        session = CaptureSession(plan)
         length_s = signal.played.size / duplex.rate_hz
         console.print(
             f"{duplex.name}: {duplex.rate_hz} Hz, blocks of {duplex.block_frames} frames; "
-            f"{length_s:.0f} s for each of the settings, of which there are {len(settings)}"
+            f"settings: {len(settings)}, {length_s:.0f} s each"
         )
         for setting in session.done:
-            console.print(f"done already: {_words(setting)}")
-        _all(session, duplex, signal, arguments, console)
+            console.print(f"already captured: {_words(setting)}")
+        _capture_all(session, duplex, signal, arguments, console)
     console.print(
         f"{arguments.out}: {len(session.done)} takes; "
-        f"nemod-train check {arguments.out} says what is in it"
+        f"check them with nemod-train check {arguments.out}"
     )
     return 0
 
 
-def _all(
-    session: Session,
+def _capture_all(
+    session: CaptureSession,
     duplex: Duplex,
     signal: CaptureSignal,
     arguments: argparse.Namespace,
@@ -96,15 +96,15 @@ def _all(
     try:
         for setting in session.left:
             _prompt(setting, before, arguments, console)
-            latency = _levels(duplex, latency, setting, arguments, console)
+            latency = _check_levels(duplex, latency, setting, arguments, console)
             take, found = _take(duplex, signal, latency, setting, arguments, console)
             session.keep(setting, take, found)
-            console.print(f"kept: {_words(setting)}: {found.sentence(duplex.rate_hz)}")
+            console.print(f"saved: {_words(setting)}: {found.sentence(duplex.rate_hz)}")
             latency, before = found.latency, setting
     except KeyboardInterrupt:
         console.print(
             f"\nstopped; {len(session.done)} takes are in {arguments.out}, {len(session.left)} are "
-            "left. The same command goes on from here."
+            "left. Run the same command again to continue."
         )
         raise
 
@@ -119,7 +119,7 @@ def _prompt(
     if turned:
         console.print("turn " + ", ".join(f"{knob} to {value:g}" for knob, value in turned.items()))
     elif not before:
-        console.print("set the pedal as you want to have it")
+        console.print("set the knobs of the pedal")
     _wait("then press Enter (Ctrl-C stops) ", arguments, console)
 
 
@@ -129,23 +129,24 @@ def _wait(text: str, arguments: argparse.Namespace, console: Console) -> None:
             console.input(text)
         except EOFError:
             raise ConfigError(
-                "command line", ["nobody answers on standard input; --no-prompt does without"]
+                "command line",
+                ["standard input is closed, so no prompt can be answered; use --no-prompt"],
             ) from None
 
 
-def _levels(
+def _check_levels(
     duplex: Duplex,
     latency: int | None,
     setting: Mapping[str, float],
     arguments: argparse.Namespace,
     console: Console,
 ) -> int | None:
-    """Play a few seconds until the levels are right; return the latency."""
-    look = signals.probe(duplex.rate_hz, _peak(arguments))
-    _, found = _until_right(
-        lambda: record(duplex, look, latency, None, console.print),
+    """Check the levels with a short signal until they are right; return the latency."""
+    probe = signals.probe(duplex.rate_hz, _peak(arguments))
+    _, found = _repeat_until_allowed(
+        lambda: record(duplex, probe, latency, None, console.print),
         lambda found: _allowed(found, setting, latency),
-        "mend it, then press Enter (Ctrl-C stops) ",
+        "fix this, then press Enter (Ctrl-C stops) ",
         duplex.name,
         arguments,
         console,
@@ -163,17 +164,17 @@ def _take(
     arguments: argparse.Namespace,
     console: Console,
 ) -> tuple[DuplexRecording, TakeCheck]:
-    return _until_right(
+    return _repeat_until_allowed(
         lambda: _record(duplex, signal, latency, console),
         lambda found: _allowed(found, setting, latency),
-        "mend it, then press Enter to repeat the take ",
+        "fix this, then press Enter to repeat the take ",
         duplex.name,
         arguments,
         console,
     )
 
 
-def _until_right(
+def _repeat_until_allowed(
     attempt: Callable[[], tuple[DuplexRecording, TakeCheck]],
     allowed: Callable[[TakeCheck], bool],
     again: str,
@@ -181,11 +182,11 @@ def _until_right(
     arguments: argparse.Namespace,
     console: Console,
 ) -> tuple[DuplexRecording, TakeCheck]:
-    """Record until it may be kept; between two attempts somebody mends what is wrong.
+    """Record until a take is allowed; between attempts, the user is asked to fix the faults.
 
-    Raises: AudioError when nobody does, or it does not help.
+    Raises: AudioError after the last attempt, or after the first one without prompts.
     """
-    for _ in range(PROBES):
+    for _ in range(MAX_ATTEMPTS):
         take, found = attempt()
         if allowed(found):
             return take, found
@@ -218,14 +219,14 @@ def _record(
 
 
 def _allowed(found: TakeCheck, setting: Mapping[str, float], latency: int | None) -> bool:
-    """Return whether a take may be kept: silence may, where a knob is at 0 and timing is known."""
+    """Return whether a take is usable: silence is, if a knob is at 0 and the latency is known."""
     if not found.faults:
         return True
     return found.silent and latency is not None and 0.0 in setting.values()
 
 
 def _words(setting: Mapping[str, float]) -> str:
-    return ", ".join(f"{knob} {value:g}" for knob, value in setting.items()) or "as it stands"
+    return ", ".join(f"{knob} {value:g}" for knob, value in setting.items()) or "current setting"
 
 
 def _peak(arguments: argparse.Namespace) -> float:
@@ -239,7 +240,7 @@ def _signal(arguments: argparse.Namespace, rate_hz: int) -> tuple[CaptureSignal,
         source = f"sweeps, noise and {length_s:g} s of synthesised strings"
     else:
         if arguments.seconds is not None:
-            problem = "--seconds: is for the built-in sound; --input is played whole"
+            problem = "--seconds: applies to the built-in signal; --input is played completely"
             raise ConfigError("command line", [problem])
         recording = read(arguments.input, 1, "--input")
         sound = resample(recording.samples, recording.rate, rate_hz)
@@ -276,50 +277,69 @@ def _settings(arguments: argparse.Namespace) -> list[dict[str, float]]:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     made = parser(
         "nemod-train capture",
-        "PlayRig a sound through a pedal or amp and record what comes back.",
+        "Play a signal through a pedal or amp and record its output.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--device", required=True, metavar="NAME", help="see: nemod devices")
-    made.add_argument("--out", type=Path, required=True, metavar="DATA", help="folder of the set")
+    made.add_argument(
+        "--device", required=True, metavar="NAME", help="audio device (nemod devices lists them)"
+    )
+    made.add_argument(
+        "--out", type=Path, required=True, metavar="DATA", help="folder to write the data set to"
+    )
     made.add_argument(
         "--knobs",
         action="append",
         metavar="NAME=POS,..",
-        help="where knobs stand (0..1); several times for several settings",
+        help="knob positions (0..1); repeat for more settings",
     )
-    made.add_argument("--settings", type=Path, metavar="FILE", help="settings, one a line")
-    made.add_argument("--input", type=Path, metavar="DI.wav", help="play this, not our sound")
     made.add_argument(
-        "--seconds", type=seconds, metavar="S", help=f"of strings to train on ({SECONDS:g})"
+        "--settings", type=Path, metavar="FILE", help="file with one setting per line"
+    )
+    made.add_argument(
+        "--input",
+        type=Path,
+        metavar="DI.wav",
+        help="play this recording instead of the built-in signal",
+    )
+    made.add_argument(
+        "--seconds",
+        type=seconds,
+        metavar="S",
+        help=f"length of the strings for training ({SECONDS:g})",
     )
     made.add_argument(
         "--peak",
         type=_dbfs,
         default=PEAK_DBFS,
         metavar="DB",
-        help=f"loudest sample that is played, dBFS ({PEAK_DBFS:g})",
+        help=f"peak level of the signal in dBFS ({PEAK_DBFS:g})",
     )
     made.add_argument(
-        "--in", dest="input_channel", type=_channel, default=1, metavar="N", help="channel (1)"
+        "--in",
+        dest="input_channel",
+        type=_channel,
+        default=1,
+        metavar="N",
+        help="input channel (1)",
     )
     made.add_argument(
         "--output-channel",
         type=_channels,
         default=(),
         metavar="N,N",
-        help="channels to play on (the first two)",
+        help="output channels (the first two)",
     )
-    made.add_argument("--rate", type=_rate, metavar="HZ", help="sample rate (the device's own)")
+    made.add_argument("--rate", type=_rate, metavar="HZ", help="sample rate (that of the device)")
     made.add_argument(
         "--block",
         type=_block,
         default=BLOCK_FRAMES,
         metavar="N",
-        help=f"frames at once ({BLOCK_FRAMES})",
+        help=f"block size in frames ({BLOCK_FRAMES})",
     )
     made.add_argument(
-        "--no-prompt", action="store_true", help="do not wait for anybody, as with one setting"
+        "--no-prompt", action="store_true", help="do not wait for Enter before a take"
     )
     return made.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""The command line as recorded in published files."""
+"""Formats the command line for published files, without private paths."""
 
 import shlex
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Command-line options for reading recordings, shared by several commands."""
+"""Defines the command-line options for reading recordings, shared by several commands."""
 
 import argparse
 from pathlib import Path
@@ -55,10 +55,13 @@ def add_data_options(made: argparse.ArgumentParser, *, knobs: bool = False) -> N
         )
     made.add_argument("--rate", type=_rate, metavar="HZ", help="resample all recordings")
     made.add_argument(
-        "--channel", type=_channel, metavar="N", help="channel of files with several (default: 1)"
+        "--channel", type=_channel, metavar="N", help="channel of multichannel files (default: 1)"
     )
     made.add_argument(
-        "--invert", action="store_true", default=None, help="invert the polarity of wet"
+        "--invert",
+        action="store_true",
+        default=None,
+        help="invert the polarity of the wet recording",
     )
     made.add_argument(
         "--cut-at-jumps",
@@ -82,9 +85,9 @@ def reading(arguments: argparse.Namespace) -> ReadingOptions:
 
 
 def load(arguments: argparse.Namespace, console: Console) -> Dataset:
-    """Return the data set to train on; findings are printed.
+    """Return the data set to train on, and print the findings.
 
-    Raises: ConfigError, DataError.
+    Raises: ConfigError for invalid options; DataError for unusable data.
     """
     path, wet = data_paths(arguments)
     knobs = [knob.strip() for knob in arguments.knobs.split(",")] if arguments.knobs else None

@@ -1,4 +1,4 @@
-"""`nemod-train report`: shows training results as a page with figures."""
+"""`nemod-train report`: writes training results as a page with figures."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,11 +18,11 @@ from trainer.study.runs import find_runs
 from trainer.study.tables import table_1
 
 DESCRIPTION = """\
-Show runs and sweeps on one page, index.html, with its figures also as PNG files. The data are read
-with the options of each run, unless other options are given here."""
+Write a page, index.html, with the results of runs and sweeps; its figures are also written as PNG
+files. The data are read with the options of each run unless they are given here."""
 
-SHOWN = 7
-"""Columns of Table 1 that fit a terminal; the page has them all."""
+SHOWN_COLUMNS = 7
+"""Number of columns of Table 1 that fit a terminal; the page has all."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -33,9 +33,14 @@ def main(argv: Sequence[str]) -> int:
         "--out",
         type=Path,
         metavar="DIR",
-        help="(`report` in the first RUN)",
+        help="folder of the page (default: `report` in the first RUN)",
     )
-    made.add_argument("--data", type=Path, metavar="DATA", help="(as the run read it)")
+    made.add_argument(
+        "--data",
+        type=Path,
+        metavar="DATA",
+        help="data set of the runs (default: as stated by each run)",
+    )
     add_data_options(made)
     arguments = made.parse_args(argv)
     xla.prepare()
@@ -65,9 +70,9 @@ def main(argv: Sequence[str]) -> int:
             step=lambda what: status.update(f"drawing {what}"),
         )
     grid = table_1(runs)
-    table = Table(*grid.heading[:SHOWN], title="best validation loss of each architecture")
+    table = Table(*grid.heading[:SHOWN_COLUMNS], title="best validation loss of each architecture")
     for row in grid.rows:
-        table.add_row(*row[:SHOWN])
+        table.add_row(*row[:SHOWN_COLUMNS])
     out = Console(highlight=False, markup=False)
     out.print(table)
     for note in report.notes:

@@ -29,7 +29,7 @@ GRID_S = 2.5
 """[s] Default length of each setting of a grid."""
 OTHERS = 6
 MAX_STRINGS_S = 300.0
-"""[s] Most that is synthesised for a grid; a larger grid repeats it."""
+"""[s] Longest synthesised sound for a grid; a larger grid repeats it."""
 EPILOG = """\
 examples:
   nemod-train simulate --list

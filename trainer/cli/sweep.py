@@ -213,7 +213,7 @@ def _print_best(best: "Best | None", folder: Path) -> None:
     console.print(f"{best.folder}\nall results: nemod-train report {folder}", soft_wrap=True)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

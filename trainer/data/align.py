@@ -15,15 +15,15 @@ from scipy import fft, stats
 from trainer.data.dataset import Signal
 
 FLOOR = 1e-4
-"""Bins this far below the loudest (in amplitude) are noise, not signal."""
+"""Amplitude relative to the loudest bin below which bins are ignored as noise."""
 NEAR_FRAMES = 1_024
-"""[frames] How far a window's latency is looked for around that of the whole recording."""
+"""[frames] Search range of a window's latency around that of the whole recording."""
 MIN_QUALITY = 12.0
-"""Below, the peak may be chance: unrelated recordings reach 9, related ones 25 and more."""
+"""Least significance of a peak: unrelated recordings reach 9, related ones 25 and more."""
 MIN_CLEAR = 1.6
-"""Below, another latency is nearly as likely."""
+"""Least ratio to the second peak: below, another latency is nearly as likely."""
 SAME_FRAMES = 40
-"""[frames] Pairs of one set differ by less than this through their tone controls alone."""
+"""[frames] Largest difference that tone controls cause between pairs of one set."""
 IDLE_FRAMES = 12
 """[frames] Latency up to which it is attributed to the device's filters and not corrected."""
 EDGE = 0.5
@@ -46,10 +46,10 @@ class Lag:
     quality: float
     """Peak of the whitened correlation over its RMS."""
     clear: float
-    """Peak over the next one elsewhere: one long note fits itself after every period."""
+    """Peak over the second peak: one long note correlates with itself after every period."""
 
     other: int
-    """[frames] Where the next one is."""
+    """[frames] Latency of the second peak."""
 
     @property
     def sure(self) -> bool:
@@ -74,9 +74,9 @@ def measure(dry: Signal, wet: Signal, reach: int | None = None) -> Lag:
     n = fft.next_fast_len(2 * dry.size, real=True)
     a, b = fft.rfft(dry, n), fft.rfft(wet, n)
     size_a, size_b = np.abs(a), np.abs(b)
-    heard = (size_a > FLOOR * size_a.max()) & (size_b > FLOOR * size_b.max())
+    audible = (size_a > FLOOR * size_a.max()) & (size_b > FLOOR * size_b.max())
     cross = np.zeros(a.shape, np.complex128)
-    cross[heard] = np.conj(a[heard]) * b[heard] / (size_a[heard] * size_b[heard])
+    cross[audible] = np.conj(a[audible]) * b[audible] / (size_a[audible] * size_b[audible])
     correlation = np.asarray(fft.irfft(cross, n), np.float64)
     lags = np.arange(n)
     lags[n // 2 :] -= n

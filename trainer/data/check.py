@@ -1,9 +1,8 @@
-"""What `nemod-train check` reports: the pairs with their figures, and everything found in them."""
+"""`check_data`: reports the pairs of a data set with their measurements and findings."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from trainer.data.fault_table import Severity
 from trainer.data.faults import DataError, Finding
@@ -18,11 +17,11 @@ from trainer.data.takes import Progress, Take
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One pair's figures."""
+    """The measurements of one pair."""
 
     name: str
     split: str
-    """`cut` where it is cut in three, `none` where it is left out."""
+    """The split; `cut`: cut in three; `none`: excluded."""
     seconds: float
     knobs: dict[str, float]
     dry_peak_db: float
@@ -32,22 +31,22 @@ class Row:
     lag: int | None
     """[frames] As measured, before the correction."""
     shift: int
-    """[frames] By which it was corrected."""
+    """[frames] Correction that was applied."""
     polarity: int | None
     follows: float | None
     jumps: tuple[Jump, ...]
-    """Where the latency changes, in frames of the wet recording."""
+    """Jumps of the latency, in frames of the wet recording."""
     verdict: str
-    """`ok`, or the severest thing found."""
+    """`ok`, or the severity of the worst finding."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """Everything that is known of a data set."""
+    """The result of a check of a data set."""
 
     name: str
     rate: int | None
-    """[Hz] None where nothing could be read."""
+    """[Hz] None if no file could be read."""
     knobs: tuple[str, ...]
     seconds: dict[str, float]
     """Of each split."""
@@ -56,10 +55,10 @@ class CheckReport:
 
     @property
     def refused(self) -> bool:
-        """Whether training would be refused."""
+        """Whether training would be rejected."""
         return any(finding.severity is Severity.ERROR for finding in self.findings)
 
-    def tree(self) -> dict[str, Any]:
+    def tree(self) -> dict[str, object]:
         """Return the report for JSON."""
         return {
             "name": self.name,

@@ -1,4 +1,4 @@
-"""Recordings in which buffers were lost or inserted: found, and cut where that is asked for."""
+"""Finds takes in which buffers were lost or inserted, and cuts them on request."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ def check_continuity(
 def joined(takes: Sequence[Take]) -> tuple[Signal, Signal]:
     """Return dry and wet of the pieces of one take, or of a take without its jumps.
 
-    Their latency is the same all through: that of the first piece.
+    Their latency is constant: that of the first piece.
     """
     if len(takes) == 1 and not takes[0].facts.jumps:
         return takes[0].dry, takes[0].wet
@@ -58,7 +58,7 @@ def _jumps(take: Take) -> list[Jump]:
     if not jumps:
         return []
     first = measure(*_without(jumps, take))
-    # As it is measured everywhere else: the model's latency may differ by a filter's delay.
+    # Consistent with `align.measure`: the latency of the track may differ by a filter's delay.
     by = first.frames - jumps[0].before
     if not first.sure or abs(by) > SAME_FRAMES:
         return jumps
@@ -66,7 +66,7 @@ def _jumps(take: Take) -> list[Jump]:
 
 
 def _without(jumps: Sequence[Jump], take: Take) -> tuple[Signal, Signal]:
-    """Return dry and wet without the jumps, all with the latency before the first one."""
+    """Return dry and wet without the jumps, at the latency before the first one."""
     parts = pieces(jumps, take.wet.size, take.rate)
     return _concatenated([piece.cut(take.dry, take.wet) for piece in parts])
 
@@ -88,7 +88,7 @@ def _finding(take: Take, jump: Jump) -> Finding:
 
 
 def _parts(take: Take, jumps: Sequence[Jump]) -> list[Take]:
-    """Return the pieces of a take as takes, all with the latency of the first one."""
+    """Return the pieces of a take as takes, at the latency of the first one."""
     parts: list[Take] = []
     for piece in pieces(jumps, take.wet.size, take.rate):
         dry, wet = piece.cut(take.dry, take.wet)

@@ -1,4 +1,4 @@
-"""Where a recording is cut in three, so that what judges the model holds sound."""
+"""Finds where to cut a recording in three, so that validation and test are not silent."""
 
 from collections.abc import Mapping
 
@@ -10,26 +10,26 @@ from trainer.data.levels import SILENT_POWER, power
 from trainer.data.plan import Part
 
 STEP_S = 0.02
-"""[s] Steps in which it is looked for where sound ends."""
+"""[s] Resolution of the search for the end of the sound."""
 SOUND_SHARE = 0.01
-"""A part that was moved holds this share of what its frames hold on average, or more."""
+"""Least energy of a moved part, relative to the average energy of as many frames."""
 
 
 def edges(wet: Signal, wanted: Mapping[str, Part], rate: int) -> tuple[int, int]:
     """Return the frames at which validation and test begin in `wet` [frames].
 
-    Parts are taken off the end. One that would be silent begins earlier, so that it has its amount
-    before the place where sound ends; a rest at the end of the recording counts for no amount.
+    Parts are taken from the end. A part that would be silent starts earlier, so that its amount
+    lies before the end of the sound; silence at the end of the recording is not counted.
     """
     least = SILENT_POWER * power([wet])
-    first, second = _plain(wet.size, wanted, rate)
+    first, second = _fixed_edges(wet.size, wanted, rate)
     parts = [part for part in (wet[first:second], wet[second:]) if part.size]
     if not least or all(power([part]) > least for part in parts):
         return first, second
-    return _moved(wet, wanted, rate, least, rests=power([parts[-1]]) <= least)
+    return _moved_edges(wet, wanted, rate, least, ends_silent=power([parts[-1]]) <= least)
 
 
-def _plain(total: int, wanted: Mapping[str, Part], rate: int) -> tuple[int, int]:
+def _fixed_edges(total: int, wanted: Mapping[str, Part], rate: int) -> tuple[int, int]:
     second = max(0, total - _frames("test", total, wanted, rate))
     return max(0, second - _frames("validation", total, wanted, rate)), second
 
@@ -38,12 +38,12 @@ def _frames(name: str, total: int, wanted: Mapping[str, Part], rate: int) -> int
     return wanted[name].frames(total, rate) if name in wanted else 0
 
 
-def _moved(
-    wet: Signal, wanted: Mapping[str, Part], rate: int, least: float, *, rests: bool
+def _moved_edges(
+    wet: Signal, wanted: Mapping[str, Part], rate: int, least: float, *, ends_silent: bool
 ) -> tuple[int, int]:
     step = max(1, round(STEP_S * rate))
     energies = np.add.reduceat(np.square(wet, dtype=np.float64), np.arange(0, wet.size, step))
-    total = min(wet.size, step * _heard(energies, least * step)) if rests else wet.size
+    total = min(wet.size, step * _trimmed(energies, least * step)) if ends_silent else wet.size
     mean = power([wet[:total]])
     stop = wet.size
     starts = []
@@ -52,12 +52,12 @@ def _moved(
         if frames:
             end = min(stop, total)
             if power([wet[max(0, end - frames) : stop]]) <= least:
-                end = step * _heard(energies[: end // step], SOUND_SHARE * mean * frames)
+                end = step * _trimmed(energies[: end // step], SOUND_SHARE * mean * frames)
             stop = max(0, end - frames)
         starts.append(stop)
     return starts[1], starts[0]
 
 
-def _heard(energies: NDArray[np.float64], least: float) -> int:
-    """Return how many of `energies` remain when less than `least` in all is taken off the end."""
+def _trimmed(energies: NDArray[np.float64], least: float) -> int:
+    """Return how many `energies` remain after removing less than `least` in total from the end."""
     return max(0, energies.size - int(np.searchsorted(np.cumsum(energies[::-1]), least)))

@@ -1,4 +1,4 @@
-"""What the trainer learns from: dry and wet signals with their knob values, split in three."""
+"""`Dataset`: aligned dry and wet signals with knob positions, split in three."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,18 +15,18 @@ class Pair:
     """One recording of a device at one setting of its knobs, both signals aligned."""
 
     name: str
-    """Where it comes from, for messages."""
+    """Name of its source, for messages."""
     dry: Signal
-    """[frames] What went into the device."""
+    """[frames] Input of the device."""
     wet: Signal
-    """[frames] What came out, aligned with `dry`."""
+    """[frames] Output of the device, aligned with `dry`."""
     knobs: tuple[float, ...] = ()
     """Knob positions in the order of `Dataset.knobs`, each 0..1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Where a data set lies, and what was asked for as it was read; None: as its manifest says."""
+    """Path and options with which a data set was read; None: as the manifest states."""
 
     path: Path
     """A folder, a manifest or, with `wet`, the dry recording."""
@@ -43,7 +43,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Pairs of one device at one sample rate, split into what is learnt, steered by and judged."""
+    """Pairs of one device at one sample rate, split into training, validation and test."""
 
     name: str
     rate: int
@@ -54,8 +54,8 @@ class Dataset:
     validation: tuple[Pair, ...]
     test: tuple[Pair, ...]
     digest: str
-    """SHA-256 of the signals and knob values, in hex: which data a model was made from."""
+    """SHA-256 of the signals and knob positions, in hex; identifies the data of a model."""
     defaults: Mapping[str, float] = field(default_factory=dict)
     """Default positions of knobs, 0..1; a knob that is not listed has none."""
     reading: Reading | None = None
-    """How to read it again; None where it came from no file."""
+    """How to read it again; None if it was not read from files."""

@@ -1,4 +1,4 @@
-"""Everything that is looked for in the sound of a data set; latency is corrected on the way."""
+"""Runs all checks of the sound of a data set, and corrects the latency."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,51 +22,51 @@ from trainer.data.plan import Plan
 from trainer.data.relate import coherence, dynamics, echo, steadiness, wire
 from trainer.data.takes import Progress, Take
 
-MOSTLY = 0.5
+MOSTLY_SILENT_SHARE = 0.5
 DROPOUT_S = 0.3
 DROPOUT_PEAK = 1e-5
 DC_SHARE, DC_LEAST = 0.05, 2e-3
 WIRE_REST = 1e-3
 UNRELATED_COHERENCE, UNRELATED_PHASE = 0.05, 0.3
-UPSIDE_DOWN = -0.2
-MOVING = 0.925
-"""Long over short steadiness: 0.94 and more for devices at rest, less for modulation."""
+INVERTED_CORRELATION = -0.2
+MODULATED_STEADINESS = 0.925
+"""Long-term over short-term steadiness: at least 0.94 without modulation, less with it."""
 DIGITAL_SILENCE = 3e-5
 TAIL_RISE_DB = 15.0
 TAIL_BELOW_DB = 50.0
 
 
 def examine(takes: Sequence[Take], plan: Plan, progress: Progress | None = None) -> list[Finding]:
-    """Align the takes in place, and return what is found in them."""
+    """Align the takes in place and return the findings."""
     silent = {take.name: found for take in takes if (found := _silence(take)) is not None}
-    findings = _silences(takes, silent)
-    heard = [take for take in takes if take.name not in silent]
-    for take in heard:
-        findings += _by_itself(take)
+    findings = _silent_takes(takes, silent)
+    audible = [take for take in takes if take.name not in silent]
+    for take in audible:
+        findings += _signal_findings(take)
     measured: dict[int, Lag] = {}
-    for index, take in enumerate(heard):
+    for index, take in enumerate(audible):
         if progress is not None:
-            progress(index, 2 * len(heard), f"latency of {take.name}")
+            progress(index, 2 * len(audible), f"latency of {take.name}")
         if take.dry.size > SAME_FRAMES:
-            # Pieces of one recording have one latency, and some are too short to tell it alone.
+            # Pieces of one recording share a latency; some are too short to measure it alone.
             whole = [take]
             if take.piece_of is not None:
-                whole = [one for one in heard if one.piece_of == take.piece_of]
+                whole = [one for one in audible if one.piece_of == take.piece_of]
             lag = measured[id(take)] = measured.get(id(whole[0])) or measure(*joined(whole))
             if lag.sure:
                 take.facts.lag, take.facts.polarity = lag.frames, lag.sign
-    drifting = _drifts(heard, measured)
+    drifting = _drifts(audible, measured)
     findings += drifting
     if plan.align:
         findings += _align(takes, measured)
     if plan.invert:
         for take in takes:
             take.wet = -take.wet
-    for index, take in enumerate(heard):
+    for index, take in enumerate(audible):
         if progress is not None:
-            progress(len(heard) + index, 2 * len(heard), take.name)
+            progress(len(audible) + index, 2 * len(audible), take.name)
         if not take.facts.jumps and all(finding.where != take.name for finding in drifting):
-            findings += _together(take, measured.get(id(take)), plan.invert)
+            findings += _relation_findings(take, measured.get(id(take)), plan.invert)
     explained = {"unrelated", "identical", "drift"} & {found.fault.code for found in findings}
     if explained:
         findings = [found for found in findings if found.fault.code != "latency-unknown"]
@@ -74,32 +74,32 @@ def examine(takes: Sequence[Take], plan: Plan, progress: Progress | None = None)
     return findings
 
 
-def _silences(takes: Sequence[Take], silent: Mapping[str, Finding]) -> list[Finding]:
-    """Return what is said of takes that hold nothing to compare; some of them are left out.
+def _silent_takes(takes: Sequence[Take], silent: Mapping[str, Finding]) -> list[Finding]:
+    """Return the findings about silent takes; exclude takes that the set does not need.
 
-    A silent one is an error only where no other is there for its split, and its split is needed.
+    A silent take is an error only if its split is required and has no other take.
     """
     if len(silent) == len(takes) and all(f.fault.code == "knob-silent" for f in silent.values()):
-        # No knob is at its lowest in every recording: nothing came through at all.
+        # A knob at 0 does not explain silence in every recording: no signal was recorded.
         peaks = [decibels(float(np.max(np.abs(take.wet), initial=0.0))) for take in takes]
         return [find("wet-silent", t.name, peak=p) for t, p in zip(takes, peaks, strict=True)]
-    sounding = {take.split for take in takes if take.name not in silent}
+    audible_splits = {take.split for take in takes if take.name not in silent}
     findings = []
     for take in takes:
         finding = silent.get(take.name)
         if finding is None or finding.fault.code == "knob-silent":
             findings += [finding] if finding else []
-        elif sounding & {take.split, None if take.split else "train"}:
+        elif audible_splits & {take.split, None if take.split else "train"}:
             take.left_out = True
             side = finding.fault.code.partition("-")[0]
             findings.append(find("left-out", take.name, side=side, **finding.figures))
-        elif take.split != "test" or not sounding:
-            findings.append(finding)  # A silent test is told as a part of the set.
+        elif take.split != "test" or not audible_splits:
+            findings.append(finding)  # `split.amounts` reports a silent test.
     return findings
 
 
 def _silence(take: Take) -> Finding | None:
-    """Return what silence a take has that leaves nothing to compare."""
+    """Return the finding of a take with a silent signal, or None."""
     dry, wet = (float(np.max(np.abs(part), initial=0.0)) for part in (take.dry, take.wet))
     if dry < levels.SILENT_PEAK:
         return find("dry-silent", take.name, peak=decibels(dry))
@@ -111,8 +111,8 @@ def _silence(take: Take) -> Finding | None:
     return None
 
 
-def _by_itself(take: Take) -> list[Finding]:
-    """Return what each of the two signals shows."""
+def _signal_findings(take: Take) -> list[Finding]:
+    """Return the findings about each of the two signals."""
     findings = []
     for side, samples, low in (("dry", take.dry, 0.05), ("wet", take.wet, levels.HIGH)):
         clipped = levels.clipping(samples, low)
@@ -132,7 +132,7 @@ def _by_itself(take: Take) -> list[Finding]:
             percent = 100 * abs(mean) / level
             findings.append(find("dc", take.name, side=side, mean=mean, percent=percent))
     quiet = levels.quiet_frames(take.dry, take.rate)
-    if quiet.size and quiet.mean() > MOSTLY:
+    if quiet.size and quiet.mean() > MOSTLY_SILENT_SHARE:
         places = levels.stretches(quiet, 0.0)
         first, last = max(places, key=lambda place: place[1] - place[0])
         findings.append(
@@ -151,7 +151,7 @@ def _drifts(takes: Sequence[Take], measured: dict[int, Lag]) -> list[Finding]:
     findings = []
     for take in takes:
         lag = measured.get(id(take))
-        # The whole of a drifting recording has no clear latency; its windows have.
+        # A drifting recording as a whole has no clear latency, but its windows have one.
         related = lag is not None and lag.quality >= MIN_QUALITY
         moved = drift(*joined([take]), take.rate, lag.frames) if lag and related else None
         if moved is not None:
@@ -162,10 +162,10 @@ def _drifts(takes: Sequence[Take], measured: dict[int, Lag]) -> list[Finding]:
 
 
 def _align(takes: Sequence[Take], measured: dict[int, Lag]) -> list[Finding]:
-    """Shift the takes by their latency; those of one interface by one shift.
+    """Shift the takes by their latency; takes of one interface by a common shift.
 
-    A tone control moves the measured peak by some frames; were each pair shifted by its own, the
-    knob would have to be unlearnt.
+    A tone control moves the measured peak by some frames. With a shift per take, the model would
+    have to learn a delay that depends on the knob.
     """
     sure = [lag for lag in measured.values() if lag.sure]
     if not sure and all(take.lag is None for take in takes):
@@ -173,7 +173,7 @@ def _align(takes: Sequence[Take], measured: dict[int, Lag]) -> list[Finding]:
         return [find("latency-unknown", first=lag.frames, second=lag.other) for lag in related[:1]]
     common = round(float(np.median([lag.frames for lag in sure]))) if sure else 0
     near = [lag.edge for lag in sure if abs(lag.frames - common) <= SAME_FRAMES]
-    shift = _shift(common, round(float(np.median(near)))) if near else 0
+    shift = _causal_shift(common, round(float(np.median(near)))) if near else 0
     applied: list[tuple[Take, int]] = []
     for take in takes:
         lag = measured.get(id(take))
@@ -181,13 +181,13 @@ def _align(takes: Sequence[Take], measured: dict[int, Lag]) -> list[Finding]:
         if take.lag is not None:
             frames = by = take.lag
         elif lag and lag.sure and abs(lag.frames - common) > SAME_FRAMES:
-            frames, by = lag.frames, _shift(lag.frames, lag.edge)
+            frames, by = lag.frames, _causal_shift(lag.frames, lag.edge)
         applied.append((take, frames))
         take.facts.shift = by
         if by:
             take.dry, take.wet = shifted(take.dry, take.wet, by)
     if len({take.facts.shift for take in takes}) == 1:
-        # One latency for the whole set is said once.
+        # One latency of the whole set is reported once.
         return _latency(takes[0], common if sure else takes[0].facts.shift, len(takes) == 1)
     values = [frames for _, frames in applied]
     findings = [find("latencies-differ", low=min(values), high=max(values))]
@@ -197,7 +197,7 @@ def _align(takes: Sequence[Take], measured: dict[int, Lag]) -> list[Finding]:
 
 
 def _latency(take: Take, frames: int, alone: bool) -> list[Finding]:
-    """Return what is said of a latency of `frames`, of this take or of the set that it is in."""
+    """Return the finding about a latency of `frames` of this take, or of the whole set."""
     by = take.facts.shift
     if not by:
         return []
@@ -212,15 +212,15 @@ def _latency(take: Take, frames: int, alone: bool) -> list[Finding]:
     ]
 
 
-def _shift(lag: int, edge: int) -> int:
-    """Return by how much wet is shifted: so that nothing of the answer comes before its cause."""
+def _causal_shift(lag: int, edge: int) -> int:
+    """Return the shift of wet [frames] that keeps the response causal."""
     if abs(lag) <= IDLE_FRAMES:
         return 0
     return max(0, edge) if lag > 0 else edge
 
 
-def _together(take: Take, lag: Lag | None, inverted: bool) -> list[Finding]:
-    """Return what the two aligned signals show."""
+def _relation_findings(take: Take, lag: Lag | None, inverted: bool) -> list[Finding]:
+    """Return the findings about the relation of the two aligned signals."""
     dry, wet, rate, name = take.dry, take.wet, take.rate, take.name
     if dry.size < rate // 4:
         return []
@@ -252,11 +252,11 @@ def _together(take: Take, lag: Lag | None, inverted: bool) -> list[Finding]:
     findings = []
     if lag is not None and lag.sure and lag.sign < 0 and not inverted:
         correlation = float(np.corrcoef(dry, wet)[0, 1])
-        if correlation < UPSIDE_DOWN:
+        if correlation < INVERTED_CORRELATION:
             findings.append(find("polarity", name, correlation=correlation))
-    # What moves looks like an echo and like noise too.
-    moving = steady is not None and steady.long < MOVING * steady.short
-    if steady is not None and moving:
+    # Modulation would also be measured as an echo and as noise.
+    modulated = steady is not None and steady.long < MODULATED_STEADINESS * steady.short
+    if steady is not None and modulated:
         findings.append(
             find("time-variant", name, short=100 * steady.short, long=100 * steady.long)
         )
@@ -267,7 +267,7 @@ def _together(take: Take, lag: Lag | None, inverted: bool) -> list[Finding]:
 
 
 def _tail(take: Take, sure: bool) -> list[Finding]:
-    # Of one long note everything is an echo.
+    # The repeats of one long note cannot be told from an echo.
     repeat = echo(take.dry, take.wet, take.rate) if sure else None
     if repeat is not None:
         what = f"an echo of {decibels(repeat.level):.0f} dB after {1000 * repeat.seconds:.0f} ms"
@@ -303,10 +303,10 @@ def _floor(take: Take) -> list[Finding]:
 
 
 def _dropouts(take: Take) -> list[Finding]:
-    """Return where wet stops while dry goes on loudly."""
+    """Return the longest dropout: wet stops while dry continues."""
     dry, wet = levels.frame_levels(take.dry, take.rate), levels.frame_levels(take.wet, take.rate)
-    gone = (wet < DROPOUT_PEAK) & (dry > 0.1 * rms(take.dry))
-    places = levels.stretches(gone, DROPOUT_S)
+    silent = (wet < DROPOUT_PEAK) & (dry > 0.1 * rms(take.dry))
+    places = levels.stretches(silent, DROPOUT_S)
     if not places:
         return []
     first, last = max(places, key=lambda place: place[1] - place[0])

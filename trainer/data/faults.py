@@ -54,15 +54,15 @@ def gathered(findings: Sequence[Finding]) -> list[tuple[Severity, str]]:
     groups: dict[tuple[str, Severity], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.fault.code, finding.severity), []).append(finding)
-    said: list[tuple[Severity, str]] = []
+    messages: list[tuple[Severity, str]] = []
     for severity in Severity:
         for (_, how), group in groups.items():
             if how is not severity:
                 continue
             if len(group) <= FEW or group[0].fault.each:
-                said += [(severity, finding.sentence) for finding in group]
+                messages += [(severity, finding.sentence) for finding in group]
             else:
                 names = ", ".join(finding.where for finding in group[1:FEW])
                 more = f"(The same of {len(group) - 1} more: {names}, ...)"
-                said.append((severity, f"{group[0].sentence} {more}"))
-    return said
+                messages.append((severity, f"{group[0].sentence} {more}"))
+    return messages

@@ -1,6 +1,6 @@
-"""Files in folders, as people's file managers and other systems leave them.
+"""Lists and finds files regardless of hidden files and Unicode forms.
 
-Hidden files are left alone: macOS writes `._NAME` beside each file that it copies to a file system
+Hidden files are ignored: macOS writes `._NAME` beside each file that it copies to a file system
 of another kind, and `.DS_Store` into each folder. Names are compared in Unicode's composed form
 (NFC), because macOS stores them decomposed (NFD).
 """
@@ -20,9 +20,9 @@ def listed(folder: Path) -> list[Path]:
 
 
 def existing(path: Path) -> Path:
-    """Return the path under which a file exists whose name is spelt in another Unicode form.
+    """Return the path of an existing file whose name differs only in its Unicode form.
 
-    The path itself where it exists, or where there is no such file.
+    Returns `path` itself if it exists, or if there is no such file.
     """
     if path.exists() or path == path.parent:
         return path

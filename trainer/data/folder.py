@@ -53,7 +53,7 @@ def write_sound(path: Path, sound: Sound, rate_hz: int) -> None:
         raise FolderError(f"{path}: cannot be written: {error}") from None
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: object) -> None:
     """Write a JSON document, atomically.
 
     Raises: FolderError.
@@ -72,7 +72,7 @@ def write_manifest(
     name: str,
     knobs: Sequence[str],
     pairs: Sequence[Mapping[str, Any]],
-    made: Mapping[str, Any],
+    made: Mapping[str, object],
     defaults: Mapping[str, float] | None = None,
 ) -> None:
     """Write the manifest that `trainer.data` reads.
@@ -86,7 +86,7 @@ def write_manifest(
     turned = [knob for knob in knobs if len({pair["knobs"][knob] for pair in pairs}) > 1]
     still = {knob: pairs[0]["knobs"][knob] for knob in knobs if knob not in turned}
     listed = [{**pair, "knobs": {knob: pair["knobs"][knob] for knob in turned}} for pair in pairs]
-    content: dict[str, Any] = {"name": name, "knobs": turned}
+    content: dict[str, object] = {"name": name, "knobs": turned}
     if stated := {knob: defaults[knob] for knob in turned if defaults and knob in defaults}:
         content["defaults"] = stated
     content |= {"align": False, "lag": 0, "pairs": listed, "made": {**made, STILL: still}}
@@ -99,7 +99,7 @@ def claim(
     """Create a data set folder, or return the pairs and `made` of the data set it already holds.
 
     Returned pairs state the positions of all knobs. Returns None for a folder without a data set.
-    Without a manifest, `is_ours` tells whether a recording was left by a run that was killed before
+    Without a manifest, `is_ours` returns whether a recording is from a run that was killed before
     it wrote one.
 
     Raises: FolderError for a folder with recordings or a manifest that this program did not write:

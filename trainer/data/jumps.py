@@ -1,4 +1,4 @@
-"""Jumps of the latency: buffers that a recorder lost, or inserted, in one of the two recordings."""
+"""Finds jumps of the latency: buffers that were lost or inserted in one of the recordings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,58 +12,58 @@ from trainer.data.dataset import Signal
 from trainer.data.tracking import Track, track
 
 MERGE_S = 0.16
-"""[s] Changes of the track within this time are one."""
+"""[s] Changes of the track within this time are merged."""
 COMPARED_S = 3.0
-"""[s] How much before and after a jump must fit it."""
+"""[s] Length before and after a jump that is compared with the model."""
 SHORTEST_S = 0.02
 NEAR_FRAMES = 6
-"""[frames] Within which the latency is refined."""
+"""[frames] Range within which the latency is refined."""
 BETTER = 0.5
-"""Share of the error that a jump leaves of that without it, at most, on each side of it."""
+"""Largest ratio of the error with a jump to that without it, on each side."""
 EXPLAINED = 0.9
-"""Share of the energy of wet that the model may leave on either side of a jump."""
+"""Largest share of the energy of wet that the model may not predict, on each side of a jump."""
 LEAST = 1e-20
 GUARD_S = 0.02
-"""[s] How exactly a jump is located; so much on both sides of it is left out of the pieces."""
+"""[s] Accuracy of the position of a jump; as much is removed on both sides of it."""
 STEADY_S = 0.5
-"""[s] Before and after a jump, in which the latency must not move."""
+"""[s] Time before and after a jump in which the latency must be constant."""
 MOVED_FRAMES, MOVED_REACH_FRAMES = 8, 24
 MOVED = 0.8
-"""Share of the error that another latency must leave there, at most."""
+"""Largest ratio of the errors at which another latency counts as a change."""
 MAX_REJECTED = 2
-"""More changes of the track that no jump explains: the device itself changes its delay."""
+"""Rejected changes of the track above which the device is assumed to modulate its delay."""
 
 
 @dataclass(frozen=True, slots=True)
 class Jump:
-    """A place at which the latency changes from one frame to the next."""
+    """A position at which the latency changes from one frame to the next."""
 
     at: int
     """[frames] In the wet recording."""
     before: int
-    """[frames] Latency up to there."""
+    """[frames] Latency before it."""
     after: int
-    """[frames] Latency from there on."""
+    """[frames] Latency after it."""
 
     @property
     def frames(self) -> int:
-        """[frames] Negative: wet lacks so many; positive: it has so many too many."""
+        """[frames] Change of the latency; negative: lost in wet; positive: inserted in wet."""
         return self.after - self.before
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch without a jump."""
+    """A part of a recording without a jump."""
 
     first: int
     """[frames] In the wet recording."""
     last: int
-    """[frames] Behind its end."""
+    """[frames] End, exclusive."""
     offset: int
-    """[frames] How much larger its latency is than that of the first piece."""
+    """[frames] Latency minus that of the first piece."""
 
     def cut(self, dry: Signal, wet: Signal) -> tuple[Signal, Signal]:
-        """Return the stretch of both, wet with the latency of the first piece."""
+        """Return this part of both signals, at the latency of the first piece."""
         first = max(self.first, self.offset, 0)
         last = min(self.last, wet.size, dry.size + self.offset)
         if first >= last:
@@ -74,8 +74,8 @@ class Piece:
 def find_jumps(dry: Signal, wet: Signal, rate: int, lag: int) -> list[Jump]:
     """Return the jumps of the latency of `wet` [frames] near `lag` [frames], in order of time.
 
-    A steady drift of the clocks is none, nor is a device that modulates its delay. A jump must fit:
-    a model of the device predicts both sides of it worse with the latency of the other side.
+    Clock drift and modulated delays are not jumps. A jump is confirmed if a model of the device
+    predicts each side of it worse at the latency of the other side.
     """
     course = track(dry, wet, rate, lag)
     if course is None:
@@ -98,14 +98,14 @@ def find_jumps(dry: Signal, wet: Signal, rate: int, lag: int) -> list[Jump]:
 def pieces(jumps: Sequence[Jump], frames: int, rate: int) -> list[Piece]:
     """Return the stretches of a wet recording of `frames` between its jumps.
 
-    Nothing of either recording is in two of them.
+    The stretches do not overlap in either recording.
     """
     guard = round(GUARD_S * rate)
     edges = [0, *(jump.at for jump in jumps), frames]
     offsets = [0, *(jump.after - jumps[0].before for jump in jumps)]
     found = []
     for number, (start, stop) in enumerate(pairwise(edges)):
-        # What was inserted is no answer to anything.
+        # Inserted frames have no counterpart in dry.
         inserted = max(0, jumps[number - 1].frames) if number else 0
         first = start + inserted + (guard if number else 0)
         last = stop - (guard if number < len(jumps) else 0)
@@ -115,7 +115,7 @@ def pieces(jumps: Sequence[Jump], frames: int, rate: int) -> list[Piece]:
 
 
 def _changes(course: Track, rate: int) -> list[tuple[int, int]]:
-    """Return where the track changes, as the windows before and after each change."""
+    """Return the windows before and after each change of the track."""
     places = np.flatnonzero(np.abs(np.diff(course.lags)) > 1)
     apart = max(1, round(MERGE_S * rate / course.hop))
     groups: list[tuple[int, int]] = []
@@ -135,10 +135,9 @@ def _changes(course: Track, rate: int) -> list[tuple[int, int]]:
 def _fitted(
     wet: Signal, course: Track, rate: int, windows: tuple[int, int, int, int]
 ) -> Jump | None:
-    """Return the jump between two windows, None where the model does not confirm it.
+    """Return the jump between two windows, or None if the model does not confirm it.
 
-    `windows`: the first and the last that have the former latency, the first and the last that have
-    the new one.
+    `windows`: the first and the last with the old latency, the first and the last with the new one.
     """
     sides = _sides(wet, course, rate, windows)
     size = int(course.lags[windows[2]] - course.lags[windows[1]])
@@ -165,7 +164,7 @@ def _fitted(
 def _sides(
     wet: Signal, course: Track, rate: int, windows: tuple[int, int, int, int]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the frames before and after a jump that must fit it, up to the next changes."""
+    """Return the frames before and after a jump that are compared, up to the next changes."""
     start, first, last, stop = (int(course.centres[window]) for window in windows)
     compared, half = round(COMPARED_S * rate), course.window // 2
     begin = start - half if windows[0] else 0
@@ -177,7 +176,7 @@ def _sides(
 
 
 def _moves(wet: Signal, course: Track, first: int, last: int, lag: int) -> bool:
-    """Return whether the latency leaves `lag` between two frames, as a modulated delay does."""
+    """Return whether the latency differs from `lag` between two frames, as if modulated."""
     shifts = range(-MOVED_REACH_FRAMES, MOVED_REACH_FRAMES + 1, MOVED_FRAMES // 4)
     for half in np.array_split(np.arange(first, last), 2):
         lags = np.full(half.size, lag)
@@ -190,13 +189,13 @@ def _moves(wet: Signal, course: Track, first: int, last: int, lag: int) -> bool:
 
 
 def _error(wet: Signal, course: Track, frames: NDArray[np.intp], lags: NDArray[np.intp]) -> float:
-    """Return the energy of what the prediction at these latencies leaves of wet."""
+    """Return the energy of the prediction error at these latencies."""
     places = np.clip(frames - lags, 0, course.predicted.size - 1)
     return float(np.sum((wet[frames] - course.predicted[places]) ** 2))
 
 
 def _located(wet: Signal, course: Track, span: tuple[int, int], lags: tuple[int, int]) -> int:
-    """Return the frame from which the second latency explains wet better than the first."""
+    """Return the frame after which the second latency predicts wet better than the first."""
     around = course.window
     frames = np.arange(max(0, span[0] - around), min(wet.size, span[1] + around))
     places = [np.clip(frames - lag, 0, course.predicted.size - 1) for lag in lags]

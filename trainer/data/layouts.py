@@ -108,7 +108,7 @@ def _from_document(path: Path) -> Plan:
     return read_manifest(tree, path.name, here, name)
 
 
-def _parse(path: Path) -> Any:
+def _parse(path: Path) -> object:
     if path.suffix.lower() != ".json":
         try:
             return plain(read_yaml(path), is_name)

@@ -1,4 +1,4 @@
-"""What one recording shows by itself: clipping, silence, offset, noise and hum."""
+"""Measures one signal: level, clipping, silence, noise and hum."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,44 +14,44 @@ FRAME_S = 0.02
 SILENT_PEAK = 5e-4
 """A recording that never exceeds this (-66 dBFS) is silent."""
 SILENT_POWER = 1e-5
-"""Power of a part beside the mean of the whole, up to which it is silent and has no error ratio."""
+"""Power relative to the mean of the data set up to which a part is silent and has no ESR."""
 QUIET = 1e-3
-"""Against the loudest frame: below, nothing is played."""
+"""Level relative to the loudest frame below which nothing is played."""
 CEILING = 0.99
-"""From here a run of equal samples is full scale, in one place or many."""
+"""Peak from which a single run of equal samples counts as clipping."""
 HIGH = 0.9
-"""A converter may clip its analogue stage this far below full scale."""
+"""Peak from which wet can clip: the analogue stage may clip below full scale."""
 MIN_RUN_FRAMES = 3
 MIN_PLACES = 5
-"""A sound below full scale reaches its own peak in one place, a clipped one in many."""
+"""A signal below full scale reaches its peak once, a clipped one many times."""
 MIN_STRETCH_S = 0.4
 SETTLE_S = 0.3
-"""[s] A device may ring this long after the last note."""
+"""[s] How long a device may ring after the last note."""
 NOISE_BELOW_DB = 45.0
 HUM_BELOW_DB = 65.0
 MAX_SHARED = 0.3
-"""Noise that follows the dry recording's noise to this share is the device's gain, not a fault."""
+"""Coherence with the dry noise above which noise in wet is amplified input, not a fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clipping:
-    """Samples that stand at a ceiling."""
+    """Samples at a ceiling."""
 
     count: int
     runs: int
     longest: int
     """[frames]"""
     at: int
-    """[frames] Where the longest is."""
+    """[frames] Start of the longest run."""
 
 
 def decibels(amplitude: float) -> float:
-    """Return an amplitude in dB, silence as -200."""
+    """Return an amplitude in dB, -200 for silence."""
     return float(20 * np.log10(max(amplitude, 1e-10)))
 
 
 def rms(samples: Signal) -> float:
-    """Return the root of the mean square."""
+    """Return the root mean square, 0 for no samples."""
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if samples.size else 0.0
 
 
@@ -62,10 +62,10 @@ def power(parts: Iterable[Signal]) -> float:
 
 
 def clipping(samples: Signal, low: float = CEILING) -> Clipping | None:
-    """Return the runs of equal samples at the peak of [frames], if that looks like clipping.
+    """Return the runs of equal samples at the peak of [frames], or None if they are not clipping.
 
-    Below `CEILING` and down to `low` they must be in several places. A recording beyond full scale
-    (float) cannot be clipped.
+    With a peak from `low` to `CEILING`, several runs are required. A float recording above full
+    scale is not clipped.
     """
     size = np.abs(samples)
     peak = float(size.max(initial=0.0))
@@ -91,7 +91,7 @@ def frame_levels(samples: Signal, rate: int) -> NDArray[np.float64]:
 
 
 def stretches(quiet: NDArray[np.bool_], least_s: float) -> list[tuple[int, int]]:
-    """Return where [20 ms] `quiet` holds for `least_s` or longer, as (first, past the last)."""
+    """Return the spans [20 ms frames] in which `quiet` is true for at least `least_s`."""
     padded = np.concatenate([[False], quiet, [False]])
     edges = np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)
     least = least_s / FRAME_S
@@ -99,27 +99,27 @@ def stretches(quiet: NDArray[np.bool_], least_s: float) -> list[tuple[int, int]]
 
 
 def quiet_frames(samples: Signal, rate: int) -> NDArray[np.bool_]:
-    """Return where [20 ms] nothing is played."""
+    """Return which 20 ms frames hold no playing."""
     levels = frame_levels(samples, rate)
     return np.asarray(levels <= QUIET * levels.max(initial=0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """What a wet recording holds where nothing is played."""
+    """Noise of a wet recording while nothing is played."""
 
     level: float
     """RMS."""
     below: float
     """[dB] How far below the recording's own RMS."""
     hum: int | None
-    """[Hz] The mains, where most of it is hum."""
+    """[Hz] Mains frequency, if most of the noise is hum."""
 
 
 def floor(dry: Signal, wet: Signal, rate: int) -> Floor | None:
-    """Return the noise of `wet` [frames] that does not come from `dry`, None for none to speak of.
+    """Return the noise of `wet` [frames] that does not come from `dry`, or None if it is low.
 
-    It is looked for where `dry` is quiet, a while after the last note.
+    It is measured where `dry` is quiet, `SETTLE_S` after the last note.
     """
     frame = max(1, round(FRAME_S * rate))
     skip = round(SETTLE_S / FRAME_S)
@@ -142,14 +142,14 @@ def floor(dry: Signal, wet: Signal, rate: int) -> Floor | None:
 
 
 def _mains(noise: Signal, rate: int) -> int | None:
-    """Return 50 or 60 [Hz] where most of the energy of `noise` [frames] is at its multiples."""
+    """Return 50 or 60 [Hz] if most of the energy of `noise` [frames] is at its multiples."""
     frequencies, power = signal.periodogram(noise, rate, window="hann")
     total = float(power.sum())
     width = 3 * rate / noise.size
     for mains in (50, 60):
-        away = np.abs(frequencies - mains * np.round(frequencies / mains))
-        near = (away <= width) & (frequencies > mains / 2) & (frequencies < 10.5 * mains)
-        # Of white noise this comb holds less than a tenth.
+        distance = np.abs(frequencies - mains * np.round(frequencies / mains))
+        near = (distance <= width) & (frequencies > mains / 2) & (frequencies < 10.5 * mains)
+        # This comb passes less than a tenth of white noise.
         if total and float(power[near].sum()) > 0.6 * total:
             return mains
     return None

@@ -1,4 +1,4 @@
-"""A data set from its files, checked, aligned and split."""
+"""Loads a data set: reads, checks, aligns and splits its recordings."""
 
 import hashlib
 import logging

@@ -1,9 +1,8 @@
-"""A manifest: which recordings belong together, where the knobs stood, and what each is for."""
+"""Reads manifests: pairs of recordings with knob positions and splits."""
 
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from nemod.common.errors import did_you_mean
 from trainer.data.faults import DataError, find
@@ -25,22 +24,23 @@ MAX_LAG_FRAMES = 10_000_000
 
 
 def refuse(where: str, problem: str) -> DataError:
-    """Return the error for a document that is not what is expected."""
+    """Return the DataError for an invalid manifest."""
     return DataError([find("manifest", where, problem=problem)])
 
 
 def is_name(at: tuple[str, ...]) -> bool:
-    """Return whether a name is expected at a place of a manifest, by the keys that lead there.
+    """Return whether a manifest expects a name at these keys.
 
-    What is a number, a truth value or a date there stands for the text as it was written.
+    YAML reads some names as a number, a boolean or a date; there, the text as written is used.
     """
     return at in (("name",), ("knobs", "[]")) or at in _PAIR_NAMES
 
 
-def read_manifest(tree: Any, where: str, folder: Path, name: str) -> Plan:
+def read_manifest(tree: object, where: str, folder: Path, name: str) -> Plan:
     """Return the plan of a parsed manifest; its files are relative to `folder`.
 
-    `where` is the manifest's name, for messages, and `name` the set's where it states none.
+    `where` names the manifest in messages; `name` is the default name of the set.
+
     Raises: DataError that names the key.
     """
     if isinstance(tree, list):
@@ -64,7 +64,7 @@ def read_manifest(tree: Any, where: str, folder: Path, name: str) -> Plan:
         if not isinstance(given, list) or not all(isinstance(k, str) and k for k in given):
             raise refuse(where, "knobs: a list of names is expected")
         if len(set(given)) < len(given):
-            raise refuse(where, "knobs: a name stands there twice")
+            raise refuse(where, "knobs: a name is listed twice")
         knobs = given
     return Plan(
         name=_text(tree.get("name", name), where, "name"),
@@ -79,7 +79,7 @@ def read_manifest(tree: Any, where: str, folder: Path, name: str) -> Plan:
     )
 
 
-def _source(entry: Any, where: str, at: str, folder: Path, lag: int | None) -> Source:
+def _source(entry: object, where: str, at: str, folder: Path, lag: int | None) -> Source:
     if not isinstance(entry, Mapping):
         raise refuse(where, f"{at}: keys ({', '.join(PAIR_KEYS)}) are expected")
     dry, wet = _file(entry, DRY_KEYS, where, at), _file(entry, WET_KEYS, where, at)
@@ -90,7 +90,7 @@ def _source(entry: Any, where: str, at: str, folder: Path, lag: int | None) -> S
     knobs = entry.get("knobs", {})
     if not isinstance(knobs, Mapping):
         raise refuse(where, f"{at}.knobs: positions by name are expected, as {{tone: 0.5}}")
-    # A number beside the files is a knob too, as in the manifests of simulated sets.
+    # Other numeric keys of a pair are knobs too, as in manifests of simulated sets.
     beside = {key: value for key, value in entry.items() if key not in PAIR_KEYS}
     for key, value in beside.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -107,19 +107,24 @@ def _source(entry: Any, where: str, at: str, folder: Path, lag: int | None) -> S
     )
 
 
-def read_positions(given: Mapping[Any, Any], where: str, at: str) -> dict[str, float]:
-    """Return knob positions by name; whether they are within 0..1 is not judged here.
+def read_positions(given: Mapping[object, object], where: str, at: str) -> dict[str, float]:
+    """Return knob positions by name, which may be outside 0..1.
 
-    Raises: DataError for what is no number.
+    Raises: DataError for a position that is not a number.
     """
+    positions = {}
     for knob, value in given.items():
-        usable = isinstance(value, int | float) and not isinstance(value, bool)
-        if not usable or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
             raise refuse(where, f"{at}: knob {knob}: {value!r}: a number from 0 to 1 is expected")
-    return {str(knob): float(value) for knob, value in given.items()}
+        positions[str(knob)] = float(value)
+    return positions
 
 
-def _defaults(given: Any, knobs: Sequence[str], where: str) -> dict[str, float]:
+def _defaults(given: object, knobs: Sequence[str], where: str) -> dict[str, float]:
     if not isinstance(given, Mapping):
         raise refuse(where, "defaults: positions by name are expected, as {tone: 0.5}")
     positions = read_positions(given, where, "defaults")
@@ -134,14 +139,14 @@ def _defaults(given: Any, knobs: Sequence[str], where: str) -> dict[str, float]:
     return positions
 
 
-def _file(entry: Mapping[Any, Any], keys: tuple[str, ...], where: str, at: str) -> str:
+def _file(entry: Mapping[object, object], keys: tuple[str, ...], where: str, at: str) -> str:
     given = [entry[key] for key in keys if key in entry]
     if len(given) != 1 or not isinstance(given[0], str) or not given[0]:
         raise refuse(where, f"{at}: one file under `{keys[0]}` is expected")
     return given[0]
 
 
-def _cut(given: Any, where: str) -> dict[str, Part]:
+def _cut(given: object, where: str) -> dict[str, Part]:
     if given is None:
         return dict(DEFAULT_CUT)
     allowed = "as {validation: 0.1, test: 8 s}: fractions, or seconds with `s`"
@@ -158,12 +163,12 @@ def _cut(given: Any, where: str) -> dict[str, Part]:
             amount = -1.0
         if word is None or not 0 <= amount <= (math.inf if seconds else 1) or amount == math.inf:
             raise refuse(where, f"split.{key}: {value!r}: parts are expected, {allowed}")
-        if word != "train":  # training gets what the others leave
+        if word != "train":  # training gets the rest
             parts[word] = Part(amount, seconds)
     return parts
 
 
-def _whole(value: Any, low: int, high: int, where: str, at: str) -> int | None:
+def _whole(value: object, low: int, high: int, where: str, at: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -171,13 +176,13 @@ def _whole(value: Any, low: int, high: int, where: str, at: str) -> int | None:
     return value
 
 
-def _switch(value: Any, where: str, at: str) -> bool:
+def _switch(value: object, where: str, at: str) -> bool:
     if not isinstance(value, bool):
         raise refuse(where, f"{at}: {value!r}: true or false is expected")
     return value
 
 
-def _text(value: Any, where: str, at: str) -> str:
+def _text(value: object, where: str, at: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise refuse(where, f"{at}: {value!r}: a name is expected")
     return value

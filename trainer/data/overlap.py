@@ -1,10 +1,9 @@
-"""Whether what a model is judged by is also what it learns from.
+"""Finds training data that is also in the validation or the test set.
 
-Copies are found as audio fingerprints are looked up: places that the sound itself marks (peaks
-within 10 ms) get a short description, which a tree of all places finds again at any offset; what
-is found is then compared frame by frame. The work grows with the length of the set, not with its
-square. The idea of marks in place of a search at every offset is that of Wang, "An
-industrial-strength audio search algorithm" (ISMIR 2003).
+Copies are found by audio fingerprinting (A. Wang, "An industrial-strength audio search algorithm",
+ISMIR 2003): landmarks (peaks within 10 ms) get a short descriptor, which a k-d tree finds at any
+offset; the candidates are then compared frame by frame. The cost grows with the length of the set,
+not with its square.
 """
 
 from collections.abc import Sequence
@@ -24,44 +23,44 @@ from trainer.data.takes import Progress, Take
 
 PIECE_S = 0.25
 PIECES = 4
-SAME = 0.9999
-"""Correlation from which two pieces are copies; two plucks of one string stay below."""
-AROUND_S = 0.01
-"""[s] A mark is the greatest sample of as much before and after; that much is described."""
+COPY_CORRELATION = 0.9999
+"""Correlation above which two pieces are copies; two plucks of one string stay below."""
+RADIUS_S = 0.01
+"""[s] A landmark is the largest sample within this distance; the descriptor covers as much."""
 BINS = 24
-"""Numbers in the description of each signal: its means over so many parts."""
+"""Size of the descriptor of each signal: means over as many parts."""
 MARKS = 4
-"""Loudest marks of a piece that are looked up."""
-NEAREST = 8
-"""Places that are compared for each mark."""
-ALIKE = 0.3
-"""Distance of two descriptions (of length 1) up to which their places are compared."""
+"""Number of landmarks of a piece that are looked up, loudest first."""
+CANDIDATES = 8
+"""Number of candidates that are compared for each landmark."""
+MAX_DISTANCE = 0.3
+"""Largest distance of two descriptors (of length 1) whose places are compared."""
 SLACK_FRAMES = 16
-"""Noise moves the greatest sample of a slow wave; copies are looked for so far to both sides."""
+"""Noise moves the peak of a slow wave by up to this much, in both directions."""
 
 Group = tuple[tuple[float, ...], str, str | None]
-"""Knobs, split, and the split that was stated."""
+"""Knobs, split, and stated split."""
 
 
 @dataclass(slots=True)
 class _Places:
-    """The marks of all pairs of a group."""
+    """The landmarks of all pairs of a group."""
 
     pairs: list[Pair] = field(default_factory=list)
     owners: list[NDArray[np.intp]] = field(default_factory=list)
     """[marks] Index of the pair."""
     marks: list[NDArray[np.intp]] = field(default_factory=list)
     """[marks] Frame in the pair."""
-    described: list[NDArray[np.float32]] = field(default_factory=list)
+    descriptors: list[NDArray[np.float32]] = field(default_factory=list)
     """[marks, 2 BINS]"""
 
 
 def overlaps(plan: Plan, takes: Sequence[Take], progress: Progress | None = None) -> list[Finding]:
-    """Return which takes have a part of a later split that is in an earlier one too.
+    """Return a finding for each take with audio of a later split that is also in an earlier one.
 
-    What is compared is what the takes are cut into, at the same knobs; some loud pieces of one are
-    looked for at any place of the other, where dry and wet must both be the same. Takes that state
-    the same split, or both none, are not compared: none of them was called new by anybody.
+    Pairs are compared after the split, at equal knobs: loud pieces of one are searched at any
+    offset of the other, and both dry and wet must match. Takes that state the same split, or both
+    state none, are not compared: repeated material is then intended.
     """
     stated = {take.name: take.split for take in takes}
     rate = takes[0].rate
@@ -86,7 +85,7 @@ def overlaps(plan: Plan, takes: Sequence[Take], progress: Progress | None = None
                 if pair.name in found:
                     break
                 if group not in trees:
-                    trees[group] = KDTree(np.concatenate(groups[group].described))
+                    trees[group] = KDTree(np.concatenate(groups[group].descriptors))
                 counts = _copies(pair, groups[group], trees[group], rate)
                 if counts:
                     other = groups[group].pairs[min(counts)]
@@ -110,23 +109,23 @@ def _add(places: _Places, pair: Pair, rate: int) -> None:
     places.owners.append(np.full(marks.size, len(places.pairs), np.intp))
     places.pairs.append(pair)
     places.marks.append(marks)
-    places.described.append(_described(pair, marks, rate))
+    places.descriptors.append(_descriptors(pair, marks, rate))
 
 
 def _marks(samples: Signal, rate: int) -> NDArray[np.intp]:
-    """Return the frames that no sample within AROUND_S exceeds; of a plateau the first."""
-    around = round(AROUND_S * rate)
+    """Return the landmarks [frames]: peaks within RADIUS_S, the first of equals."""
+    radius = round(RADIUS_S * rate)
     size = np.abs(samples)
-    top = (size == maximum_filter1d(size, 2 * around + 1)) & (size > 0)
+    top = (size == maximum_filter1d(size, 2 * radius + 1)) & (size > 0)
     top[1:] &= ~top[:-1]
     marks = np.flatnonzero(top)
-    return marks[(marks >= around) & (marks < samples.size - around)]
+    return marks[(marks >= radius) & (marks < samples.size - radius)]
 
 
-def _described(pair: Pair, marks: NDArray[np.intp], rate: int) -> NDArray[np.float32]:
-    """Return the shapes of dry and wet around marks [marks, 2 BINS], each of length 1 or silent."""
-    around = round(AROUND_S * rate)
-    bounds = np.linspace(-around, around, BINS + 1).round().astype(np.intp)
+def _descriptors(pair: Pair, marks: NDArray[np.intp], rate: int) -> NDArray[np.float32]:
+    """Return the descriptors of landmarks [marks, 2 BINS]: dry and wet, each of length 1 or 0."""
+    radius = round(RADIUS_S * rate)
+    bounds = np.linspace(-radius, radius, BINS + 1).round().astype(np.intp)
     shapes = []
     for samples in (pair.dry, pair.wet):
         running = np.concatenate([[0.0], np.cumsum(samples, dtype=np.float64)])
@@ -137,24 +136,24 @@ def _described(pair: Pair, marks: NDArray[np.intp], rate: int) -> NDArray[np.flo
 
 
 def _copies(pair: Pair, places: _Places, tree: KDTree, rate: int) -> dict[int, int]:
-    """Return how many pieces of a pair are in which pairs of a group, by index."""
+    """Return the number of pieces of a pair that are in each pair of a group, by index."""
     if not tree.n:
         return {}
     size = round(PIECE_S * rate)
     owners, marks = np.concatenate(places.owners), np.concatenate(places.marks)
     own = _marks(pair.dry, rate)
-    around = round(AROUND_S * rate)
+    radius = round(RADIUS_S * rate)
     counts: dict[int, int] = {}
     for start in _loudest(pair.dry, size):
-        # A mark near the edge may be none where other sound goes before or after the copy.
-        inside = own[(own >= start + around) & (own < start + size - around)]
+        # A landmark near the edge may not be one in the copy, with other sound beside it.
+        inside = own[(own >= start + radius) & (own < start + size - radius)]
         inside = inside[np.argsort(-np.abs(pair.dry[inside]), kind="stable")[:MARKS]]
         if not inside.size:
             continue
         distances, indices = tree.query(
-            _described(pair, inside, rate), NEAREST, distance_upper_bound=ALIKE
+            _descriptors(pair, inside, rate), CANDIDATES, distance_upper_bound=MAX_DISTANCE
         )
-        tried = {
+        candidates = {
             (int(owners[index]), int(marks[index] - mark))
             for mark, row, near in zip(inside, indices, distances, strict=True)
             for index, distance in zip(row, near, strict=True)
@@ -162,7 +161,7 @@ def _copies(pair: Pair, places: _Places, tree: KDTree, rate: int) -> dict[int, i
         }
         for owner in {
             owner
-            for owner, shift in tried
+            for owner, shift in candidates
             if _same(pair, places.pairs[owner], start, start + shift, size)
         }:
             counts[owner] = counts.get(owner, 0) + 1
@@ -170,32 +169,32 @@ def _copies(pair: Pair, places: _Places, tree: KDTree, rate: int) -> dict[int, i
 
 
 def _same(pair: Pair, other: Pair, start: int, at: int, size: int) -> bool:
-    """Return whether a piece of a pair is a copy, in dry and wet, of that at `at` of another."""
-    return _likeness(pair.dry, other.dry, start, at, size) > SAME and (
-        _likeness(pair.wet, other.wet, start, at, size) > SAME
+    """Return whether a piece of a pair, in dry and wet, is a copy of that at `at` of another."""
+    return _correlation(pair.dry, other.dry, start, at, size) > COPY_CORRELATION and (
+        _correlation(pair.wet, other.wet, start, at, size) > COPY_CORRELATION
     )
 
 
-def _likeness(samples: Signal, other: Signal, start: int, at: int, size: int) -> float:
-    """Return the greatest correlation of a piece with places near `at`, 0 beside silence."""
+def _correlation(samples: Signal, other: Signal, start: int, at: int, size: int) -> float:
+    """Return the largest correlation of a piece with the other signal near `at`, 0 in silence."""
     low, high = max(0, at - SLACK_FRAMES), min(other.size, at + size + SLACK_FRAMES)
     if high - low < size:
         return 0.0
     piece = samples[start : start + size].astype(np.float64)
-    there = other[low:high].astype(np.float64)
-    running = np.concatenate([[0.0], np.cumsum(there**2)])
+    nearby = other[low:high].astype(np.float64)
+    running = np.concatenate([[0.0], np.cumsum(nearby**2)])
     energy = running[size:] - running[:-size]
     own = float(piece @ piece)
-    # Rounding and noise far below the piece are no copy of it.
+    # Rounding noise far below the piece can correlate with it and is no copy.
     loud = energy > 1e-3 * own
     if not own or not loud.any():
         return 0.0
-    match = np.correlate(there, piece, mode="valid")
+    match = np.correlate(nearby, piece, mode="valid")
     return float(np.max(match[loud] / np.sqrt(energy[loud] * own)))
 
 
 def _loudest(samples: Signal, size: int) -> list[int]:
-    """Return where the loudest piece of each quarter of [frames] starts."""
+    """Return the starts of the loudest piece of each quarter of [frames]."""
     starts = []
     bounds = np.linspace(0, samples.size, PIECES + 1).astype(int)
     for first, last in pairwise(bounds):

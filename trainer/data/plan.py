@@ -1,4 +1,4 @@
-"""What a data set consists of before any sound is read: files, knobs, and how to split them."""
+"""`Plan`: the files, the knobs and the split of a data set, before any sound is read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,21 +14,21 @@ SPLIT_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A dry and a wet file, recorded together."""
+    """A dry and a wet file that were recorded together."""
 
     name: str
     dry: Path
     wet: Path
     split: str | None = None
-    """One of SPLITS; None: it is cut in three."""
+    """One of SPLITS; None: cut in three."""
     knobs: Mapping[str, float] = field(default_factory=dict)
     lag: int | None = None
-    """[frames] How much later wet is, where it is known; None: measured."""
+    """[frames] Stated latency of wet; None: measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """How much of a recording one split gets."""
+    """Amount of a recording for one split."""
 
     amount: float
     seconds: bool = False
@@ -50,13 +50,13 @@ class Plan:
     sources: tuple[Source, ...]
     knobs: tuple[str, ...] = ()
     cut: Mapping[str, Part] = field(default_factory=lambda: dict(DEFAULT_CUT))
-    """What validation and test get of a recording that is cut; the start is for training."""
+    """Amounts for validation and test of a recording that is cut; training gets the start."""
     rate: int | None = None
-    """[Hz] Resample to this; None: the files' own."""
+    """[Hz] Rate to resample to; None: the rate of the files."""
     channel: int = 1
     invert: bool = False
     align: bool = True
     cut_at_jumps: bool = False
-    """Cut recordings where the latency jumps, in place of refusing them."""
+    """Cut recordings where the latency jumps instead of rejecting them."""
     defaults: Mapping[str, float] = field(default_factory=dict)
     """Default positions of knobs, 0..1; a knob that is not listed has none."""

@@ -1,8 +1,8 @@
-"""A quick model of a device, fitted to a recording in a fraction of a second.
+"""Predicts wet from dry with a simple model that is fitted in a fraction of a second.
 
 A generalised Hammerstein model: memoryless functions of the input, each followed by an FIR filter,
-fitted by least squares. It predicts wet well enough to say at which latency a short stretch of it
-was recorded, also where the device distorts heavily.
+fitted by least squares. The prediction is good enough to measure the latency of a short part of
+wet, even with heavy distortion.
 """
 
 import numpy as np
@@ -18,23 +18,23 @@ TAPS = 64
 EARLY = 16
 """Taps before the input, because the measured latency may be some frames too large."""
 GAINS = (4.0, 30.0)
-"""Of the saturating functions, for an input of which 1 is three times the RMS."""
+"""Gains of the saturating functions, for an input scaled to an RMS of 1/3."""
 COUPLING_HZ = 120.0
 LOUDNESS_S = 0.02
 QUIETEST = 0.05
-"""Against the RMS of the recording: quieter frames count no more than these."""
+"""Level relative to the RMS of the recording below which frames have no higher weight."""
 MAX_ROWS = 6_000
-"""Frames that the fit uses, drawn at random."""
+"""Largest number of frames for the fit, selected at random."""
 RIDGE = 1e-6
-"""Share of the mean power of the regressors by which the least squares are regularised."""
+"""Regularisation of the least squares, relative to the mean power of the regressors."""
 
 
 def predict(
     dry: Signal, wet: Signal, frames: NDArray[np.intp], lags: NDArray[np.intp], rate: int
 ) -> Predicted:
-    """Return what a model of the device makes of `dry` [frames], without latency.
+    """Return the prediction of wet from `dry` [frames], without latency.
 
-    The model is fitted to `wet` at `frames`, where it is later than `dry` by `lags` [frames].
+    The model is fitted to `wet` at `frames`, where its latency is `lags` [frames].
     """
     functions = _functions(dry, rate)
     reach = TAPS + int(np.abs(lags).max(initial=0))
@@ -59,16 +59,16 @@ def predict(
 
 
 def _loudness(wet: Signal, rate: int) -> NDArray[np.float64]:
-    """Return the RMS around each frame, so that the quiet ends of notes are fitted too."""
+    """Return the RMS around each frame; dividing by it fits the quiet ends of notes too."""
     power = np.square(wet, dtype=np.float64)
     near = uniform_filter1d(power, round(LOUDNESS_S * rate))
     return np.asarray(np.sqrt(np.maximum(near, 0.0)) + QUIETEST * np.sqrt(power.mean()) + 1e-12)
 
 
 def _functions(dry: Signal, rate: int) -> list[NDArray[np.float64]]:
-    """Return what is filtered: `dry` [frames], its size, and saturations of it.
+    """Return the inputs of the filters: `dry` [frames], its magnitude, and saturations of it.
 
-    Most devices saturate behind a coupling capacitor, which decides where a fuzz crosses zero.
+    Most devices saturate after a coupling capacitor, which moves the zero crossings of a fuzz.
     """
     sound = dry.astype(np.float64)
     scaled = sound / (3.0 * np.sqrt(np.mean(sound**2)) + 1e-12)

@@ -1,7 +1,6 @@
-"""The page on training data, its table made from the faults themselves.
+"""Generates the table of faults in the documentation.
 
-`python -m trainer.data.reference` brings docs/training-data.md up to date: what stands above the
-table is written by hand and kept.
+`python -m trainer.data.reference` updates docs/training-data.md; the text above the table is kept.
 """
 
 import re
@@ -40,7 +39,7 @@ def _severity(fault: Fault) -> str:
 
 
 def _shown(text: str) -> str:
-    """Return a sentence whose figures are shown by their names."""
+    """Return a message with the names of its figures in place of values."""
     return re.sub(r"\{(\w+)[^}]*\}", r"_\1_", text).replace("|", "\\|")
 
 

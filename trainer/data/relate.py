@@ -1,4 +1,4 @@
-"""What dry and wet, aligned, have to do with each other."""
+"""Measures how aligned wet depends on dry: coherence, steadiness, dynamics and echoes."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ SEGMENT_FRAMES = 4_096
 STEADY_FRAMES = 1_024
 STEADY_S = 0.5
 LOUD = 1e-4
-"""Against the loudest (energy): quieter segments say nothing."""
+"""Energy relative to the loudest segment below which segments are ignored."""
 ECHO_FROM_S, ECHO_TO_S = 0.05, 1.0
 DAMPING = 1e-2
-"""Against the mean power of dry: weaker bins are held down in the deconvolution."""
+"""Regularisation of the deconvolution, relative to the mean power of dry."""
 ECHO_LEAST = 0.2
-"""Against the direct sound (amplitude): heavy distortion makes chance peaks of up to 0.16."""
+"""Least amplitude relative to the direct sound: heavy distortion causes peaks of up to 0.16."""
 ECHO_CLEAR = 2.5
-"""Against what stands at the same distance before the sound, where there can be no answer."""
+"""Least amplitude relative to the peaks before the direct sound, which are estimation noise."""
 
 
 def coherence(dry: Signal, wet: Signal) -> float:
@@ -47,19 +47,19 @@ def _segments(samples: Signal, size: int, overlap: int) -> NDArray[np.complex128
 
 @dataclass(frozen=True, slots=True)
 class Steadiness:
-    """How steady the phase between dry and wet is, 0..1."""
+    """Steadiness of the phase between dry and wet, 0..1."""
 
     short: float
     """Within half a second."""
     long: float
-    """Over everything."""
+    """Over the whole recording."""
 
 
 def steadiness(dry: Signal, wet: Signal, rate: int) -> Steadiness | None:
-    """Return how steady the device is over time, None for too short a recording.
+    """Return how steady the device is over time, or None for a short recording.
 
-    A device that does not change answers each frequency with one phase, however it distorts. Each
-    segment's phases count by their share of its energy, so that loudness does not matter.
+    A time-invariant device has a fixed phase at each frequency, however it distorts. Phases are
+    weighted by their share of a segment's energy, so that loudness does not matter.
     """
     x = _segments(dry, STEADY_FRAMES, 2)
     y = _segments(wet, STEADY_FRAMES, 2)
@@ -84,15 +84,15 @@ def steadiness(dry: Signal, wet: Signal, rate: int) -> Steadiness | None:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """The nearest that a plain gain comes to a device."""
+    """The best fit of a plain gain to a device."""
 
     gain: float
     rest: float
-    """What is left of wet's amplitude, 0..1."""
+    """Residual amplitude relative to wet, 0..1."""
 
 
 def wire(dry: Signal, wet: Signal) -> Wire:
-    """Return the gain of `dry` [frames] that leaves least of `wet`."""
+    """Return the least-squares gain from `dry` to `wet` [frames] and its residual."""
     a, b = dry.astype(np.float64), wet.astype(np.float64)
     power, total = float(a @ a), float(b @ b)
     if not power or not total:
@@ -103,7 +103,7 @@ def wire(dry: Signal, wet: Signal) -> Wire:
 
 @dataclass(frozen=True, slots=True)
 class Dynamics:
-    """How the loudness of wet moves against that of dry."""
+    """Dynamics of wet compared with those of dry."""
 
     ratio: float
     """Spread of wet's level over that of dry's, both in dB."""
@@ -116,12 +116,12 @@ class Dynamics:
 
 
 def dynamics(dry: Signal, wet: Signal, rate: int) -> Dynamics | None:
-    """Return the dynamics of [frames], None for too little sound."""
+    """Return the dynamics of both signals [frames], or None if too little is audible."""
     a, b = (20 * np.log10(_levels(part, rate) + 1e-9) for part in (dry, wet))
-    heard = (a > a.max() - 40) & (b > b.max() - 60)
-    if np.count_nonzero(heard) < 8:
+    audible = (a > a.max() - 40) & (b > b.max() - 60)
+    if np.count_nonzero(audible) < 8:
         return None
-    spread = np.cov(a[heard], b[heard])
+    spread = np.cov(a[audible], b[audible])
     if min(spread[0, 0], spread[1, 1]) < 1e-6:
         return None
     return Dynamics(
@@ -155,10 +155,10 @@ class Echo:
 
 
 def echo(dry: Signal, wet: Signal, rate: int) -> Echo | None:
-    """Return the strongest repeat in `wet` [frames], None for none.
+    """Return the strongest repeat in `wet` [frames], or None.
 
-    The impulse response is estimated by regularised deconvolution. A causal device answers nothing
-    before its input, so what stands there is the estimate's own noise.
+    The impulse response is estimated by regularised deconvolution. A causal device has no response
+    before its input, so the estimate there is its noise.
     """
     n = fft.next_fast_len(2 * dry.size, real=True)
     a, b = fft.rfft(dry.astype(np.float64), n), fft.rfft(wet.astype(np.float64), n)
@@ -167,7 +167,7 @@ def echo(dry: Signal, wet: Signal, rate: int) -> Echo | None:
     start, stop = round(ECHO_FROM_S * rate), round(ECHO_TO_S * rate)
     if dry.size < 3 * stop:
         return None
-    # A repeat is as long as the device's own answer: a millisecond's energy is compared.
+    # A repeat is smeared by the device's response: the energy of 1 ms is compared.
     size = max(1, rate // 1000)
     energy = np.convolve(np.concatenate([response[-stop:], response[:stop]]) ** 2, np.ones(size))
     energy = energy[: 2 * stop]

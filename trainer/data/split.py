@@ -1,4 +1,4 @@
-"""What is for training, what for validation and what for the test."""
+"""Splits takes into training, validation and test pairs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,14 +15,14 @@ MIN_TRAIN_S = 1.0
 SHORT_TRAIN_S = 15.0
 GOOD_TRAIN_S = 60.0
 SEGMENT_FRAMES = 5_632
-"""Of the recipe, unless another is asked for: shorter recordings are not learnt."""
+"""Default of the recipe: shorter recordings are not used for training."""
 
 
 def split(plan: Plan, takes: Sequence[Take]) -> dict[str, tuple[Pair, ...]]:
-    """Return the pairs of each split; a take that is left out is in none.
+    """Return the pairs of each split, without excluded takes.
 
-    A take without a split is cut in three. Where no take is for validation, or for the test, the
-    ends of those to train on are taken.
+    A take without a stated split is cut in three. If no take is for validation, or none for the
+    test, the ends of the training takes are used.
     """
     takes = [take for take in takes if not take.left_out]
     parts: dict[str, list[Pair]] = {name: [] for name in SPLITS}
@@ -39,7 +39,7 @@ def split(plan: Plan, takes: Sequence[Take]) -> dict[str, tuple[Pair, ...]]:
 
 
 def amounts(parts: Mapping[str, Sequence[Pair]], rate: int) -> list[Finding]:
-    """Return what is said of the lengths of the splits, and of those that hold no sound."""
+    """Return the findings about the lengths of the splits and about silent splits."""
     seconds = sum(pair.dry.size for pair in parts["train"]) / rate
     findings = []
     if seconds < MIN_TRAIN_S:
@@ -54,9 +54,9 @@ def amounts(parts: Mapping[str, Sequence[Pair]], rate: int) -> list[Finding]:
 
 
 def _silent(parts: Mapping[str, Sequence[Pair]], rate: int) -> list[Finding]:
-    """Return which splits hold nothing that an error could be measured by."""
+    """Return the findings about splits that are silent and therefore have no ESR."""
     least = SILENT_POWER * power(pair.wet for pairs in parts.values() for pair in pairs)
-    if not least:  # Of a set that is silent as a whole, its recordings say it.
+    if not least:  # A set that is silent as a whole is reported per recording.
         return []
     findings = []
     for name, pairs in parts.items():
@@ -86,7 +86,7 @@ def _pair(take: Take, plan: Plan, start: int, stop: int) -> Pair:
 
 
 def _recordings(takes: Sequence[Take]) -> list[list[Take]]:
-    """Return the takes, the pieces of one recording together."""
+    """Return the takes, grouped by the recording that they were cut from."""
     groups: dict[str, list[Take]] = {}
     for take in takes:
         groups.setdefault(take.piece_of or take.name, []).append(take)

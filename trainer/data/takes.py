@@ -1,4 +1,4 @@
-"""Recordings of a plan, read from their files: one take a pair and knob setting."""
+"""Reads the recordings of a plan as takes: one take per pair of files and knob setting."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,28 +14,28 @@ from trainer.data.plan import Plan, Source
 from trainer.data.wav import Recording, read, resample
 
 LENGTH_TOLERANCE_S = 0.05
-"""[s] Buffers of a recorder; a difference below is only trimmed."""
+"""[s] Buffers of a recorder: a smaller difference in length is trimmed silently."""
 
 Progress = Callable[[int, int, str], None]
-"""Called with how many are done, of how many, and the name of the next."""
+"""Called with the number of completed steps, the total, and the name of the next step."""
 
 
 @dataclass(slots=True)
 class Facts:
-    """What was measured of a take; None: it cannot be, as for silence."""
+    """Measurements of a take; None where it cannot be measured, as for silence."""
 
     lag: int | None = None
-    """[frames] How much later wet was."""
+    """[frames] Latency of wet."""
     shift: int = 0
-    """[frames] By how much it was shifted."""
+    """[frames] Shift that was applied."""
     polarity: int | None = None
-    """-1: wet is upside down."""
+    """-1: the polarity of wet is inverted."""
     follows: float | None = None
-    """0..1, the share of wet's energy that follows dry linearly."""
+    """0..1, share of wet's energy that depends linearly on dry."""
     jumps: tuple[Jump, ...] = ()
-    """Places at which the latency changes, where the take was not cut there."""
+    """Jumps of the latency at which the take was not cut."""
     offset: int = 0
-    """[frames] How much larger the latency of this piece was than that of the first piece."""
+    """[frames] Latency of this piece minus that of the first piece."""
 
 
 @dataclass(slots=True)
@@ -52,18 +52,18 @@ class Take:
     """[Hz]"""
     knobs: dict[str, float] = field(default_factory=dict)
     lag: int | None = None
-    """[frames] By how much wet is later, where it is stated."""
+    """[frames] Stated latency of wet; None: measured."""
     facts: Facts = field(default_factory=Facts)
     left_out: bool = False
-    """It is in no split: there is nothing in it to learn from."""
+    """Excluded from all splits, because it is silent."""
     piece_of: str | None = None
-    """Name of the take that it was cut from at a jump of the latency; None: it is whole."""
+    """Name of the take that was cut at jumps of the latency; None: not cut."""
 
 
 def open_takes(plan: Plan, progress: Progress | None = None) -> tuple[list[Take], list[Finding]]:
-    """Return what the files of a plan hold, and what is wrong with them as files.
+    """Return the takes of a plan, and the findings about its files.
 
-    With errors among the findings, the takes are those that could be read.
+    If files cannot be read, the other takes are returned.
     """
     takes: list[Take] = []
     findings: list[Finding] = []
@@ -124,9 +124,9 @@ def _take(
     if plan.rate is None and dry.rate != wet.rate:
         findings.append(find("rates-differ", source.name, dry=dry.rate, wet=wet.rate))
         return [], findings
-    olds = sorted({recording.rate for recording in (dry, wet)} - {rate})
-    if olds:
-        old = " and ".join(map(str, olds))
+    old_rates = sorted({recording.rate for recording in (dry, wet)} - {rate})
+    if old_rates:
+        old = " and ".join(map(str, old_rates))
         findings.append(find("resampled", source.name, old=old, new=rate))
     before, after = (
         part.samples if part.rate == rate else resample(part.samples, part.rate, rate)
@@ -170,12 +170,12 @@ def _by_steps(whole: Take, positions: Signal) -> list[Take]:
 
 
 def knobs_of(takes: Sequence[Take]) -> tuple[str, ...]:
-    """Return the names of all knobs that the takes have positions of."""
+    """Return the names of all knobs of the takes, in order of appearance."""
     return tuple(dict.fromkeys(knob for take in takes for knob in take.knobs))
 
 
 def knob_findings(takes: Sequence[Take], knobs: Sequence[str]) -> list[Finding]:
-    """Return what is wrong with the positions of a set whose knobs are `knobs`."""
+    """Return the findings about knob positions of a data set with these `knobs`."""
     findings = [finding for take in takes for finding in _positions(take, knobs)]
     learnt = [take for take in takes if take.split in (None, "train")]
     for knob in knobs:

@@ -1,11 +1,11 @@
-"""The latency between dry and wet over time.
+"""Measures the latency between dry and wet over time.
 
-Windows of wet are compared with dry at all latencies within reach, and the most likely course of
-the latency is found by dynamic programming (the Viterbi algorithm): from window to window it may
-stay, move by a frame, which a drifting clock does, or change to any other at a fixed cost. In the
-first pass the comparison is the whitened correlation of `trainer.data.align`. A model of the device
-is fitted along the course that it finds; the second pass compares wet with the model's prediction,
-which tells latencies apart in windows of a tenth of a second.
+Windows of wet are compared with dry at all latencies in range, and the most likely path of the
+latency is found by dynamic programming (the Viterbi algorithm): between windows it is constant,
+changes by one frame, as with clock drift, or changes to any other value at a fixed cost. The first
+pass uses the whitened correlation of `trainer.data.align`. A model of the device is fitted along
+its path; the second pass compares wet with the prediction of the model, which distinguishes
+latencies in windows of a tenth of a second.
 """
 
 from dataclasses import dataclass
@@ -21,50 +21,50 @@ from trainer.data.prediction import Predicted, predict
 
 MAX_WINDOWS = 1_000
 QUIET = 3e-3
-"""Against the RMS of the whole recording: windows below say nothing about latency."""
+"""Level relative to the RMS of the recording below which windows are ignored."""
 LEAST = 1e-20
 
 FIRST_WINDOW_S, FIRST_HOP_S, FIRST_REACH_S = 0.3, 0.1, 0.2
 FIRST_SPREAD_FRAMES = 5
-"""[frames] Within which a filter moves the peak from note to note."""
+"""[frames] Range within which a filter moves the peak between notes."""
 FIRST_MOST = 12.0
-"""Peak over RMS of a correlation, from which it counts no more: one window must not decide."""
+"""Limit of a correlation's peak over its RMS, so that no single window dominates."""
 FIRST_CHANGE, FIRST_MOVE = 30.0, 3.0
-"""Cost of any other latency, and of one by a frame."""
+"""Cost of a change to any other latency, and of a change by one frame."""
 SURE = 4.0
-"""Least evidence of a window that the model is fitted to."""
+"""Least evidence of a window that is used to fit the model."""
 
 SECOND_WINDOW_S, SECOND_HOP_S, SECOND_MARGIN_S = 0.12, 0.04, 0.05
 SECOND_REST = 0.03
-"""Share of wet's energy that no model explains."""
+"""Share of wet's energy that cannot be predicted."""
 GAINS = (0.7, 1.4)
-"""Within which a device may deviate from the model, as a compressor or a tremolo does."""
+"""Range of gains of a device relative to the model, as with a compressor or a tremolo."""
 SECOND_CHANGE, SECOND_MOVE = 4.0, 0.7
 
 CHANGED = 2
-"""In the table of steps: the course came from the likeliest latency of the window before."""
+"""Entry in the table of steps: change from the likeliest latency of the previous window."""
 MOVES = ((1, slice(1, None), slice(-1)), (-1, slice(-1), slice(1, None)))
-"""Step by a frame, latencies after it, latencies before it."""
+"""Step of one frame, latencies after it, latencies before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """The course of the latency through a recording."""
+    """The latency over the length of a recording."""
 
     centres: NDArray[np.intp]
     """[windows] Middle of each window, in frames of wet."""
     lags: NDArray[np.intp]
-    """[windows] How much later wet is, in frames."""
+    """[windows] Latency of wet, in frames."""
     window: int
     """[frames] Length of a window."""
     sign: int
-    """-1 where wet is inverted."""
+    """-1: the polarity of wet is inverted."""
     predicted: Predicted
-    """[frames] What a model of the device makes of dry, without latency; inverted as wet is."""
+    """[frames] Prediction of wet from dry without latency, with the polarity of wet."""
 
     @property
     def hop(self) -> int:
-        """[frames] From window to window."""
+        """[frames] Distance of the windows."""
         return int(self.centres[1] - self.centres[0])
 
     def lags_at(self, frames: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -75,24 +75,25 @@ class Track:
 
 
 def track(dry: Signal, wet: Signal, rate: int, centre: int) -> Track | None:
-    """Return the course of the latency near `centre` [frames], None where nothing tells it."""
+    """Return the latency over time near `centre` [frames], or None if it cannot be measured."""
     size, reach = round(FIRST_WINDOW_S * rate), round(FIRST_REACH_S * rate)
     starts = _starts(wet.size, size, round(FIRST_HOP_S * rate))
     if starts.size < 3:
         return None
-    likeness = _whitened(dry, wet, starts, size, centre, reach)
+    correlations = _whitened(dry, wet, starts, size, centre, reach)
     highest, lowest = (
-        side.astype(np.float64).sum() for side in (likeness.max(axis=1), likeness.min(axis=1))
+        side.astype(np.float64).sum()
+        for side in (correlations.max(axis=1), correlations.min(axis=1))
     )
     sign = 1 if highest >= -lowest else -1
-    places, evidence = _course(_widened(likeness, sign), FIRST_CHANGE, FIRST_MOVE)
-    told = evidence >= SURE
-    if np.count_nonzero(told) < 3:
+    places, evidence = _course(_widened(correlations, sign), FIRST_CHANGE, FIRST_MOVE)
+    reliable = evidence >= SURE
+    if np.count_nonzero(reliable) < 3:
         return None
     half = (starts[1] - starts[0]) // 2
     inner = np.arange(-half, half) + size // 2
-    frames = (starts[told][:, None] + inner).ravel()
-    lags = np.repeat(places[told] + centre - reach, inner.size)
+    frames = (starts[reliable][:, None] + inner).ravel()
+    lags = np.repeat(places[reliable] + centre - reach, inner.size)
     predicted = predict(dry, wet, frames, lags, rate)
     low, high = int(lags.min()), int(lags.max())
     middle = (low + high) // 2
@@ -111,7 +112,7 @@ def _starts(frames: int, size: int, hop: int) -> NDArray[np.intp]:
 def _whitened(
     dry: Signal, wet: Signal, starts: NDArray[np.intp], size: int, centre: int, reach: int
 ) -> NDArray[np.float16]:
-    """Return the whitened correlation over its RMS [windows, latencies], 0 where nothing sounds."""
+    """Return the whitened correlation over its RMS [windows, latencies], 0 in silence."""
     n = fft.next_fast_len(2 * size + 2 * reach, real=True)
     pad = reach + abs(centre) + size
     before = np.pad(dry.astype(np.float64), pad)
@@ -127,21 +128,21 @@ def _whitened(
         a = fft.rfft(before[first : first + size + 2 * reach] * taper, n)
         b = fft.rfft(after * window, n)
         size_a, size_b = np.abs(a), np.abs(b)
-        heard = (size_a > FLOOR * size_a.max()) & (size_b > FLOOR * size_b.max())
+        audible = (size_a > FLOOR * size_a.max()) & (size_b > FLOOR * size_b.max())
         cross = np.zeros(a.shape, np.complex128)
-        cross[heard] = np.conj(a[heard]) * b[heard] / (size_a[heard] * size_b[heard])
+        cross[audible] = np.conj(a[audible]) * b[audible] / (size_a[audible] * size_b[audible])
         correlation = fft.irfft(cross, n)
         spread = float(np.sqrt(np.mean(correlation**2))) or 1.0
-        # Where dry was louder, as in the attack of a decaying note, the peak is higher.
+        # Compensates for peaks that are higher where dry was louder, as in the attack of a note.
         near = energies[first : first + 2 * reach + 1][::-1]
         louder = np.sqrt(near[reach] / np.maximum(near, near[reach]))
         found[row] = correlation[np.arange(-2 * reach, 1)] / spread * louder
     return found
 
 
-def _widened(likeness: NDArray[np.float16], sign: int) -> NDArray[np.float32]:
-    """Return the evidence for each latency: the peak near it, of a polarity."""
-    wide = maximum_filter1d(sign * likeness.astype(np.float32), FIRST_SPREAD_FRAMES, axis=1)
+def _widened(correlations: NDArray[np.float16], sign: int) -> NDArray[np.float32]:
+    """Return the evidence for each latency: the largest peak near it with this polarity."""
+    wide = maximum_filter1d(sign * correlations.astype(np.float32), FIRST_SPREAD_FRAMES, axis=1)
     return np.asarray(np.minimum(wide, FIRST_MOST), np.float32)
 
 
@@ -165,7 +166,7 @@ def _explained(
         a = fft.rfft(before[first : first + size + 2 * reach], n)
         correlation = fft.irfft(np.conj(a) * fft.rfft(after, n), n)[np.arange(-2 * reach, 1)]
         near = energies[first : first + 2 * reach + 1][::-1]
-        # With the model's own gain, nearly: a note that decays resembles itself a period later.
+        # The gain is limited because a decaying note correlates with itself a period later.
         gain = np.clip(correlation / np.maximum(near, least), *GAINS)
         left = (energy - 2.0 * gain * correlation + gain**2 * near) / energy
         found[row] = -np.log(np.clip(left, SECOND_REST, 1.0))
@@ -173,7 +174,7 @@ def _explained(
 
 
 def _energies(sound: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Return the energy of `size` frames from each frame on."""
+    """Return the energy of the `size` frames from each frame."""
     running = np.concatenate([[0.0], np.cumsum(sound**2)])
     return np.asarray(running[size:] - running[:-size])
 
@@ -185,7 +186,7 @@ def _power(sound: Signal) -> float:
 def _course(
     evidence: NDArray[np.float32], change: float, move: float
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Return the most likely course [windows] through `evidence` [windows, latencies].
+    """Return the most likely path [windows] through `evidence` [windows, latencies].
 
     The second value is the evidence of each window along it.
     """

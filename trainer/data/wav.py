@@ -1,4 +1,4 @@
-"""Reads one channel of a sound file, and resamples."""
+"""Reads one channel of a sound file, and resamples it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,11 @@ from trainer.data.faults import DataError, find
 
 QUALITY = "sinc_best"
 MAX_RUNS_PER_FRAME = 1e-3
-"""Further channels that change less often than this are knob positions, not sound."""
+"""Changes per frame below which further channels are knob positions, not sound."""
 MIN_POSITION = 0.01
-"""No knob is turned up by less: such a channel is off zero, as by a converter's last bit."""
+"""Smallest position above 0 of a knob; lower values are the noise of a converter."""
 MIN_HELD_S = 0.02
-"""[s] A knob stands at each of its positions at least this long; a click does not."""
+"""[s] Least time at a knob position; a click is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Recording:
     rate: int
     """[Hz]"""
     channels: int
-    """How many the file has."""
+    """Number of channels of the file."""
     knobs: Signal | None = None
-    """[frames, knobs] What further channels say, where they hold knob positions."""
+    """[frames, knobs] Further channels, if they are knob positions."""
 
 
 def read(path: Path, channel: int, label: str) -> Recording:
@@ -78,7 +78,7 @@ def _repaired(file: BinaryIO) -> BinaryIO:
 
 
 def _steps(further: Signal, rate: int) -> bool:
-    """Return whether channels [frames, n] hold still but for a few steps, at positions of knobs."""
+    """Return whether channels [frames, n] are constant except for a few steps, as knobs are."""
     if not np.isfinite(further).all() or further.min() < 0 or further.max() > 1:
         return False
     if not further.any() or np.any((further > 0) & (further < MIN_POSITION)):
@@ -93,7 +93,7 @@ def _steps(further: Signal, rate: int) -> bool:
 def resample(samples: Signal, old: int, new: int) -> Signal:
     """Return `samples` [frames] at another rate (libsamplerate's best band-limited interpolator).
 
-    Values that are not finite are taken for silence.
+    Values that are not finite are replaced by 0.
     """
     finite = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
     return np.asarray(samplerate.resample(finite, new / old, QUALITY), np.float32)

@@ -3,9 +3,10 @@
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -15,11 +16,12 @@ from nemod.common.files import replacing
 from trainer.differences import differences
 
 FORMAT = 1
+Tree = TypeVar("Tree")
 
 
 @dataclass(slots=True)
 class RunState:
-    """Progress of a run, without the learnt numbers."""
+    """Progress of a run, without its arrays."""
 
     epoch: int = 0
     """Completed epochs."""
@@ -40,7 +42,7 @@ class RunState:
 _FIELDS = {part.name for part in fields(RunState)}
 
 
-def save(path: Path, identity: dict[str, Any], state: RunState, numbers: Any) -> None:
+def save(path: Path, identity: Mapping[str, object], state: RunState, numbers: object) -> None:
     """Write the state of a run; `numbers` is a pytree of arrays, `identity` what it belongs to.
 
     Raises: OSError from the disk; the former file is then still there.
@@ -54,8 +56,8 @@ def save(path: Path, identity: dict[str, Any], state: RunState, numbers: Any) ->
         draft.write_bytes(whole.getbuffer())
 
 
-def load(path: Path, identity: dict[str, Any], like: Any) -> tuple[RunState, Any]:
-    """Return the state of a run, its numbers in a pytree like `like`.
+def load(path: Path, identity: Mapping[str, object], like: Tree) -> tuple[RunState, Tree]:
+    """Return the state of a run, and its arrays in a pytree like `like`.
 
     Raises: ConfigError for a file that is damaged, of another version, or of another run; the
         latter names what differs.
@@ -72,11 +74,14 @@ def load(path: Path, identity: dict[str, Any], like: Any) -> tuple[RunState, Any
         strange = [*sorted(set(state) - _FIELDS), *sorted(_FIELDS - set(state))]
         problem = f"is of another version of nemod-train (format {form}, and {FORMAT} is read here"
         named = f"; its state differs in {', '.join(strange)}" if strange else ""
-        raise ConfigError(str(path), [f"{problem}{named}); begin anew in another folder"])
+        raise ConfigError(str(path), [f"{problem}{named}); start again in another folder"])
     if other := differences(found, identity):
         raise ConfigError(str(path), [f"belongs to another run: {'; '.join(other)}"])
     shapes = [np.shape(leaf) for leaf in jax.tree.leaves(like)]
     if shapes != [leaf.shape for leaf in leaves]:
-        problem = "belongs to another run: its arrays have not the shapes of this network"
+        problem = (
+            "belongs to another run: the shapes of its arrays differ from those of this network"
+        )
         raise ConfigError(str(path), [problem])
-    return RunState(**state), jax.tree.unflatten(jax.tree.structure(like), leaves)
+    numbers: Tree = jax.tree.unflatten(jax.tree.structure(like), leaves)
+    return RunState(**state), numbers

@@ -1,16 +1,16 @@
-"""Runs a model over whole recordings, as the daemon does, and computes its errors."""
+"""Runs a model over whole recordings with the kernels of nemod, and computes its errors."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from nemod.common.errors import ConfigError
-from nemod.formats.network import Network
+from nemod.formats.network import Network, Weights
 from nemod.fx.nn.network import kernel
 from trainer.data.dataset import Dataset, Pair
 from trainer.data.levels import SILENT_POWER
@@ -20,30 +20,39 @@ from trainer.learn.segments import inputs_of
 Signal = NDArray[np.float32]
 
 
+class RecordingScore(TypedDict):
+    """The error of a model on one recording, as in result.json."""
+
+    name: str
+    knobs: dict[str, float]
+    esr: float | None
+    """None for a silent target."""
+
+
 class Score(NamedTuple):
     """Errors of a model over recordings, without pre-emphasis."""
 
     loss: float
-    """esr_weight ESR + dc_weight DC, each recording by itself, averaged; silent targets count
-    against a floor."""
+    """esr_weight ESR + dc_weight DC of each recording, averaged; the power of a target is at least
+    a floor."""
     esr: float
-    """sum (y - ŷ)² over sum y², over all recordings together; NaN if they are silent."""
+    """sum (y - ŷ)² over sum y², of all recordings together; NaN if they are silent."""
     dc: float
     """The squared mean of the error over the power of the target, averaged over recordings."""
 
 
 @partial(jax.jit, static_argnums=0)
-def _play(network: Network, weights: Any, inputs: jax.Array) -> jax.Array:
+def _play(network: Network, weights: Weights, inputs: jax.Array) -> jax.Array:
     inner = kernel(network)
 
     def one(signal: jax.Array) -> jax.Array:
         return inner.process(weights, inner.init(weights), signal)[1][:, 0]
 
-    # A batch of one is the daemon's own program.
+    # A batch of one uses the same program as nemod, for equal results.
     return one(inputs[0])[None] if inputs.shape[0] == 1 else jax.vmap(one)(inputs)
 
 
-def play(network: Network, weights: Any, pairs: Sequence[Pair]) -> list[Signal]:
+def play(network: Network, weights: Weights, pairs: Sequence[Pair]) -> list[Signal]:
     """Return the model's output for each dry recording, from the initial state.
 
     Recordings of the same length are processed as one batch.
@@ -73,7 +82,7 @@ def silence(dataset: Dataset) -> float:
 def refuse_silence(dataset: Dataset) -> None:
     """Raise ConfigError if the training or the validation set is silent."""
     quiet = silence(dataset)
-    parts = {"train": "learn", "validation": "choose the best model by"}
+    parts = {"train": "learn", "validation": "compare models with"}
     problems = [
         f"the {part} part is silent: there is nothing to {what}"
         for part, what in parts.items()
@@ -84,16 +93,16 @@ def refuse_silence(dataset: Dataset) -> None:
 
 
 def esr(target: Signal, output: Signal, silent: float = 0.0) -> float:
-    """Return sum (y - ŷ)² over sum y² in float64; NaN for a target up to the power `silent`."""
-    wanted = target.astype(np.float64)
-    energy = float(np.sum(wanted**2))
-    if energy <= silent * wanted.size:
+    """Return sum (y - ŷ)² over sum y² in float64; NaN for a target power up to `silent`."""
+    expected = target.astype(np.float64)
+    energy = float(np.sum(expected**2))
+    if energy <= silent * expected.size:
         return float("nan")
-    return float(np.sum((wanted - output) ** 2)) / energy
+    return float(np.sum((expected - output) ** 2)) / energy
 
 
 def loss_of_silence(dataset: Dataset, recipe: Recipe) -> float:
-    """Return the validation loss of an output that is zero."""
+    """Return the validation loss of a silent output."""
     pairs = dataset.validation or dataset.train
     floor = recipe.energy_floor * power(dataset.train)
     return score(pairs, [np.zeros_like(pair.wet) for pair in pairs], floor, recipe.chosen_by).loss
@@ -106,21 +115,21 @@ def score(
     weights: tuple[float, float] = (0.75, 0.25),
     silent: float = 0.0,
 ) -> Score:
-    """Return the errors of outputs.
+    """Return the errors of the outputs for the pairs.
 
-    `floor` is the power that no target falls below in `loss`, `silent` that up to which targets
-    are silent together.
+    `floor` is the least power of a target in `loss`; targets with a joint power of at most `silent`
+    are silent.
     """
-    losses, means, off, energy = [], [], 0.0, 0.0
+    losses, means, error_energy, energy = [], [], 0.0, 0.0
     for pair, output in zip(pairs, outputs, strict=True):
-        wanted = pair.wet.astype(np.float64)
-        error = wanted - output
-        strength = max(float(np.mean(wanted**2)), floor)
+        expected = pair.wet.astype(np.float64)
+        error = expected - output
+        strength = max(float(np.mean(expected**2)), floor)
         ratio = float(np.mean(error**2)) / strength
         means.append(float(np.mean(error)) ** 2 / strength)
         losses.append(weights[0] * ratio + weights[1] * means[-1])
-        off += float(np.sum(error**2))
-        energy += float(np.sum(wanted**2))
-    heard = energy > silent * sum(pair.wet.size for pair in pairs)
-    whole = off / energy if heard else float("nan")
+        error_energy += float(np.sum(error**2))
+        energy += float(np.sum(expected**2))
+    audible = energy > silent * sum(pair.wet.size for pair in pairs)
+    whole = error_energy / energy if audible else float("nan")
     return Score(float(np.mean(losses)), whole, float(np.mean(means)))

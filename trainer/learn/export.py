@@ -1,7 +1,7 @@
-"""A trained network as a file that players in the field read, with what is known of it."""
+"""Exports a trained network with its metadata to a file that other players can read."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ import numpy as np
 from nemod.common.errors import ModelError
 from nemod.common.files import replacing
 from nemod.formats import Knob, Model, Probe, save_model
+from nemod.formats.document import Json
 from nemod.formats.info_reader import info_of
-from nemod.formats.network import Activation, Conv1d, Dense, Network, Residual, Stack
+from nemod.formats.network import Activation, Conv1d, Dense, Network, Residual, Stack, Weights
 from trainer.data.dataset import Dataset, Pair
 from trainer.learn.evaluate import play
 from trainer.learn.segments import inputs_of
@@ -21,11 +22,11 @@ PROBE_FRAMES = 2048
 
 
 def as_model(
-    name: str, network: Network, weights: Any, dataset: Dataset, metadata: dict[str, Any]
+    name: str, network: Network, weights: Weights, dataset: Dataset, metadata: Mapping[str, Json]
 ) -> Model:
-    """Return the model with its knobs, its rate and a probe from the data set's own sound.
+    """Return the model with its knobs, its sample rate and a probe from the data set.
 
-    The probe of a CNN has all knobs at 0, as players take a test vector that does not state them.
+    The probe of a CNN has all knobs at 0: RTNeural test vectors do not state knob positions.
     """
     pair = _loudest((dataset.test or dataset.validation or dataset.train)[0])
     if _convolutional(network):
@@ -51,7 +52,7 @@ def _knob(name: str, dataset: Dataset) -> Knob:
 
 
 def _loudest(pair: Pair) -> Pair:
-    """Return the part of a recording with the most energy, as long as a probe."""
+    """Return the part of a recording with the most energy, of the length of a probe."""
     count = pair.dry.size // PROBE_FRAMES
     if count < 2:
         return Pair(pair.name, pair.dry[:PROBE_FRAMES], pair.wet[:PROBE_FRAMES], pair.knobs)
@@ -62,11 +63,9 @@ def _loudest(pair: Pair) -> Pair:
 
 
 def write(model: Model, path: Path) -> None:
-    """Write a model: GuitarML JSON where the network is recurrent, else RTNeural JSON.
+    """Write a recurrent model as GuitarML JSON and others as RTNeural JSON, atomically.
 
-    The file is replaced as a whole or not at all.
-
-    Raises: ModelError for a network that neither holds; OSError from the disk.
+    Raises: ModelError for a network that neither format supports; OSError if writing fails.
     """
     body = _convolutional(model.network)
     if body is None:
@@ -78,7 +77,7 @@ def write(model: Model, path: Path) -> None:
 
 
 def _convolutional(network: Network) -> Stack | None:
-    """Return the layers without the skip, or None where they do not begin with a convolution."""
+    """Return the layers of a CNN without the skip connection, or None for other networks."""
     body = network.body if isinstance(network, Residual) else network
     return body if isinstance(body, Stack) and isinstance(body.layers[0], Conv1d) else None
 
@@ -86,8 +85,8 @@ def _convolutional(network: Network) -> Stack | None:
 def _rtneural(model: Model, body: Stack, path: str) -> dict[str, Any]:
     """Return keras-style layers: matrices are [inputs, outputs], kernels [taps, inputs, outputs].
 
-    The skip, the rate and the test vector are written as AIDA-X files have them; a test vector is
-    of the network without the skip, with all knobs at 0: it has no place for others.
+    Skip connection, rate and test vector are written as in AIDA-X files; the test vector is of the
+    network without the skip connection, with all knobs at 0, because it cannot state others.
     """
     document: dict[str, Any] = {
         "in_shape": [None, None, model.network.inputs],
@@ -143,5 +142,5 @@ def _layers(body: Stack, weights: Sequence[Any], path: str) -> list[dict[str, An
                     }
                 )
             case _:
-                raise ModelError(path, f"{layer} has no place in RTNeural JSON")
+                raise ModelError(path, f"RTNeural JSON does not support {layer}")
     return layers

@@ -1,11 +1,9 @@
-"""`fit`: from a data set and a recipe to a trained model in a run's folder."""
+"""`fit`: trains a model on a data set and writes it to a run's folder."""
 
-import json
 import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +11,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.common.files import replacing
 from nemod.common.version import __version__
 from nemod.formats import Model
-from nemod.formats.network import Network
-from trainer.data.dataset import Dataset, Reading
-from trainer.learn import checkpoint, evaluate, run_folder
+from nemod.formats.document import Json
+from nemod.formats.network import Network, Weights
+from trainer.data.dataset import Dataset, Pair
+from trainer.learn import evaluate, run_folder
 from trainer.learn.checkpoint import RunState
-from trainer.learn.export import as_model, write
-from trainer.learn.networks import count, first_weights, network_of
+from trainer.learn.export import as_model
+from trainer.learn.networks import count, initial_weights, network_of
 from trainer.learn.recipe import Recipe, to_json
+from trainer.learn.run_writer import RunWriter, rounded
 from trainer.learn.schedule import done, learning_rate
 from trainer.learn.segments import Segments
-from trainer.learn.step import Learner, learn, optimizer
-
-REMEDY = "fix that, then continue the run with --resume"
+from trainer.learn.step import Learn, Learner, learn, optimizer
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """Results of an epoch; `None` without a validation."""
+    """Results of an epoch; fields of the validation are None in an epoch without one."""
 
     epoch: int
     """From 1."""
@@ -52,27 +49,27 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished run."""
+    """Results of a run that has ended."""
 
     folder: Path
     model: Model
     path: Path
-    """The model's file; there is none where `best_epoch` is 0."""
+    """The model file; it does not exist if `best_epoch` is 0."""
     stopped: str
-    """Why: `epochs`, `minutes`, `patience`, `callback`, `interrupted` or `diverged`."""
+    """Reason: `epochs`, `minutes`, `patience`, `callback`, `interrupted` or `diverged`."""
     epochs: int
     seconds: float
     best_epoch: int
-    """From 1; 0: no validation found a model, the weights are the first ones."""
+    """From 1; 0: no validation improved, and the weights are the initial ones."""
     validation: evaluate.Score
     test: evaluate.Score | None
-    settings: tuple[dict[str, Any], ...] = field(default_factory=tuple)
-    """Each recording of the test set: name, knobs, and ESR, or None where the target is silent."""
+    settings: tuple[evaluate.RecordingScore, ...] = field(default_factory=tuple)
+    """Each recording of the test set: name, knobs, and ESR, None for a silent target."""
 
 
 OnEpoch = Callable[[Epoch], object]
-"""Called after every epoch. A true result ends the run; an exception is raised again after the
-checkpoint is written."""
+"""Called after every epoch. A true result ends the run; an exception is passed on, after the
+checkpoint was written."""
 
 
 def fit(
@@ -83,7 +80,7 @@ def fit(
     *,
     name: str | None = None,
     resume: bool = False,
-    metadata: dict[str, Any] | None = None,
+    metadata: Mapping[str, Json] | None = None,
     report: Callable[[str], object] = lambda _: None,
 ) -> Result:
     """Train and return the best model by validation, which is also written to the folder.
@@ -110,7 +107,7 @@ def fit(
         run = _Run(dataset, recipe, folder, name, metadata or {})
         if unused := run.unused_message():
             report(unused)
-        run.open(resume)
+        run.start(resume)
         return run.finish(run.train(on_epoch))
 
 
@@ -121,106 +118,73 @@ class _Run:
         recipe: Recipe,
         folder: Path,
         name: str,
-        metadata: dict[str, Any],
+        metadata: Mapping[str, Json],
     ) -> None:
         self.dataset, self.recipe, self.folder, self.name = dataset, recipe, folder, name
         self.metadata = metadata
-        self.validated_on = dataset.validation or dataset.train
+        self.writer = RunWriter(folder, name)
+        self.validation_pairs = dataset.validation or dataset.train
         self.silent = evaluate.silence(dataset)
         self.segments = Segments(dataset.train, recipe, dataset.knobs)
         self.unused = self.segments.unused(dataset.rate)
         self.network: Network = network_of(recipe, len(dataset.knobs))
-        weights = first_weights(self.network, recipe.seed)
+        weights = initial_weights(self.network, recipe.seed)
         self.parameters = count(weights)
         self.learner = jax.tree.map(jnp.asarray, Learner(weights, optimizer(recipe).init(weights)))
-        self.best = jax.tree.map(np.asarray, weights)
+        self.best: Weights = jax.tree.map(np.asarray, weights)
         self.state = RunState()
         self.floor = recipe.energy_floor * evaluate.power(dataset.train)
-        self.sitting = time.monotonic()
-        self.earlier = 0.0
+        self.session_start_s = time.monotonic()
+        self.earlier_sessions_s = 0.0
         # The patience changes when a run ends, not what it computes.
         self.identity = {
             "recipe": {k: v for k, v in to_json(recipe).items() if k not in ("patience",)},
             "data": dataset.digest,
         }
 
-    # The folder
-
-    @property
-    def model_path(self) -> Path:
-        return self.folder / f"{self.name}.json"
-
     def unused_message(self) -> str:
         short, silent, seconds = self.unused
-        why = []
+        reasons = []
         if short:
-            why.append(f"{short} shorter than a segment ({self.segments.frames} frames)")
+            reasons.append(f"{short} shorter than a segment ({self.segments.frames} frames)")
         if silent:
-            why.append(f"{silent} with {self.recipe.level_knob!r} at 0")
-        pairs, whole = short + silent, len(self.dataset.train)
-        told = f"{pairs} of {whole} training recordings ({seconds:.1f} s) are not used: "
-        return told + ", ".join(why) if why else ""
+            reasons.append(f"{silent} with {self.recipe.level_knob!r} at 0")
+        pairs, total = short + silent, len(self.dataset.train)
+        message = f"{pairs} of {total} training recordings ({seconds:.1f} s) are not used: "
+        return message + ", ".join(reasons) if reasons else ""
 
-    def open(self, resume: bool) -> None:
-        run_folder.make(self.folder)
+    def start(self, resume: bool) -> None:
+        """Write the configuration, or load the checkpoint of the run to resume."""
+        self.writer.make_folder()
         if resume:
-            saved = self.folder / run_folder.CHECKPOINT
-            self.state, numbers = checkpoint.load(saved, self.identity, self._numbers())
-            self.learner, self.best = numbers
+            self.state, arrays = self.writer.load_checkpoint(self.identity, self._arrays())
+            self.learner, self.best = arrays
             self.learner = jax.tree.map(jnp.asarray, self.learner)
-            self.earlier = self.state.seconds
-        self._write_json(
-            self.folder / run_folder.CONFIG,
-            {
-                **self.metadata,
-                "name": self.name,
-                "recipe": to_json(self.recipe),
-                "data": {
-                    "name": self.dataset.name,
-                    "digest": self.dataset.digest,
-                    "rate": self.dataset.rate,
-                    "knobs": list(self.dataset.knobs),
-                    "read": _read(self.dataset.reading),
-                    "unused": self.unused._asdict(),
-                },
-                "parameters": self.parameters,
-                "trainer": f"nemod {__version__}",
-            },
+            self.earlier_sessions_s = self.state.seconds
+        self.writer.write_config(
+            self.recipe, self.dataset, self.metadata, self.unused, self.parameters
         )
-        self._write_history()
+        self.writer.write_history(self.state.history)
 
-    def _numbers(self) -> Any:
-        return jax.tree.map(np.asarray, (self.learner, self.best))
+    def _arrays(self) -> tuple[Learner, Weights]:
+        arrays: tuple[Learner, Weights] = jax.tree.map(np.asarray, (self.learner, self.best))
+        return arrays
 
-    def _write_history(self) -> None:
-        lines = [json.dumps(line) + "\n" for line in self.state.history]
-        path = self.folder / run_folder.HISTORY
-        with self._readable_errors(path), replacing(path) as draft:
-            draft.write_text("".join(lines), encoding="utf-8")
-
-    def _readable_errors(self, path: Path) -> AbstractContextManager[None]:
-        """Return the context that converts errors of the disk, with the remedy of this run."""
-        has_checkpoint = (self.folder / run_folder.CHECKPOINT).exists()
-        return run_folder.readable_errors(path, *([REMEDY] if has_checkpoint else []))
-
-    def _write_json(self, path: Path, value: dict[str, Any]) -> None:
-        with self._readable_errors(path), replacing(path) as draft:
-            draft.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-
-    # The work
+    # Training
 
     def train(self, on_epoch: OnEpoch | None) -> str:
+        """Train until a limit is reached; return the reason of stopping."""
         try:
             program = learn(self.network, self.recipe, self.dataset.rate, self.floor)
             while True:
-                if reason := self._over():
+                if reason := self._stop_reason():
                     return reason
                 if not self._epoch(program, on_epoch):
                     return "callback"
         except KeyboardInterrupt:
             return "interrupted"
 
-    def _over(self) -> str | None:
+    def _stop_reason(self) -> str | None:
         recipe, state = self.recipe, self.state
         if state.history and not math.isfinite(state.history[-1]["train_loss"]):
             return "diverged"
@@ -230,85 +194,75 @@ class _Run:
             return "patience"
         return None
 
-    def _epoch(self, program: Any, on_epoch: OnEpoch | None) -> bool:
+    def _epoch(self, program: Learn, on_epoch: OnEpoch | None) -> bool:
+        """Train an epoch and save the checkpoint; return whether to continue."""
         recipe, state = self.recipe, self.state
-        speed = learning_rate(recipe, done(recipe, state.epoch, state.seconds), state.halvings)
-        values = []
+        rate = learning_rate(recipe, done(recipe, state.epoch, state.seconds), state.halvings)
+        losses = []
         for batch in self.segments.epoch(state.epoch):
-            self.learner, value = program(
-                self.learner, batch.inputs, batch.target, np.float32(speed)
-            )
-            # Waits for the program: the learner's buffers are donated to it.
-            values.append(float(value))
+            self.learner, loss = program(self.learner, batch.inputs, batch.target, np.float32(rate))
+            # Waits for the program: the buffers of the learner are donated to it.
+            losses.append(float(loss))
         state.epoch += 1
         state.seconds = self._seconds()
-        over = self._over() is not None
-        line: dict[str, Any] = {"epoch": state.epoch, "train_loss": float(np.mean(values))}
+        is_last = self._stop_reason() is not None
+        line: dict[str, Any] = {"epoch": state.epoch, "train_loss": float(np.mean(losses))}
         improved = False
-        if over or state.epoch % recipe.validate_every == 0:
+        if is_last or state.epoch % recipe.validate_every == 0:
             improved = self._validate(line)
         state.seconds = self._seconds()
         line |= {
-            "learning_rate": speed,
+            "learning_rate": rate,
             "seconds": round(state.seconds, 3),
             "done": round(min(1.0, done(recipe, state.epoch, state.seconds)), 6),
         }
         state.history.append(line)
-        self._keep(line, improved)
-        told = on_epoch(Epoch(**line)) if on_epoch else None
-        return not told
-
-    def _keep(self, line: dict[str, Any], improved: bool) -> None:
-        saved, history = self.folder / run_folder.CHECKPOINT, self.folder / run_folder.HISTORY
-        with self._readable_errors(saved):
-            checkpoint.save(saved, self.identity, self.state, self._numbers())
-        with self._readable_errors(history), history.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        self.writer.save_checkpoint(self.identity, state, self._arrays())
+        self.writer.append_history(line)
         if improved:
-            self._write_model(self._model({}))
-
-    def _write_model(self, model: Model) -> None:
-        with self._readable_errors(self.model_path):
-            write(model, self.model_path)
+            self.writer.write_model(self._model({}))
+        stop_requested = on_epoch(Epoch(**line)) if on_epoch else None
+        return not stop_requested
 
     def _seconds(self) -> float:
-        return self.earlier + time.monotonic() - self.sitting
+        return self.earlier_sessions_s + time.monotonic() - self.session_start_s
 
-    def _score(self, weights: Any, pairs: Any) -> evaluate.Score:
+    def _score(self, weights: Weights, pairs: tuple[Pair, ...]) -> evaluate.Score:
         outputs = evaluate.play(self.network, weights, pairs)
         return evaluate.score(pairs, outputs, self.floor, self.recipe.chosen_by, self.silent)
 
     def _validate(self, line: dict[str, Any]) -> bool:
+        """Add the validation to the history line; return whether the model is the best so far."""
         state, recipe = self.state, self.recipe
-        weights = jax.tree.map(np.asarray, self.learner.weights)
-        found = self._score(weights, self.validated_on)
-        improved = found.loss < state.best
+        weights: Weights = jax.tree.map(np.asarray, self.learner.weights)
+        score = self._score(weights, self.validation_pairs)
+        improved = score.loss < state.best
         state.stale += 1
         state.waited += 1
         if improved:
-            state.best, state.best_epoch = found.loss, state.epoch
-            state.best_esr = found.esr
+            state.best, state.best_epoch = score.loss, state.epoch
+            state.best_esr = score.esr
             state.stale = state.waited = 0
             self.best = weights
         elif state.waited >= recipe.plateau_validations:
             state.halvings += 1
             state.waited = 0
         line |= {
-            "validation_loss": found.loss,
-            "validation_esr": found.esr,
-            "validation_dc": found.dc,
+            "validation_loss": score.loss,
+            "validation_esr": score.esr,
+            "validation_dc": score.dc,
             "best_loss": state.best,
             "best_esr": state.best_esr,
             "best_epoch": state.best_epoch,
         }
         return improved
 
-    # The end
+    # Results
 
-    def _model(self, more: dict[str, Any]) -> Model:
-        known = {
-            "esr": _rounded(self.state.best_esr),
-            "validation_esr": _rounded(self.state.best_esr),
+    def _model(self, more: Mapping[str, Json]) -> Model:
+        metadata: dict[str, Json] = {
+            "esr": rounded(self.state.best_esr),
+            "validation_esr": rounded(self.state.best_esr),
             "data": self.dataset.name,
             "data_sha256": self.dataset.digest,
             "trainer": f"nemod {__version__}",
@@ -317,21 +271,24 @@ class _Run:
             **self.metadata,
             **more,
         }
-        return as_model(self.name, self.network, self.best, self.dataset, known)
+        return as_model(self.name, self.network, self.best, self.dataset, metadata)
 
     def finish(self, stopped: str) -> Result:
-        """Evaluate the best model on the test set and write all files."""
-        validation = self._score(self.best, self.validated_on)
+        """Evaluate the best model on the test set, and write the model and result.json."""
+        validation = self._score(self.best, self.validation_pairs)
         test, settings = self._test()
-        esr = _rounded(test.esr) if test else None
+        esr = rounded(test.esr) if test else None
         more = {} if esr is None else {"test_esr": esr, "esr": esr}
         model = self._model(more)
         if self.state.best_epoch:
-            self._write_model(model)
-        result = Result(
+            self.writer.write_model(model)
+        self.writer.write_result(
+            stopped, self.state, self.unused, self.parameters, validation, test, settings
+        )
+        return Result(
             folder=self.folder,
             model=model,
-            path=self.model_path,
+            path=self.writer.model_path,
             stopped=stopped,
             epochs=self.state.epoch,
             seconds=self.state.seconds,
@@ -340,54 +297,19 @@ class _Run:
             test=test,
             settings=settings,
         )
-        self._write_json(
-            self.folder / run_folder.RESULT,
-            {
-                "stopped": stopped,
-                "epochs": result.epochs,
-                "seconds": round(result.seconds, 3),
-                "best_epoch": result.best_epoch,
-                "parameters": self.parameters,
-                "unused": self.unused._asdict(),
-                "model": self.model_path.name if result.best_epoch else None,
-                "validation": _plain(validation),
-                "test": _plain(test) if test else None,
-                "settings": list(settings),
-            },
-        )
-        return result
 
-    def _test(self) -> tuple[evaluate.Score | None, tuple[dict[str, Any], ...]]:
+    def _test(self) -> tuple[evaluate.Score | None, tuple[evaluate.RecordingScore, ...]]:
         pairs = self.dataset.test
         if not pairs:
             return None, ()
         outputs = evaluate.play(self.network, self.best, pairs)
         settings = tuple(
-            {
-                "name": pair.name,
-                "knobs": dict(zip(self.dataset.knobs, pair.knobs, strict=True)),
-                "esr": _rounded(evaluate.esr(pair.wet, output, self.silent)),
-            }
+            evaluate.RecordingScore(
+                name=pair.name,
+                knobs=dict(zip(self.dataset.knobs, pair.knobs, strict=True)),
+                esr=rounded(evaluate.esr(pair.wet, output, self.silent)),
+            )
             for pair, output in zip(pairs, outputs, strict=True)
         )
-        found = evaluate.score(pairs, outputs, self.floor, self.recipe.chosen_by, self.silent)
-        return found, settings
-
-
-def _read(reading: Reading | None) -> dict[str, Any] | None:
-    """Return how the data were read, so that a report can read them again."""
-    if reading is None:
-        return None
-    paths = {"path": reading.path, "wet": reading.wet}
-    return {
-        **asdict(reading),
-        **{key: path and str(path.absolute()) for key, path in paths.items()},
-    }
-
-
-def _rounded(value: float) -> float | None:
-    return round(value, 7) if math.isfinite(value) else None
-
-
-def _plain(score: evaluate.Score) -> dict[str, float | None]:
-    return {key: _rounded(value) for key, value in score._asdict().items()}
+        score = evaluate.score(pairs, outputs, self.floor, self.recipe.chosen_by, self.silent)
+        return score, settings

@@ -1,4 +1,4 @@
-"""What is minimised, and what is reported.
+"""Computes the training loss: ESR, DC and multi-resolution STFT.
 
 E. Damskägg, L. Juvela, E. Thuillier and V. Välimäki, "Deep learning for tube amplifier emulation",
 2019, give the error-to-signal ratio
@@ -6,14 +6,14 @@ E. Damskägg, L. Juvela, E. Thuillier and V. Välimäki, "Deep learning for tube
     ESR = sum (y - ŷ)² / sum y²
 
 of pre-emphasised signals; A. Wright, E. Damskägg and V. Välimäki, "Real-time black-box modelling
-with recurrent neural networks", 2019, add what differs in the mean,
+with recurrent neural networks", 2019, add the difference of the means,
 
     DC = (1/N sum (y - ŷ))² / (1/N sum y²),
 
-which is not pre-emphasised, and a weighting of the two. Sums run over a segment: here over what is
-learnt in one step, for each signal of the batch by itself, and the mean over the batch is taken.
-Where the target is silent, the ratios have no meaning; no energy is therefore taken to be less than
-a floor, which is added: error / (energy + N floor), with the floor in power per frame.
+without pre-emphasis, and weight the two. The sums run over a segment: here over the frames of one
+step, separately for each signal of the batch, and the results are averaged over the batch. The
+ratios are undefined for a silent target, so a floor is added to the energy: error / (energy + N
+floor), with the floor in power per frame.
 
 Signals are [frames, batch].
 """
@@ -33,7 +33,7 @@ STFT_SIZES = ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240))
 """[frames] Transform, hop and window of each resolution (R. Yamamoto, E. Song and J. Kim, "Parallel
 WaveGAN", 2020; C. J. Steinmetz and J. D. Reiss, "auraloss", 2020)."""
 STFT_FLOOR = 1e-8
-"""Least power of a bin."""
+"""Lowest power of a bin, which keeps the logarithm finite."""
 A_WEIGHT_TAPS = 255
 
 
@@ -76,7 +76,7 @@ def _a_weight(rate: int) -> NDArray[np.float32]:
 
 
 def emphasised(signal: jax.Array, response: NDArray[np.float32]) -> jax.Array:
-    """Return the filtered signal, without the frames for which there is no past."""
+    """Return the filtered signal without the frames that lack preceding samples."""
     if response.size == 1:
         return signal
     last = response.size - 1
@@ -91,7 +91,7 @@ def emphasised(signal: jax.Array, response: NDArray[np.float32]) -> jax.Array:
 
 
 def spectrum(signal: jax.Array, size: int, hop: int, window: int) -> jax.Array:
-    """Return magnitudes [batch, times, bins] under a Hann window; only whole windows are taken."""
+    """Return magnitudes [batch, times, bins] with a Hann window; only whole windows are used."""
     frames = signal.shape[0]
     at = np.arange(0, frames - window + 1, hop)[:, None] + np.arange(window)[None]
     shape = np.hanning(window + 1)[:-1].astype(np.float32)
@@ -103,7 +103,7 @@ def spectrum(signal: jax.Array, size: int, hop: int, window: int) -> jax.Array:
 def stft(target: jax.Array, output: jax.Array) -> jax.Array:
     """Return spectral convergence plus log magnitude error, averaged over the resolutions, [].
 
-    Resolutions whose window is longer than the signal are left out.
+    Resolutions whose window is longer than the signal are omitted.
     """
     terms = []
     for size, hop, window in STFT_SIZES:
@@ -119,12 +119,12 @@ def stft(target: jax.Array, output: jax.Array) -> jax.Array:
 def loss(
     recipe: Recipe, rate: int, floor: float, target: jax.Array, output: jax.Array
 ) -> jax.Array:
-    """Return what is minimised, []; `floor` is the power that no signal falls below."""
+    """Return the training loss []; `floor` is added to the power of each target."""
     response = taps(recipe.pre_emphasis, rate)
-    # The floor is raised or lowered with the signals.
-    lift = float(np.sum(response.astype(np.float64) ** 2))
-    raised = esr(emphasised(target, response), emphasised(output, response), floor * lift)
-    total = recipe.esr_weight * jnp.mean(raised)
+    # Pre-emphasis changes the power of the signals, and of the floor with them.
+    gain = float(np.sum(response.astype(np.float64) ** 2))
+    emphasised_esr = esr(emphasised(target, response), emphasised(output, response), floor * gain)
+    total = recipe.esr_weight * jnp.mean(emphasised_esr)
     total = total + recipe.dc_weight * jnp.mean(dc(target, output, floor))
     if recipe.stft_weight:
         total = total + recipe.stft_weight * stft(target, output)

@@ -1,6 +1,4 @@
-"""The networks that can be trained, with weights to begin with."""
-
-from typing import Any
+"""Builds the network of a recipe and draws its initial weights."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +17,13 @@ from nemod.formats.network import (
     Network,
     Residual,
     Stack,
+    Weights,
 )
 from trainer.learn.recipe import Recipe
 
 
 def network_of(recipe: Recipe, knobs: int) -> Network:
-    """Return the network of a recipe, for sound and `knobs` knobs."""
+    """Return the network of a recipe, with inputs for the sound and `knobs` knobs."""
     layers: list[Network] = []
     width = 1 + knobs
     if recipe.arch == "cnn":
@@ -42,10 +41,10 @@ def network_of(recipe: Recipe, knobs: int) -> Network:
     return Residual(stack) if recipe.skip else stack
 
 
-def first_weights(network: Network, seed: int) -> Any:
-    """Return weights drawn as PyTorch draws them: uniform within 1 / sqrt(n).
+def initial_weights(network: Network, seed: int) -> tuple[Weights, ...]:
+    """Return random weights with the distribution of PyTorch: uniform within 1 / sqrt(n).
 
-    n is the number of hidden units of a recurrent layer, and of inputs of any other.
+    n is the number of hidden units of a recurrent layer, and of inputs of any other layer.
     """
     body = network.body if isinstance(network, Residual) else network
     assert isinstance(body, Stack)
@@ -53,7 +52,7 @@ def first_weights(network: Network, seed: int) -> Any:
     return tuple(_layer(rng, layer) for layer in body.layers)
 
 
-def _layer(rng: np.random.Generator, layer: Network) -> Any:
+def _layer(rng: np.random.Generator, layer: Network) -> Weights:
     def draw(bound: int, *shape: int) -> NDArray[np.float32]:
         return rng.uniform(-(bound**-0.5), bound**-0.5, shape).astype(np.float32)
 
@@ -75,13 +74,13 @@ def _layer(rng: np.random.Generator, layer: Network) -> Any:
         case Activation():
             return ()
         case _:
-            raise TypeError(f"{layer} is not trained")
+            raise TypeError(f"{layer} cannot be trained")
 
 
-def count(weights: Any) -> int:
-    """Return how many numbers are learnt."""
+def count(weights: Weights) -> int:
+    """Return the number of trainable parameters."""
     if isinstance(weights, (LstmWeights, GruWeights)):
-        return count(tuple(weights[:-1]))  # all but `start`
+        return count(tuple(weights[:-1]))  # without `start`, which is not trained
     if isinstance(weights, tuple):
         return sum(count(part) for part in weights)
-    return int(np.size(weights))
+    return 0 if weights is None else int(np.size(weights))

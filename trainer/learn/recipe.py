@@ -1,7 +1,7 @@
-"""`Recipe`: everything that decides how a model is trained, but for the data."""
+"""`Recipe`: network, loss, optimisation and stopping of a training run."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -13,12 +13,12 @@ SCHEDULES = ("cosine", "plateau", "constant")
 PRE_EMPHASES = ("none", "first-order", "a-weight")
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "elu")
 STFT_FRAMES = 1200
-"""Longest window of the STFT term: a shorter chunk would leave that resolution out."""
+"""Longest window of the STFT term: a shorter chunk would omit that resolution."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Network, loss, order of work and stopping; every field has a plain JSON value."""
+    """Settings of a training run; every field has a plain JSON value."""
 
     # Network
     arch: str = "gru"
@@ -46,45 +46,45 @@ class Recipe:
     pre_emphasis: str = "first-order"
     """One of `PRE_EMPHASES`."""
     energy_floor: float = 0.01
-    """Least energy by which an error is divided, as a share of the training targets' mean."""
+    """Least energy by which an error is divided, relative to the mean of the training targets."""
 
-    # Order of work
+    # Optimisation
     level_knob: str = ""
-    """A knob that is nothing but the level of the output, in proportion to its position, as a
-    linear volume control: each segment is learnt at a position drawn anew, scaled with it."""
+    """Name of a knob that only scales the output in proportion to its position, as a linear volume
+    control does: each segment is trained at a random position and scaled accordingly."""
     batch: int = 32
-    """Segments that are played side by side."""
+    """Number of segments per batch."""
     segment_frames: int = 5_632
-    """Frames of a segment, the warm-up included."""
+    """Frames of a segment, including the warm-up."""
     warmup_frames: int = 512
-    """Frames at the start of a segment that are played without learning."""
+    """Frames at the start of a segment that only initialise the state."""
     chunk_frames: int = 512
-    """Frames of one step of back-propagation; the state is carried from one to the next."""
+    """Frames of one step of truncated back-propagation; the state is carried over."""
     learning_rate: float = 5e-3
     final_rate: float = 0.01
-    """Least learning rate, as a share of `learning_rate` (cosine, plateau)."""
+    """Lowest learning rate, as a share of `learning_rate` (cosine, plateau)."""
     schedule: str = "cosine"
     """One of `SCHEDULES`."""
     ramp: float = 0.02
-    """Share of the run over which the learning rate rises from nothing."""
+    """Share of the run over which the learning rate rises from 0."""
     plateau_validations: int = 10
     """Validations without a better model after which the learning rate is halved (plateau)."""
     clip: float = 1.0
-    """Largest norm of a gradient."""
+    """Largest norm of the gradient; larger ones are scaled down."""
     seed: int = 1
 
     # Stopping
     epochs: int = 1_000
-    """Passes over the training data, where `minutes` is 0."""
+    """Passes over the training data, if `minutes` is 0."""
     minutes: float = 0.0
-    """Wall time after which training ends, whatever the epochs; 0: the epochs bound it."""
+    """Wall time after which training ends, instead of `epochs`; 0: `epochs` applies."""
     patience: int = 0
-    """Validations without a better model after which training ends; 0: never."""
+    """Validations without a better model after which training ends; 0: no limit."""
     validate_every: int = 1
     """Epochs from one validation to the next."""
 
     def __post_init__(self) -> None:
-        """Raise ConfigError with all values that cannot be."""
+        """Raise ConfigError with all invalid values."""
         problems = list(_problems(self))
         if problems:
             raise ConfigError("recipe", problems)
@@ -96,13 +96,13 @@ class Recipe:
 
     @property
     def chosen_by(self) -> tuple[float, float]:
-        """Weights of ESR and DC by which models are chosen: a loss of STFT alone has none."""
+        """Weights of ESR and DC in the validation loss; the defaults if the loss is STFT only."""
         if self.esr_weight or self.dc_weight:
             return self.esr_weight, self.dc_weight
         return 0.75, 0.25
 
 
-def _problems(recipe: Recipe) -> Any:
+def _problems(recipe: Recipe) -> Iterator[str]:
     for name, allowed in (
         ("arch", ARCHITECTURES),
         ("schedule", SCHEDULES),
@@ -149,10 +149,10 @@ def _problems(recipe: Recipe) -> Any:
     if recipe.stft_weight > 0.0 and recipe.chunk_frames < STFT_FRAMES:
         yield (
             f"chunk_frames {recipe.chunk_frames}, expected at least {STFT_FRAMES} where "
-            "stft_weight is above 0: the longest window of the STFT"
+            "stft_weight is above 0 (the longest window of the STFT)"
         )
     if recipe.esr_weight + recipe.dc_weight + recipe.stft_weight <= 0.0:
-        yield "esr_weight, dc_weight and stft_weight are all 0, expected one above"
+        yield "esr_weight, dc_weight and stft_weight are all 0, expected at least one above 0"
 
 
 def to_json(recipe: Recipe) -> dict[str, Any]:
@@ -161,26 +161,28 @@ def to_json(recipe: Recipe) -> dict[str, Any]:
 
 
 def read_recipe(path: Path, base: Recipe | None = None) -> Recipe:
-    """Return the recipe of a JSON file, or of a run's config.json; the rest is as in `base`.
+    """Return the recipe of a JSON file or of a run's config.json; other fields are those of `base`.
 
-    Raises: ConfigError for what is no recipe.
+    Raises: ConfigError for a file that cannot be read or is not a recipe.
     """
     try:
         given = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ConfigError(str(path), [f"cannot be read: {error}"]) from None
     if not isinstance(given, dict):
-        raise ConfigError(str(path), ["is no JSON object"])
+        raise ConfigError(str(path), ["is not a JSON object"])
     recipe = given.get("recipe", given)
     if not isinstance(recipe, dict):
-        raise ConfigError(str(path), [f"recipe {recipe!r}, expected an object with parts of one"])
+        raise ConfigError(
+            str(path), [f"recipe {recipe!r}, expected an object with recipe settings"]
+        )
     return from_json(recipe, base)
 
 
-def from_json(given: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
-    """Return a recipe from JSON values; what is not given is as in `base`.
+def from_json(given: Mapping[str, object], base: Recipe | None = None) -> Recipe:
+    """Return a recipe from JSON values; other fields are those of `base`.
 
-    Raises: ConfigError for a name that is no field and a value that is not of its kind.
+    Raises: ConfigError for unknown names and for values of the wrong type.
     """
     hints = get_type_hints(Recipe)
     names = [field.name for field in fields(Recipe)]
@@ -188,12 +190,12 @@ def from_json(given: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
     problems = []
     for name, value in given.items():
         if name not in hints:
-            problems.append(f"{name!r} is no part of a recipe{did_you_mean(name, names)}")
+            problems.append(f"{name!r} is not a recipe setting{did_you_mean(name, names)}")
             continue
         try:
             values[name] = _converted(value, hints[name])
         except (TypeError, ValueError, KeyError, OverflowError):
-            problems.append(f"{name} {value!r}, expected {_words(hints[name])}")
+            problems.append(f"{name} {value!r}, expected {_expected(hints[name])}")
     if problems:
         raise ConfigError("recipe", problems)
     return Recipe(**values)
@@ -214,7 +216,7 @@ def _converted(value: Any, kind: Any) -> Any:
     return kind(value)
 
 
-def _words(kind: Any) -> str:
+def _expected(kind: Any) -> str:
     if get_args(kind):
-        return "whole numbers with commas between"
-    return {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a word")
+        return "whole numbers separated by commas"
+    return {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "text")

@@ -1,14 +1,14 @@
-"""LSTM and GRU layers over a batch, with a backward pass of their own.
+"""LSTM and GRU layers over a batch, with a custom backward pass.
 
-The equations are those of `nemod.fx.nn.recurrent`, and so are forward values and gradients up to
-rounding; only the order of work differs.
+The equations are those of `nemod.fx.nn.recurrent`; values and gradients are equal up to rounding.
+Only the order of the operations differs.
 
-Signals are [frames, groups, channels, lanes]: the batch is groups times lanes, and a group's lanes
-are one vector of the processor, so that a unit's state stays in a register while all rows of the
-weights go by. The small matrix product of a step is written out as a sum of products, because XLA
-compiles a loop without a dot into one function and pays some microseconds a step for one with it.
-The forward loop keeps gates and states; the backward loop computes only the gradients of the gates;
-those of the weights are one matrix product after it (J. Appleyard et al., "Optimizing performance
+Signals are [frames, groups, channels, lanes]: the batch is groups times lanes. The lanes of a group
+fill one vector register, so that the state of a unit stays in a register while it is multiplied by
+all rows of the weights. The matrix product of a step is written as a sum of products: XLA compiles
+a loop without a dot operation into one function, and one with it costs some microseconds per step.
+The forward loop saves gates and states; the backward loop computes only the gradients of the gates.
+Those of the weights are one matrix product afterwards (J. Appleyard et al., "Optimizing performance
 of recurrent neural networks on GPUs", 2016).
 """
 
@@ -18,16 +18,18 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from nemod.formats.network import GruWeights, LstmWeights
+from nemod.formats.network import Array, GruWeights, LstmWeights
 from nemod.fx.nn.activations import sigmoid, tanh
 from nemod.fx.nn.recurrent import LstmState
 
+Matrix = jax.Array | Array
+Index = int | jax.Array
 BLOCK = 10
-"""Columns of a product that are summed up at once: so many units' states fit the registers."""
+"""Columns of a product that are summed at once: the states of as many units fit the registers."""
 
 
-def _product(w: jax.Array, x: jax.Array) -> jax.Array:
-    """Return w [rows, columns] times x [groups, columns, lanes], written out `BLOCK` by `BLOCK`."""
+def _product(w: Matrix, x: jax.Array) -> jax.Array:
+    """Return w [rows, columns] times x [groups, columns, lanes], in blocks of `BLOCK` columns."""
     rows, columns = w.shape
     groups, _, lanes = x.shape
     blocks = columns // BLOCK
@@ -36,7 +38,7 @@ def _product(w: jax.Array, x: jax.Array) -> jax.Array:
     whole = blocks * BLOCK
     cut = w[:, :whole].reshape(rows, blocks, BLOCK).transpose(1, 0, 2)
 
-    def add(block: Any, total: jax.Array) -> jax.Array:
+    def add(block: jax.Array, total: jax.Array) -> jax.Array:
         part = lax.dynamic_slice_in_dim(x, block * BLOCK, BLOCK, axis=1)
         return total + _sum_of_products(_at(cut, block), part)
 
@@ -44,15 +46,16 @@ def _product(w: jax.Array, x: jax.Array) -> jax.Array:
     return total if whole == columns else total + _sum_of_products(w[:, whole:], x[:, whole:])
 
 
-def _sum_of_products(w: jax.Array, x: jax.Array) -> jax.Array:
-    total: jax.Array = w[None, :, 0, None] * x[:, 0][:, None]
+def _sum_of_products(w: Matrix, x: jax.Array) -> jax.Array:
+    matrix = jnp.asarray(w)
+    total = matrix[None, :, 0, None] * x[:, 0][:, None]
     for column in range(1, x.shape[1]):
-        total = total + w[None, :, column, None] * x[:, column][:, None]
+        total = total + matrix[None, :, column, None] * x[:, column][:, None]
     return total
 
 
-def _column(bias: jax.Array) -> jax.Array:
-    return bias[None, :, None]
+def _column(bias: Matrix) -> jax.Array:
+    return jnp.asarray(bias)[None, :, None]
 
 
 def _parts(gates: jax.Array) -> list[jax.Array]:
@@ -60,12 +63,12 @@ def _parts(gates: jax.Array) -> list[jax.Array]:
     return jnp.split(gates, 4, axis=1)
 
 
-def _at(signal: jax.Array, frame: Any) -> jax.Array:
+def _at(signal: Matrix, frame: Index) -> jax.Array:
     value: jax.Array = lax.dynamic_index_in_dim(signal, frame, 0, keepdims=False)
     return value
 
 
-def _put(signal: jax.Array, value: jax.Array, frame: Any) -> jax.Array:
+def _put(signal: jax.Array, value: jax.Array, frame: Index) -> jax.Array:
     after: jax.Array = lax.dynamic_update_index_in_dim(signal, value, frame, 0)
     return after
 
@@ -75,7 +78,7 @@ def _over_batch(left: jax.Array, right: jax.Array) -> jax.Array:
     return jnp.einsum("tgil,tgjl->ij", left, right)
 
 
-def _to_inputs(w_x: jax.Array, d_gates: jax.Array) -> jax.Array:
+def _to_inputs(w_x: Matrix, d_gates: jax.Array) -> jax.Array:
     """Return the gradient of the inputs."""
     return jnp.einsum("ij,tgil->tgjl", w_x, d_gates)
 
@@ -84,7 +87,7 @@ def _to_inputs(w_x: jax.Array, d_gates: jax.Array) -> jax.Array:
 
 
 class _LstmKept(NamedTuple):
-    """What the forward loop keeps for the backward loop."""
+    """Values that the forward loop saves for the backward loop."""
 
     gates: jax.Array
     """[frames, groups, 4 hidden, lanes]: i, 1 - f, g, o"""
@@ -94,11 +97,14 @@ class _LstmKept(NamedTuple):
     """[frames + 1, groups, hidden, lanes]"""
 
 
-def _lstm_loop(weights: Any, state: LstmState, x: jax.Array) -> _LstmKept:
+_LstmSaved = tuple[LstmWeights, jax.Array, _LstmKept]
+
+
+def _lstm_loop(weights: LstmWeights, state: LstmState, x: jax.Array) -> _LstmKept:
     frames, groups, _, lanes = x.shape
     hidden = weights.w_h.shape[1]
 
-    def step(t: Any, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    def step(t: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         h, c, gates, hs, cs = carry
         outer = _product(weights.w_x, _at(x, t)) + _column(weights.bias)
         i, forgotten, g, o = _parts(outer + _product(weights.w_h, h))
@@ -123,22 +129,26 @@ def lstm(weights: LstmWeights, state: LstmState, x: jax.Array) -> tuple[LstmStat
 
     States are [groups, hidden, lanes], their sequence is [frames, groups, hidden, lanes].
     """
-    answer: tuple[LstmState, jax.Array] = _lstm_forward(weights, state, x)[0]
-    return answer
+    result: tuple[LstmState, jax.Array] = _lstm_forward(weights, state, x)[0]
+    return result
 
 
-def _lstm_forward(weights: LstmWeights, state: LstmState, x: jax.Array) -> Any:
+def _lstm_forward(
+    weights: LstmWeights, state: LstmState, x: jax.Array
+) -> tuple[tuple[LstmState, jax.Array], _LstmSaved]:
     kept = _lstm_loop(weights, state, x)
     return (LstmState(kept.h[-1], kept.c[-1]), kept.h[1:]), (weights, x, kept)
 
 
-def _lstm_backward(saved: Any, slopes: Any) -> Any:
+def _lstm_backward(
+    saved: _LstmSaved, gradients: tuple[LstmState, jax.Array]
+) -> tuple[LstmWeights, LstmState, jax.Array]:
     weights, x, kept = saved
-    (d_h, d_c), d_out = slopes
+    (d_h, d_c), d_out = gradients
     frames = kept.gates.shape[0]
     transposed = weights.w_h.T
 
-    def step(n: Any, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    def step(n: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         d_h, d_c, d_gates = carry
         t = frames - 1 - n
         i, forgotten, g, o = _parts(_at(kept.gates, t))
@@ -174,21 +184,24 @@ lstm.defvjp(_lstm_forward, _lstm_backward)
 
 
 class _GruKept(NamedTuple):
-    """What the forward loop keeps for the backward loop."""
+    """Values that the forward loop saves for the backward loop."""
 
     gates: jax.Array
-    """[frames, groups, 3 hidden, lanes]: r, 1 - z, and what r multiplies"""
+    """[frames, groups, 3 hidden, lanes]: r, 1 - z, and the term that r multiplies"""
     n: jax.Array
     """[frames, groups, hidden, lanes]"""
     h: jax.Array
     """[frames + 1, groups, hidden, lanes], from the state before the first frame on"""
 
 
-def _gru_loop(weights: Any, state: jax.Array, x: jax.Array) -> _GruKept:
+_GruSaved = tuple[GruWeights, jax.Array, _GruKept]
+
+
+def _gru_loop(weights: GruWeights, state: jax.Array, x: jax.Array) -> _GruKept:
     frames, groups, _, lanes = x.shape
     hidden = weights.w_h.shape[1]
 
-    def step(t: Any, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    def step(t: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         h, gates, news, hs = carry
         outer = _product(weights.w_x, _at(x, t)) + _column(weights.bias)
         inner = _product(weights.w_h, h)
@@ -214,23 +227,27 @@ def gru(weights: GruWeights, state: jax.Array, x: jax.Array) -> tuple[jax.Array,
 
     States are [groups, hidden, lanes], their sequence is [frames, groups, hidden, lanes].
     """
-    answer: tuple[jax.Array, jax.Array] = _gru_forward(weights, state, x)[0]
-    return answer
+    result: tuple[jax.Array, jax.Array] = _gru_forward(weights, state, x)[0]
+    return result
 
 
-def _gru_forward(weights: GruWeights, state: jax.Array, x: jax.Array) -> Any:
+def _gru_forward(
+    weights: GruWeights, state: jax.Array, x: jax.Array
+) -> tuple[tuple[jax.Array, jax.Array], _GruSaved]:
     kept = _gru_loop(weights, state, x)
     return (kept.h[-1], kept.h[1:]), (weights, x, kept)
 
 
-def _gru_backward(saved: Any, slopes: Any) -> Any:
+def _gru_backward(
+    saved: _GruSaved, gradients: tuple[jax.Array, jax.Array]
+) -> tuple[GruWeights, jax.Array, jax.Array]:
     weights, x, kept = saved
-    d_h, d_out = slopes
+    d_h, d_out = gradients
     frames = kept.gates.shape[0]
     hidden = weights.w_h.shape[1]
     transposed = weights.w_h.T
 
-    def step(k: Any, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    def step(k: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         d_h, d_gates, d_news = carry
         t = frames - 1 - k
         r, taken, reset = jnp.split(_at(kept.gates, t), 3, axis=1)
@@ -245,8 +262,8 @@ def _gru_backward(saved: Any, slopes: Any) -> Any:
 
     rooms = jnp.zeros_like(kept.gates), jnp.zeros_like(kept.n)
     d_h, d_gates, d_news = lax.fori_loop(0, frames, step, (d_h, *rooms))
-    # The rows of r and z face state and input alike; for n there are those inside r, which face
-    # the state, and those outside.
+    # The gates r and z have one gradient for input and state. For n they differ: r multiplies the
+    # term of the state, but not that of the input.
     outer = jnp.concatenate([d_gates[:, :, : 2 * hidden], d_news], 2)
     d_weights: Any = (
         _over_batch(outer, x),

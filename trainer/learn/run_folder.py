@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ class Before(NamedTuple):
 
     name: str | None
     """Name of the model and its file; None: not stated."""
-    metadata: dict[str, Any]
+    metadata: dict[str, str]
     """The stated values of `KEPT`."""
 
 
@@ -142,7 +142,9 @@ def before(folder: Path) -> Before:
     return Before(model_name(folder, config, result), metadata)
 
 
-def model_name(folder: Path, config: dict[str, Any], result: dict[str, Any]) -> str | None:
+def model_name(
+    folder: Path, config: Mapping[str, object], result: Mapping[str, object]
+) -> str | None:
     """Return the name of a run's model, or None if it is unknown.
 
     For a run that does not state it, the folder's name if there is such a file.

@@ -1,4 +1,4 @@
-"""The learning rate, from how much of the run is done and how validation goes."""
+"""Computes the learning rate from the progress of the run and its validation losses."""
 
 import math
 
@@ -6,10 +6,10 @@ from trainer.learn.recipe import Recipe
 
 
 def learning_rate(recipe: Recipe, done: float, halvings: int) -> float:
-    """Return the rate of an epoch that begins when `done` (0 to 1) of the run is over.
+    """Return the learning rate of an epoch that starts after a share of `done` (0 to 1) of the run.
 
-    `cosine` falls from the full rate to the least along half a period (I. Loshchilov and F.
-    Hutter, "SGDR", 2017, without restarts). `plateau` is halved as often as validation stood still.
+    `cosine` falls from the full to the lowest rate along half a period (I. Loshchilov and F.
+    Hutter, "SGDR", 2017, without restarts). `plateau` is halved `halvings` times.
     """
     least = recipe.learning_rate * recipe.final_rate
     ramp = min(1.0, (done + 1e-3) / recipe.ramp) if recipe.ramp else 1.0
@@ -22,5 +22,5 @@ def learning_rate(recipe: Recipe, done: float, halvings: int) -> float:
 
 
 def done(recipe: Recipe, epoch: int, seconds: float) -> float:
-    """Return how much of the run is over: the share of its epochs or, with a limit, of its time."""
+    """Return the completed share of the run: of its epochs or, with a time limit, of its time."""
     return seconds / (60.0 * recipe.minutes) if recipe.minutes else epoch / recipe.epochs

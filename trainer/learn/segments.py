@@ -1,4 +1,4 @@
-"""Cuts recordings into segments and deals them out in batches, the same for the same seed."""
+"""Cuts recordings into segments and shuffles them into batches, reproducibly for a seed."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,7 +15,7 @@ Signal = NDArray[np.float32]
 
 
 class Batch(NamedTuple):
-    """Segments side by side, as `trainer.learn.batch` lays them out."""
+    """A batch of segments in the layout of `trainer.learn.batch`."""
 
     inputs: Signal
     """[frames, groups, 1 + knobs, lanes]"""
@@ -24,38 +24,38 @@ class Batch(NamedTuple):
 
 
 def inputs_of(pair: Pair) -> Signal:
-    """Return what the network gets [frames, 1 + knobs]: the sound, then the knobs' positions."""
+    """Return the network's inputs [frames, 1 + knobs]: dry, then the knob positions."""
     columns = [np.full_like(pair.dry, position) for position in pair.knobs]
     return np.stack([pair.dry, *columns], axis=1)
 
 
 class Unused(NamedTuple):
-    """Training recordings that are not learnt from."""
+    """Training recordings that are not used."""
 
     short: int
-    """Pairs without a whole segment."""
+    """Number of pairs shorter than a segment."""
     silent: int
-    """Pairs with the level knob at 0."""
+    """Number of pairs with the level knob at 0."""
     seconds: float
-    """Both together."""
+    """Length of both together."""
 
 
 class Segments:
-    """The training pairs, dealt out anew in each epoch."""
+    """The segments of the training pairs, shuffled in each epoch."""
 
     def __init__(
         self, pairs: tuple[Pair, ...], recipe: Recipe, knobs: tuple[str, ...] = ()
     ) -> None:
-        """Raise ConfigError where no pair holds a segment, or no knob is the recipe's level."""
-        self._level = _place_of(recipe.level_knob, knobs) if recipe.level_knob else None
+        """Raise ConfigError if no pair has a whole segment or the level knob is not in the data."""
+        self._level = _index_of(recipe.level_knob, knobs) if recipe.level_knob else None
         given = pairs
         if self._level is not None:
-            # A silent recording says nothing of what is heard at another level.
+            # A silent recording cannot be scaled to another level.
             pairs = tuple(pair for pair in pairs if pair.knobs[self._level] > 0.0)
             if given and not pairs:
                 problem = (
-                    f"level_knob {recipe.level_knob!r} is at 0 in all training recordings, where "
-                    "nothing is heard: record at other positions, or leave it out"
+                    f"level_knob {recipe.level_knob!r} is at 0 in all training recordings, which "
+                    "are silent there: record at other positions, or omit level_knob"
                 )
                 raise ConfigError("recipe", [problem])
         chunks = (recipe.segment_frames - recipe.warmup_frames) // recipe.chunk_frames
@@ -69,7 +69,7 @@ class Segments:
                 "recipe",
                 [
                     f"segment_frames {recipe.segment_frames}, but the longest of the training "
-                    f"recordings has {longest}: take shorter segments"
+                    f"recordings has {longest} frames: choose a smaller segment_frames"
                 ],
             )
         self._silent, self._short = len(given) - len(pairs), len(pairs) - len(self._pairs)
@@ -82,14 +82,14 @@ class Segments:
         """Batches of an epoch."""
 
     def unused(self, rate: int) -> Unused:
-        """Return what is not learnt from; `rate` [Hz] is the recordings'."""
+        """Return the recordings that are not used; `rate` [Hz] is their sample rate."""
         return Unused(self._short, self._silent, round(self._unused_frames / rate, 3))
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """Return the batches of an epoch; it decides, with the seed, where cuts are and the order.
+        """Yield the batches of an epoch; cuts and order depend on the seed and the number.
 
-        What is left over after whole batches is another part in each epoch. Where there are fewer
-        segments than a batch takes, some come twice.
+        Segments beyond the last whole batch are dropped, different ones in each epoch. With fewer
+        segments than a batch holds, some are repeated.
         """
         rng = np.random.default_rng([self._recipe.seed, number])
         places = []
@@ -119,9 +119,11 @@ class Segments:
         return Batch(arrange(inputs), arrange(target))
 
 
-def _place_of(name: str, knobs: tuple[str, ...]) -> int:
+def _index_of(name: str, knobs: tuple[str, ...]) -> int:
     if name in knobs:
         return knobs.index(name)
     allowed = ", ".join(knobs) or "none: the data have no knobs"
-    problem = f"level_knob {name!r} is no knob of the data{did_you_mean(name, knobs)} ({allowed})"
+    problem = (
+        f"level_knob {name!r} is not a knob of the data{did_you_mean(name, knobs)} ({allowed})"
+    )
     raise ConfigError("recipe", [problem])

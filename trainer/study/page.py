@@ -1,10 +1,10 @@
-"""One HTML page that holds everything: pictures are inside it, and nothing is fetched."""
+"""Generates a self-contained HTML page with embedded images."""
 
 import base64
 from collections.abc import Iterable
 from html import escape
 
-from trainer.study.tables import Grid
+from trainer.study.tables import Table
 
 STYLE = """
 :root { color-scheme: light; }
@@ -22,7 +22,7 @@ p.note { color: #555; }
 
 
 def page(title: str, parts: Iterable[str]) -> str:
-    """Return the document."""
+    """Return the HTML document."""
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -41,18 +41,18 @@ def heading(text: str, level: int = 2) -> str:
 
 
 def note(text: str) -> str:
-    """Return a paragraph of explanation."""
+    """Return an explanatory paragraph."""
     return f'<p class="note">{escape(text)}</p>'
 
 
-def picture(png: bytes, says: str) -> str:
-    """Return a picture; `says` stands for it where it cannot be seen."""
+def picture(png: bytes, caption: str) -> str:
+    """Return an embedded image with `caption` as its alternative text."""
     data = base64.b64encode(png).decode("ascii")
-    return f'<img alt="{escape(says)}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
 
 
-def table(grid: Grid) -> str:
-    """Return a table, which scrolls sideways where the screen is narrower."""
+def table(grid: Table) -> str:
+    """Return a table that scrolls horizontally on a narrow screen."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in grid.heading)
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in grid.rows

@@ -1,14 +1,17 @@
-"""The pictures of a report. Each is narrow and high enough to be read on a phone."""
+"""Draws the figures of a report, in portrait format for phones."""
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
 
-from trainer.study.predictions import Prediction, Setting, windows
+from trainer.study.predictions import Prediction, SettingResult, windows
 from trainer.study.runs import Run
 from trainer.study.tables import NAMES, PAPER
 from trainer.study.tables import losses as losses_of
@@ -18,7 +21,7 @@ WIDTH = 6.2
 COLOURS = {"gru": "#1f77b4", "lstm": "#d95f02", "cnn": "#2a9d5c"}
 TARGET, OUTPUT = "#444444", "#d95f02"
 FEW = 4
-"""Runs up to which the training loss is drawn too, and each run has a colour."""
+"""Largest number of runs with a colour and a curve of the training loss each."""
 ZOOM_S = 0.012
 SPECTRUM_S = 4.0
 RANGE_DB = 90.0
@@ -30,7 +33,7 @@ def _figure(height: float) -> Figure:
 
 
 def loss_curves(runs: Sequence[Run]) -> Figure:
-    """Validation loss over wall time; with few runs the training loss too."""
+    """Return the validation loss over wall time; with few runs, the training loss too."""
     figure = _figure(4.2)
     axes = figure.subplots()
     few = len(runs) <= FEW
@@ -49,25 +52,25 @@ def loss_curves(runs: Sequence[Run]) -> Figure:
             every = [line["seconds"] / 60.0 for line in run.history]
             axes.plot(
                 every, [line["train_loss"] for line in run.history], "--", color=colour, lw=0.8,
-                label="training, as minimised" if place == 0 else None,
+                label="training loss" if place == 0 else None,
             )  # fmt: skip
     weighted = list(losses_of(runs))
-    kind = weighted[0] if len(weighted) == 1 else "weighted as each run was"
+    kind = weighted[0] if len(weighted) == 1 else "with the weights of each run"
     axes.set(yscale="log", xlabel="minutes", ylabel=f"validation loss, {kind}")
     axes.grid(alpha=0.3, which="both")
     if not few:
         for arch in dict.fromkeys(run.recipe.arch for run in runs):
             axes.plot([], [], color=COLOURS[arch], label=NAMES[arch])
     axes.legend(fontsize=9)
-    axes.set_title("loss" if few else "loss of each trial (dotted: ended early)")
+    axes.set_title("loss" if few else "loss of each trial (dotted: stopped early)")
     return figure
 
 
 def waveforms(shown: Prediction) -> Figure:
-    """Target and prediction where the target is loudest and where the error is largest."""
+    """Return target and prediction where the target is loudest and the error is largest."""
     figure = _figure(5.6)
     panels = figure.subplots(2, 1)
-    names = ("where it is loudest", "where the error is largest")
+    names = ("loudest part", "largest error")
     for axes, part, name in zip(panels, windows(shown, ZOOM_S), names, strict=True):
         at_ms = np.arange(part.start, part.stop) / shown.rate * 1e3
         axes.plot(at_ms, shown.pair.wet[part], color=TARGET, lw=2.2, label="target")
@@ -86,14 +89,14 @@ def waveforms(shown: Prediction) -> Figure:
 
 
 def spectrograms(shown: Prediction) -> Figure:
-    """Target, prediction and error over time and frequency, on one scale."""
+    """Return spectrograms of target, prediction and error on one scale."""
     loudest, _ = windows(shown, SPECTRUM_S)
     size = min(2048, 1 << int(math.log2(max(16, loudest.stop - loudest.start))))
     figure = _figure(7.0)
     panels = figure.subplots(3, 1, sharex=True, sharey=True)
     wet, output = shown.pair.wet[loudest], shown.output[loudest]
     top: float | None = None
-    image: Any = None
+    image: AxesImage | None = None
     for axes, sound, name in zip(
         panels, (wet, output, output - wet), ("target", "prediction", "error"), strict=True
     ):
@@ -105,11 +108,14 @@ def spectrograms(shown: Prediction) -> Figure:
         )  # fmt: skip
         axes.set(ylabel="kHz", title=name)
     panels[-1].set_xlabel("s")
+    assert image is not None
     figure.colorbar(image, ax=list(panels), label="dB", fraction=0.03)
     return figure
 
 
-def _spectrogram(sound: Any, size: int, rate: int) -> tuple[Any, float, float]:
+def _spectrogram(
+    sound: NDArray[np.float64], size: int, rate: int
+) -> tuple[NDArray[np.float64], float, float]:
     """Return levels [bins, times] in dB, the highest frequency [Hz] and the length [s]."""
     hop = size // 4
     count = max(1, (sound.size - size) // hop + 1)
@@ -120,21 +126,21 @@ def _spectrogram(sound: Any, size: int, rate: int) -> tuple[Any, float, float]:
 
 
 def transfer(shown: Prediction) -> Figure:
-    """What comes out over what goes in, sample by sample: the device's bend, and its memory."""
+    """Return the output over the input per sample: the transfer curve, with its hysteresis."""
     figure = _figure(4.8)
     axes = figure.subplots()
     step = max(1, shown.pair.dry.size // DOTS)
     dry = shown.pair.dry[::step]
     axes.plot(dry, shown.pair.wet[::step], ".", ms=3, color=TARGET, alpha=0.35, label="target")
     axes.plot(dry, shown.output[::step], ".", ms=2, color=OUTPUT, alpha=0.35, label="prediction")
-    axes.set(xlabel="in", ylabel="out", title="out over in")
+    axes.set(xlabel="input", ylabel="output", title="output over input")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=9, markerscale=4)
     return figure
 
 
 def loss_by(runs: Sequence[Run], what: str) -> Figure:
-    """Loss of every run by its hidden size (Figure 4) or batch size (Figure 5), and the best."""
+    """Return the loss of every run by hidden size (Figure 4) or batch size (Figure 5)."""
     figure = _figure(4.2)
     axes = figure.subplots()
     for arch in PAPER:
@@ -169,10 +175,11 @@ def loss_by(runs: Sequence[Run], what: str) -> Figure:
     return figure
 
 
-def knob_map(names: Sequence[str], found: Sequence[Setting]) -> Figure:
-    """ESR at each setting: the last two knobs span a panel, those before choose it.
+def knob_map(names: Sequence[str], found: Sequence[SettingResult]) -> Figure:
+    """Return the ESR by knob setting: the last two knobs are the axes of a panel.
 
-    Squares are settings that were trained on, circles those that were not.
+    There is a panel per combination of the other knobs. Squares are training settings, circles
+    others.
     """
     spread = [*names, "", ""][:2] if len(names) < 2 else list(names[-2:])
     before = len(names) - 2 if len(names) > 2 else 0
@@ -184,7 +191,7 @@ def knob_map(names: Sequence[str], found: Sequence[Setting]) -> Figure:
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     finite = [one.esr for one in found if math.isfinite(one.esr) and one.esr > 0.0] or [1e-3, 1.0]
     norm = LogNorm(min(finite), max(max(finite), 1.001 * min(finite)))
-    dots: Any = None
+    dots: PathCollection | None = None
     for axes, at in zip(panels, panels_at, strict=False):
         for one in found:
             if _nearest(one.knobs[:before], panels_at) != at:
@@ -200,7 +207,7 @@ def knob_map(names: Sequence[str], found: Sequence[Setting]) -> Figure:
                 )
             else:
                 axes.scatter([x], [y], c="#dddddd", **style)
-            text = _said(one)
+            text = _label(one)
             dark = math.isfinite(one.esr) and norm(max(one.esr, min(finite))) > 0.45
             axes.annotate(
                 text, (x, y), ha="center", va="center", fontsize=6, zorder=2.5 if known else 4,
@@ -213,14 +220,14 @@ def knob_map(names: Sequence[str], found: Sequence[Setting]) -> Figure:
         axes.set_axis_off()
     if dots is not None:
         figure.colorbar(dots, ax=list(panels), label="ESR", fraction=0.04)
-    title = "ESR by knob setting (squares: trained on; circles: not)"
+    title = "ESR by knob setting (squares: in training; circles: not)"
     if any(math.isnan(one.esr) for one in found):
-        title += "\ngrey: the target is silent; how loud the model is beside the mean target"
+        title += "\ngrey: the target is silent; level of the output relative to the mean target"
     figure.suptitle(title, fontsize=9)
     return figure
 
 
-def _said(one: Setting) -> str:
+def _label(one: SettingResult) -> str:
     if math.isfinite(one.esr):
         return f"{one.esr:.3f}".lstrip("0") if one.esr < 10.0 else f"{one.esr:.0f}"
     return f"{one.level_db:.0f} dB" if math.isfinite(one.level_db) else "silent"

@@ -1,4 +1,4 @@
-"""What a run's model makes of the data: predictions for the pictures, errors for the map."""
+"""Plays a run's model on its data set: predictions for figures, errors by knob setting."""
 
 import math
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ from trainer.study.runs import Run
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One recording with what the model makes of it."""
+    """A recording and the output of the model for it."""
 
     pair: Pair
     output: Signal
     rate: int
     """[Hz]"""
     held_out: bool
-    """Whether it is of the test set."""
+    """Whether the recording is in the test set."""
     silent: float = 0.0
-    """Power up to which a target is silent."""
+    """Power up to which a target counts as silent."""
 
     @property
     def esr(self) -> float:
@@ -34,8 +34,8 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """How far off a model is at one setting of the knobs."""
+class SettingResult:
+    """Error of a model at one setting of the knobs."""
 
     knobs: tuple[float, ...]
     esr: float
@@ -43,13 +43,15 @@ class Setting:
     split: str
     """`train`, `validation` or `test`."""
     level_db: float = math.nan
-    """[dB] The output's power beside the mean of all targets."""
+    """[dB] Power of the output relative to the mean of all targets."""
 
 
 def prediction(run: Run, dataset: Dataset) -> Prediction | None:
-    """Return the first recording that says most: of the test set, not silent; None without one.
+    """Return the prediction of the loudest test recording, or None without a model or data.
 
-    Raises: ModelError for a model that cannot be read.
+    Without a test set, the validation or the training set is used.
+
+    Raises: ModelError if the model cannot be read.
     """
     pairs = dataset.test or dataset.validation or dataset.train
     loud = max(pairs, key=lambda pair: float(np.square(pair.wet).mean()), default=None)
@@ -60,8 +62,8 @@ def prediction(run: Run, dataset: Dataset) -> Prediction | None:
     return Prediction(loud, output, dataset.rate, bool(dataset.test), evaluate.silence(dataset))
 
 
-def settings(run: Run, dataset: Dataset) -> list[Setting]:
-    """Return the error at every setting of every set."""
+def settings(run: Run, dataset: Dataset) -> list[SettingResult]:
+    """Return the error of every recording of the three splits."""
     if run.model_path is None or not dataset.knobs:
         return []
     model = load_model(run.model_path)
@@ -74,14 +76,14 @@ def settings(run: Run, dataset: Dataset) -> list[Setting]:
             esr = evaluate.esr(pair.wet, output, SILENT_POWER * mean)
             power = float(np.square(output, dtype=np.float64).mean())
             level_db = 10.0 * math.log10(max(power, 1e-20) / max(mean, 1e-20))
-            found.append(Setting(pair.knobs, esr, split, level_db))
+            found.append(SettingResult(pair.knobs, esr, split, level_db))
     return found
 
 
-def test_settings(run: Run) -> list[Setting]:
-    """Return what the run itself found on its test set."""
+def test_settings(run: Run) -> list[SettingResult]:
+    """Return the errors on the test set that the run recorded."""
     return [
-        Setting(
+        SettingResult(
             tuple(float(one["knobs"][name]) for name in run.knobs),
             math.nan if one["esr"] is None else float(one["esr"]),
             "test",
@@ -92,13 +94,15 @@ def test_settings(run: Run) -> list[Setting]:
 
 
 def windows(prediction: Prediction, window_s: float) -> tuple[slice, slice]:
-    """Return the loudest stretch, and that with the most error, as slices of the recording."""
+    """Return the windows with the loudest target and with the largest error, as slices."""
     frames = min(prediction.pair.wet.size, max(1, round(window_s * prediction.rate)))
     error = prediction.pair.wet.astype(np.float64) - prediction.output
-    return _most(prediction.pair.wet.astype(np.float64), frames), _most(error, frames)
+    return _loudest_window(prediction.pair.wet.astype(np.float64), frames), _loudest_window(
+        error, frames
+    )
 
 
-def _most(signal: NDArray[np.float64], frames: int) -> slice:
+def _loudest_window(signal: NDArray[np.float64], frames: int) -> slice:
     total = np.concatenate([[0.0], np.cumsum(signal**2)])
     at = int(np.argmax(total[frames:] - total[:-frames]))
     return slice(at, at + frames)

@@ -1,4 +1,4 @@
-"""`write_report`: runs as one page and the pictures on it."""
+"""`write_report`: writes a page with tables and figures of runs."""
 
 import io
 import math
@@ -26,21 +26,22 @@ from trainer.study.tables import (
 )
 
 MOST_PREDICTIONS = 4
-"""Models whose predictions are drawn."""
+"""Most models whose predictions are drawn."""
 
 Load = Callable[[Reading, tuple[str, ...]], Dataset]
-"""(where the data lie and how they are read, knobs in the model's order) -> the data set"""
+"""(path and reading options, knobs in the order of the model's inputs) -> data set"""
 Step = Callable[[str], object]
+"""Called with the caption of each figure before it is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenReport:
-    """What was written."""
+    """The files of a report."""
 
     page: Path
     pictures: tuple[Path, ...]
     notes: tuple[str, ...]
-    """What could not be drawn, and why."""
+    """Figures that could not be drawn, with the reason."""
 
 
 class _Writer:
@@ -50,8 +51,8 @@ class _Writer:
         self.files: list[Path] = []
         self.notes: list[str] = []
 
-    def draw(self, name: str, figure: Figure, says: str) -> None:
-        self.step(says)
+    def draw(self, name: str, figure: Figure, caption: str) -> None:
+        self.step(caption)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
         stem = as_name(name)
@@ -62,7 +63,7 @@ class _Writer:
         with readable_errors(path):
             path.write_bytes(buffer.getvalue())
         self.files.append(path)
-        self.parts.append(page.picture(buffer.getvalue(), says))
+        self.parts.append(page.picture(buffer.getvalue(), caption))
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -77,12 +78,12 @@ def write_report(
     data: Path | None = None,
     step: Step = lambda _: None,
 ) -> WrittenReport:
-    """Write `index.html` and its PNGs into `folder`.
+    """Write `index.html` and its figures as PNG files into `folder`.
 
-    The data set, from `data` or where the run found it, is needed for predictions and maps; what
-    cannot be drawn without it is left out, and a note says so. `step` is told what is drawn.
+    Predictions and knob maps need the data set, from `data` or from the path that the run states.
+    Without it they are omitted, and a note is added. `step` is called before each figure.
 
-    Raises: RunError for what the disk refuses.
+    Raises: RunError if the folder cannot be written.
     """
     make(folder)
     writer = _Writer(folder, step)
@@ -91,7 +92,7 @@ def write_report(
     )
     title = f"nemod-train: {', '.join(dict.fromkeys(run.data for run in runs))}"
     if best is None:
-        writer.note("no run has been validated yet: there is nothing to draw")
+        writer.note("No run has a validation loss yet, so no figures are drawn.")
     else:
         _summary(writer, runs, best)
         for run in _runs_to_draw(runs):
@@ -99,8 +100,8 @@ def write_report(
         without = [run.name for run in runs if math.isfinite(run.loss) and run.model_path is None]
         if without:
             writer.note(
-                f"No model's file was found for {_listed(without)}: without it there is no "
-                "prediction."
+                f"The model file of {_listed(without)} was not found, so its predictions are "
+                "not drawn."
             )
     writer.parts += [page.heading("All runs"), page.table(all_runs(runs))]
     path = folder / "index.html"
@@ -113,13 +114,13 @@ def _summary(writer: _Writer, runs: Sequence[Run], best: Run) -> None:
     pruned = sum(run.state == "pruned" for run in runs)
     minutes = sum(run.minutes for run in runs)
     counted = f"{len(runs)} runs" if len(runs) > 1 else "One run"
-    ended = f", {pruned} of them ended early" if pruned else ""
+    ended = f", {pruned} of them stopped early" if pruned else ""
     weighted = losses(runs)
-    kind = next(iter(weighted)) if len(weighted) == 1 else "ESR and DC as each run weighs them"
+    kind = next(iter(weighted)) if len(weighted) == 1 else "ESR and DC with the weights of each run"
     writer.parts.append(
         page.note(
             f"{counted}{ended}, {minutes:.0f} minutes. Loss is {kind} on the "
-            f"validation set, nothing pre-emphasised. The best is {best.name} with "
+            f"validation set, without pre-emphasis. The best is {best.name} with "
             f"{number(best.loss)}."
         )
     )
@@ -129,11 +130,11 @@ def _summary(writer: _Writer, runs: Sequence[Run], best: Run) -> None:
     ]
     if len(weighted) > 1:
         whose = "; ".join(f"{kind}: {_listed(names)}" for kind, names in weighted.items())
-        writer.note(f"The losses are not of one kind and not to be compared: {whose}.")
+        writer.note(f"The losses have different weights and cannot be compared: {whose}.")
     writer.parts += [
         page.note(
             "Lr: learning rate, Bs: batch size, Hs: hidden size (CNN: channels), Ly: layers. The "
-            "paper's figures are of its own recordings: they give the order, not the mark."
+            "paper's values are for other recordings: only their order can be compared."
         ),
         page.heading("Loss"),
     ]
@@ -151,7 +152,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _runs_to_draw(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs to draw one by one: all if they are few, else each architecture's best."""
+    """Return the runs to draw separately: all if few, else the best of each architecture."""
     with_model = [run for run in runs if math.isfinite(run.loss) and run.model_path]
     if len(with_model) <= MOST_PREDICTIONS:
         return sorted(with_model, key=lambda run: run.loss)
@@ -164,25 +165,27 @@ def _prediction(writer: _Writer, run: Run, data: Path | None, load: Load) -> Non
     how = run.reading if data is None else _elsewhere(run.reading, data)
     dataset = None
     if how is None:
-        writer.note("Target and prediction need the data set: give it by --data.")
+        writer.note("Target and prediction need the data set: specify it with --data.")
     else:
         try:
             dataset = load(how, run.knobs)
         except DataError as error:
-            remedy = "" if data else " If they are elsewhere now, give them by --data."
+            remedy = "" if data else " If the data were moved, specify them with --data."
             writer.note(f"Target and prediction cannot be drawn: {error}{remedy}")
     where = how.path if how else None
     if dataset is not None and dataset.knobs != run.knobs:
-        said = [", ".join(knobs) or "none" for knobs in (dataset.knobs, run.knobs)]
+        names = [", ".join(knobs) or "none" for knobs in (dataset.knobs, run.knobs)]
         writer.note(
-            f"{where} has the knobs {said[0]}, and {run.name} has {said[1]}: it is not used."
+            f"{where} has the knobs {names[0]}, but {run.name} has {names[1]}: it is not used."
         )
         dataset = None
     if dataset is not None and dataset.digest != run.digest:
-        writer.note(f"{where} is not the data that {run.name} was made from, or has changed.")
+        writer.note(
+            f"{where} is not the data set that {run.name} was trained on, or it has changed."
+        )
     try:
         if dataset is not None:
-            _sound(writer, run, dataset)
+            _draw_prediction(writer, run, dataset)
         if run.knobs:
             found = settings(run, dataset) if dataset is not None else test_settings(run)
             if found:
@@ -196,16 +199,16 @@ def _elsewhere(how: Reading | None, path: Path) -> Reading:
     return replace(how, path=path, wet=None) if how else Reading(path=path)
 
 
-def _sound(writer: _Writer, run: Run, dataset: Dataset) -> None:
+def _draw_prediction(writer: _Writer, run: Run, dataset: Dataset) -> None:
     one = prediction(run, dataset)
     if one is None:
         return
-    which = "held-out recording" if one.held_out else "recording"
+    which = "test recording" if one.held_out else "recording"
     ratio = "silent" if math.isnan(one.esr) else f"ESR {number(one.esr)}"
     writer.parts.append(page.note(f"The {which} {one.pair.name}: {ratio}."))
-    for name, draw, says in (
+    for name, draw, caption in (
         ("waveform", pictures.waveforms, "target and prediction"),
         ("spectrogram", pictures.spectrograms, "spectrograms of target, prediction and error"),
-        ("transfer", pictures.transfer, "out over in"),
+        ("transfer", pictures.transfer, "output over input"),
     ):
-        writer.draw(f"{run.name}-{name}", draw(one), f"{run.name}: {says}")
+        writer.draw(f"{run.name}-{name}", draw(one), f"{run.name}: {caption}")

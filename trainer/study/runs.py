@@ -1,4 +1,4 @@
-"""Reads what runs and sweeps left in their folders."""
+"""Reads the folders of runs and sweeps."""
 
 import json
 import math
@@ -10,45 +10,46 @@ from typing import Any
 from nemod.common.errors import ConfigError
 from trainer.data.dataset import Reading
 from trainer.data.files import listed
+from trainer.learn.evaluate import RecordingScore
 from trainer.learn.recipe import Recipe, from_json
 from trainer.learn.run_folder import model_name
 
-CUT_SHORT = ("", "callback", "interrupted")
-"""Why a run stopped that might go on."""
+RESUMABLE = ("", "callback", "interrupted")
+"""Reasons of stopping after which a run can be resumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run, finished or not."""
+    """A run, completed or not."""
 
     folder: Path
     recipe: Recipe
     data: str
     """Name of the data set."""
     digest: str
-    """Of the data set."""
+    """SHA-256 of the data set."""
     knobs: tuple[str, ...]
     parameters: int
     history: tuple[dict[str, Any], ...]
-    """A line an epoch, as in history.jsonl."""
+    """One entry per epoch, as in history.jsonl."""
     result: dict[str, Any] | None
-    """result.json; None for a run that has not ended."""
+    """result.json; None before the run has ended."""
     state: str
     """`complete`, `pruned` or `unfinished`."""
     reason: str
-    """Why it ended."""
+    """Reason for its end."""
     reading: Reading | None = None
-    """Where the data set lay, and how it was read; None where nothing says so."""
-    settings: tuple[dict[str, Any], ...] = field(default_factory=tuple)
-    """ESR of each recording of the test set: name, knobs, esr."""
+    """Path of the data set and reading options; None if not stated."""
+    settings: tuple[RecordingScore, ...] = field(default_factory=tuple)
+    """Each recording of the test set: name, knobs, esr."""
     model: str | None = None
-    """Name of its model; None where nothing says so."""
+    """Name of its model; None if not stated."""
     label: str = ""
-    """What tells it from the others; empty for the folder's name."""
+    """Unique name among the runs of a report; empty: the name of the folder."""
 
     @property
     def name(self) -> str:
-        """The folder's name, with as many of those above it as tell it from other runs."""
+        """The name of the folder, with as many parent folders as make it unique."""
         return self.label or self.folder.name
 
     @property
@@ -64,17 +65,17 @@ class Run:
 
     @property
     def loss(self) -> float:
-        """The least validation loss; NaN before the first validation."""
+        """The lowest validation loss; NaN before the first validation."""
         return min(_finite(line.get("best_loss") for line in self.history), default=math.nan)
 
     @property
     def validation_esr(self) -> float:
-        """ESR on the validation set of the model with the least loss."""
+        """ESR on the validation set of the model with the lowest loss."""
         return next(iter(_finite([line.get("best_esr") for line in self.history[::-1]])), math.nan)
 
     @property
     def test_esr(self) -> float:
-        """ESR on the test set; NaN where there is none."""
+        """ESR on the test set; NaN without one."""
         test = (self.result or {}).get("test") or {}
         return next(iter(_finite([test.get("esr")])), math.nan)
 
@@ -85,32 +86,32 @@ class Run:
 
     @property
     def minutes(self) -> float:
-        """Wall time."""
+        """Wall time of training."""
         return float(self.history[-1]["seconds"]) / 60.0 if self.history else 0.0
 
     @property
     def model_path(self) -> Path | None:
-        """The best model's file, or None where there is none yet."""
+        """The file of the best model, or None before one is written."""
         path = self.folder / f"{self.model}.json"
         return path if self.model is not None and path.is_file() else None
 
 
-def _finite(values: Iterable[Any]) -> list[float]:
+def _finite(values: Iterable[float | None]) -> list[float]:
     return [float(value) for value in values if value is not None and math.isfinite(value)]
 
 
 def find_runs(paths: Sequence[Path]) -> list[Run]:
-    """Return the runs of run folders and sweep folders, each once, in the order given.
+    """Return the runs of run folders and sweep folders without duplicates, in the given order.
 
-    Raises: ConfigError with everything that is no run.
+    Raises: ConfigError with all paths that contain no run.
     """
     found: dict[Path, Run] = {}
     problems = []
     for path in paths:
         runs = list(_below(path))
         if not runs:
-            what = "is no folder" if not path.is_dir() else "holds neither a run nor a sweep"
-            problems.append(f"{path} {what} (config.json or sweep.json is looked for)")
+            what = "is not a folder" if not path.is_dir() else "contains neither a run nor a sweep"
+            problems.append(f"{path} {what} (no config.json, no sweep.json)")
         for run in runs:
             found.setdefault(run.folder.resolve(), run)
     if problems:
@@ -122,7 +123,7 @@ def find_runs(paths: Sequence[Path]) -> list[Run]:
 
 
 def _labels(folders: Sequence[Path]) -> list[str]:
-    """Return the last components of each path, as many as no other path ends with."""
+    """Return the shortest unique suffix of each path."""
     labels = []
     for folder in folders:
         parts = folder.parts
@@ -154,11 +155,11 @@ def _read(folder: Path, data_path: Path | None) -> Run:
     ended = folder / "result.json"
     result = _json(ended) if ended.is_file() else None
     verdict = folder / "trial.json"
-    said = _json(verdict) if verdict.is_file() else {}
+    trial = _json(verdict) if verdict.is_file() else {}
     stopped = str((result or {}).get("stopped", ""))
     try:
         about = config["data"]
-        # What a later version of the trainer adds is no reason not to draw a run.
+        # Fields that a later version of the trainer added are ignored.
         known = {key: value for key, value in config["recipe"].items() if key in _FIELDS}
         return Run(
             folder=folder,
@@ -167,20 +168,20 @@ def _read(folder: Path, data_path: Path | None) -> Run:
             digest=about["digest"],
             knobs=tuple(about["knobs"]),
             parameters=int(config["parameters"]),
-            history=tuple(_lines(folder / "history.jsonl")),
+            history=tuple(_epochs(folder / "history.jsonl")),
             result=result,
-            state=said.get("state", "unfinished" if stopped in CUT_SHORT else "complete"),
-            reason=said.get("reason", stopped),
+            state=trial.get("state", "unfinished" if stopped in RESUMABLE else "complete"),
+            reason=trial.get("reason", stopped),
             reading=_reading(about.get("read"), data_path),
             model=model_name(folder, config, result or {}),
             settings=tuple((result or {}).get("settings", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError(str(folder), [f"config.json is not a run's: {error!r}"]) from None
+        raise ConfigError(str(folder), [f"config.json is not that of a run: {error!r}"]) from None
 
 
 def _reading(read: dict[str, Any] | None, data_path: Path | None) -> Reading | None:
-    """Return how a run's data were read; of a run that does not say so, where a sweep found them.
+    """Return the stated reading options of a run, or else the data path of its sweep.
 
     Raises: KeyError, TypeError.
     """
@@ -200,12 +201,12 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ConfigError(str(path), [f"cannot be read: {error}"]) from None
     if not isinstance(tree, dict):
-        raise ConfigError(str(path), ["is no JSON object"])
+        raise ConfigError(str(path), ["is not a JSON object"])
     return tree
 
 
-def _lines(path: Path) -> Iterable[dict[str, Any]]:
-    """Return the epochs; the last line of a run that was killed may be torn."""
+def _epochs(path: Path) -> Iterable[dict[str, Any]]:
+    """Return the epochs; the last line of a killed run may be incomplete and is ignored."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:

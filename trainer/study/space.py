@@ -1,7 +1,6 @@
-"""What a sweep searches: ranges of hyperparameters, and the recipe of a point among them."""
+"""`Space`: the ranges of hyperparameters that a sweep searches."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import optuna
 
@@ -13,7 +12,7 @@ MAX_CNN_LAYERS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """Whole numbers from `low` to `high`, by `step` from `low` on."""
+    """Whole numbers from `low` to `high` in steps of `step`."""
 
     low: int
     high: int
@@ -22,10 +21,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """Where to search."""
+    """The search space of a sweep."""
 
     learning_rate: tuple[float, float] = (5e-4, 2e-2)
-    """Least and largest; searched by its logarithm."""
+    """Lowest and highest; sampled on a logarithmic scale."""
     batch: tuple[int, ...] = (16, 32, 64)
     hidden: Range = Range(low=8, high=64, step=8)
     """Units of LSTM and GRU."""
@@ -34,10 +33,10 @@ class Space:
     channels: Range = Range(low=4, high=32, step=4)
     """Channels of the CNN."""
     cnn_layers: Range = Range(low=1, high=10)
-    """Layers of the CNN, each with twice the dilation of the one before."""
+    """Layers of the CNN; each doubles the dilation of the previous one."""
 
     def __post_init__(self) -> None:
-        """Raise ConfigError with all ranges that cannot be."""
+        """Raise ConfigError with all invalid ranges."""
         problems = []
         low, high = self.learning_rate
         if not 0.0 < low <= high <= 10.0:
@@ -59,14 +58,14 @@ class Space:
         if problems:
             raise ConfigError("search space", problems)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the space as JSON values."""
-        plain: dict[str, Any] = asdict(self)
+        plain: dict[str, object] = asdict(self)
         return plain | {"learning_rate": list(self.learning_rate), "batch": list(self.batch)}
 
 
 def suggested(trial: optuna.trial.BaseTrial, space: Space, arch: str, base: Recipe) -> Recipe:
-    """Return the recipe that a trial is to try; what is not searched is as in `base`."""
+    """Return the recipe of a trial; parameters that are not searched are those of `base`."""
     assert arch in ARCHITECTURES
     low, high = space.learning_rate
     recipe = replace(
@@ -92,7 +91,7 @@ def _whole(trial: optuna.trial.BaseTrial, name: str, span: Range) -> int:
 
 
 def sampler(seed: int, startup: int) -> optuna.samplers.BaseSampler:
-    """Return the tree-structured Parzen estimator, after `startup` random trials.
+    """Return a tree-structured Parzen estimator that starts with `startup` random trials.
 
     J. Bergstra et al., "Algorithms for hyper-parameter optimization", 2011.
     """

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -92,7 +91,7 @@ def readable_errors(where: str, remedy: str) -> Iterator[None]:
 
 def _opened(url: str) -> RDBStorage:
     made = make_url(url)
-    connect: dict[str, Any] = {"pool_pre_ping": True}
+    connect: dict[str, object] = {"pool_pre_ping": True}
     if made.drivername == "postgresql":
         made = made.set(drivername="postgresql+psycopg")
     if made.get_backend_name() == "sqlite":
@@ -132,7 +131,7 @@ def study(storage: RDBStorage, name: str, pruner: optuna.pruners.BasePruner) -> 
     )
 
 
-def claim(studies: Sequence[optuna.Study], identity: Mapping[str, Any], where: str) -> None:
+def claim(studies: Sequence[optuna.Study], identity: Mapping[str, object], where: str) -> None:
     """Record in the studies what they search, so that all losses of a study are comparable.
 
     `where` is the storage, for the error.

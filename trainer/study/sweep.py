@@ -7,7 +7,7 @@ import math
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import jax
 import optuna
@@ -323,6 +323,6 @@ def _attributes(result: Result) -> dict[str, float]:
     }
 
 
-def _write(path: Path, tree: Any) -> None:
+def _write(path: Path, tree: object) -> None:
     with run_folder.readable_errors(path), replacing(path) as draft:
         draft.write_text(json.dumps(tree, indent=1) + "\n", encoding="utf-8")

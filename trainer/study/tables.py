@@ -1,4 +1,4 @@
-"""Tables 1 and those beside it: the best of each architecture, and all runs."""
+"""Tables of results: the best run of each architecture, and all runs."""
 
 import math
 from collections.abc import Sequence
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from trainer.study.runs import Run
 
 PAPER = {"cnn": 0.7, "lstm": 0.046, "gru": 0.03}
-"""Best weighted validation loss in the study that this one follows, on its own recordings."""
+"""Best weighted validation losses of the reference study, on other recordings."""
 NAMES = {"cnn": "CNN", "lstm": "LSTM", "gru": "GRU"}
 MOST_ROWS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """A table: a heading for each column, and cells."""
+class Table:
+    """A table: column headings and cells."""
 
     heading: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
 def best_by_architecture(runs: Sequence[Run]) -> dict[str, Run]:
-    """Return the run with the least validation loss of each architecture, in the paper's order."""
+    """Return the run with the lowest validation loss per architecture, in the paper's order."""
     found: dict[str, Run] = {}
     for run in runs:
         arch = run.recipe.arch
@@ -30,7 +30,7 @@ def best_by_architecture(runs: Sequence[Run]) -> dict[str, Run]:
     return {arch: found[arch] for arch in PAPER if arch in found}
 
 
-def table_1(runs: Sequence[Run]) -> Grid:
+def table_1(runs: Sequence[Run]) -> Table:
     """Return the best weighted validation loss per architecture, with its hyperparameters."""
     rows = []
     for arch, run in best_by_architecture(runs).items():
@@ -53,11 +53,11 @@ def table_1(runs: Sequence[Run]) -> Grid:
         *("model", "loss", "paper's", "Lr", "Bs", "Hs", "Ly"),
         *("validation ESR", "test ESR", "run"),
     )
-    return Grid(heading, tuple(rows))
+    return Table(heading, tuple(rows))
 
 
-def all_runs(runs: Sequence[Run]) -> Grid:
-    """Return the runs, the best first, as many as are worth reading."""
+def all_runs(runs: Sequence[Run]) -> Table:
+    """Return up to `MOST_ROWS` runs, the best first."""
     ordered = sorted(runs, key=lambda run: (math.isnan(run.loss), run.loss))
     rows = tuple(
         (
@@ -80,16 +80,16 @@ def all_runs(runs: Sequence[Run]) -> Grid:
         *("run", "model", "Hs", "Ly", "Lr", "Bs", "parameters", "loss", "test ESR"),
         *("epochs", "minutes", "state"),
     )
-    return Grid(heading, rows)
+    return Table(heading, rows)
 
 
 def esr_on_test(run: Run) -> str:
-    """Return the ESR on the test set, or that it is silent."""
+    """Return the ESR on the test set, or `silent`."""
     return "silent" if run.test_is_silent else number(run.test_esr)
 
 
 def losses(runs: Sequence[Run]) -> dict[str, list[str]]:
-    """Return what the losses of runs are, as `0.75 ESR + 0.25 DC`, and whose they are."""
+    """Return the names of the runs by the formula of their loss, such as `0.75 ESR + 0.25 DC`."""
     found: dict[str, list[str]] = {}
     for run in runs:
         esr, dc = run.recipe.chosen_by
@@ -98,5 +98,5 @@ def losses(runs: Sequence[Run]) -> dict[str, list[str]]:
 
 
 def number(value: float) -> str:
-    """Return a loss or an ESR in four significant figures, or a dash."""
+    """Return a loss or an ESR with four significant digits, or a dash if it is not finite."""
     return f"{value:.4g}" if math.isfinite(value) else "-"

@@ -1,4 +1,4 @@
-"""A JACK server that a busy machine does not shake, and a pedal whose sound is known."""
+"""A JACK server that tolerates a busy machine, and a simulated pedal as its client."""
 
 import contextlib
 import os
@@ -28,9 +28,9 @@ line = np.zeros({PEDAL_DELAY}, np.float32)
 
 def process(frames):
     global line
-    heard = np.concatenate([line, into.get_array()])
-    line = heard[frames:].copy()
-    out.get_array()[:] = np.float32(-0.5) * np.tanh(np.float32(4.0) * heard[:frames])
+    recorded = np.concatenate([line, into.get_array()])
+    line = recorded[frames:].copy()
+    out.get_array()[:] = np.float32(-0.5) * np.tanh(np.float32(4.0) * recorded[:frames])
 
 client.set_process_callback(process)
 with client:
@@ -40,14 +40,14 @@ with client:
 
 
 def pedal(dry: Sound) -> Sound:
-    """Return what the pedal makes of a sound [frames], its delay apart: it clips and inverts."""
+    """Return the output of the pedal without its delay [frames]: clipped and inverted."""
     wet: Sound = np.float32(-0.5) * np.tanh(np.float32(4.0) * dry)
     return wet
 
 
 @pytest.fixture
 def pedal_on_jack() -> Iterator[str]:
-    """A JACK server with the pedal as its client; its name as a device."""
+    """Run a JACK server with the pedal as its client; return its device name."""
     name = f"nemod-capture-{os.getpid()}"
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         patch.setenv("JACK_DEFAULT_SERVER", name)
@@ -68,7 +68,7 @@ def pedal_on_jack() -> Iterator[str]:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        stack.callback(client.communicate, timeout=10.0)  # closes its standard input: it ends
+        stack.callback(client.communicate, timeout=10.0)  # closes its standard input, which ends it
         assert client.stdout is not None
         assert client.stdout.readline() == "up\n"
         yield "pedal"

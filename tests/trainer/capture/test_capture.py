@@ -1,4 +1,4 @@
-"""A whole capture over JACK, in processes of its own, from a pedal whose sound is known."""
+"""Complete captures over JACK of a simulated pedal, in separate processes."""
 
 import json
 import os
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def start(*arguments: str) -> "subprocess.Popen[str]":
-    """Start the command, with a keyboard."""
+    """Start the command with a pipe as standard input."""
     return subprocess.Popen(
         [
             sys.executable,
@@ -41,16 +41,16 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
 
 
 def made(folder: Path) -> Any:
-    """Return how the set was made."""
+    """Return the section of the manifest on how the set was made."""
     return json.loads((folder / "manifest.json").read_text())["made"]
 
 
 @pytest.mark.jack
 @pytest.mark.portaudio
-def test_a_pedal_is_captured_and_a_killed_session_goes_on(
+def test_a_pedal_is_captured_and_a_killed_session_continues(
     pedal_on_jack: str, tmp_path: Path
 ) -> None:
-    """Each pair equals the known pedal, the latency is exact, and finished takes stay."""
+    """Each pair equals the simulated pedal, the latency is exact, and finished takes are kept."""
     out, di = tmp_path / "set", tmp_path / "di.wav"
     soundfile.write(di, playing(1.2, RATE), RATE, subtype="FLOAT")
     arguments = ("--device", pedal_on_jack, "--out", str(out), "--input", str(di))
@@ -65,20 +65,20 @@ def test_a_pedal_is_captured_and_a_killed_session_goes_on(
         assert time.monotonic() < end
         assert first.poll() is None, first.communicate()[0]
         time.sleep(0.02)
-    first.send_signal(signal.SIGKILL)  # in the second take, or in the look before it
+    first.send_signal(signal.SIGKILL)  # in the second take, or in the check of the levels before it
     first.communicate()
     assert [take["knobs"] for take in made(out)["takes"]] == [{"tone": 0.35}]
     before = (out / "000_train_tone0.35-target.wav").stat().st_mtime_ns
 
-    said, _ = start(*arguments).communicate("\n", timeout=120.0)
-    assert "done already: tone 0.35" in said
-    assert "turn tone to 0.7" in said
-    assert "polarity inverted" in said
+    output, _ = start(*arguments).communicate("\n", timeout=120.0)
+    assert "already captured: tone 0.35" in output
+    assert "turn tone to 0.7" in output
+    assert "polarity inverted" in output
     assert (out / "000_train_tone0.35-target.wav").stat().st_mtime_ns == before
     takes = made(out)["takes"]
     assert [take["knobs"] for take in takes] == [{"tone": 0.35}, {"tone": 0.7}]
     for take in takes:
-        # JACK plays a circle of clients a whole number of periods late.
+        # JACK delays a loop of clients by a whole number of periods.
         periods, delay = divmod(take["latency_frames"], PERIOD)
         assert delay == PEDAL_DELAY
         assert 0 <= periods <= 3
@@ -104,23 +104,23 @@ def test_a_pedal_is_captured_and_a_killed_session_goes_on(
         (["--peak", "3"], "dBFS from -60 to 0"),
     ],
 )
-def test_wrong_usage_is_told(arguments: list[str], expected: str) -> None:
-    """The message names what was given, before any device is opened."""
+def test_wrong_usage_is_reported(arguments: list[str], expected: str) -> None:
+    """The message names the given value, before a device is opened."""
     with pytest.raises(ConfigError, match=expected):
         command.main(["--device", "null", "--out", "x", *arguments])
 
 
 def test_settings_of_a_file_are_read_with_their_line(tmp_path: Path) -> None:
-    """A mistake is told with the file and the line; comments and empty lines are skipped."""
+    """An error names the file and the line; comments and empty lines are skipped."""
     path = tmp_path / "settings.txt"
     path.write_text("# all\ntone=0.2,gain=1\n\ntone=2,gain=1 # loud\n")
     with pytest.raises(ConfigError, match=r"settings.txt: line 4: 'tone=2'"):
         command.main(["--device", "null", "--out", "x", "--settings", str(path)])
 
 
-def test_a_device_that_hears_nothing_is_told(tmp_path: Path) -> None:
-    """`null` answers with silence: no take, no files, and what to look at."""
+def test_a_device_without_a_signal_is_reported(tmp_path: Path) -> None:
+    """The `null` device returns silence: no file is written, and the error names what to check."""
     arguments = ["--device", "null", "--out", str(tmp_path), "--no-prompt", "--seconds", "1"]
-    with pytest.raises(command.AudioError, match=r"nothing comes back.*check the cables"):
+    with pytest.raises(command.AudioError, match=r"no signal from the device.*check the cables"):
         command.main([*arguments, "--rate", "8000"])
     assert not list(tmp_path.iterdir())

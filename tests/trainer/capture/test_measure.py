@@ -1,4 +1,4 @@
-"""What a take says: each fault made on purpose."""
+"""Checks of takes, each with a simulated fault."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ Device = Callable[[Sound], Sound]
 
 @pytest.fixture(scope="module")
 def signal() -> CaptureSignal:
-    """A second of loud noise between clicks."""
+    """Return a second of loud noise between clicks."""
     return assemble({"train": noise(RATE, 0)[20_000:28_000]}, RATE, 0.5)
 
 
@@ -34,7 +34,7 @@ def hiss(sound: Sound, level: float, seed: int = 0) -> Sound:
 
 
 def test_latency_and_levels_of_a_clean_take(signal: CaptureSignal) -> None:
-    """A wire, late and 6 dB down: nothing to say."""
+    """A delay and 6 dB of attenuation cause no fault and no remark."""
     found = measure(signal, 0.5 * late(signal.played))
     assert (found.latency, found.inverted) == (LATENCY, False)
     assert found.peak_dbfs == pytest.approx(-12.04, abs=0.01)
@@ -43,12 +43,12 @@ def test_latency_and_levels_of_a_clean_take(signal: CaptureSignal) -> None:
 
 @pytest.mark.parametrize("level", [1e-4, 1e-3])
 def test_latency_is_exact_in_noise(signal: CaptureSignal, level: float) -> None:
-    """Four clicks are averaged."""
+    """Averaging four clicks keeps the latency exact."""
     assert measure(signal, hiss(np.tanh(late(signal.played)), level)).latency == LATENCY
 
 
-def test_inverted_polarity_is_said(signal: CaptureSignal) -> None:
-    """An inverting fuzz: the take is fine, and the polarity is told."""
+def test_inverted_polarity_is_reported(signal: CaptureSignal) -> None:
+    """An inverting fuzz is not a fault."""
     found = measure(signal, -0.5 * np.tanh(5.0 * late(signal.played)))
     assert (found.latency, found.inverted, found.faults) == (LATENCY, True, [])
 
@@ -56,17 +56,17 @@ def test_inverted_polarity_is_said(signal: CaptureSignal) -> None:
 @pytest.mark.parametrize(
     ("device", "fault"),
     [
-        (lambda sound: 0.0 * sound, "nothing comes back"),
-        (lambda sound: hiss(0.0 * sound, 0.01), "nothing comes back"),
+        (lambda sound: 0.0 * sound, "no signal from the device"),
+        (lambda sound: hiss(0.0 * sound, 0.01), "no signal from the device"),
         (lambda sound: np.clip(4.0 * late(sound), -1.0, 1.0), "input clips"),
         (lambda sound: np.delete(late(sound), np.s_[9_000:9_064]), "64 frames were lost"),
     ],
 )
 def test_an_unusable_take_is_reported(signal: CaptureSignal, device: Device, fault: str) -> None:
-    """One fault, in words."""
-    heard = device(signal.played).astype(np.float32)
-    heard = np.concatenate([heard, np.zeros(signal.played.size - heard.size, np.float32)])
-    faults = measure(signal, heard).faults
+    """Each device causes exactly one fault."""
+    recorded = device(signal.played).astype(np.float32)
+    recorded = np.concatenate([recorded, np.zeros(signal.played.size - recorded.size, np.float32)])
+    faults = measure(signal, recorded).faults
     assert len(faults) == 1
     assert fault in faults[0]
 
@@ -79,21 +79,21 @@ def test_an_unusable_take_is_reported(signal: CaptureSignal, device: Device, fau
     ],
 )
 def test_a_poor_take_is_reported(signal: CaptureSignal, device: Device, remark: str) -> None:
-    """It is kept all the same."""
+    """A remark does not make the take unusable."""
     found = measure(signal, device(signal.played).astype(np.float32))
     assert found.faults == []
     assert len(found.remarks) == 1
     assert remark in found.remarks[0]
 
 
-def test_a_silent_take_keeps_the_latency_that_is_known(signal: CaptureSignal) -> None:
-    """With a volume at 0 no click is heard; the wiring is the same as before."""
+def test_a_silent_take_has_the_given_latency(signal: CaptureSignal) -> None:
+    """With a volume at 0 no click is audible, and the latency is that of earlier takes."""
     found = measure(signal, 0.0 * signal.played, LATENCY)
     assert (found.latency, found.silent) == (LATENCY, True)
 
 
-def test_numbers_that_are_none_are_told(signal: CaptureSignal) -> None:
-    """A driver that hands over NaN."""
-    heard = late(signal.played)
-    heard[5000] = np.nan
-    assert "no numbers" in measure(signal, heard).faults[0]
+def test_values_that_are_not_finite_are_reported(signal: CaptureSignal) -> None:
+    """A faulty driver can deliver NaN."""
+    recorded = late(signal.played)
+    recorded[5000] = np.nan
+    assert "NaN or infinite" in measure(signal, recorded).faults[0]

@@ -1,4 +1,4 @@
-"""`nemod-train check`."""
+"""`nemod-train check`: output and exit status."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_good_data_ends_with_zero(pair: Path, capfd: pytest.CaptureFixture[str])
 def test_bad_data_ends_with_one_and_its_sentence(
     pair: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What forbids training is said."""
+    """Errors prevent training and are reported."""
     soundfile.write(pair / "wet.wav", np.zeros(20 * RATE), RATE, subtype="FLOAT")
     status = main([str(pair)])
     out = capfd.readouterr().out
@@ -44,7 +44,7 @@ def test_bad_data_ends_with_one_and_its_sentence(
 
 
 def test_json_holds_codes_and_figures(pair: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Another program reads what is wrong without reading sentences."""
+    """Other programs can process the findings without parsing sentences."""
     wet, _ = soundfile.read(pair / "wet.wav")
     soundfile.write(pair / "wet.wav", wet[: 19 * RATE], RATE, subtype="FLOAT")
     status = main([str(pair), "--json"])
@@ -55,14 +55,14 @@ def test_json_holds_codes_and_figures(pair: Path, capfd: pytest.CaptureFixture[s
 
 
 def test_more_than_two_paths_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Status 2, with what is expected."""
+    """Exit status 2, and the message states what is expected."""
     status = command_line(["check", *(str(tmp_path / name) for name in "abc")])
     assert status == 2
     assert "3 paths were given; one folder or manifest, or a dry" in capfd.readouterr().err
 
 
 def test_two_files_are_checked_as_a_pair(pair: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """The way most people try first: the pair has the name of its folder."""
+    """The pair has the name of its folder."""
     assert command_line(["check", str(pair / "dry.wav"), str(pair / "wet.wav")]) == 0
     assert f"{pair.name}: 1 pair at 8000 Hz; 16.0 s train" in capfd.readouterr().out
 

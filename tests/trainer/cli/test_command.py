@@ -1,4 +1,4 @@
-"""The command that a model's file tells."""
+"""The command line that is written to a model file."""
 
 import signal
 from pathlib import Path
@@ -12,24 +12,24 @@ from trainer.cli.command import redact_paths
 from trainer.data.dataset import Dataset, Pair
 
 
-def test_paths_are_told_by_their_last_component() -> None:
-    """As words of their own and after an option; what only looks like a path is left as it is."""
+def test_only_the_last_component_of_paths_is_kept() -> None:
+    """As separate words and after an option; other words with a slash are unchanged."""
     words = ["nemod-train", "train", "/home/me/muff/", "--out=runs/a", "--author", "AC/DC"]
-    told = redact_paths(words, (Path("/home/me/muff"), Path("runs/a"), None))
-    assert told == "nemod-train train muff --out=a --author AC/DC"
+    redacted = redact_paths(words, (Path("/home/me/muff"), Path("runs/a"), None))
+    assert redacted == "nemod-train train muff --out=a --author AC/DC"
 
 
-def test_a_path_without_a_name_stays_and_nothing_else_becomes_one() -> None:
-    """The folder that one is in; an option without a value is no path."""
+def test_a_path_without_a_name_is_unchanged() -> None:
+    """The current folder is one; an option without a value is not a path."""
     assert redact_paths(["train", ".", "--resume", "--author", ""], (Path(),)) == (
         "train . --resume --author ''"
     )
 
 
-def test_a_model_does_not_tell_where_its_data_lay(
+def test_a_model_does_not_contain_private_paths(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Neither data, nor the run's folder, nor the recipe."""
+    """Neither of the data, nor of the run's folder, nor of the recipe."""
     given: dict[str, Any] = {}
 
     def fit(*_: object, metadata: dict[str, Any], **__: object) -> None:
@@ -50,8 +50,8 @@ def test_a_model_does_not_tell_where_its_data_lay(
 
 
 def test_the_help_states_when_resuming_is_not_exact(capsys: pytest.CaptureFixture[str]) -> None:
-    """For a run that is limited by time."""
+    """Resuming a run that is limited by time is not exact."""
     with pytest.raises(SystemExit):
         main(["train", "--help"])
-    said = " ".join(capsys.readouterr().out.split())
-    assert "(not with --minutes, where the learning rate depends on the elapsed time)" in said
+    output = " ".join(capsys.readouterr().out.split())
+    assert "(not with --minutes, where the learning rate depends on the elapsed time)" in output

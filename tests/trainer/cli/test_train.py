@@ -1,4 +1,4 @@
-"""`nemod-train train`: what it says, keeps, and refuses."""
+"""`nemod-train train`: messages, resuming, and invalid options."""
 
 import json
 import os
@@ -22,7 +22,7 @@ TINY = [
 
 @pytest.fixture
 def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Dataset:
-    """A small device with a silent test part and a recording too short, found at any path."""
+    """Return a small data set with a silent test part and a short recording, for any path."""
     small = dataset()
     silent = replace(small.test[0], wet=np.zeros_like(small.test[0].wet))
     made = replace(small, test=(silent,), train=(*small.train, pair("short", 400, 7)))
@@ -36,22 +36,22 @@ def _unread(*_: object, **__: object) -> NoReturn:
     raise AssertionError("the data were read")
 
 
-def test_silence_and_what_is_unused_are_said(
+def test_silence_and_unused_recordings_are_reported(
     data: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In words, where a figure would mean nothing."""
+    """A silent test set has no ESR."""
     assert main(["train", "clipper", *TINY]) == 0
-    said = capsys.readouterr()
-    assert "test ESR silent" in said.out
-    assert "nan" not in said.out
-    assert "1 of 2 training recordings (0.1 s) are not used" in said.err
+    expected = capsys.readouterr()
+    assert "test ESR silent" in expected.out
+    assert "nan" not in expected.out
+    assert "1 of 2 training recordings (0.1 s) are not used" in expected.err
     assert Path("runs/clipper-gru2/clipper-gru2.json").is_file()
 
 
-def test_a_run_goes_on_under_its_name(data: Dataset) -> None:
-    """Of which nothing has to be said again but the recipe."""
-    said = ["--name", "fuzz", "--author", "Ada", "--licence", "MIT"]
-    assert main(["train", "clipper", "--out", "run", *said, *TINY]) == 0
+def test_a_resumed_run_keeps_its_name_and_metadata(data: Dataset) -> None:
+    """Only the recipe has to be given again."""
+    expected = ["--name", "fuzz", "--author", "Ada", "--licence", "MIT"]
+    assert main(["train", "clipper", "--out", "run", *expected, *TINY]) == 0
     assert main(["train", "clipper", "--out", "run", "--resume", "--licence", "CC0", *TINY]) == 0
     assert sorted(path.name for path in Path("run").glob("*.json")) == [
         *("config.json", "fuzz.json", "result.json")
@@ -62,7 +62,7 @@ def test_a_run_goes_on_under_its_name(data: Dataset) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "said"),
+    ("options", "status", "expected"),
     [
         (["--out", "file"], 1, "file: cannot be written (a file is in the way)"),
         (["--out", "file/run"], 1, "file/run: cannot be written (a file is in the way)"),
@@ -73,28 +73,28 @@ def test_a_run_goes_on_under_its_name(data: Dataset) -> None:
         (["--epochs", "9", "--minutes", "1"], 2, "--epochs and --minutes exclude"),
     ],
 )
-def test_what_cannot_be_is_told_before_the_data_are_read(
+def test_invalid_options_are_reported_before_the_data_are_read(
     data: Dataset,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     options: list[str],
     status: int,
-    said: str,
+    expected: str,
 ) -> None:
-    """In a sentence that names the folder, and nothing is left behind."""
+    """The message names the folder, and no file is left behind."""
     monkeypatch.setattr("trainer.cli.data_options.load_dataset", _unread)
     Path("file").touch()
     Path("done").mkdir()
     Path("done/checkpoint.npz").touch()
     assert main(["train", "clipper", *options]) == status
-    assert said in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
     assert sorted(os.listdir()) == ["done", "file"]
 
 
-def test_epochs_win_over_the_minutes_of_a_file(
+def test_epochs_override_the_minutes_of_a_recipe_file(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is said on the command line bounds the run."""
+    """The command line has precedence over the file."""
     Path("recipe.json").write_text('{"minutes": 30}')
     assert main(["train", "clipper", "--recipe", "recipe.json", *TINY]) == 0
     result = json.loads(Path("runs/clipper-gru2/result.json").read_text())

@@ -1,4 +1,4 @@
-"""A clean recording of a device, made from nothing, and folders to lay it in."""
+"""A synthetic recording of a device without faults, and folders for it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ SECONDS = 20
 
 
 def plucked(seed: int = 1, seconds: int = SECONDS) -> Sound:
-    """Return strings plucked at random: each note is a decaying sum of partials; one long rest."""
+    """Return randomly plucked strings with one long rest; a note is a decaying sum of partials."""
     random = np.random.default_rng(seed)
     sound = np.zeros(seconds * RATE)
     for start in range(0, sound.size - RATE, RATE // 3):
@@ -29,14 +29,14 @@ def plucked(seed: int = 1, seconds: int = SECONDS) -> Sound:
             if base * n < 9_000
         ]
         sound[start : start + time.size] += random.uniform(0.05, 0.4) * np.sum(partials, axis=0)
-    # A hand lies on the strings in the rest.
+    # The strings are muted during the rest.
     rest = slice(round(9.2 * RATE), round(10 * RATE))
     sound[rest] = 0
     return np.asarray(0.5 * sound / np.max(np.abs(sound)))
 
 
 def pedal(dry: Sound, drive: float = 12.0) -> Sound:
-    """Return what an overdrive makes of it: high-pass, tanh, low-pass, output capacitor."""
+    """Return the output of an overdrive: high-pass, tanh, low-pass, output capacitor."""
     before = signal.lfilter(*signal.butter(1, 100, "high", fs=RATE), dry)
     after = signal.lfilter(*signal.butter(1, 5_000, fs=RATE), np.tanh(drive * before))
     return np.asarray(0.4 * signal.lfilter(*signal.butter(1, 15, "high", fs=RATE), after))
@@ -47,7 +47,7 @@ Lay = Callable[..., Path]
 
 @pytest.fixture
 def lay(tmp_path: Path) -> Lay:
-    """Return `lay(dry, wet, rate, wet_rate, name, folder)`: a folder with one pair."""
+    """Return `lay(dry, wet, rate, wet_rate, name, folder)`, which writes a folder with one pair."""
 
     def write(
         dry: Sound,
@@ -70,6 +70,6 @@ def lay(tmp_path: Path) -> Lay:
 
 @pytest.fixture(scope="session")
 def clean() -> tuple[Sound, Sound]:
-    """A dry and a wet signal that nothing is wrong with."""
+    """Return a dry and a wet signal without faults."""
     dry = plucked()
     return dry, pedal(dry)

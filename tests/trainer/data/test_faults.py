@@ -1,4 +1,4 @@
-"""Each fault, made on purpose, gets its sentence; a clean recording gets none."""
+"""Each simulated fault is reported; a clean recording has no findings."""
 
 import math
 from collections.abc import Callable
@@ -25,7 +25,7 @@ TIME = np.arange(20 * RATE) / RATE
 
 
 def codes(dry: Sound, wet: Sound) -> list[str]:
-    """Return what is found in a pair, in the order of the table."""
+    """Return the codes of the findings of a pair, in the order of the table."""
     take = Take("pair", None, dry.astype(np.float32), wet.astype(np.float32), RATE)
     plan = Plan("set", (Source("pair", Path("dry"), Path("wet")),))
     found = {finding.fault.code for finding in examine([take], plan)}
@@ -36,55 +36,55 @@ def late(wet: Sound, frames: int) -> Sound:
     return np.concatenate([np.zeros(frames), wet])[: wet.size]
 
 
-def test_a_clean_pair_gets_no_sentence(clean: Pair) -> None:
-    """Nothing is said of recordings that are as they should be."""
+def test_a_clean_pair_has_no_findings(clean: Pair) -> None:
+    """Recordings without faults are not reported."""
     assert codes(*clean) == []
 
 
 @pytest.mark.parametrize("drive", [1.0, 40.0, 300.0])
-def test_no_amount_of_distortion_is_a_fault(drive: float) -> None:
-    """A clean boost and a wild fuzz are devices, not faults."""
+def test_distortion_is_not_a_fault(drive: float) -> None:
+    """From a clean boost to a heavy fuzz."""
     dry = plucked(3)
     assert codes(dry, pedal(dry, drive)) == []
 
 
 def chorus(dry: Sound, wet: Sound) -> Pair:
-    """A second voice whose delay swings by 4 ms at 0.8 Hz."""
+    """Add a second voice whose delay is modulated by 4 ms at 0.8 Hz."""
     place = np.arange(wet.size) - RATE * (0.008 + 0.004 * np.sin(2 * np.pi * 0.8 * TIME))
     return dry, 0.7 * wet + 0.7 * np.interp(place, np.arange(wet.size), wet)
 
 
 def reverb(dry: Sound, wet: Sound) -> Pair:
-    """A second of decaying noise."""
+    """Add a second of decaying noise."""
     room = np.random.default_rng(2).standard_normal(RATE) * np.exp(-6.9 * TIME[:RATE] / 1.0)
     tail = signal.fftconvolve(wet, room / np.sqrt(np.sum(room**2)))[: wet.size]
     return dry, wet + 0.5 * tail
 
 
 def clock(dry: Sound, wet: Sound) -> Pair:
-    """The second interface runs 80 parts in a million slow."""
+    """Simulate a second interface whose clock is 80 ppm slow."""
     return dry, np.interp(np.arange(wet.size) * (1 - 80e-6), np.arange(wet.size), wet)
 
 
 def drop(dry: Sound, wet: Sound) -> Pair:
-    """The cable is loose for 0.6 s."""
+    """Simulate a loose cable for 0.6 s."""
     return dry, np.where((TIME > 3.0) & (TIME < 3.6), 0.0, wet)
 
 
 def hum(dry: Sound, wet: Sound) -> Pair:
-    """A ground loop at 50 Hz with two harmonics."""
+    """Add a ground loop at 50 Hz with two harmonics."""
     waves = [np.sin(2 * np.pi * 50 * n * TIME) / n for n in (1, 2, 3)]
     return dry, wet + 0.004 * np.sum(waves, axis=0)
 
 
-def hushed(dry: Sound, wet: Sound) -> Pair:
-    """Twelve seconds of nothing."""
+def silenced(dry: Sound, wet: Sound) -> Pair:
+    """Silence twelve seconds."""
     gate = (TIME < 4.0) | (TIME > 16.0)
     return dry * gate, wet * gate
 
 
 def noisy(dry: Sound, wet: Sound) -> Pair:
-    """White noise 30 dB below the sound."""
+    """Add white noise 30 dB below the sound."""
     level = np.sqrt(np.mean(wet**2)) * 10 ** (-30 / 20)
     return dry, wet + level * np.random.default_rng(4).standard_normal(wet.size)
 
@@ -94,7 +94,7 @@ MADE: dict[str, Callable[[Sound, Sound], Pair]] = {
     "wet-clipped": lambda dry, wet: (dry, np.clip(2.2 * wet / np.max(np.abs(wet)), -1, 1)),
     "dry-silent": lambda dry, wet: (0 * dry, wet),
     "wet-silent": lambda dry, wet: (dry, 1e-5 * wet),
-    "mostly-silent": hushed,
+    "mostly-silent": silenced,
     "dropout": drop,
     "dc": lambda dry, wet: (dry, wet + 0.05),
     "noise": noisy,
@@ -111,8 +111,8 @@ MADE: dict[str, Callable[[Sound, Sound], Pair]] = {
 
 
 @pytest.mark.parametrize("code", MADE)
-def test_a_fault_made_on_purpose_is_found_and_no_other(clean: Pair, code: str) -> None:
-    """The fault's sentence is said, and it alone."""
+def test_a_simulated_fault_is_found_and_no_other(clean: Pair, code: str) -> None:
+    """Only this fault is reported."""
     assert codes(*MADE[code](*clean)) == [code]
 
 
@@ -121,16 +121,16 @@ def test_a_fault_made_on_purpose_is_found_and_no_other(clean: Pair, code: str) -
     [lambda dry, wet: (dry, wet + 0.3 * late(wet, round(0.35 * RATE))), reverb],
     ids=["echo", "reverb"],
 )
-def test_what_is_longer_than_a_memory_is_found(
+def test_long_echoes_and_reverbs_are_found(
     clean: Pair, made: Callable[[Sound, Sound], Pair]
 ) -> None:
-    """An echo is found anywhere, a reverb where the playing stops."""
+    """An echo is found anywhere, a reverb after the playing stops."""
     assert codes(*made(*clean)) == ["tail"]
 
 
 @pytest.mark.parametrize("frames", [37, 700, 9_000])
 def test_latency_is_measured_and_corrected(clean: Pair, lay: Lay, frames: int) -> None:
-    """After loading, wet is where it would be without latency, to two frames."""
+    """After loading, wet is aligned within two frames."""
     dry, wet = clean
     data = load_dataset(lay(dry, late(wet, frames)), report=lambda finding: None)
     learnt = data.train[0]
@@ -140,7 +140,7 @@ def test_latency_is_measured_and_corrected(clean: Pair, lay: Lay, frames: int) -
 
 
 def test_a_stated_latency_is_not_measured(clean: Pair, lay: Lay) -> None:
-    """`lag` in the manifest is taken at its word."""
+    """`lag` in the manifest has precedence."""
     place = lay(*clean)
     (place / "manifest.yaml").write_text(
         "pairs: [{dry: input.wav, wet: output.wav, lag: 100}]", encoding="utf-8"
@@ -149,8 +149,8 @@ def test_a_stated_latency_is_not_measured(clean: Pair, lay: Lay) -> None:
     assert np.array_equal(data.train[0].wet[:500], clean[1][100:600].astype(np.float32))
 
 
-def test_pairs_of_one_interface_are_shifted_alike(clean: Pair, lay: Lay) -> None:
-    """A silent setting, whose latency cannot be measured, gets that of the others."""
+def test_pairs_of_one_interface_have_one_shift(clean: Pair, lay: Lay) -> None:
+    """A silent pair, whose latency cannot be measured, has that of the others."""
     dry, wet = clean
     for name, level in (("loud", 1.0), ("off", 0.0)):
         place = lay(dry, level * late(wet, 500), name=name)
@@ -166,8 +166,8 @@ def test_pairs_of_one_interface_are_shifted_alike(clean: Pair, lay: Lay) -> None
     assert [finding.fault.code for finding in report.findings] == ["knob-silent", "latency"]
 
 
-def test_a_set_that_is_silent_at_all_settings_is_refused(clean: Pair, lay: Lay) -> None:
-    """No volume at 0 explains that nothing came through at all."""
+def test_a_set_that_is_silent_at_all_settings_is_rejected(clean: Pair, lay: Lay) -> None:
+    """A volume at 0 does not explain silence in all recordings."""
     dry, wet = clean
     for name in ("low", "high"):
         place = lay(dry, 0.0 * wet, name=name)
@@ -183,8 +183,8 @@ def test_a_set_that_is_silent_at_all_settings_is_refused(clean: Pair, lay: Lay) 
     assert "knob-silent" not in {finding.fault.code for finding in report.findings}
 
 
-def test_polarity_is_turned_only_when_asked(clean: Pair, lay: Lay) -> None:
-    """`invert` turns wet; without it the model learns what was recorded. The set knows of it."""
+def test_polarity_is_inverted_only_on_request(clean: Pair, lay: Lay) -> None:
+    """`invert` inverts wet, and is part of the reading options; otherwise wet is as recorded."""
     place = lay(clean[0], -clean[1])
     as_is = load_dataset(place, report=lambda finding: None).train[0].wet
     turned = load_dataset(place, invert=True, report=lambda finding: None)
@@ -192,27 +192,31 @@ def test_polarity_is_turned_only_when_asked(clean: Pair, lay: Lay) -> None:
     assert turned.reading == Reading(path=place, invert=True)
 
 
-def test_what_is_fatal_refuses_the_loading_in_the_same_words(clean: Pair, lay: Lay) -> None:
-    """The error is the sentence that `check` prints."""
+def test_loading_fails_with_the_messages_of_the_check(clean: Pair, lay: Lay) -> None:
+    """The error has the messages that `check` prints."""
     place = lay(clean[1], clean[0])
     report = check_data(place)
     with pytest.raises(DataError) as caught:
         load_dataset(place)
-    errors = [said for severity, said in gathered(report.findings) if severity is Severity.ERROR]
+    errors = [
+        message for severity, message in gathered(report.findings) if severity is Severity.ERROR
+    ]
     assert str(caught.value) == "\n".join(errors)
 
 
-def test_force_goes_on_where_only_the_sound_seems_wrong(clean: Pair, lay: Lay) -> None:
-    """What is judged by ear may be overruled."""
-    said: list[str] = []
+def test_force_accepts_errors_inferred_from_the_sound(clean: Pair, lay: Lay) -> None:
+    """They become warnings."""
+    codes_found: list[str] = []
     load_dataset(
-        lay(clean[1], clean[0]), force=True, report=lambda finding: said.append(finding.fault.code)
+        lay(clean[1], clean[0]),
+        force=True,
+        report=lambda finding: codes_found.append(finding.fault.code),
     )
-    assert "swapped" in said
+    assert "swapped" in codes_found
 
 
-def test_a_value_that_is_no_number_is_located(clean: Pair, lay: Lay) -> None:
-    """NaN refuses the set, and the sentence says where it is."""
+def test_a_value_that_is_not_finite_is_located(clean: Pair, lay: Lay) -> None:
+    """NaN is an error with its position."""
     wet = clean[1].copy()
     wet[RATE] = math.nan
     with pytest.raises(
@@ -221,8 +225,8 @@ def test_a_value_that_is_no_number_is_located(clean: Pair, lay: Lay) -> None:
         load_dataset(lay(clean[0], wet))
 
 
-def test_lengths_that_differ_are_said_and_trimmed(clean: Pair, lay: Lay) -> None:
-    """What has no counterpart is left out."""
+def test_different_lengths_are_reported_and_trimmed(clean: Pair, lay: Lay) -> None:
+    """Frames without a counterpart are removed."""
     report = check_data(lay(clean[0], clean[1][:-RATE]))
     assert [finding.found for finding in report.findings] == [
         "dry is 20.000 s long and wet 19.000 s."
@@ -230,8 +234,8 @@ def test_lengths_that_differ_are_said_and_trimmed(clean: Pair, lay: Lay) -> None
     assert report.rows[0].seconds == 19.0
 
 
-def test_rates_that_differ_are_refused_unless_one_is_asked_for(clean: Pair, lay: Lay) -> None:
-    """A pair at two rates is an error; with `rate` both are resampled, and it is said."""
+def test_different_rates_are_rejected_unless_one_is_requested(clean: Pair, lay: Lay) -> None:
+    """A pair at two rates is an error; with `rate` both are resampled, which is reported."""
     dry, wet = clean
     double = signal.resample_poly(wet, 2, 1)
     place = lay(dry, double, wet_rate=2 * RATE)
@@ -244,8 +248,8 @@ def test_rates_that_differ_are_refused_unless_one_is_asked_for(clean: Pair, lay:
     )
 
 
-def test_pairs_at_different_rates_are_refused(clean: Pair, lay: Lay) -> None:
-    """A set is at one rate."""
+def test_pairs_at_different_rates_are_rejected(clean: Pair, lay: Lay) -> None:
+    """A data set has one rate."""
     lay(*clean, name="a")
     place = lay(*clean, rate=2 * RATE, name="b")
     found = check_data(place).findings
@@ -255,22 +259,24 @@ def test_pairs_at_different_rates_are_refused(clean: Pair, lay: Lay) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "code"), [(1, "too-short"), (8, "short")])
-def test_too_little_is_said(clean: Pair, lay: Lay, seconds: int, code: str) -> None:
-    """A second is refused, some seconds are warned of."""
+def test_little_training_data_is_reported(clean: Pair, lay: Lay, seconds: int, code: str) -> None:
+    """One second is an error, some seconds cause a warning."""
     dry, wet = (part[: seconds * RATE] for part in clean)
     assert code in {finding.fault.code for finding in check_data(lay(dry, wet)).findings}
 
 
 def test_the_same_audio_in_train_and_test_is_found_at_any_offset(clean: Pair, lay: Lay) -> None:
-    """A test that was trained on is refused, wherever its copy begins."""
+    """A copied test recording is an error, wherever the copy starts."""
     dry, wet = clean
     lay(dry, wet, name="train")
     place = lay(dry[12_345:150_000], wet[12_345:150_000], name="test")
     assert [finding.fault.code for finding in check_data(place).findings] == ["overlap"]
 
 
-def test_a_recording_that_is_cut_and_learnt_whole_is_an_overlap(clean: Pair, lay: Lay) -> None:
-    """The ends of one that states no split are for validation and test, and are learnt here too."""
+def test_a_recording_that_is_cut_and_also_used_for_training_is_an_overlap(
+    clean: Pair, lay: Lay
+) -> None:
+    """Its ends are for validation and test, and are also in the training set here."""
     place = lay(*clean)
     (place / "manifest.yaml").write_text(
         "pairs:\n"
@@ -283,8 +289,8 @@ def test_a_recording_that_is_cut_and_learnt_whole_is_an_overlap(clean: Pair, lay
     assert finding.figures["other_split"] == "train"
 
 
-def test_other_strings_in_train_and_test_are_no_overlap(clean: Pair, lay: Lay) -> None:
-    """Another take of the same instrument is what a test should be."""
+def test_different_recordings_in_train_and_test_are_no_overlap(clean: Pair, lay: Lay) -> None:
+    """A test set can have another recording of the same instrument."""
     lay(*clean, name="train")
     other = plucked(seed=5, seconds=6)
     assert check_data(lay(other, pedal(other), name="test")).findings == ()
@@ -304,7 +310,7 @@ def manifest(place: Path, *positions: str) -> None:
         ("{tone: 0.5, driev: 1}", "driev is not a knob of this data set, did you mean 'drive'?."),
     ],
 )
-def test_knobs_that_are_wrong_are_named(clean: Pair, lay: Lay, knobs: str, found: str) -> None:
+def test_invalid_knobs_are_reported(clean: Pair, lay: Lay, knobs: str, found: str) -> None:
     """Out of range, missing and misspelt."""
     place = lay(*clean)
     manifest(place, "{tone: 0.1, drive: 0.2}", knobs)
@@ -312,24 +318,24 @@ def test_knobs_that_are_wrong_are_named(clean: Pair, lay: Lay, knobs: str, found
     assert errors == [found]
 
 
-def test_a_knob_that_never_moves_is_said(clean: Pair, lay: Lay) -> None:
-    """A model cannot learn what it has not heard."""
+def test_a_constant_knob_is_reported(clean: Pair, lay: Lay) -> None:
+    """A model cannot learn a knob from one position."""
     place = lay(*clean)
     manifest(place, "{tone: 0.5, drive: 0.2}", "{tone: 0.5, drive: 0.7}")
     found = [f.found for f in check_data(place).findings]
     assert "knob tone is at 0.5 in all training pairs." in found
 
 
-def test_a_missing_part_is_said(clean: Pair, lay: Lay) -> None:
-    """Without validation training is refused; without a test it is warned of."""
+def test_a_missing_split_is_reported(clean: Pair, lay: Lay) -> None:
+    """A missing validation set is an error, a missing test set a warning."""
     place = lay(*clean)
     manifest(place, "{tone: 0.1, drive: 0.2}", "{tone: 0.2, drive: 0.3}")
     codes_found = [f.fault.code for f in check_data(place).findings]
     assert codes_found == ["no-validation", "no-test"]
 
 
-def test_the_second_channel_is_taken_when_asked(clean: Pair, lay: Lay) -> None:
-    """Of a stereo file one channel is taken, and it is said which."""
+def test_the_second_channel_is_used_on_request(clean: Pair, lay: Lay) -> None:
+    """One channel of a stereo file is used, which is reported."""
     dry, wet = clean
     place = lay(dry, np.stack([0 * wet, wet], axis=1))
     report = check_data(place, channel=1)
@@ -338,12 +344,12 @@ def test_the_second_channel_is_taken_when_asked(clean: Pair, lay: Lay) -> None:
     assert [f.fault.code for f in check_data(mono, channel=2).findings] == ["channels"] * 2
 
 
-def test_many_findings_of_one_kind_are_one_sentence() -> None:
-    """A set of a hundred files has one cause, and is told once."""
+def test_many_findings_of_one_fault_are_summarised() -> None:
+    """A hundred files with one cause are reported once."""
     findings = [find("missing-file", f"pair {n}", file=f"{n}.wav") for n in range(9)]
-    (said,) = gathered(findings)
-    assert said[1].startswith("pair 0: file 0.wav does not exist.")
-    assert "(The same of 8 more: pair 1, pair 2, ...)" in said[1]
+    (message,) = gathered(findings)
+    assert message[1].startswith("pair 0: file 0.wav does not exist.")
+    assert "(The same of 8 more: pair 1, pair 2, ...)" in message[1]
 
 
 def quiet_end(sound: Sound, start: float) -> Sound:
@@ -351,10 +357,10 @@ def quiet_end(sound: Sound, start: float) -> Sound:
 
 
 @pytest.mark.parametrize("start", [17.5, 15.0, 10.0])
-def test_a_recording_that_ends_in_rest_is_cut_where_it_sounds(
+def test_a_recording_with_a_silent_end_is_cut_before_it(
     clean: Pair, lay: Lay, start: float
 ) -> None:
-    """Validation and test hold sound, nothing is lost, and nobody needs to be told."""
+    """Validation and test have sound, no frame is lost, and there is no finding."""
     dry, wet = (quiet_end(part, start) for part in clean)
     data = load_dataset(lay(dry, wet), report=lambda finding: None)
     parts = [data.train[0].wet, data.validation[0].wet, data.test[0].wet]
@@ -364,8 +370,8 @@ def test_a_recording_that_ends_in_rest_is_cut_where_it_sounds(
     assert parts[0].size > 0.7 * start * RATE
 
 
-def test_a_rest_where_validation_would_be_moves_it(clean: Pair, lay: Lay) -> None:
-    """The test stays where it is."""
+def test_a_silent_validation_part_is_moved(clean: Pair, lay: Lay) -> None:
+    """The test part is unchanged."""
     dry, wet = (np.where((TIME > 15.5) & (TIME < 18.0), 0.0, part) for part in clean)
     data = load_dataset(lay(dry, wet), report=lambda finding: None)
     assert data.test[0].wet.size == 2 * RATE
@@ -377,10 +383,10 @@ def test_a_rest_where_validation_would_be_moves_it(clean: Pair, lay: Lay) -> Non
     ("part", "code", "refused"),
     [("validation", "part-silent", True), ("test", "test-silent", False)],
 )
-def test_a_stated_part_that_is_silent_is_named(
+def test_a_silent_stated_split_is_reported(
     clean: Pair, lay: Lay, part: str, code: str, refused: bool
 ) -> None:
-    """Noise 80 dB down is no sound to judge by; without validation training is refused."""
+    """Noise at -80 dB counts as silence; a silent validation set is an error."""
     dry, wet = clean
     lay(dry, wet, name="train")
     for name in ("validation", "test"):
@@ -397,8 +403,8 @@ def test_a_stated_part_that_is_silent_is_named(
     assert (finding.severity is Severity.ERROR) == refused
 
 
-def test_one_silent_recording_of_many_is_left_out(clean: Pair, lay: Lay) -> None:
-    """The others are learnt, and it is said."""
+def test_one_silent_recording_of_many_is_excluded(clean: Pair, lay: Lay) -> None:
+    """The others are used, and it is reported."""
     dry, wet = clean
     lay(dry, wet, name="good")
     place = lay(dry, 0 * wet, name="mute")
@@ -414,7 +420,7 @@ def test_one_silent_recording_of_many_is_left_out(clean: Pair, lay: Lay) -> None
 
 
 def test_a_silent_recording_that_its_split_needs_is_an_error(clean: Pair, lay: Lay) -> None:
-    """Else what was to be learnt would be cut for it."""
+    """Otherwise training recordings would be cut for it."""
     dry, wet = clean
     lay(dry, wet, name="train")
     place = lay(dry[: 4 * RATE], 0 * wet[: 4 * RATE], name="val")
@@ -423,8 +429,8 @@ def test_a_silent_recording_that_its_split_needs_is_an_error(clean: Pair, lay: L
     assert "wet-silent" in {finding.fault.code for finding in report.findings}
 
 
-def test_a_silent_test_is_told_and_trained_without(clean: Pair, lay: Lay) -> None:
-    """It is not needed to learn, as no test at all would not be."""
+def test_a_silent_test_set_is_a_warning(clean: Pair, lay: Lay) -> None:
+    """Training does not need a test set."""
     dry, wet = clean
     lay(dry, wet, name="train")
     place = lay(dry[: 4 * RATE], 0 * wet[: 4 * RATE], name="test")
@@ -433,8 +439,8 @@ def test_a_silent_test_is_told_and_trained_without(clean: Pair, lay: Lay) -> Non
     assert "test-silent" in {finding.fault.code for finding in report.findings}
 
 
-def test_a_mono_file_is_read_beside_a_stereo_one(clean: Pair, lay: Lay) -> None:
-    """`channel` is of files with several; one that a file with several lacks is refused."""
+def test_mono_and_stereo_files_can_be_mixed(clean: Pair, lay: Lay) -> None:
+    """`channel` applies to multichannel files; a channel that such a file lacks is an error."""
     dry, wet = clean
     place = lay(dry, np.stack([0 * wet, wet], axis=1))
     assert [f.fault.code for f in check_data(place, channel=2).findings] == ["channels"]
@@ -447,8 +453,8 @@ def beside(wet: Sound, other: Sound) -> Sound:
 
 
 @pytest.mark.parametrize("level", [2.0**-15, 2.0**-23, 0.005])
-def test_a_channel_that_is_hardly_off_zero_is_no_knob(clean: Pair, lay: Lay, level: float) -> None:
-    """The second input of an interface, with nothing plugged in; asked for, it is taken."""
+def test_a_nearly_silent_channel_is_not_a_knob(clean: Pair, lay: Lay, level: float) -> None:
+    """The unconnected second input of an interface is used only on request."""
     dry, wet = clean
     place = lay(beside(dry, np.full(dry.size, level)), wet)
     report = check_data(place)
@@ -458,16 +464,16 @@ def test_a_channel_that_is_hardly_off_zero_is_no_knob(clean: Pair, lay: Lay, lev
     assert asked.refused
 
 
-def test_a_click_beside_the_sound_is_no_knob(clean: Pair, lay: Lay) -> None:
-    """A knob stands at a position for longer than a few samples."""
+def test_a_click_in_another_channel_is_not_a_knob(clean: Pair, lay: Lay) -> None:
+    """A knob keeps its position for more than a few samples."""
     dry, wet = clean
     click = np.zeros(dry.size)
     click[RATE : RATE + 3] = 0.5
     assert check_data(lay(beside(dry, click), wet)).knobs == ()
 
 
-def test_a_channel_that_holds_knobs_is_not_taken_without_a_word(clean: Pair, lay: Lay) -> None:
-    """The sound is in the first; whoever asks for another is told."""
+def test_requesting_a_knob_channel_is_reported(clean: Pair, lay: Lay) -> None:
+    """The sound is in the first channel."""
     dry, wet = clean
     report = check_data(lay(beside(dry, np.where(TIME < 9, 0.2, 0.7)), wet), channel=2)
     assert report.knobs == ("knob1",)
@@ -475,7 +481,7 @@ def test_a_channel_that_holds_knobs_is_not_taken_without_a_word(clean: Pair, lay
 
 
 def test_recordings_shorter_than_a_segment_are_counted(clean: Pair, lay: Lay) -> None:
-    """Training would pass over them; the length is that of the recipe."""
+    """Training would ignore them; the length is that of the recipe."""
     dry, wet = clean
     lay(dry, wet, name="train")
     for number in range(2):

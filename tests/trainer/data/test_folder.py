@@ -81,7 +81,7 @@ def test_a_manifest_states_the_defaults_of_variable_knobs(tmp_path: Path) -> Non
 
 
 def test_sounds_are_compared_exactly(tmp_path: Path) -> None:
-    """Rate, length and every sample must agree; a missing file does not."""
+    """Rate, length and every sample must be equal; a missing file is not equal."""
     sound = np.linspace(-0.5, 0.5, 100, dtype=np.float32)
     path = tmp_path / "a.wav"
     soundfile.write(path, sound, RATE, subtype="FLOAT")

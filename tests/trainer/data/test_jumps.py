@@ -1,4 +1,4 @@
-"""Jumps of the latency: made at known places and of known sizes, found, cut, and never invented."""
+"""Jumps of the latency: detection of simulated jumps, cutting, and no false alarms."""
 
 import json
 from itertools import pairwise
@@ -19,7 +19,7 @@ TIME = np.arange(20 * RATE) / RATE
 
 
 def lose(wet: Sound, at: int, frames: int) -> Sound:
-    """Return wet with `frames` inserted at a place, or lost if negative, of the same length."""
+    """Return wet with `frames` inserted at a position, or lost if negative, at the same length."""
     if frames < 0:
         return np.concatenate([wet[:at], wet[at - frames :], np.zeros(-frames)])
     return np.concatenate([wet[:at], np.zeros(frames), wet[at:]])[: wet.size]
@@ -33,12 +33,12 @@ def found(dry: Sound, wet: Sound, lag: int = 0) -> list[Jump]:
     ("share", "frames"),
     [
         *((share, frames) for share in (0.05, 0.53, 0.95) for frames in (-1024, -64, 128, 512)),
-        # There is no more than the end of a note there.
+        # Only the end of a note is there.
         *((0.97, frames) for frames in (-1024, 128)),
     ],
 )
 def test_a_jump_is_found_with_its_place_and_size(clean: Pair, share: float, frames: int) -> None:
-    """The place to 20 ms beyond the inserted frames, the size to 2 frames."""
+    """The position is within 20 ms beyond the inserted frames, the size within 2 frames."""
     dry, wet = clean
     at = round(share * wet.size)
     (jump,) = found(dry, lose(wet, at, frames))
@@ -46,8 +46,8 @@ def test_a_jump_is_found_with_its_place_and_size(clean: Pair, share: float, fram
     assert abs(jump.frames - frames) <= 2
 
 
-def test_frames_lost_in_dry_make_wet_late(clean: Pair) -> None:
-    """Dry lacks 256 frames: wet is later by as many."""
+def test_frames_lost_in_dry_increase_the_latency(clean: Pair) -> None:
+    """If dry lacks 256 frames, the latency of wet increases by 256."""
     dry, wet = clean
     (jump,) = found(lose(dry, 6 * RATE, -256), wet)
     assert abs(jump.at - 6 * RATE) <= 0.02 * RATE + 256
@@ -63,7 +63,7 @@ def test_several_jumps_are_found_at_any_distortion_and_polarity(drive: float, si
     for at, frames in ((15 * RATE, -256), (11 * RATE, 128), (4 * RATE, -256)):
         wet = lose(wet, at, frames)
     jumps = found(dry, wet)
-    # A loss moves what is behind it forward.
+    # A loss moves the following frames forward.
     assert [jump.frames for jump in jumps] == pytest.approx([-256, 128, -256], abs=2)
     places = [4 * RATE, 11 * RATE - 256, 15 * RATE - 128]
     assert [jump.at for jump in jumps] == pytest.approx(places, abs=0.02 * RATE + 128)
@@ -78,7 +78,7 @@ def vibrato(dry: Sound, wet: Sound, depth_s: float, hertz: float) -> Pair:
     "name", ["clean", "fuzz", "drift", "chorus", "vibrato", "slow vibrato", "echo", "tremolo"]
 )
 def test_no_jump_is_found_where_there_is_none(clean: Pair, name: str) -> None:
-    """A drifting clock, modulated delays and echoes are no jumps."""
+    """Clock drift, modulated delays and echoes are not jumps."""
     dry, wet = clean
     late = np.concatenate([np.zeros(round(0.35 * RATE)), wet])[: wet.size]
     slow = np.interp(np.arange(wet.size) * (1 - 80e-6), np.arange(wet.size), wet)
@@ -96,7 +96,7 @@ def test_no_jump_is_found_where_there_is_none(clean: Pair, name: str) -> None:
 
 
 def test_a_jump_and_a_drift_are_both_reported(clean: Pair, lay: Lay) -> None:
-    """80 parts in a million over 20 s are 35 frames at this rate; the jump is not counted."""
+    """80 ppm over 20 s are 35 frames at this rate, without the jump."""
     dry, wet = clean
     slow = np.interp(np.arange(wet.size) * (1 - 80e-6), np.arange(wet.size), wet)
     report = check_data(lay(dry, lose(slow, 12 * RATE, -512)))
@@ -107,8 +107,8 @@ def test_a_jump_and_a_drift_are_both_reported(clean: Pair, lay: Lay) -> None:
     assert drift.figures["parts"] == pytest.approx(80, abs=12)
 
 
-def test_a_jump_is_reported_alone_and_the_latency_before_and_after(clean: Pair, lay: Lay) -> None:
-    """Neither a chorus nor two clocks are blamed; training is refused."""
+def test_a_jump_is_reported_alone_with_the_latency_before_and_after(clean: Pair, lay: Lay) -> None:
+    """Neither modulation nor clock drift is reported; training is rejected."""
     dry, wet = clean
     late = np.concatenate([np.zeros(300), wet])[: wet.size]
     lag = check_data(lay(dry, late, folder="whole")).rows[0].lag
@@ -124,7 +124,7 @@ def test_a_jump_is_reported_alone_and_the_latency_before_and_after(clean: Pair, 
 
 @pytest.mark.parametrize("frames", [-256, 256])
 def test_a_recording_is_cut_at_its_jump_on_request(clean: Pair, lay: Lay, frames: int) -> None:
-    """All pieces are aligned; nothing of dry or wet is in two parts, and the shares stay."""
+    """All pieces are aligned, no part of dry or wet is in two splits, and the shares are kept."""
     dry, wet = clean
     at = round(0.85 * wet.size)  # within the validation part
     data = load_dataset(lay(dry, lose(wet, at, frames)), cut_at_jumps=True, report=lambda _: None)
@@ -148,7 +148,7 @@ def test_a_recording_is_cut_at_its_jump_on_request(clean: Pair, lay: Lay, frames
 
 
 def _places(whole: Sound, piece: np.ndarray) -> list[int]:
-    """Return where a piece is in the whole, by its correlation."""
+    """Return the positions of a piece in the whole, by correlation."""
     match = signal.oaconvolve(whole, piece[::-1].astype(np.float64), mode="valid")
     energy = signal.oaconvolve(whole**2, np.ones(piece.size), mode="valid")
     likeness = match / np.sqrt(np.maximum(energy, 1e-9) * np.sum(np.square(piece, dtype=float)))
@@ -156,7 +156,7 @@ def _places(whole: Sound, piece: np.ndarray) -> list[int]:
 
 
 def test_pieces_share_no_frame_of_either_recording() -> None:
-    """Lost in wet, then inserted: with guards of 20 ms at 1 kHz."""
+    """Frames lost in wet, then inserted, with margins of 20 ms at 1 kHz."""
     jumps = [Jump(3_000, 10, -54), Jump(6_000, -54, 74)]
     assert [(p.first, p.last, p.offset) for p in pieces(jumps, 10_000, 1_000)] == [
         (0, 2_980, 0),
@@ -183,8 +183,8 @@ def test_the_command_line_reports_and_cuts(
     assert "cut into 2 pieces" in capfd.readouterr().out
 
 
-def test_real_recordings_have_no_jump_and_a_made_one_is_found(shared_data: Path) -> None:
-    """A real pedal's recording, as it is and with a lost buffer of 128 frames."""
+def test_a_jump_is_found_in_real_recordings_only_if_simulated(shared_data: Path) -> None:
+    """A recording of a real pedal, unchanged and with a lost buffer of 128 frames."""
     import soundfile
 
     place = shared_data / "pairs" / "hudson_broadcast"

@@ -1,4 +1,4 @@
-"""Folders, manifests and GuitarML's configurations become one plan."""
+"""Folders, manifests and GuitarML configurations are read as a plan."""
 
 import json
 import struct
@@ -69,7 +69,7 @@ def write(place: Path, text: str, name: str = "manifest.yaml") -> Path:
 def test_a_folder_is_read_by_its_names(
     tmp_path: Path, names: list[str], expected: list[tuple[str, str | None, str, str]]
 ) -> None:
-    """Each layout gives its pairs with name, split and files."""
+    """Each layout has its pairs with name, split and files."""
     place = touch(tmp_path / "set", *names)
     found = [
         (s.name, s.split, str(s.dry.relative_to(place)), str(s.wet.relative_to(place)))
@@ -87,17 +87,15 @@ def test_a_folder_is_read_by_its_names(
         (["output.wav"], "output.wav has no counterpart"),
     ],
 )
-def test_a_folder_without_pairs_says_what_it_lacks(
-    tmp_path: Path, names: list[str], text: str
-) -> None:
-    """The file that stands alone is named."""
+def test_a_folder_without_pairs_is_reported(tmp_path: Path, names: list[str], text: str) -> None:
+    """The message names the file without a counterpart."""
     tmp_path.joinpath("set").mkdir()
     with pytest.raises(DataError, match=text):
         read_plan(touch(tmp_path / "set", *names))
 
 
 def test_every_key_of_a_manifest_is_read(tmp_path: Path) -> None:
-    """What is stated arrives in the plan."""
+    """The plan has all stated values."""
     path = write(
         tmp_path,
         "name: Fuzz\nknobs: [drive, tone]\ndefaults: {tone: 0.8}\nrate: 48000\nchannel: 2\n"
@@ -120,7 +118,7 @@ def test_every_key_of_a_manifest_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "problem"),
     [
         ("pairs: 3", "a list `pairs` is expected"),
         ("pairs: []", "`pairs` is empty"),
@@ -143,13 +141,15 @@ def test_every_key_of_a_manifest_is_read(tmp_path: Path) -> None:
         ("pairs: [", "line 1, column"),
     ],
 )
-def test_a_manifest_that_is_wrong_names_the_key(tmp_path: Path, text: str, said: str) -> None:
-    """The key, what stands there and what is allowed."""
-    with pytest.raises(DataError, match=said):
+def test_an_invalid_manifest_is_reported_with_its_key(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    """The message has the key, the given value and the allowed values."""
+    with pytest.raises(DataError, match=problem):
         read_plan(write(tmp_path, text))
 
 
-def test_guitarmls_configuration_finds_its_recordings(tmp_path: Path) -> None:
+def test_a_guitarml_configuration_finds_its_recordings(tmp_path: Path) -> None:
     """`file_name` below `Data`, one folder up from `Configs`."""
     names = [f"Data/{s}/ts9-{r}.wav" for s in ("train", "test") for r in ("input", "target")]
     touch(tmp_path, *names)
@@ -160,8 +160,8 @@ def test_guitarmls_configuration_finds_its_recordings(tmp_path: Path) -> None:
     ]
 
 
-def test_guitarmls_parameterised_configuration_is_read(tmp_path: Path) -> None:
-    """Each data set gives a training and a test pair at its knob positions."""
+def test_a_parameterised_guitarml_configuration_is_read(tmp_path: Path) -> None:
+    """Each of its data sets has a training and a test pair at its knob positions."""
     entry = {
         "Parameters": [0.0, 0.25],
         "TrainingClean": "./R/a.wav",
@@ -181,8 +181,8 @@ def test_guitarmls_parameterised_configuration_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rate", [RATE, RATE // 2])
-def test_guitarmls_knob_channels_are_read(tmp_path: Path, rate: int) -> None:
-    """A conditioned file is cut where its knobs step, at another rate too."""
+def test_guitarml_knob_channels_are_read(tmp_path: Path, rate: int) -> None:
+    """A conditioned file is cut where its knobs change, also at another rate."""
     random = np.random.default_rng(0)
     dry = 0.1 * random.standard_normal(40 * RATE)
     knob = np.where(np.arange(dry.size) < 30 * RATE, 0.25, 0.75)
@@ -203,7 +203,7 @@ def test_guitarmls_knob_channels_are_read(tmp_path: Path, rate: int) -> None:
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
 def test_integer_and_float_files_are_read(tmp_path: Path, subtype: str) -> None:
-    """Samples arrive at +-1 full scale."""
+    """Full scale is +-1."""
     random = np.random.default_rng(1)
     dry = 0.1 * random.standard_normal(20 * RATE)
     soundfile.write(tmp_path / "dry.wav", dry, RATE, subtype=subtype)
@@ -216,7 +216,7 @@ def test_integer_and_float_files_are_read(tmp_path: Path, subtype: str) -> None:
 
 
 def test_the_digest_depends_on_sound_and_knobs_only(tmp_path: Path) -> None:
-    """A copy under other names is the same data; another knob position is not."""
+    """Other file names do not change it; another knob position does."""
     dry = 0.1 * np.random.default_rng(1).standard_normal(20 * RATE)
     digests = []
     for name, position in (("a", 0.5), ("b", 0.5), ("c", 0.6)):
@@ -230,8 +230,8 @@ def test_the_digest_depends_on_sound_and_knobs_only(tmp_path: Path) -> None:
     assert digests[0] != digests[2]
 
 
-def test_knobs_can_be_put_into_another_order(tmp_path: Path) -> None:
-    """The order of the model's inputs is the caller's, and positions follow."""
+def test_knobs_can_be_reordered(tmp_path: Path) -> None:
+    """The caller chooses the order of the model's inputs, and positions follow it."""
     dry = 0.1 * np.random.default_rng(1).standard_normal(20 * RATE)
     soundfile.write(tmp_path / "dry.wav", dry, RATE, subtype="FLOAT")
     soundfile.write(tmp_path / "wet.wav", np.tanh(4 * dry), RATE, subtype="FLOAT")
@@ -240,8 +240,8 @@ def test_knobs_can_be_put_into_another_order(tmp_path: Path) -> None:
     assert (data.knobs, data.test[0].knobs) == (("sustain", "volume", "tone"), (0.4, 0.2, 0.3))
 
 
-def test_configurations_without_recordings_are_refused_in_words(shared_data: Path) -> None:
-    """Released configurations name recordings that are not there; none crashes."""
+def test_configurations_without_recordings_are_rejected_with_a_message(shared_data: Path) -> None:
+    """Published configurations name missing recordings; none causes a crash."""
     for path in sorted((shared_data / "models" / "train_config").rglob("*.json")):
         with pytest.raises(DataError):
             load_dataset(path)
@@ -257,7 +257,7 @@ def test_hidden_files_are_ignored(tmp_path: Path, hidden: str, below: str) -> No
 
 
 def test_hidden_folders_and_manifests_are_ignored(tmp_path: Path) -> None:
-    """What macOS writes beside a manifest and beside the folder of a split."""
+    """Such as those that macOS writes beside a manifest or the folder of a split."""
     place = touch(tmp_path / "set", "input.wav", "output.wav", ".train/a-input.wav")
     (place / "._manifest.yaml").write_bytes(b"\0\5\26\7")
     assert len(read_plan(place).sources) == 1
@@ -272,15 +272,15 @@ def test_hidden_folders_and_manifests_are_ignored(tmp_path: Path) -> None:
         (["manifest.json", "manifest.yaml"], "manifest.yaml and manifest.json"),
     ],
 )
-def test_two_files_of_one_role_are_refused(tmp_path: Path, names: list[str], both: str) -> None:
-    """Both are named; none is chosen."""
+def test_two_files_of_one_role_are_rejected(tmp_path: Path, names: list[str], both: str) -> None:
+    """The message names both."""
     with pytest.raises(DataError, match=both):
         read_plan(touch(tmp_path / "set", *names))
 
 
 @pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
-def test_names_in_both_unicode_forms_are_one(tmp_path: Path, forms: tuple[str, str]) -> None:
-    """In a folder, and in a manifest that spells them otherwise than the disk."""
+def test_names_in_both_unicode_forms_are_equal(tmp_path: Path, forms: tuple[str, str]) -> None:
+    """In a folder, and in a manifest in another form than the file system."""
     dry, wet = (
         normalize(form, f"G\u00fcrtel-{role}.wav")
         for form, role in zip(forms, ("input", "target"), strict=True)
@@ -312,7 +312,7 @@ def test_two_files_are_a_pair(
     assert (plan.name, source.dry.name, source.wet.name) == expected
 
 
-def test_a_zip_archive_is_named(tmp_path: Path) -> None:
+def test_a_zip_archive_is_reported(tmp_path: Path) -> None:
     """It is not parsed as a manifest."""
     with zipfile.ZipFile(tmp_path / "pack.zip", "w") as archive:
         archive.writestr("input.wav", b"")
@@ -328,8 +328,8 @@ def test_a_manifest_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert read_plan(place).name == "5150"
 
 
-def test_the_empty_file_is_named(tmp_path: Path) -> None:
-    """Wet is empty: the dry recording is not reported as silent."""
+def test_an_empty_file_is_reported(tmp_path: Path) -> None:
+    """If wet is empty, the dry recording is not reported as silent."""
     dry = 0.1 * np.random.default_rng(1).standard_normal(20 * RATE)
     soundfile.write(tmp_path / "input.wav", dry, RATE)
     soundfile.write(tmp_path / "output.wav", dry[:0], RATE)
@@ -340,7 +340,7 @@ def test_the_empty_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stated", [0, 0xFFFFFFFF, 0x7FFFF000])
 def test_a_wav_file_without_a_stated_length_is_read_to_its_end(tmp_path: Path, stated: int) -> None:
-    """As a stream or a power cut leaves it: all 1000 samples, one step of 2^-15 each."""
+    """Streams and power failures leave such files: all 1000 samples are read, in steps of 2^-15."""
     samples = np.arange(1_000, dtype="<i2")
     fmt = struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
     head = b"RIFF" + struct.pack("<I", stated) + b"WAVEfmt " + fmt + b"data"
@@ -352,8 +352,8 @@ def test_a_wav_file_without_a_stated_length_is_read_to_its_end(tmp_path: Path, s
 
 
 @pytest.mark.parametrize("text", ["5150", "0815", "on", "2024-01-01", "1e3", "null"])
-def test_a_name_in_a_manifest_is_the_text_that_was_written(tmp_path: Path, text: str) -> None:
-    """Whatever YAML takes it for: set, pairs, files and knobs; numbers stay numbers."""
+def test_a_name_in_a_manifest_is_the_text_as_written(tmp_path: Path, text: str) -> None:
+    """Regardless of its YAML type: for set, pairs, files and knobs; numbers stay numbers."""
     pair = f"{{name: {text}, dry: {text}, wet: b.wav, lag: 3, knobs: {{{text}: 0.5}}}}"
     for manifest in (f"name: {text}\nknobs: [{text}]\npairs: [{pair}]", f"- {pair}"):
         plan = read_plan(write(tmp_path, manifest))
@@ -365,7 +365,7 @@ def test_a_name_in_a_manifest_is_the_text_that_was_written(tmp_path: Path, text:
 
 
 def test_a_number_in_json_is_a_name_where_one_is_expected(tmp_path: Path) -> None:
-    """As it was written, without rounding."""
+    """The text as written, without rounding."""
     text = '{"name": 5150, "pairs": [{"name": 1.50, "dry": "a.wav", "wet": "b.wav", "lag": 2}]}'
     plan = read_plan(write(tmp_path, text, "manifest.json"))
     assert (plan.name, plan.sources[0].name, plan.sources[0].lag) == ("5150", "1.50", 2)
@@ -374,7 +374,7 @@ def test_a_number_in_json_is_a_name_where_one_is_expected(tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ["manifest.json", "manifest.yaml"])
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_byte_order_mark_is_skipped(tmp_path: Path, name: str, encoding: str) -> None:
-    """Editors of Windows write one."""
+    """Windows editors write one."""
     (tmp_path / name).write_bytes(
         '{"name": "Größe", "pairs": [{"dry": "a.wav", "wet": "b.wav"}]}'.encode(encoding)
     )

@@ -1,4 +1,4 @@
-"""Copies are found wherever they are, in work that grows with the length of the set."""
+"""Copies are found at any offset, at a cost proportional to the length of the data set."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +19,8 @@ def take(name: str, split: str, dry: Sound, wet: Sound) -> Take:
     return Take(name, split, dry.astype(np.float32), wet.astype(np.float32), RATE)
 
 
-def likeness(part: Sound, whole: Sound) -> float:
-    """Return the greatest correlation of a part with any place of the whole, in float64."""
+def correlation(part: Sound, whole: Sound) -> float:
+    """Return the largest correlation of a part with the whole at any offset, in float64."""
     match = signal.oaconvolve(whole, part[::-1], mode="valid")
     energy = signal.oaconvolve(whole**2, np.ones(part.size), mode="valid")
     return float(np.max(match / np.sqrt(np.maximum(energy, 1e-9) * (part @ part))))
@@ -29,7 +29,7 @@ def likeness(part: Sound, whole: Sound) -> float:
 @pytest.mark.parametrize("kind", ["plucked", "noise", "sweep"])
 @pytest.mark.parametrize("noise", [0.0, 2.0**-16, 5e-3])
 def test_a_copy_is_found_at_another_level_and_in_noise(kind: str, noise: float) -> None:
-    """As long as its correlation is that of a copy, which is computed here at every offset."""
+    """The correlation, computed here at every offset, is above the limit."""
     random = np.random.default_rng(1)
     sounds: dict[str, Callable[[], Sound]] = {
         "plucked": lambda: plucked(4, 10),
@@ -43,13 +43,13 @@ def test_a_copy_is_found_at_another_level_and_in_noise(kind: str, noise: float) 
         0.7 * (part[here] + noise * np.std(part) * random.standard_normal(97_655))
         for part in (dry, wet)
     ]
-    assert likeness(copied[0], dry) > overlap.SAME
+    assert correlation(copied[0], dry) > overlap.COPY_CORRELATION
     (found,) = overlap.overlaps(PLAN, [take("a", "train", dry, wet), take("b", "test", *copied)])
     assert (found.where, found.figures["other"]) == ("b", "a")
 
 
-def test_the_right_one_of_many_is_found_where_all_share_a_dry_recording() -> None:
-    """Of twenty devices that were played the same, only one is in the test too."""
+def test_the_copy_is_found_among_pairs_that_share_a_dry_recording() -> None:
+    """One of twenty devices with the same input is also in the test set."""
     dry = plucked(4, 3)
     devices = [pedal(dry, drive) for drive in np.geomspace(1.0, 100.0, 20)]
     takes = [take(f"{n}", "train", dry, wet) for n, wet in enumerate(devices)]
@@ -59,16 +59,16 @@ def test_the_right_one_of_many_is_found_where_all_share_a_dry_recording() -> Non
     assert (found.where, found.figures["other"]) == ("again", "13")
 
 
-def test_the_work_does_not_grow_with_the_square(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Comparisons frame by frame stay few: four marks of four pieces, not every other file."""
+def test_the_cost_does_not_grow_quadratically(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frame-by-frame comparisons are limited to the candidates of four landmarks of four pieces."""
     compared = []
-    original = overlap._likeness
+    original = overlap._correlation
 
     def counted(*arguments: object) -> float:
         compared.append(1)
         return original(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(overlap, "_likeness", counted)
+    monkeypatch.setattr(overlap, "_correlation", counted)
     dry = plucked(2, 60)
     wet = pedal(dry)
     takes = [
@@ -82,6 +82,6 @@ def test_the_work_does_not_grow_with_the_square(monkeypatch: pytest.MonkeyPatch)
     ]
     seen: list[tuple[int, int]] = []
     assert overlap.overlaps(PLAN, takes, lambda done, total, name: seen.append((done, total))) == []
-    # Four pieces of each of twelve files beside 48 or 54 others would be 2448.
-    assert len(compared) <= 12 * 16 * overlap.NEAREST
+    # Comparing four pieces of each of twelve files with 48 or 54 others would be 2448.
+    assert len(compared) <= 12 * 16 * overlap.CANDIDATES
     assert seen == [(n, 60) for n in range(60)]

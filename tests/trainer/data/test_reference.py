@@ -1,9 +1,9 @@
-"""The page on training data."""
+"""The table of faults in the documentation."""
 
 from trainer.data.reference import PAGE, page
 
 
 def test_the_table_is_current() -> None:
-    """The page in docs has the sentences that the program says."""
+    """The page contains the messages of the program."""
     now = PAGE.read_text(encoding="utf-8")
     assert page(now) == now

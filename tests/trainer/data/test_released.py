@@ -1,4 +1,4 @@
-"""Recordings that nobody on the project made get the right verdict."""
+"""Checks of published recordings by others."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ from trainer.data.check import check_data
 def test_lag_and_polarity_are_those_of_the_manifest(
     shared_data: Path, name: str, codes: list[str]
 ) -> None:
-    """Real pedals: what another program measured is measured here."""
+    """The measurements of real pedals agree with those of another program."""
     entries = json.loads((shared_data / "audio-manifest.json").read_text(encoding="utf-8"))
     (wet,) = next(entry["wets"] for entry in entries if entry["name"] == name)
     report = check_data(shared_data / "pairs" / name)
@@ -29,7 +29,7 @@ def test_lag_and_polarity_are_those_of_the_manifest(
 
 
 def test_simulated_sets_are_clean(shared_data: Path) -> None:
-    """Of 79 pairs nothing is said, but that volume 0 is silence."""
+    """79 pairs have no findings except silence at volume 0."""
     assert check_data(shared_data / "spice" / "muff").findings == ()
     report = check_data(shared_data / "spice" / "muffcond")
     assert {finding.fault.code for finding in report.findings} == {"knob-silent"}

@@ -1,4 +1,4 @@
-"""A device that is quick to learn: a filter before a soft clipper."""
+"""A data set that trains quickly: a filter before a soft clipper."""
 
 import hashlib
 
@@ -35,13 +35,13 @@ def dataset(frames: int = 8_000, knobs: bool = False) -> Dataset:
 
 @pytest.fixture
 def small() -> Dataset:
-    """A second of the device at one setting."""
+    """Return a second of the device at one setting."""
     return dataset()
 
 
 @pytest.fixture
 def quick() -> Recipe:
-    """A recipe that compiles and runs in a moment."""
+    """Return a recipe that compiles and runs quickly."""
     return Recipe(
         hidden=4,
         batch=4,

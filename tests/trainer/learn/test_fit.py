@@ -1,4 +1,4 @@
-"""Runs: what they learn, leave behind and go on with."""
+"""Training runs: results, files, and resuming."""
 
 import json
 from dataclasses import replace
@@ -21,21 +21,18 @@ from trainer.study.runs import find_runs
 
 
 def numbers(folder: Path) -> list[bytes]:
-    """Return the learnt numbers and the optimiser's of a run's checkpoint."""
+    """Return the weights and the optimiser state of a run's checkpoint."""
     with np.load(folder / "checkpoint.npz") as stored:
         return [stored[name].tobytes() for name in stored.files if name != "state"]
 
 
-def test_a_run_learns_and_says_how_well(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
-    """The error falls to a fraction; the folder holds config, history, model and result.
-
-    How the data were read is known from it.
-    """
-    told: list[Epoch] = []
+def test_a_run_trains_and_writes_its_results(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
+    """The error falls; the folder has config, history, model, result and the reading options."""
+    reported: list[Epoch] = []
     read = Reading(path=tmp_path / "recordings", rate=RATE_HZ, invert=True)
-    heard = replace(small, reading=read)
-    result = fit(heard, replace(quick, epochs=12), tmp_path, told.append, name="clipper")
-    first, last = told[0].validation_esr, told[-1].best_esr
+    recorded = replace(small, reading=read)
+    result = fit(recorded, replace(quick, epochs=12), tmp_path, reported.append, name="clipper")
+    first, last = reported[0].validation_esr, reported[-1].best_esr
     assert first is not None
     assert last is not None
     assert last < 0.3 * first
@@ -55,7 +52,7 @@ def test_a_run_learns_and_says_how_well(tmp_path: Path, small: Dataset, quick: R
 def test_the_exported_file_plays_as_the_trainer(
     tmp_path: Path, small: Dataset, quick: Recipe
 ) -> None:
-    """`nemod render --model-only` gives the trainer's own output of the test set to 1e-5."""
+    """`nemod render --model-only` equals the trainer's output on the test set within 1e-5."""
     result = fit(small, quick, tmp_path, name="clipper")
     (expected,) = play(result.model.network, result.model.weights, small.test)
     soundfile.write(tmp_path / "in.wav", small.test[0].dry, RATE_HZ, subtype="FLOAT")
@@ -71,8 +68,8 @@ def test_the_exported_file_plays_as_the_trainer(
 
 
 @pytest.mark.parametrize("skip", [True, False])
-def test_a_cnn_is_read_back_as_it_was(tmp_path: Path, quick: Recipe, skip: bool) -> None:
-    """RTNeural JSON holds the same network, numbers and knobs with defaults."""
+def test_a_cnn_survives_export_and_import(tmp_path: Path, quick: Recipe, skip: bool) -> None:
+    """RTNeural JSON has the same network, weights and knobs with defaults."""
     recipe = replace(quick, arch="cnn", channels=3, kernel=3, dilations=(1, 4), skip=skip, epochs=1)
     result = fit(replace(dataset(knobs=True), defaults={"drive": 0.8}), recipe, tmp_path)
     model = load_model(result.path)
@@ -85,7 +82,7 @@ def test_a_cnn_is_read_back_as_it_was(tmp_path: Path, quick: Recipe, skip: bool)
 def test_a_cnn_with_knobs_has_a_test_vector_with_all_of_them_at_zero(
     tmp_path: Path, quick: Recipe
 ) -> None:
-    """The format states no others; it holds for the model as it is read, and at 1 does not."""
+    """The format cannot state others; the vector matches the loaded model at 0, but not at 1."""
     recipe = replace(quick, arch="cnn", channels=3, kernel=3, dilations=(1, 4), epochs=1)
     path = fit(dataset(knobs=True), recipe, tmp_path).path
     model = load_model(path)
@@ -102,7 +99,7 @@ def test_a_cnn_with_knobs_has_a_test_vector_with_all_of_them_at_zero(
 def test_a_cnns_test_vector_is_of_the_whole_model(
     tmp_path: Path, small: Dataset, quick: Recipe
 ) -> None:
-    """It is stored without the skip, and comes back with it."""
+    """It is stored without the skip connection, and read with it."""
     recipe = replace(quick, arch="cnn", channels=2, kernel=2, dilations=(1,), epochs=1)
     result = fit(small, recipe, tmp_path)
     model = load_model(result.path)
@@ -111,10 +108,10 @@ def test_a_cnns_test_vector_is_of_the_whole_model(
     np.testing.assert_allclose(model.probe.output, result.model.probe.output, atol=1e-6)
 
 
-def test_a_run_that_was_broken_off_ends_as_an_unbroken_one(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     tmp_path: Path, small: Dataset, quick: Recipe
 ) -> None:
-    """The same numbers to the last bit, and the same history but for the time."""
+    """All arrays are bit-identical, and the history is equal except for times."""
     fit(small, quick, tmp_path / "whole")
     fit(small, quick, tmp_path / "parts", lambda epoch: epoch.epoch == 1)
     fit(small, quick, tmp_path / "parts", resume=True)
@@ -127,7 +124,7 @@ def test_a_run_that_was_broken_off_ends_as_an_unbroken_one(
 
 
 def test_ctrl_c_leaves_the_best_model(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
-    """The run ends in order and is judged."""
+    """The run ends cleanly and is evaluated."""
 
     def interrupt(epoch: Epoch) -> None:
         raise KeyboardInterrupt
@@ -137,10 +134,10 @@ def test_ctrl_c_leaves_the_best_model(tmp_path: Path, small: Dataset, quick: Rec
     assert load_model(result.path).info.other["epochs"] == 1
 
 
-def test_what_the_callback_raises_goes_through(
+def test_an_exception_of_the_callback_is_passed_on(
     tmp_path: Path, small: Dataset, quick: Recipe
 ) -> None:
-    """A search prunes a run by it; the checkpoint is already written."""
+    """Sweeps prune runs this way; the checkpoint is already written."""
 
     def prune(epoch: Epoch) -> None:
         raise LookupError
@@ -153,7 +150,7 @@ def test_what_the_callback_raises_goes_through(
 def test_a_folder_with_a_run_is_not_overwritten(
     tmp_path: Path, small: Dataset, quick: Recipe
 ) -> None:
-    """Neither by a new run nor by one with another recipe that would go on with it."""
+    """Neither by a new run nor by resuming with another recipe."""
     fit(small, replace(quick, epochs=1), tmp_path)
     with pytest.raises(ConfigError, match="contains a run already"):
         fit(small, quick, tmp_path)
@@ -161,15 +158,15 @@ def test_a_folder_with_a_run_is_not_overwritten(
         fit(small, replace(quick, epochs=1, learning_rate=0.1), tmp_path, resume=True)
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
-    """Instead of a run that begins anew in silence."""
+def test_a_damaged_checkpoint_is_reported(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
+    """The run does not silently start again."""
     (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(ConfigError, match="no checkpoint can be read"):
         fit(small, quick, tmp_path, resume=True)
 
 
-def test_silent_targets_are_learnt_from(tmp_path: Path, quick: Recipe) -> None:
-    """A pedal with its volume at zero: every number stays finite, and the silence is learnt."""
+def test_silent_targets_are_trained_on(tmp_path: Path, quick: Recipe) -> None:
+    """A pedal with its volume at 0: all values stay finite, and the model learns silence."""
     loud = dataset(knobs=True)
     quiet = replace(
         loud,
@@ -181,10 +178,10 @@ def test_silent_targets_are_learnt_from(tmp_path: Path, quick: Recipe) -> None:
     assert result.settings[0]["esr"] is None
 
 
-def test_a_run_that_learnt_nothing_leaves_no_model(
+def test_a_run_without_a_validation_writes_no_model(
     tmp_path: Path, small: Dataset, quick: Recipe
 ) -> None:
-    """Ctrl-C before the first validation: the first weights are no model."""
+    """After Ctrl-C before the first validation, the initial weights are not written."""
 
     def interrupt(_: Epoch) -> None:
         raise KeyboardInterrupt
@@ -196,7 +193,7 @@ def test_a_run_that_learnt_nothing_leaves_no_model(
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a\0b"])
-def test_a_name_that_no_file_can_have_is_told(
+def test_an_invalid_model_name_is_reported(
     tmp_path: Path, small: Dataset, quick: Recipe, name: str
 ) -> None:
     """Before anything is written."""
@@ -205,10 +202,10 @@ def test_a_name_that_no_file_can_have_is_told(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_loss_of_stft_alone_still_chooses_a_model(
+def test_a_model_is_selected_with_an_stft_loss(
     tmp_path: Path, small: Dataset, quick: Recipe
 ) -> None:
-    """Validation then weighs ESR and DC as 0.75 to 0.25, and is not 0 from the start."""
+    """The validation loss is then 0.75 ESR + 0.25 DC, and not 0."""
     recipe = replace(quick, segment_frames=1_264, chunk_frames=1_200, epochs=1)
     recipe = replace(recipe, esr_weight=0.0, dc_weight=0.0, stft_weight=1.0)
     score = fit(small, recipe, tmp_path).validation

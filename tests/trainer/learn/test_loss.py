@@ -1,4 +1,4 @@
-"""The loss against the papers' formulas in float64."""
+"""The loss, compared with the formulas of the papers in float64."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +18,7 @@ def single(signal: np.ndarray) -> jnp.ndarray:
     return jnp.asarray(signal, jnp.float32)
 
 
-def test_esr_and_dc_are_the_papers() -> None:
+def test_esr_and_dc_equal_the_papers() -> None:
     """Sums over each signal, in float64, without a floor."""
     error = TARGET - OUTPUT
     expected = [
@@ -29,8 +29,8 @@ def test_esr_and_dc_are_the_papers() -> None:
     np.testing.assert_allclose(np.array(actual), expected, rtol=1e-5)
 
 
-def test_the_whole_is_three_quarters_esr_and_a_quarter_dc() -> None:
-    """The default, with first-order pre-emphasis of the ESR alone and the floor lifted by it."""
+def test_the_loss_is_three_quarters_esr_and_a_quarter_dc() -> None:
+    """By default, with first-order pre-emphasis of the ESR and of its floor."""
     floor = 1e-3
     raised, got = (x[1:] - 0.85 * x[:-1] for x in (TARGET, OUTPUT))
     lift = 1.0 + 0.85**2
@@ -41,14 +41,14 @@ def test_the_whole_is_three_quarters_esr_and_a_quarter_dc() -> None:
     np.testing.assert_allclose(float(actual), expected, rtol=1e-5)
 
 
-def test_a_silent_target_counts_against_the_floor() -> None:
-    """An error of the floor's power over silence is an ESR of one, not of infinity."""
+def test_the_floor_limits_the_esr_of_a_silent_target() -> None:
+    """An error with the power of the floor gives an ESR of 1."""
     silence = jnp.zeros((1_000, 1), jnp.float32)
     actual = float(esr(silence, silence + 0.01, 1e-4)[0])
     assert actual == pytest.approx(1.0, rel=1e-5)
 
 
-def test_the_stft_term_is_auralosss() -> None:
+def test_the_stft_term_equals_auraloss() -> None:
     """Spectral convergence plus mean log magnitude error of three resolutions, in float64."""
     terms = []
     for size, hop, window in ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240)):
@@ -67,8 +67,8 @@ def test_the_stft_term_is_auralosss() -> None:
     np.testing.assert_allclose(float(actual), np.mean(terms), rtol=1e-4)
 
 
-def test_the_a_weight_follows_the_standards_table() -> None:
-    """IEC 61672-1 in decibels against 1 kHz, less the low-pass filter that comes with it."""
+def test_the_a_weighting_follows_the_standard() -> None:
+    """The table of IEC 61672-1 relative to 1 kHz, with the additional low-pass filter."""
     response = taps("a-weight", RATE_HZ)
     hz = np.array([1_000.0, 2_000.0, 4_000.0, 8_000.0])
     _, got = freqz(response, worN=hz, fs=RATE_HZ)
@@ -78,7 +78,7 @@ def test_the_a_weight_follows_the_standards_table() -> None:
 
 
 def test_a_long_pre_emphasis_is_a_convolution() -> None:
-    """Only frames with a whole past come out."""
+    """Only frames with all preceding samples are returned."""
     response = taps("a-weight", RATE_HZ)
     expected = np.stack([np.convolve(one, response, "valid") for one in TARGET.T], 1)
     actual = emphasised(single(TARGET), response)

@@ -15,23 +15,23 @@ from trainer.learn.segments import Segments
 
 
 def test_a_recipe_survives_json() -> None:
-    """With numbers as text too, as the command line gives them."""
+    """Numbers may also be text, as on the command line."""
     recipe = Recipe(arch="cnn", dilations=(1, 3), learning_rate=1e-3, skip=False)
     assert from_json(to_json(recipe)) == recipe
     given = {"dilations": "1,3", "skip": "no", "arch": "cnn", "learning_rate": "1e-3"}
     assert from_json(given) == recipe
 
 
-def test_a_recipe_is_read_from_a_file_or_a_runs(tmp_path: Path) -> None:
-    """A run's config.json has it beside other things."""
+def test_a_recipe_is_read_from_a_file_or_a_run(tmp_path: Path) -> None:
+    """A run's config.json contains the recipe."""
     bare, config = tmp_path / "bare.json", tmp_path / "config.json"
     bare.write_text('{"hidden": 12}')
     config.write_text('{"recipe": {"hidden": 12}, "parameters": 7}')
     assert read_recipe(bare) == read_recipe(config) == Recipe(hidden=12)
-    bare.write_text(bare.read_text(), encoding="utf-8-sig")  # as editors of Windows write it
+    bare.write_text(bare.read_text(), encoding="utf-8-sig")  # as written by Windows editors
     assert read_recipe(bare) == Recipe(hidden=12)
     bare.write_text("[]")
-    with pytest.raises(ConfigError, match=r"bare\.json: is no JSON object"):
+    with pytest.raises(ConfigError, match=r"bare\.json: is not a JSON object"):
         read_recipe(bare)
     bare.write_text('{"recipe": 3}')
     with pytest.raises(ConfigError, match=r"bare\.json: recipe 3, expected an object"):
@@ -50,14 +50,14 @@ def test_a_recipe_is_read_from_a_file_or_a_runs(tmp_path: Path) -> None:
         ({"skip": "perhaps"}, "skip 'perhaps', expected true or false"),
     ],
 )
-def test_a_recipe_that_cannot_be_is_explained(given: dict[str, object], sentence: str) -> None:
-    """The field, what was given and what is allowed."""
+def test_an_invalid_recipe_is_reported(given: dict[str, object], sentence: str) -> None:
+    """The message has the field, the given value and the allowed values."""
     with pytest.raises(ConfigError, match=sentence):
         from_json(given)
 
 
-def test_an_epoch_deals_out_each_place_once(quick: Recipe) -> None:
-    """Segments do not overlap, wet stays beside dry, knobs come along."""
+def test_an_epoch_uses_each_segment_once(quick: Recipe) -> None:
+    """Segments do not overlap, and have the wet signal and the knobs of their recording."""
     segments = Segments(dataset(knobs=True).train, replace(quick, batch=13))
     (batch, *_) = list(segments.epoch(0))
     dry = batch.inputs[:, :, 0].transpose(1, 2, 0).reshape(13, segments.frames)
@@ -74,7 +74,7 @@ def test_an_epoch_deals_out_each_place_once(quick: Recipe) -> None:
 
 
 def test_epochs_differ_and_repeat(quick: Recipe) -> None:
-    """The seed and the number decide."""
+    """They depend on the seed and the number."""
     first, second, again = (
         next(Segments(dataset().train, quick).epoch(number)).inputs for number in (0, 1, 0)
     )
@@ -82,14 +82,14 @@ def test_epochs_differ_and_repeat(quick: Recipe) -> None:
     np.testing.assert_array_equal(first, again)
 
 
-def test_recordings_shorter_than_a_segment_are_told(quick: Recipe) -> None:
-    """With what to do about it."""
+def test_recordings_shorter_than_a_segment_are_reported(quick: Recipe) -> None:
+    """The message states the remedy."""
     with pytest.raises(ConfigError, match="longest of the training recordings has 500"):
         Segments(dataset(frames=500).train, quick)
 
 
-def test_a_level_knob_is_drawn_anew_and_wet_follows_it(quick: Recipe) -> None:
-    """Wet over position is as recorded; a recording at position 0 is left out."""
+def test_a_level_knob_is_random_and_scales_wet(quick: Recipe) -> None:
+    """Wet over position is as recorded; recordings at position 0 are omitted."""
     recipe = replace(quick, level_knob="drive")
     data = dataset(knobs=True)
     batches = list(Segments(data.train, recipe, data.knobs).epoch(0))
@@ -97,20 +97,22 @@ def test_a_level_knob_is_drawn_anew_and_wet_follows_it(quick: Recipe) -> None:
     for batch in batches:
         dry, knob = (batch.inputs[:, :, n].transpose(1, 2, 0).reshape(4, -1) for n in (0, 1))
         wet = batch.target[:, :, 0].transpose(1, 2, 0).reshape(4, -1)
-        for one, at, heard in zip(dry, knob[:, 0], wet, strict=True):
+        for one, at, output in zip(dry, knob[:, 0], wet, strict=True):
             (pair,) = [pair for pair in data.train if np.isin(one, pair.dry).all()]
             start = int(np.flatnonzero(pair.dry == one[0])[0])
             recorded = pair.wet[start : start + one.size].astype(np.float64) / pair.knobs[0]
-            np.testing.assert_allclose(heard, at * recorded, rtol=1e-5, atol=1e-7)
+            np.testing.assert_allclose(output, at * recorded, rtol=1e-5, atol=1e-7)
             positions.append(float(at))
     assert len(set(positions)) == len(positions)
     assert min(positions) < 0.2 < 0.8 < max(positions) <= 1.0
 
 
-def test_a_level_knob_that_the_data_lack_is_told(quick: Recipe) -> None:
-    """With the names that there are."""
+def test_an_unknown_level_knob_is_reported(quick: Recipe) -> None:
+    """The message lists the knobs."""
     data = dataset(knobs=True)
-    with pytest.raises(ConfigError, match="level_knob 'driv' is no knob of the data, did you mean"):
+    with pytest.raises(
+        ConfigError, match="level_knob 'driv' is not a knob of the data, did you mean"
+    ):
         Segments(data.train, replace(quick, level_knob="driv"), data.knobs)
 
 
@@ -121,20 +123,20 @@ def test_a_batch_is_laid_out_in_groups_of_lanes() -> None:
 
 
 def test_the_rate_falls_along_a_cosine() -> None:
-    """From the full rate to the least; halfway between in the middle."""
+    """From the full to the lowest rate, with their mean in the middle."""
     recipe = Recipe(learning_rate=0.01, final_rate=0.0, ramp=0.0)
     rates = [learning_rate(recipe, share, 0) for share in (0.0, 0.5, 1.0)]
     assert rates == pytest.approx([0.01, 0.005, 0.0])
 
 
 def test_the_rate_is_halved_on_plateaus() -> None:
-    """And never falls below the least."""
+    """It does not fall below the lowest rate."""
     recipe = Recipe(schedule="plateau", learning_rate=0.01, final_rate=0.2, ramp=0.0)
     rates = [learning_rate(recipe, 0.5, halvings) for halvings in (0, 1, 9)]
     assert rates == pytest.approx([0.01, 0.005, 0.002])
 
 
-def test_a_time_limit_is_the_only_bound() -> None:
-    """Whatever the epochs, of which short recordings see many."""
+def test_a_time_limit_replaces_the_number_of_epochs() -> None:
+    """Short recordings have many epochs in that time."""
     recipe = Recipe(epochs=100, minutes=1.0)
     assert (done(recipe, 200, 15.0), done(recipe, 10, 60.0)) == (0.25, 1.0)

@@ -1,4 +1,4 @@
-"""The folder of a run: its names, who writes there, what it keeps, and what the disk refuses."""
+"""The folder of a run: names, exclusive use, metadata, and errors of the disk."""
 
 import errno
 import json
@@ -26,14 +26,14 @@ def stated(path: Path) -> dict[str, Any]:
 def test_a_model_is_not_written_over_another_file(
     tmp_path: Path, small: Dataset, quick: Recipe, name: str
 ) -> None:
-    """Whatever the case: some disks do not tell them apart."""
+    """Regardless of case: some file systems ignore it."""
     with pytest.raises(ConfigError, match=f"the name '{name}' is taken by another file"):
         fit(small, quick, tmp_path / "run", name=name)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_models_file_is_not_hidden(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
-    """Neither by a name that was given nor by one that is made from the data's."""
+def test_a_model_file_is_not_hidden(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
+    """Neither with a given name nor with the name of the data set."""
     with pytest.raises(ConfigError, match="begins with a dot"):
         fit(small, quick, tmp_path, name=".fuzz")
     assert [run_folder.as_name(text) for text in ("../up", "a/b", "..", "muff")] == [
@@ -41,8 +41,10 @@ def test_a_models_file_is_not_hidden(tmp_path: Path, small: Dataset, quick: Reci
     ]
 
 
-def test_a_folder_is_one_trainings_at_a_time(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
-    """The second is told the process; after the end, an error's too, the folder is free."""
+def test_a_folder_is_used_by_one_run_at_a_time(
+    tmp_path: Path, small: Dataset, quick: Recipe
+) -> None:
+    """The error names the process; afterwards, even after an error, the folder is free."""
     caught: list[ConfigError] = []
 
     def again(_: Epoch) -> None:
@@ -59,15 +61,18 @@ def test_a_folder_is_one_trainings_at_a_time(tmp_path: Path, small: Dataset, qui
     claim.release()
 
 
-def test_a_run_that_goes_on_keeps_what_was_said_of_it(
-    tmp_path: Path, small: Dataset, quick: Recipe
-) -> None:
-    """Name, author, licence and description, but for what is said anew."""
-    said = {"author": "Ada", "licence": "CC0-1.0", "description": "a clipper", "made_by": "first"}
-    fit(small, quick, tmp_path, lambda _: True, name="fuzz", metadata=said)
+def test_a_resumed_run_keeps_its_metadata(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
+    """Name, author, licence and description, unless given again."""
+    metadata = {
+        "author": "Ada",
+        "licence": "CC0-1.0",
+        "description": "a clipper",
+        "made_by": "first",
+    }
+    fit(small, quick, tmp_path, lambda _: True, name="fuzz", metadata=metadata)
     anew = {"licence": "MIT", "made_by": "second"}
     result = fit(small, quick, tmp_path, resume=True, metadata=anew)
-    expected = {**said, **anew}
+    expected = {**metadata, **anew}
     assert result.path == tmp_path / "fuzz.json"
     assert expected == {key: result.model.info.plain()[key] for key in expected}
     config = stated(tmp_path / "config.json")
@@ -77,8 +82,8 @@ def test_a_run_that_goes_on_keeps_what_was_said_of_it(
     ]
 
 
-def test_a_run_of_old_is_named_by_its_result_or_its_folder(tmp_path: Path) -> None:
-    """Its config.json says no name."""
+def test_a_run_of_an_old_version_is_named_by_its_result_or_its_folder(tmp_path: Path) -> None:
+    """Its config.json has no name."""
     folder = tmp_path / "muff"
     folder.mkdir()
     assert run_folder.before(folder).name is None
@@ -88,19 +93,17 @@ def test_a_run_of_old_is_named_by_its_result_or_its_folder(tmp_path: Path) -> No
     assert run_folder.before(folder).name == "fuzz"
 
 
-def test_nothing_is_gone_on_with_where_nothing_is(
-    tmp_path: Path, small: Dataset, quick: Recipe
-) -> None:
-    """The folder is named, and not made."""
+def test_resuming_without_a_run_is_rejected(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
+    """The message names the folder, which is not created."""
     with pytest.raises(ConfigError, match=r"run: contains no run to resume .*omit --resume"):
         fit(small, quick, tmp_path / "run", resume=True)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_disk_that_fills_up_costs_no_epoch_that_is_over(
+def test_a_full_disk_loses_no_completed_epoch(
     tmp_path: Path, small: Dataset, quick: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file is named, and the run goes on once there is room."""
+    """The error names the file, and the run can be resumed."""
 
     def full(*_: object) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -118,8 +121,8 @@ def test_a_disk_that_fills_up_costs_no_epoch_that_is_over(
     assert fit(small, replace(quick, patience=9), tmp_path, resume=True).epochs == quick.epochs
 
 
-def test_a_folder_is_tried_out_and_left_as_it_was(tmp_path: Path) -> None:
-    """One that is missing is missing again, one with files keeps them."""
+def test_trying_out_a_folder_leaves_it_unchanged(tmp_path: Path) -> None:
+    """A missing folder is removed again, and existing files are kept."""
     run_folder.try_out(tmp_path / "a" / "b")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").touch()

@@ -1,4 +1,4 @@
-"""What is silent, or too short, is told, and no model is chosen by it."""
+"""Silent and short recordings are reported, and do not influence the selection of a model."""
 
 import json
 from dataclasses import replace
@@ -21,10 +21,10 @@ def quiet(pairs: tuple[Pair, ...], level: float) -> tuple[Pair, ...]:
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-4])
-def test_a_silent_test_part_has_no_ratio(
+def test_a_silent_test_set_has_no_esr(
     tmp_path: Path, small: Dataset, quick: Recipe, level: float
 ) -> None:
-    """Nor one of -80 dB; the model then states the ESR of its validation."""
+    """One at -80 dB counts as silent; the model then states its validation ESR."""
     data = replace(small, test=quiet(small.test, level))
     result = fit(data, replace(quick, epochs=1), tmp_path)
     assert result.test is not None
@@ -37,10 +37,10 @@ def test_a_silent_test_part_has_no_ratio(
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-4])
-def test_no_model_is_chosen_by_silence(
+def test_silent_training_or_validation_data_is_rejected(
     tmp_path: Path, small: Dataset, quick: Recipe, level: float
 ) -> None:
-    """Nor learnt from it; the part is named before anything is written."""
+    """The error names the part, and no file is written."""
     data = replace(small, validation=quiet(small.validation, level))
     with pytest.raises(ConfigError, match="clipper: the validation part is silent"):
         fit(data, quick, tmp_path / "run")
@@ -50,20 +50,20 @@ def test_no_model_is_chosen_by_silence(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_quiet_recording_is_not_a_silent_one(small: Dataset) -> None:
-    """40 dB below the rest it still has a ratio."""
+def test_a_quiet_recording_is_not_silent(small: Dataset) -> None:
+    """At 40 dB below the rest it has an ESR."""
     data = replace(small, validation=quiet(small.validation, 1e-2))
     evaluate.refuse_silence(data)
     (one,) = data.validation
     assert evaluate.esr(one.wet, np.zeros_like(one.wet), evaluate.silence(data)) == 1.0
 
 
-def test_what_is_not_learnt_from_is_told(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
-    """In a sentence, and in the run's folder."""
+def test_unused_recordings_are_reported(tmp_path: Path, small: Dataset, quick: Recipe) -> None:
+    """In a message and in the files of the run."""
     data = replace(small, train=(*small.train, pair("short", 400, 7), pair("shorter", 200, 8)))
-    told: list[str] = []
-    fit(data, replace(quick, epochs=1), tmp_path, report=told.append)
-    assert told == [
+    messages: list[str] = []
+    fit(data, replace(quick, epochs=1), tmp_path, report=messages.append)
+    assert messages == [
         "2 of 3 training recordings (0.1 s) are not used: 2 shorter than a segment (576 frames)"
     ]
     expected = {"short": 2, "silent": 0, "seconds": 600 / RATE_HZ}
@@ -71,8 +71,8 @@ def test_what_is_not_learnt_from_is_told(tmp_path: Path, small: Dataset, quick: 
     assert expected == json.loads((tmp_path / "config.json").read_text())["data"]["unused"]
 
 
-def test_a_level_at_zero_is_counted_and_not_called_short(quick: Recipe) -> None:
-    """Where there is nothing else, shorter segments would not help."""
+def test_a_level_of_zero_is_not_reported_as_short(quick: Recipe) -> None:
+    """If all are at 0, shorter segments would not help."""
     data = dataset(knobs=True)
     recipe = replace(quick, level_knob="drive")
     unused = Segments(data.train, recipe, data.knobs).unused(RATE_HZ)

@@ -1,4 +1,4 @@
-"""A device that is learnt in a second, and run folders as `fit` leaves them."""
+"""A data set that trains in a second, and run folders as `fit` writes them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ RATE = 8_000
 
 @pytest.fixture(scope="module", autouse=True)
 def _optax_promotes() -> Iterator[None]:
-    """Optax raises a float to a whole power, which strict promotion refuses."""
+    """Allow dtype promotion: optax raises a float to an integer power."""
     with jax.numpy_dtype_promotion("standard"):
         yield
 
@@ -33,7 +33,7 @@ TINY = {
 
 
 def playing(seconds: float, seed: int) -> np.ndarray:
-    """Noise through a slow envelope, within +-0.5."""
+    """Return noise with a slow envelope, within +-0.5."""
     rng = np.random.default_rng(seed)
     frames = int(seconds * RATE)
     envelope = 0.2 + 0.3 * np.abs(np.sin(np.arange(frames) / 900.0))
@@ -46,7 +46,7 @@ def bend(dry: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def device() -> Dataset:
-    """A waveshaper: four seconds to learn, one to steer by, one to judge."""
+    """Return a waveshaper's data set: four seconds of training, one of validation, one of test."""
     parts = {
         name: (Pair(name, dry := playing(seconds, seed), bend(dry)),)
         for seed, (name, seconds) in enumerate(
@@ -58,7 +58,7 @@ def device() -> Dataset:
 
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a waveshaper's recordings, long enough to be taken."""
+    """Return the folder of a waveshaper's recordings, long enough for training."""
     folder = tmp_path_factory.mktemp("recordings")
     for seed, (split, seconds) in enumerate(
         {"train": 11.0, "validation": 2.0, "test": 2.0}.items()

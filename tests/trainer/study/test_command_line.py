@@ -1,4 +1,4 @@
-"""`nemod-train sweep` and `report`: what is asked for, and what cannot be."""
+"""`nemod-train sweep` and `report`: options and errors."""
 
 import json
 import signal
@@ -32,17 +32,17 @@ from trainer.data.faults import DataError, find
         (("--epochs", "5", "--minutes-per-trial", "1"), "exclude each other"),
     ],
 )
-def test_options_that_cannot_be_are_told(
+def test_invalid_options_are_reported(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, options: tuple[str, ...], said: str
 ) -> None:
-    """With status 2, before the data are read."""
+    """Exit status 2, before the data are read."""
     assert main(["sweep", str(tmp_path / "nowhere"), *options]) == 2
     assert said in capsys.readouterr().err
 
 
 @pytest.fixture
 def planned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, device: Dataset) -> list[Any]:
-    """What a sweep is begun with, in an empty folder: data set, plan, folder; it is not run."""
+    """Collect the arguments of a sweep (data set, plan, folder) without running it."""
     given: list[Any] = []
 
     def sweep(*arguments: object) -> NoReturn:
@@ -68,10 +68,10 @@ def planned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, device: Dataset) ->
         (["--recipe", "bound.json", "--minutes-per-trial", "3"], 1 << 30, 3.0),
     ],
 )
-def test_a_recipes_file_bounds_a_trial(
+def test_a_recipe_file_limits_the_trials(
     planned: list[Any], options: list[str], epochs: int, minutes: float
 ) -> None:
-    """If it says by what, and the command line does not."""
+    """Unless the command line has a limit."""
     Path("some.json").write_text('{"clip": 0.5}')
     Path("bound.json").write_text('{"epochs": 7, "minutes": 2.0}')
     assert main(["sweep", "data", *options]) == 130
@@ -79,17 +79,17 @@ def test_a_recipes_file_bounds_a_trial(
     assert (epochs, minutes) == (plan.recipe.epochs, plan.recipe.minutes)
 
 
-def test_the_datas_name_does_not_lead_out_of_the_sweeps(planned: list[Any]) -> None:
-    """A manifest may say anything."""
+def test_the_name_of_the_data_cannot_leave_the_folder_of_sweeps(planned: list[Any]) -> None:
+    """A manifest may contain any name."""
     assert main(["sweep", "data"]) == 130
     folder = planned[2]
     assert folder == Path("sweeps") / "-..-evil"
 
 
-def test_a_sweep_that_cannot_be_written_is_told_before_the_data_are_read(
+def test_a_sweep_folder_is_checked_before_the_data_are_read(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """By its folder; the data here are missing, and that is not what is said."""
+    """The error names the folder, not the missing data."""
     (tmp_path / "file").touch()
     assert main(["sweep", str(tmp_path / "nowhere"), "--out", str(tmp_path / "file")]) == 1
     assert f"{tmp_path / 'file'}: cannot be written (a file is in" in capsys.readouterr().err
@@ -98,7 +98,7 @@ def test_a_sweep_that_cannot_be_written_is_told_before_the_data_are_read(
 def test_a_report_is_written_into_the_first_run(
     capsys: pytest.CaptureFixture[str], make_run: MakeRun
 ) -> None:
-    """Unless another folder is named; Table 1 stands on the terminal too."""
+    """Unless another folder is given; Table 1 is also printed."""
     folder = make_run("a", [0.5, 0.2])
     assert main(["report", str(folder)]) == 0
     assert (folder / "report" / "index.html").is_file()
@@ -108,7 +108,7 @@ def test_a_report_is_written_into_the_first_run(
 def test_a_report_on_nothing_is_an_error(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """It says what was looked for."""
+    """The message states what is expected."""
     assert main(["report", str(tmp_path)]) == 2
     assert "sweep.json" in capsys.readouterr().err
 
@@ -117,7 +117,7 @@ def test_a_report_on_nothing_is_an_error(
 def test_data_options_reach_the_loader(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
 ) -> None:
-    """What `check` takes, training takes as well."""
+    """`check` and training have the same data options."""
     given: dict[str, object] = {}
 
     def load(_: Path, **options: object) -> NoReturn:
@@ -142,7 +142,7 @@ def test_data_options_reach_the_loader(
 def test_a_report_reads_the_data_as_the_run_did(
     monkeypatch: pytest.MonkeyPatch, make_run: MakeRun, options: list[str], given: dict[str, object]
 ) -> None:
-    """But for what is asked for."""
+    """Unless options are given."""
     folder = make_run("a", [0.5], knobs=("tone",))
     (folder / "a.json").touch()
     config = json.loads((folder / "config.json").read_text())
@@ -161,10 +161,10 @@ def test_a_report_reads_the_data_as_the_run_did(
     assert expected == {name: asked[name] for name in expected}
 
 
-def test_what_the_disk_refuses_is_told(
+def test_a_report_that_cannot_be_written_is_reported(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """One sentence and status 1, not a traceback."""
+    """One sentence and exit status 1, without a traceback."""
 
     def load(*_: object, **__: object) -> NoReturn:
         raise OSError(28, "No space left on device", "runs/a")

@@ -1,4 +1,4 @@
-"""Two processes, one sweep: a PostgreSQL of the test's own shares out the trials."""
+"""Two processes share the trials of a sweep with a PostgreSQL server of the test."""
 
 import json
 import os
@@ -25,19 +25,19 @@ SWEEP = "import sys; from trainer.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 def _tool(name: str) -> str | None:
-    """Return a tool of PostgreSQL; Debian keeps them out of the path."""
+    """Return the path of a PostgreSQL tool, which Debian installs outside PATH."""
     versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     return shutil.which(name) or (str(versions[-1]) if versions else None)
 
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
-    """The URL of a server that listens on a socket in a folder of its own."""
+    """Run a server on a socket in a temporary folder; return its URL."""
     initdb, control = _tool("initdb"), _tool("pg_ctl")
     if not initdb or not control:
         lacks("PostgreSQL is missing (Debian: postgresql)")
     pytest.importorskip("psycopg", reason="the driver is missing (pip install 'nemod[postgres]')")
-    # PostgreSQL refuses to be root; its own folder must be reachable by whoever it is.
+    # PostgreSQL does not run as root; its user must be able to access the folder.
     other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     folder = Path(tempfile.mkdtemp(prefix="nemod-pg-"))
     cluster, options = folder / "data", f"-k {folder} -c listen_addresses='' -F"
@@ -59,7 +59,7 @@ def postgres() -> Iterator[str]:
 def test_two_processes_share_the_trials_of_a_sweep(
     postgres: str, recordings: Path, tmp_path: Path
 ) -> None:
-    """Started at once, each does some; together exactly as many as were asked for."""
+    """Started together, each runs some trials; in total there are as many as requested."""
     parts = [f"--set={key}={value}" for key, value in TINY.items()]
     command = [
         *(sys.executable, "-c", SWEEP, "sweep", str(recordings), "--storage", postgres),

@@ -1,4 +1,4 @@
-"""The page: everything is inside it, and it says what the runs came to."""
+"""The report: a self-contained page with tables and figures of runs."""
 
 import base64
 import json
@@ -15,10 +15,10 @@ from nemod.common.errors import ConfigError
 from tests.trainer.study.conftest import MakeRun
 from trainer.data.dataset import Dataset, Pair, Reading
 from trainer.learn.export import as_model, write
-from trainer.learn.networks import first_weights, network_of
+from trainer.learn.networks import initial_weights, network_of
 from trainer.learn.recipe import Recipe
 from trainer.study.pictures import knob_map, loss_curves
-from trainer.study.predictions import Prediction, Setting, settings, windows
+from trainer.study.predictions import Prediction, SettingResult, settings, windows
 from trainer.study.report import write_report
 from trainer.study.runs import find_runs
 from trainer.study.tables import all_runs, table_1
@@ -27,7 +27,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class _Page(HTMLParser):
-    """Sources of pictures and scripts, and cells of tables."""
+    """Collects image and script sources and table cells of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ def _no_data(how: Reading, knobs: tuple[str, ...]) -> NoReturn:
 
 
 def test_table_1_has_the_best_of_each_architecture(make_run: MakeRun, tmp_path: Path) -> None:
-    """With its hyperparameters, beside the paper's, in the paper's order."""
+    """With hyperparameters and the paper's loss, in the paper's order."""
     make_run("a", [0.5, 0.2], arch="gru", hidden=16, batch=8, learning_rate=1e-3)
     make_run("b", [0.4, 0.1, 0.3], arch="gru", hidden=24, batch=16, learning_rate=2e-3, layers=2)
     make_run("c", [0.6], arch="cnn", channels=12, dilations=(1, 2, 4))
@@ -60,8 +60,8 @@ def test_table_1_has_the_best_of_each_architecture(make_run: MakeRun, tmp_path: 
     ]
 
 
-def test_runs_are_listed_by_their_loss(make_run: MakeRun, tmp_path: Path) -> None:
-    """Those without one last; one that was ended early says why."""
+def test_runs_are_sorted_by_loss(make_run: MakeRun, tmp_path: Path) -> None:
+    """Those without a loss are last; one that was stopped early has the reason."""
     make_run("worse", [0.5])
     make_run("pruned", [0.9], state="pruned")
     make_run("new", [])
@@ -72,7 +72,7 @@ def test_runs_are_listed_by_their_loss(make_run: MakeRun, tmp_path: Path) -> Non
 
 
 def test_a_run_that_was_interrupted_is_unfinished(make_run: MakeRun) -> None:
-    """Although its best model so far was judged."""
+    """Although its best model so far was evaluated."""
     folder = make_run("a", [0.5])
     result = {"stopped": "interrupted", "test": None, "settings": []}
     (folder / "result.json").write_text(json.dumps(result))
@@ -80,8 +80,8 @@ def test_a_run_that_was_interrupted_is_unfinished(make_run: MakeRun) -> None:
     assert (run.state, run.reason) == ("unfinished", "interrupted")
 
 
-def test_a_torn_last_line_is_left_out(make_run: MakeRun) -> None:
-    """What a killed run leaves."""
+def test_an_incomplete_last_line_is_ignored(make_run: MakeRun) -> None:
+    """A killed run can leave one."""
     folder = make_run("a", [0.5, 0.2])
     with (folder / "history.jsonl").open("a") as file:
         file.write('{"epoch": 3, "train_l')
@@ -89,15 +89,15 @@ def test_a_torn_last_line_is_left_out(make_run: MakeRun) -> None:
     assert (len(run.history), run.loss) == (2, 0.2)
 
 
-def test_what_is_no_run_is_told(tmp_path: Path) -> None:
-    """All of it at once."""
+def test_paths_without_runs_are_reported(tmp_path: Path) -> None:
+    """All of them at once."""
     with pytest.raises(ConfigError) as caught:
         find_runs([tmp_path, tmp_path / "nowhere"])
     assert len(caught.value.problems) == 2
 
 
-def test_the_page_holds_its_pictures_and_fetches_nothing(make_run: MakeRun, tmp_path: Path) -> None:
-    """Three pictures of the sweep, the very PNG files beside the page."""
+def test_the_page_is_self_contained(make_run: MakeRun, tmp_path: Path) -> None:
+    """The three figures of a sweep are embedded, and equal the PNG files."""
     for number, arch in enumerate(("gru", "lstm", "cnn", "gru", "gru")):
         make_run(f"{arch}-{number}", [0.5, 0.1 * (number + 1)], arch=arch, base=tmp_path / "runs")
     report = write_report(find_runs([tmp_path / "runs"]), tmp_path / "out", _no_data)
@@ -112,7 +112,7 @@ def test_the_page_holds_its_pictures_and_fetches_nothing(make_run: MakeRun, tmp_
 
 
 def test_names_are_escaped(make_run: MakeRun, tmp_path: Path) -> None:
-    """A folder may be called anything."""
+    """A folder may have any name."""
     folder = make_run("a<script>b", [0.5])
     report = write_report(find_runs([folder]), tmp_path / "out", _no_data)
     page = _Page(report.page.read_text(encoding="utf-8"))
@@ -120,8 +120,8 @@ def test_names_are_escaped(make_run: MakeRun, tmp_path: Path) -> None:
     assert "a<script>b" in page.text
 
 
-def test_runs_of_one_name_are_told_apart(make_run: MakeRun, tmp_path: Path) -> None:
-    """By the folders above, as far as it takes."""
+def test_runs_with_equal_names_are_distinguished(make_run: MakeRun, tmp_path: Path) -> None:
+    """With as many parent folders as necessary."""
     for base in ("a/x", "b/x", "c"):
         make_run("gru-000", [0.5], base=tmp_path / base)
     make_run("gru-001", [0.5], base=tmp_path / "c")
@@ -130,24 +130,24 @@ def test_runs_of_one_name_are_told_apart(make_run: MakeRun, tmp_path: Path) -> N
     assert names == [run.name for run in find_runs(folders)]
 
 
-def test_a_loss_is_called_what_it_is(make_run: MakeRun, tmp_path: Path) -> None:
-    """By the run's own weights; where they differ, Table 1 says that they are not to compare."""
+def test_the_weights_of_a_loss_are_stated(make_run: MakeRun, tmp_path: Path) -> None:
+    """If the weights of runs differ, a note states that their losses cannot be compared."""
     bent = find_runs([make_run("a", [0.5], esr_weight=1.0, dc_weight=0.5)])
     report = write_report(bent, tmp_path / "one", _no_data)
     text = " ".join(_Page(report.page.read_text(encoding="utf-8")).text)
     assert "Loss is 1 ESR + 0.5 DC on the validation set" in text
-    assert not any("not of one kind" in note for note in report.notes)
+    assert not any("cannot be compared" in note for note in report.notes)
     label = "validation loss, 1 ESR + 0.5 DC"
     assert label == loss_curves(bent).axes[0].get_ylabel()
     both = [*bent, *find_runs([make_run("b", [0.4])])]
     note = write_report(both, tmp_path / "two", _no_data).notes[0]
-    assert note.startswith("The losses are not of one kind")
+    assert note.startswith("The losses have different weights")
     assert "1 ESR + 0.5 DC: a; 0.75 ESR + 0.25 DC: b" in note
-    assert loss_curves(both).axes[0].get_ylabel() == "validation loss, weighted as each run was"
+    assert loss_curves(both).axes[0].get_ylabel() == "validation loss, with the weights of each run"
 
 
-def test_a_silent_test_part_is_called_so(make_run: MakeRun) -> None:
-    """A dash stands for one that there is not."""
+def test_a_silent_test_set_is_labelled(make_run: MakeRun) -> None:
+    """A missing test set is a dash."""
     folder = make_run("a", [0.5])
     for esr, shown in (({"esr": None}, "silent"), (None, "-")):
         (folder / "result.json").write_text(json.dumps({"stopped": "epochs", "test": esr}))
@@ -157,7 +157,7 @@ def test_a_silent_test_part_is_called_so(make_run: MakeRun) -> None:
 
 @pytest.fixture
 def knobbed(make_run: MakeRun) -> tuple[Path, Dataset]:
-    """A run with a model, and data of two knobs with a setting that is silent."""
+    """Return a run with a model, and data with two knobs and a silent setting."""
     places = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
     rng = np.random.default_rng(1)
 
@@ -170,13 +170,15 @@ def knobbed(make_run: MakeRun) -> tuple[Path, Dataset]:
     recipe = Recipe(arch="gru", hidden=2)
     folder = make_run("knobbed", [0.5], arch="gru", hidden=2, knobs=data.knobs)
     network = network_of(recipe, 2)
-    model = as_model("knobbed", network, first_weights(network, 1), data, {})
+    model = as_model("knobbed", network, initial_weights(network, 1), data, {})
     write(model, folder / "knobbed.json")
     return folder, data
 
 
-def test_a_model_is_drawn_beside_its_target(knobbed: tuple[Path, Dataset], tmp_path: Path) -> None:
-    """Waveform, spectrogram, transfer curve and the map of its knobs."""
+def test_predictions_are_drawn_with_their_targets(
+    knobbed: tuple[Path, Dataset], tmp_path: Path
+) -> None:
+    """Waveform, spectrogram, transfer curve and knob map."""
     folder, data = knobbed
     runs = find_runs([folder])
     report = write_report(runs, tmp_path / "out", lambda *_: data, data=tmp_path)
@@ -186,10 +188,10 @@ def test_a_model_is_drawn_beside_its_target(knobbed: tuple[Path, Dataset], tmp_p
     assert report.notes == ()
 
 
-def test_a_killed_runs_model_is_found_by_its_name(
+def test_the_model_of_a_killed_run_is_found_by_its_name(
     knobbed: tuple[Path, Dataset], tmp_path: Path
 ) -> None:
-    """Which config.json has; without the file a note says what is missing."""
+    """config.json states the name; without the file, a note is added."""
     folder, data = knobbed
     (folder / "knobbed.json").rename(folder / "fuzz.json")
     (folder / "result.json").unlink()
@@ -200,14 +202,14 @@ def test_a_killed_runs_model_is_found_by_its_name(
     (folder / "fuzz.json").unlink()
     report = write_report([run], tmp_path / "out", lambda *_: data, data=tmp_path)
     assert report.notes == (
-        "No model's file was found for knobbed: without it there is no prediction.",
+        "The model file of knobbed was not found, so its predictions are not drawn.",
     )
 
 
-def test_pictures_of_runs_of_one_name_are_two(
+def test_runs_with_equal_names_have_separate_figures(
     knobbed: tuple[Path, Dataset], tmp_path: Path
 ) -> None:
-    """Also where the names become one as a file's."""
+    """Even if their names become equal as file names."""
     folder, data = knobbed
     (run,) = find_runs([folder])
     runs = [replace(run, label="a/x"), replace(run, label="a-x")]
@@ -220,29 +222,29 @@ def test_pictures_of_runs_of_one_name_are_two(
 def test_without_the_data_a_note_says_what_is_missing(
     knobbed: tuple[Path, Dataset], tmp_path: Path
 ) -> None:
-    """The rest is drawn all the same."""
+    """The other figures are drawn."""
     report = write_report(find_runs([knobbed[0]]), tmp_path / "out", _no_data)
     assert "--data" in report.notes[0]
     assert [path.name for path in report.pictures] == ["loss.png"]
 
 
 def test_data_with_other_knobs_are_not_used(knobbed: tuple[Path, Dataset], tmp_path: Path) -> None:
-    """A note names both, and nothing is played through a model that takes other inputs."""
+    """A note names both, and the model is not run with other inputs."""
     folder, data = knobbed
     bare = tuple(replace(pair, knobs=()) for pair in data.test)
     other = replace(data, knobs=(), train=bare, test=bare)
     report = write_report(find_runs([folder]), tmp_path / "out", lambda *_: other, data=tmp_path)
-    assert "has the knobs none, and knobbed has level, tone" in report.notes[0]
+    assert "has the knobs none, but knobbed has level, tone" in report.notes[0]
     assert [path.name for path in report.pictures] == ["loss.png"]
 
 
 def test_the_error_at_a_setting_is_that_of_its_recording(knobbed: tuple[Path, Dataset]) -> None:
-    """Against a GRU of two units computed here in float64; a silent target has no ratio."""
+    """Compared with a GRU of two units in float64; a silent target has no ESR."""
     folder, data = knobbed
     (run,) = find_runs([folder])
     found = {one.knobs: one for one in settings(run, data)}
     assert np.isnan(found[0.0, 1.0].esr)
-    pair, weights = data.test[0], first_weights(network_of(run.recipe, 2), 1)
+    pair, weights = data.test[0], initial_weights(network_of(run.recipe, 2), 1)
     gru, dense = ([np.asarray(x, np.float64) for x in part] for part in weights)
     w_x, w_h, bias, bias_n, h = gru
     error = 0.0
@@ -258,21 +260,21 @@ def test_the_error_at_a_setting_is_that_of_its_recording(knobbed: tuple[Path, Da
     )
 
 
-def test_the_zoom_shows_the_loudest_and_the_worst() -> None:
-    """A burst in the target, and an error elsewhere."""
+def test_the_windows_are_the_loudest_and_the_worst() -> None:
+    """The target has a burst, and the error is elsewhere."""
     wet, output = np.zeros(1000, np.float32), np.zeros(1000, np.float32)
     wet[200:220] = output[200:220] = 1.0
     output[700:720] = 0.5
-    heard = Prediction(Pair("x", wet, wet), output, 1000, held_out=True)
-    loudest, worst = windows(heard, 0.02)
+    recorded = Prediction(Pair("x", wet, wet), output, 1000, held_out=True)
+    loudest, worst = windows(recorded, 0.02)
     assert (loudest, worst) == (slice(200, 220), slice(700, 720))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_map_has_a_panel_for_each_setting_of_the_knobs_before_the_last_two(count: int) -> None:
-    """One for one or two knobs, and as many as the first of three has positions."""
+    """One panel for one or two knobs; with three, one per position of the first."""
     places = [tuple(at) for at in np.ndindex(*[2] * count)]
-    found = [Setting(tuple(map(float, at)), 0.1 + sum(at), "train") for at in places]
+    found = [SettingResult(tuple(map(float, at)), 0.1 + sum(at), "train") for at in places]
     figure = knob_map(["a", "b", "c"][:count], found)
     titled = [axes for axes in figure.axes if axes.get_xlabel()]
     assert len(titled) == (2 if count == 3 else 1)

@@ -1,4 +1,4 @@
-"""Where trials are kept: what becomes of those whose process is gone, and of one too many."""
+"""The store of trials: crashed processes, excess trials and mismatched studies."""
 
 import subprocess
 from pathlib import Path
@@ -13,7 +13,7 @@ from trainer.study import store
 
 @pytest.fixture
 def study() -> optuna.Study:
-    """A study in memory."""
+    """Return a study in memory."""
     return optuna.create_study()
 
 
@@ -33,7 +33,7 @@ def _running(study: optuna.Study, who: str, attempt: int = 1) -> optuna.Trial:
 
 
 def test_the_trial_of_a_dead_process_is_queued_again(study: optuna.Study) -> None:
-    """With the same parameters and the same folder, so that it goes on where it was."""
+    """With the same parameters and folder, so that the run is resumed."""
     lost = _running(study, _gone())
     assert store.requeue_stale([study]) == 1
     again = study.ask()
@@ -43,28 +43,28 @@ def test_the_trial_of_a_dead_process_is_queued_again(study: optuna.Study) -> Non
     assert (again.user_attrs["folder"], again.user_attrs["attempt"]) == ("gru-000", 2)
 
 
-def test_the_trial_of_a_living_process_is_left_alone(study: optuna.Study) -> None:
-    """That of this process, and one of another machine, of which only its heartbeat tells."""
+def test_the_trial_of_a_running_process_is_unchanged(study: optuna.Study) -> None:
+    """Of this process and of another machine, which is detected by its heartbeat."""
     _running(study, store.worker())
     _running(study, f"elsewhere:{2**22 + 1}:0")
     assert store.requeue_stale([study]) == 0
 
 
-def test_a_process_id_that_was_given_again_is_another_process(study: optuna.Study) -> None:
-    """The same id, started at another time."""
+def test_a_reused_process_id_is_another_process(study: optuna.Study) -> None:
+    """The start time differs."""
     host, _, rest = store.worker().rpartition(":")[0].rpartition(":")
     assert store.is_gone(f"{host}:{rest}:1")
 
 
-def test_a_trial_that_kills_its_process_is_given_up(study: optuna.Study) -> None:
+def test_a_trial_that_crashes_its_process_fails(study: optuna.Study) -> None:
     """After three attempts."""
     _running(study, _gone(), attempt=store.ATTEMPTS)
     store.requeue_stale([study])
     assert [trial.state for trial in study.trials] == [TrialState.FAIL]
 
 
-def test_the_last_of_trials_begun_at_once_is_one_too_many(study: optuna.Study) -> None:
-    """Two processes saw room for one; the second number gives way. A failed one takes no room."""
+def test_of_trials_started_at_once_the_last_is_in_excess(study: optuna.Study) -> None:
+    """Two processes start the last trial; the higher number ends. Failed trials do not count."""
     first, failed, second, third = (study.ask() for _ in range(4))
     study.tell(failed, state=TrialState.FAIL)
     numbers = (first.number, second.number, third.number)
@@ -72,8 +72,8 @@ def test_the_last_of_trials_begun_at_once_is_one_too_many(study: optuna.Study) -
     assert surplus == [False, False, True]
 
 
-def test_a_study_of_something_else_is_not_claimed() -> None:
-    """Nor is any other of the same sweep; what differs is named by its study."""
+def test_a_study_of_another_search_is_rejected() -> None:
+    """The error names the study and the differences; no other study is claimed."""
     first, second = (optuna.create_study(study_name=name) for name in ("a-gru", "a-lstm"))
     store.claim([first], {"data": "x"}, "here")
     with pytest.raises(ConfigError, match="a-gru in here is another search: data 'x', not"):
@@ -81,8 +81,8 @@ def test_a_study_of_something_else_is_not_claimed() -> None:
     assert (first.user_attrs, second.user_attrs) == ({"identity": {"data": "x"}}, {})
 
 
-def test_a_storage_that_is_none_is_told(tmp_path: Path) -> None:
-    """By its name, without its password."""
+def test_an_invalid_storage_is_reported(tmp_path: Path) -> None:
+    """The message contains its URL without the password."""
     with pytest.raises(ConfigError, match="nosuch") as caught:
         store.open_storage("nosuch://me:secret@there/db", tmp_path)
     assert "secret" not in str(caught.value)

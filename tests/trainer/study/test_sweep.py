@@ -1,4 +1,4 @@
-"""A sweep over a device that is learnt in a second."""
+"""Sweeps over a data set that trains in a second."""
 
 import json
 import os
@@ -52,7 +52,7 @@ class Swept(NamedTuple):
 
 @pytest.fixture(scope="module")
 def swept(device: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swept]:
-    """A completed sweep of two trials."""
+    """Return a completed sweep of two trials."""
     folder = tmp_path_factory.mktemp("sweep")
     progress: list[SweepProgress] = []
     with Sweep(device, PLAN, folder, progress.append) as sweep:
@@ -66,7 +66,7 @@ def _open_files(folder: Path) -> list[str]:
 
 
 def test_a_sweep_closes_its_storage(device: Dataset, tmp_path: Path) -> None:
-    """No file of the folder is open after the context, whether trials ran or the sweep failed."""
+    """No file of the folder is open afterwards, whether trials ran or the sweep failed."""
     with Sweep(device, replace(PLAN, trials=1), tmp_path / "run") as sweep:
         sweep.run()
     assert (tmp_path / "run" / "study.db").is_file()
@@ -85,7 +85,7 @@ def _trials(sweep: Sweep, arch: str = "cnn") -> list[Any]:
 
 
 def test_a_sweep_ends_after_its_trials(swept: Swept) -> None:
-    """As many as were asked for, each a run folder, and the best has the least loss."""
+    """As many as requested, each with a run folder; the best has the lowest loss."""
     losses = {trial.user_attrs["folder"]: trial.value for trial in _trials(swept.sweep)}
     folders = {path.name for path in (swept.folder / "trials").iterdir()}
     assert {"cnn-000", "cnn-001"} == set(losses) == folders
@@ -94,7 +94,7 @@ def test_a_sweep_ends_after_its_trials(swept: Swept) -> None:
 
 
 def test_a_trials_value_is_the_weighted_validation_loss_of_its_run(swept: Swept) -> None:
-    """0.75 ESR + 0.25 DC, as the run itself wrote down."""
+    """0.75 ESR + 0.25 DC, as in the files of the run."""
     for trial in _trials(swept.sweep):
         result = json.loads(
             (swept.folder / "trials" / trial.user_attrs["folder"] / "result.json").read_text()
@@ -104,7 +104,7 @@ def test_a_trials_value_is_the_weighted_validation_loss_of_its_run(swept: Swept)
 
 
 def test_progress_is_reported(swept: Swept) -> None:
-    """Every epoch, and the end of every trial with the best so far."""
+    """After every epoch, and after every trial with the best so far."""
     states = [progress.state for progress in swept.progress]
     assert states.count("complete") == 2
     assert states.count("running") == 16
@@ -112,21 +112,21 @@ def test_progress_is_reported(swept: Swept) -> None:
     assert (2, swept.best) == (last.ended, last.best)
 
 
-def test_a_sweep_that_is_done_does_nothing_more(swept: Swept, device: Dataset) -> None:
-    """And still knows its best."""
+def test_a_completed_sweep_runs_no_trials(swept: Swept, device: Dataset) -> None:
+    """It returns its best trials."""
     with Sweep(device, PLAN, swept.folder) as again:
         assert swept.best == again.run()
         assert len(_trials(again)) == 2
 
 
 def test_other_data_need_another_folder(swept: Swept, device: Dataset) -> None:
-    """Losses on two data sets are not compared."""
+    """Losses on different data sets cannot be compared."""
     with pytest.raises(ConfigError, match=r"a different sweep: data 'd+\.\.', not 'e+\.\.'"):
         Sweep(replace(device, digest="e" * 64), PLAN, swept.folder)
 
 
 def test_other_data_need_another_study(device: Dataset, tmp_path: Path) -> None:
-    """Two folders, one storage, one name: nothing is mixed, and the second folder stays free."""
+    """With the same storage and name, the second sweep is rejected and its folder stays empty."""
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     plan = replace(PLAN, storage=url, name="pedal")
     Sweep(device, plan, tmp_path / "a").close()
@@ -142,7 +142,7 @@ def test_other_data_need_another_study(device: Dataset, tmp_path: Path) -> None:
 
 
 def test_a_loss_of_stft_alone_is_compared_with_silence(device: Dataset, tmp_path: Path) -> None:
-    """By the weights that models are then chosen by: ESR 1, and hardly any DC."""
+    """With the validation weights: ESR 1 and almost no DC."""
     weights = {"esr_weight": 0.0, "dc_weight": 0.0, "stft_weight": 1.0, "chunk_frames": 1_200}
     recipe = from_json(weights, PLAN.recipe)
     with Sweep(device, replace(PLAN, recipe=recipe), tmp_path) as sweep:
@@ -151,7 +151,7 @@ def test_a_loss_of_stft_alone_is_compared_with_silence(device: Dataset, tmp_path
 
 
 def test_a_silent_validation_is_refused(device: Dataset, tmp_path: Path) -> None:
-    """It would prune every trial; nothing is written."""
+    """It would prune every trial; no file is written."""
     pair = device.validation[0]
     silent = replace(device, validation=(replace(pair, wet=0.0 * pair.wet),))
     with pytest.raises(ConfigError, match="bend: the validation part is silent"):
@@ -159,10 +159,10 @@ def test_a_silent_validation_is_refused(device: Dataset, tmp_path: Path) -> None
     assert not (tmp_path / "sweep").exists()
 
 
-def test_a_trial_that_a_full_disk_ends_is_kept(
+def test_a_trial_is_kept_when_the_disk_is_full(
     device: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is queued again, and the sweep says which file could not be written."""
+    """It is queued again, and the error names the file."""
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -174,10 +174,10 @@ def test_a_trial_that_a_full_disk_ends_is_kept(
         assert [trial.state for trial in _trials(sweep)] == [TrialState.FAIL, TrialState.WAITING]
 
 
-def test_a_storage_that_fails_is_told(
+def test_a_failing_storage_is_reported(
     device: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By name and in a sentence, whatever Optuna makes of it."""
+    """The message names it, regardless of the exception of Optuna."""
 
     def full(*_: object, **__: object) -> None:
         error = OperationalError("UPDATE", {}, Exception("database or disk is full"))
@@ -194,8 +194,8 @@ def test_a_storage_that_fails_is_told(
     )
 
 
-def test_trials_are_shared_out_evenly() -> None:
-    """The first get what is left over."""
+def test_trials_are_divided_evenly() -> None:
+    """The first architectures get the remainder."""
     plan = replace(PLAN, architectures=("gru", "lstm", "cnn"), trials=8)
     assert [plan.quota(arch) for arch in plan.architectures] == [3, 3, 2]
 
@@ -208,9 +208,9 @@ class Watched(NamedTuple):
 
 @pytest.fixture
 def watched(device: Dataset, tmp_path: Path) -> Iterator[Watched]:
-    """A running trial, after four others that ended with a loss of 0.1."""
+    """Return a running trial after four others with a loss of 0.1."""
     with Sweep(device, PLAN, tmp_path) as sweep:
-        # In memory, because only the sweep's own loop records heartbeats.
+        # In memory, because only the loop of the sweep records heartbeats.
         study = optuna.create_study(pruner=sweep.studies["cnn"].pruner)
         yield _watched(sweep, study)
 
@@ -235,37 +235,37 @@ def _epoch(done: float, loss: float, train: float = 0.5) -> Epoch:
     )  # fmt: skip
 
 
-def test_a_trial_that_is_worse_than_the_median_is_ended(watched: Watched) -> None:
-    """But not before the warm-up is over."""
+def test_a_trial_that_is_worse_than_the_median_is_stopped(watched: Watched) -> None:
+    """But not during the warm-up."""
     early = (WARM_UP_TICKS - 0.5) / TICKS
     assert not watched.watch.epoch(_epoch(early, 0.2))
     assert watched.watch.epoch(_epoch(0.5, 0.2))
     assert watched.watch.reason == "worse than the median"
 
 
-def test_a_trial_that_is_better_than_the_median_goes_on(watched: Watched) -> None:
-    """Every share of its way is told to Optuna, those between two epochs too."""
+def test_a_trial_that_is_better_than_the_median_continues(watched: Watched) -> None:
+    """Every tick is reported to Optuna, including those between two epochs."""
     for done in (0.1, 0.35, 1.0):
         assert not watched.watch.epoch(_epoch(done, 0.05))
     steps = watched.trial.study.get_trials()[-1].intermediate_values
     assert dict.fromkeys(range(1, TICKS + 1), 0.05) == steps
 
 
-def test_a_trial_that_learns_nothing_is_ended(watched: Watched) -> None:
-    """Its output is no better than silence, whose loss here is 0.75: ESR 1 and hardly any DC."""
+def test_a_trial_that_learns_nothing_is_stopped(watched: Watched) -> None:
+    """Its loss is that of a silent output, here 0.75: ESR 1 and almost no DC."""
     assert pytest.approx(0.75, abs=0.01) == watched.sweep.silence
     assert watched.watch.epoch(_epoch(0.5, 0.745))
     assert watched.watch.reason == "no better than silence"
 
 
-def test_a_trial_that_diverges_is_ended_at_once(watched: Watched) -> None:
-    """Even in its warm-up."""
+def test_a_trial_that_diverges_is_stopped_at_once(watched: Watched) -> None:
+    """Even during the warm-up."""
     assert watched.watch.epoch(_epoch(0.01, float("nan"), train=float("nan")))
     assert watched.watch.reason == "not a number"
 
 
-def test_an_interrupted_trial_goes_on_in_its_folder(device: Dataset, tmp_path: Path) -> None:
-    """Ctrl-C in its first epoch; the next sitting takes up the folder, and no trial is lost."""
+def test_an_interrupted_trial_is_resumed_in_its_folder(device: Dataset, tmp_path: Path) -> None:
+    """After Ctrl-C in its first epoch, the next session resumes it, and no trial is lost."""
 
     def stop(progress: SweepProgress) -> None:
         if progress.state == "running":
@@ -285,11 +285,13 @@ def test_an_interrupted_trial_goes_on_in_its_folder(device: Dataset, tmp_path: P
     assert (first.count("\n"), history.read_text().count("\n")) == (1, 8)
 
 
-def test_a_trial_that_the_sweep_has_no_time_for_is_kept(device: Dataset, tmp_path: Path) -> None:
-    """It is queued with its folder, and neither counts nor is compared."""
+def test_a_trial_is_kept_when_the_time_of_the_sweep_is_over(
+    device: Dataset, tmp_path: Path
+) -> None:
+    """It is queued with its folder, and is neither counted nor compared."""
 
     def expire(progress: SweepProgress) -> None:
-        sweep.begin -= 60.0 * sweep.plan.minutes  # all of its time passes in the first epoch
+        sweep.begin -= 60.0 * sweep.plan.minutes  # the whole time limit passes in the first epoch
 
     with Sweep(device, replace(PLAN, trials=1, minutes=10.0), tmp_path, expire) as sweep:
         assert sweep.run() is None
