@@ -15,7 +15,7 @@ from nemod.common.errors import ConfigError, NemodError, did_you_mean
 from nemod.config import Config
 from nemod.config import arguments as config_arguments
 from nemod.service import disk, systemctl
-from nemod.service.unit import NAME, Kind, UnitRequest, made_from, render
+from nemod.service.unit import NAME, ServiceKind, UnitRequest, made_from, render
 
 _WAIT_KEY = "audio.wait"
 """A service starts without its sound card, and uses it once it is connected."""
@@ -64,10 +64,18 @@ def _parser(verb: str) -> Parser:
     )
     kind = made.add_mutually_exclusive_group()
     kind.add_argument(
-        "--user", dest="kind", action="store_const", const=Kind.USER, help="user service [default]"
+        "--user",
+        dest="kind",
+        action="store_const",
+        const=ServiceKind.USER,
+        help="user service [default]",
     )
     kind.add_argument(
-        "--system", dest="kind", action="store_const", const=Kind.SYSTEM, help="system service"
+        "--system",
+        dest="kind",
+        action="store_const",
+        const=ServiceKind.SYSTEM,
+        help="system service",
     )
     made.add_argument(
         "--folder", type=Path, metavar="DIR", help="write the unit here, and leave systemd alone"
@@ -85,7 +93,7 @@ def install(argv: Sequence[str]) -> int:
     made.usage = "nemod service install [--user|--system] [--dry-run] [options of the daemon]"
     add_daemon_options(made)
     arguments = made.parse_args(argv)
-    kind = arguments.kind or Kind.USER
+    kind = arguments.kind or ServiceKind.USER
     text = render(unit_request(kind, arguments))
     if arguments.dry_run:
         sys.stdout.write(text)
@@ -115,7 +123,7 @@ def add_daemon_options(made: argparse.ArgumentParser) -> None:
         made.add_argument(f"--{name}", help=argparse.SUPPRESS)
 
 
-def unit_request(kind: Kind, arguments: argparse.Namespace) -> UnitRequest:
+def unit_request(kind: ServiceKind, arguments: argparse.Namespace) -> UnitRequest:
     """Return what a unit with these options of the daemon is rendered from.
 
     Raises: ConfigError for wrong options or configuration, ServiceError where a system service
@@ -126,11 +134,11 @@ def unit_request(kind: Kind, arguments: argparse.Namespace) -> UnitRequest:
             raise ConfigError(SOURCE, [f"--{name} is for one run, not for a service"])
     setattr(arguments, _WAIT_KEY, True)
     words = tuple(config_arguments.words(arguments))
-    if kind is Kind.SYSTEM and arguments.config is None:
+    if kind is ServiceKind.SYSTEM and arguments.config is None:
         # Not root's own, which the service cannot read.
         arguments.config = str(_SYSTEM_CONFIG if _SYSTEM_CONFIG.exists() else os.devnull)
     config = configuration(arguments)
-    if kind is Kind.USER:
+    if kind is ServiceKind.USER:
         return UnitRequest(kind=kind, arguments=words)
     if isinstance(config.state, Path) and not config.state.is_relative_to(_SYSTEM_STATE):
         raise disk.ServiceError(f"{config.state}: a system service can only write {_SYSTEM_STATE}")
@@ -151,7 +159,7 @@ def _needed(source: Path, config: Config) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(needed))
 
 
-def _start(kind: Kind, path: Path, *, changed: bool) -> int:
+def _start(kind: ServiceKind, path: Path, *, changed: bool) -> int:
     commands = [["daemon-reload"], ["enable", NAME], ["restart" if changed else "start", NAME]]
     reason = systemctl.reason_unavailable(kind)
     if reason:
@@ -160,7 +168,7 @@ def _start(kind: Kind, path: Path, *, changed: bool) -> int:
     for words in commands:
         systemctl.run(kind, *words)
         _print(systemctl.command(kind, *words))
-    if kind is Kind.USER:
+    if kind is ServiceKind.USER:
         _print(*_advice())
     return 0
 
@@ -190,7 +198,7 @@ def _advice() -> list[str]:
 def uninstall(argv: Sequence[str]) -> int:
     """Stop the service and remove its unit; a missing unit is not an error."""
     arguments = _parser("uninstall").parse_args(argv)
-    kind = arguments.kind or Kind.USER
+    kind = arguments.kind or ServiceKind.USER
     path = disk.unit_path(kind, arguments.folder)
     if disk.read(path) is None:
         _print(f"{path}: not installed")
@@ -210,12 +218,12 @@ def uninstall(argv: Sequence[str]) -> int:
 def status(argv: Sequence[str]) -> int:
     """Print what is installed and whether it runs; return 0 when it does, else 1."""
     arguments = _parser("status").parse_args(argv)
-    kinds = [arguments.kind] if arguments.kind else list(Kind)
+    kinds = [arguments.kind] if arguments.kind else list(ServiceKind)
     running = [_status(kind, arguments.folder) for kind in kinds]
     return 0 if any(running) else 1
 
 
-def _status(kind: Kind, folder: Path | None) -> bool:
+def _status(kind: ServiceKind, folder: Path | None) -> bool:
     path = disk.unit_path(kind, folder)
     text = disk.read(path)
     _print(f"{kind} service: {path}: {'installed' if text is not None else 'not installed'}")

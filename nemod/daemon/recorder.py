@@ -105,9 +105,7 @@ class Recorder:
 
     def _fail(self, reason: str) -> None:
         self.failure = reason
-        log.error(
-            "recording incomplete", file=str(self.path), frames=self.frames, reason=reason
-        )
+        log.error("recording incomplete", file=str(self.path), frames=self.frames, reason=reason)
 
     def close(self) -> None:
         """Finish the file; the audio process must have ended, which ends the pipe."""

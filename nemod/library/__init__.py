@@ -8,7 +8,7 @@ from nemod.library.entry import Entry, Facts, LibraryError
 from nemod.library.folders import shipped_folder, user_folder
 from nemod.library.index import Index
 from nemod.library.library import SCAN_LIMIT_S, Library
-from nemod.library.scan import Report
+from nemod.library.scan import ScanReport
 
 __all__ = [
     "SCAN_LIMIT_S",
@@ -17,7 +17,7 @@ __all__ = [
     "Index",
     "Library",
     "LibraryError",
-    "Report",
+    "ScanReport",
     "shipped_folder",
     "user_folder",
 ]

@@ -96,7 +96,7 @@ class Stamp(NamedTuple):
     name: str
 
 
-class Record(NamedTuple):
+class IndexRecord(NamedTuple):
     """A file that was read, to be stored."""
 
     path: Path
@@ -141,7 +141,7 @@ class Index:
         """Return everything that is known, by path."""
         return self._store.read(_entries)
 
-    def put(self, records: Iterable[Record], gone: Collection[Path] = ()) -> None:
+    def put(self, records: Iterable[IndexRecord], gone: Collection[Path] = ()) -> None:
         """Store what was read; a file moved here from one of `gone` keeps its tags and probe."""
         rows = list(records)
         old = {str(path) for path in gone}
@@ -237,7 +237,7 @@ class Index:
             self._store.write(lambda db: db.executemany(query, rows) and None)
 
 
-def _put(db: sqlite3.Connection, records: list[Record], gone: set[str]) -> None:
+def _put(db: sqlite3.Connection, records: list[IndexRecord], gone: set[str]) -> None:
     fresh = ", ".join(
         f"{column} = excluded.{column}" for column in _WRITTEN if column not in ("path", "probe")
     )
@@ -260,7 +260,7 @@ def _put(db: sqlite3.Connection, records: list[Record], gone: set[str]) -> None:
             _inherit(db, record, gone)
 
 
-def _row(record: Record) -> tuple[object, ...]:
+def _row(record: IndexRecord) -> tuple[object, ...]:
     facts = record.facts
     values = {name: getattr(facts, name) for name in _FACTS} | {"knobs": json.dumps(facts.knobs)}
     return (
@@ -275,7 +275,7 @@ def _row(record: Record) -> tuple[object, ...]:
     )
 
 
-def _inherit(db: sqlite3.Connection, record: Record, gone: set[str]) -> None:
+def _inherit(db: sqlite3.Connection, record: IndexRecord, gone: set[str]) -> None:
     """Take over what is known about the same content from a file that is gone."""
     query = "SELECT path FROM models WHERE sha256 = ? ORDER BY path"
     for (old,) in db.execute(query, (record.facts.sha256,)).fetchall():

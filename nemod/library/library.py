@@ -18,7 +18,7 @@ from nemod.library.index import Index
 from nemod.library.journal import info, warn
 from nemod.library.names import name_files
 from nemod.library.pool import cores
-from nemod.library.scan import Progress, Report, file_stamp, refresh
+from nemod.library.scan import Progress, ScanReport, file_stamp, refresh
 from nemod.library.text import clean
 
 SCAN_LIMIT_S = 20.0
@@ -203,7 +203,7 @@ class Library:
         cap_s: float | None = None,
         force: bool = False,
         progress: Progress | None = None,
-    ) -> Report:
+    ) -> ScanReport:
         """List the folders again and bring the index up to date; see `nemod.library.scan`.
 
         `only` limits it to files below these folders; `workers` None is one per core.

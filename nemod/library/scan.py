@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from nemod.library.entry import Facts
-from nemod.library.index import Index, Record, Stamp
+from nemod.library.index import Index, IndexRecord, Stamp
 from nemod.library.pool import read_files
 
 STORE_EVERY = 100
@@ -19,7 +19,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
+class ScanReport:
     """What a scan did."""
 
     files: int = 0
@@ -57,7 +57,7 @@ def refresh(
     cap_s: float | None = None,
     force: bool = False,
     progress: Progress | None = None,
-) -> Report:
+) -> ScanReport:
     """Bring the index of the files below `roots` up to date.
 
     `names` has all these files; entries below `unread` (folders that could not be listed) are kept.
@@ -76,8 +76,8 @@ def refresh(
         for path in known
         if path not in stamps and _is_below(path, below) and not _is_below(path, hidden)
     }
-    report = Report(files=len(stamps))
-    batch: list[Record] = []
+    report = ScanReport(files=len(stamps))
+    batch: list[IndexRecord] = []
     if progress is not None:
         progress(0, len(wanted))
     results = read_files(wanted, workers=workers, limit_s=limit_s, until=until) if wanted else ()
@@ -128,11 +128,11 @@ def _stamp(path: Path, name: str) -> Stamp | None:
     return None if stamp is None else Stamp(*stamp, name)
 
 
-def _record(path: Path, stamp: Stamp, facts: Facts) -> Record:
+def _record(path: Path, stamp: Stamp, facts: Facts) -> IndexRecord:
     now = _stamp(path, stamp.name)
     # A file that changed while it was read gets a time that no file has, and is read again.
     mtime_ns = stamp.mtime_ns if now == stamp else -1
-    return Record(path, stamp.name, stamp.size_bytes, mtime_ns, stamp.read_by, facts)
+    return IndexRecord(path, stamp.name, stamp.size_bytes, mtime_ns, stamp.read_by, facts)
 
 
 def _same(known: Stamp | None, stamp: Stamp) -> bool:

@@ -14,7 +14,7 @@ from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.pattern import is_pattern
 from nemod.osc.addresses.system import TRANSACTION
 from nemod.osc.addresses.tree import Tree, build_tree
-from nemod.osc.addresses.values import Kind
+from nemod.osc.addresses.values import LeafKind
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.counters import Counters
 from nemod.osc.encode import BUNDLE_HEADER, ELEMENT_HEADER, MAX_PACKET, pack
@@ -168,9 +168,9 @@ class Dispatcher:
             address = leaf.address
         if len(values) > 1:
             raise OscError("args", address, f"takes one argument, not {len(values)}")
-        if leaf.kind is Kind.LIST:
+        if leaf.kind is LeafKind.LIST:
             return _plan_list(leaf, tags, values)
-        if not values and leaf.kind is not Kind.TRIGGER:
+        if not values and leaf.kind is not LeafKind.TRIGGER:
             if leaf.read is None:
                 raise OscError("writeonly", address, "can be set but not queried")
             return lambda request: request.answer(leaf)

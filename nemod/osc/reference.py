@@ -7,7 +7,7 @@ import sys
 
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.tree import build_tree
-from nemod.osc.addresses.values import TAGS, Kind
+from nemod.osc.addresses.values import TAGS, LeafKind
 from nemod.parameters.parameter_set import SHORT_FORMS
 
 _HEAD = """# OSC addresses
@@ -48,13 +48,13 @@ def reference_page() -> str:
 
 
 def _type(leaf: Leaf) -> str:
-    if leaf.kind is Kind.NAME:
+    if leaf.kind is LeafKind.NAME:
         return "s or i"
-    return "T or F" if leaf.kind is Kind.BOOL else TAGS[leaf.kind]
+    return "T or F" if leaf.kind is LeafKind.BOOL else TAGS[leaf.kind]
 
 
 def _access(leaf: Leaf) -> str:
-    if leaf.kind is Kind.TRIGGER:
+    if leaf.kind is LeafKind.TRIGGER:
         return "t"
     return ("r" if leaf.read else "") + ("w" if leaf.check else "")
 

@@ -28,7 +28,7 @@ MODEL_KNOBS = ("gain", "level")
 `knob/2` are other paths of the same parameters."""
 
 
-class Kind(StrEnum):
+class ParameterKind(StrEnum):
     """Type of a row's value."""
 
     FLOAT = "float"
@@ -43,7 +43,7 @@ class Parameter:
     """Address below `/nemo/`, and the name by which an effect asks for it."""
     label: str
     help: str
-    kind: Kind = Kind.FLOAT
+    kind: ParameterKind = ParameterKind.FLOAT
     unit: str = ""
     low: float = 0.0
     """[unit] Value at position 0."""
@@ -76,7 +76,7 @@ class Parameter:
 
     def text(self, position: float) -> str:
         """Return the label that a display shows, as `+3.5 dB`."""
-        if self.kind is Kind.BOOL:
+        if self.kind is ParameterKind.BOOL:
             return "on" if position >= 0.5 else "off"
         value = self.value(position)
         if value == -math.inf:
@@ -91,7 +91,7 @@ class Parameter:
     def clipped(self, position: float) -> float:
         """Return the nearest position that this row can have; a switch is on from 0.5."""
         limited = min(max(float(position), 0.0), 1.0)
-        return float(limited >= 0.5) if self.kind is Kind.BOOL else limited
+        return float(limited >= 0.5) if self.kind is ParameterKind.BOOL else limited
 
 
 def _gain(path: str, label: str, text: str, span_db: float) -> Parameter:
@@ -105,7 +105,7 @@ def _switch(path: str, label: str, text: str, smooth_s: float) -> Parameter:
         path=path,
         label=label,
         help=text,
-        kind=Kind.BOOL,
+        kind=ParameterKind.BOOL,
         default=0.0,
         smooth_s=smooth_s,
         has_toggle=True,

@@ -5,20 +5,20 @@ from pathlib import Path
 from nemod.common.errors import NemodError
 from nemod.common.files import replacing
 from nemod.common.paths import user_units_folder
-from nemod.service.unit import HIDDEN, NAME, Kind, made_from
+from nemod.service.unit import HIDDEN, NAME, ServiceKind, made_from
 
 
 class ServiceError(NemodError):
     """A unit that cannot be written, or would not run."""
 
 
-def unit_path(kind: Kind, folder: Path | None = None) -> Path:
+def unit_path(kind: ServiceKind, folder: Path | None = None) -> Path:
     """Return where the unit is: in `folder`, or where systemd looks for it.
 
     Raises: FolderError for a user without a home folder.
     """
     if folder is None:
-        folder = Path("/etc/systemd/system") if kind is Kind.SYSTEM else user_units_folder()
+        folder = Path("/etc/systemd/system") if kind is ServiceKind.SYSTEM else user_units_folder()
     return folder / NAME
 
 

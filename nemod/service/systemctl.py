@@ -6,7 +6,7 @@ import subprocess
 from typing import NamedTuple
 
 from nemod.common.errors import NemodError
-from nemod.service.unit import NAME, Kind
+from nemod.service.unit import NAME, ServiceKind
 
 _TIMEOUT_S = 60.0
 """[s] For one call; a start returns when the daemon is ready."""
@@ -26,18 +26,18 @@ class UnitStatus(NamedTuple):
     status: str
 
 
-def reason_unavailable(kind: Kind) -> str:
+def reason_unavailable(kind: ServiceKind) -> str:
     """Return why systemd cannot be called, or an empty text."""
     if shutil.which("systemctl") is None:
         return "systemctl is not installed"
     if not os.path.isdir("/run/systemd/system"):
         return "systemd does not run on this machine (as in a container)"
-    if kind is Kind.USER and _run(kind, "show", "--property=Version").returncode:
+    if kind is ServiceKind.USER and _run(kind, "show", "--property=Version").returncode:
         return "the user's systemd cannot be reached (no login session, as under su or sudo)"
     return ""
 
 
-def run(kind: Kind, *arguments: str) -> None:
+def run(kind: ServiceKind, *arguments: str) -> None:
     """Run a `systemctl` command. Raises: SystemdError with its error output."""
     done = _run(kind, *arguments)
     if done.returncode:
@@ -45,7 +45,7 @@ def run(kind: Kind, *arguments: str) -> None:
         raise SystemdError(f"{command(kind, *arguments)}: {output}")
 
 
-def unit_status(kind: Kind) -> UnitStatus:
+def unit_status(kind: ServiceKind) -> UnitStatus:
     """Return the state of the unit. Raises: SystemdError."""
     names = ("LoadState", "UnitFileState", "ActiveState", "SubState", "StatusText")
     done = _run(kind, "show", "--property=" + ",".join(names), NAME)
@@ -55,16 +55,16 @@ def unit_status(kind: Kind) -> UnitStatus:
     return UnitStatus(*(found.get(name, "") for name in names))
 
 
-def command(kind: Kind, *arguments: str) -> str:
+def command(kind: ServiceKind, *arguments: str) -> str:
     """Return the command line as a user would type it."""
     return " ".join((*_words(kind), *arguments))
 
 
-def _words(kind: Kind) -> list[str]:
-    return ["systemctl", "--user"] if kind is Kind.USER else ["systemctl"]
+def _words(kind: ServiceKind) -> list[str]:
+    return ["systemctl", "--user"] if kind is ServiceKind.USER else ["systemctl"]
 
 
-def _run(kind: Kind, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def _run(kind: ServiceKind, *arguments: str) -> "subprocess.CompletedProcess[str]":
     try:
         return subprocess.run(
             [*_words(kind), "--no-pager", "--no-ask-password", *arguments],

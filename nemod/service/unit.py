@@ -27,7 +27,7 @@ HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 """Folders that are hidden from a system service, except for what is bind-mounted into them."""
 
 
-class Kind(StrEnum):
+class ServiceKind(StrEnum):
     """A user service or a system service."""
 
     USER = "user"
@@ -35,8 +35,8 @@ class Kind(StrEnum):
 
 
 _ABOUT = {
-    Kind.USER: "The nemod daemon as a user service.",
-    Kind.SYSTEM: "The nemod daemon as a system service.",
+    ServiceKind.USER: "The nemod daemon as a user service.",
+    ServiceKind.SYSTEM: "The nemod daemon as a system service.",
 }
 
 
@@ -44,7 +44,7 @@ _ABOUT = {
 class UnitRequest:
     """What a unit is rendered from."""
 
-    kind: Kind
+    kind: ServiceKind
     arguments: tuple[str, ...]
     """Options of the daemon, with absolute paths."""
     needed: tuple[Path, ...] = ()
@@ -70,7 +70,7 @@ def render(request: UnitRequest) -> str:
     values = {
         "about": _ABOUT[request.kind],
         "mark": MARK + json.dumps([request.kind, *request.arguments]),
-        "manager": "" if request.kind is Kind.SYSTEM else "--user ",
+        "manager": "" if request.kind is ServiceKind.SYSTEM else "--user ",
         "exec_start": ":" + " ".join(command),
         "binds": " ".join("-" + mount(str(path)) for path in bound(request.needed)),
         "networks": " ".join((*NETWORKS, *request.networks)),
@@ -79,7 +79,7 @@ def render(request: UnitRequest) -> str:
     return re.sub(r"@([a-z_]+)@", lambda found: values[found[1]], text)
 
 
-def made_from(text: str) -> tuple[Kind, tuple[str, ...]] | None:
+def made_from(text: str) -> tuple[ServiceKind, tuple[str, ...]] | None:
     """Return kind and arguments of a unit that `render` made, even if it was edited since.
 
     None for a unit that nemod did not write.
@@ -88,7 +88,7 @@ def made_from(text: str) -> tuple[Kind, tuple[str, ...]] | None:
         if line.startswith(MARK):
             try:
                 kind, *arguments = json.loads(line.removeprefix(MARK))
-                return Kind(kind), tuple(map(str, arguments))
+                return ServiceKind(kind), tuple(map(str, arguments))
             except ValueError:
                 return None
     return None
@@ -104,7 +104,7 @@ def bound(needed: Sequence[Path]) -> list[Path]:
     return kept
 
 
-def _only(kind: Kind, text: str) -> str:
+def _only(kind: ServiceKind, text: str) -> str:
     """Return the lines for one kind: `#: user`, `#: system` and `#: both` begin their sections."""
     lines = []
     section = "both"

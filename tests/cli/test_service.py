@@ -13,7 +13,7 @@ from nemod.cli.configuration import configuration
 from nemod.cli.service import unit_request
 from nemod.service import systemctl
 from nemod.service.disk import ServiceError, check_readable
-from nemod.service.unit import NAME, Kind
+from nemod.service.unit import NAME, ServiceKind
 from tests.cli.conftest import Nemod
 
 USER_UNIT = Path("systemd/user") / NAME
@@ -60,7 +60,7 @@ def test_the_daemon_parses_the_command_of_the_unit() -> None:
         *("--size", "0.5", "--model=-odd", "--library", "/a", "--library", "/b"),
         *("--no-state", "--no-standby", "--config", os.devnull),
     ]
-    words = unit_request(Kind.USER, _parsed(given)).arguments
+    words = unit_request(ServiceKind.USER, _parsed(given)).arguments
     assert "--model=-odd" in words
     before, after = configuration(_parsed(given)), configuration(_parsed(words))
     assert after == replace(before, audio=replace(before.audio, wait=True))
@@ -207,7 +207,7 @@ def test_a_system_service_allows_the_networks_of_its_configuration(
     config.write_text("osc: {allow: [100.64.0.0/10]}\n")
     monkeypatch.setattr("nemod.service.disk.check_readable", lambda path: None)
     monkeypatch.setattr(service, "_SYSTEM_CONFIG", config)
-    request = unit_request(Kind.SYSTEM, _parsed(["--device", "null"]))
+    request = unit_request(ServiceKind.SYSTEM, _parsed(["--device", "null"]))
     assert request.networks == ("100.64.0.0/10",)
     assert config in request.needed
 
@@ -218,8 +218,10 @@ def test_a_system_service_keeps_its_state_in_its_own_folder(
     """It cannot write anywhere else."""
     monkeypatch.setattr("nemod.service.disk.check_readable", lambda path: None)
     with pytest.raises(ServiceError, match=r"/srv/s\.json: a system service can only write /var"):
-        unit_request(Kind.SYSTEM, _parsed(["--state", "/srv/s.json"]))
-    words = unit_request(Kind.SYSTEM, _parsed(["--state", "/var/lib/nemod/s.json"])).arguments
+        unit_request(ServiceKind.SYSTEM, _parsed(["--state", "/srv/s.json"]))
+    words = unit_request(
+        ServiceKind.SYSTEM, _parsed(["--state", "/var/lib/nemod/s.json"])
+    ).arguments
     assert words == ("--wait-for-device", "--state", "/var/lib/nemod/s.json")
 
 

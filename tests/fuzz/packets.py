@@ -12,7 +12,7 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from nemod.osc.addresses.tree import build_tree
-from nemod.osc.addresses.values import TAGS, Kind
+from nemod.osc.addresses.values import TAGS, LeafKind
 from nemod.parameters.parameter_set import KnobSpec, ParameterSet
 
 KNOBS = ("gain", "tone", "Überdrive")
@@ -83,7 +83,7 @@ def real_packets() -> list[bytes]:
     for leaf in build_tree(ParameterSet(map(KnobSpec, KNOBS))).leaves.values():
         packets.append(message(leaf.address))
         tag = TAGS[leaf.kind][:1] or "I"
-        if leaf.kind is not Kind.LIST and tag in values:
+        if leaf.kind is not LeafKind.LIST and tag in values:
             packets.append(message(leaf.address, (tag, values[tag])))
     delay = message("/nemo/delay/mix", ("f", 0.25))
     gain = message("/nemo/gain", ("d", 0.75))

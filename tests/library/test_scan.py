@@ -8,13 +8,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from nemod.library import Entry, Library, Report
+from nemod.library import Entry, Library, ScanReport
 
 Open = Callable[[], Library]
 Write = Callable[..., Path]
 
 
-def scan(library: Library, folder: Path, **options: Any) -> Report:
+def scan(library: Library, folder: Path, **options: Any) -> ScanReport:
     """Scan one folder with one reader."""
     return library.refresh([folder], workers=1, **options)
 

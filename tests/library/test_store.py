@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from nemod.library import Facts, Index, LibraryError
-from nemod.library.index import VERSION, Record
+from nemod.library.index import VERSION, IndexRecord
 
 SCAN = (
     "import sys; from pathlib import Path; from nemod.library import Library, Index; "
@@ -22,9 +22,9 @@ SCAN = (
 )
 
 
-def record(name: str, sha256: str = "0") -> Record:
+def record(name: str, sha256: str = "0") -> IndexRecord:
     """Return a record as a scan makes one."""
-    return Record(Path("/m") / name, name, 1, 2, "readers", Facts(sha256=sha256))
+    return IndexRecord(Path("/m") / name, name, 1, 2, "readers", Facts(sha256=sha256))
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_an_unusable_path_is_an_error(tmp_path: Path) -> None:
 
 def test_work_that_fails_stores_nothing(file: Path) -> None:
     """Everything is stored or nothing."""
-    good, bad = record("b"), Record(Path("/m/c"), "c", "?", 2, None, Facts())  # type: ignore[arg-type]
+    good, bad = record("b"), IndexRecord(Path("/m/c"), "c", "?", 2, None, Facts())  # type: ignore[arg-type]
     with pytest.raises(LibraryError):
         Index(file).put([good, bad])
     assert known(file) == ["a"]

@@ -12,7 +12,7 @@ from nemod.control.errors import Code, ControlError
 from nemod.control.events import Meters
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.tree import Tree, build_tree
-from nemod.osc.addresses.values import Kind
+from nemod.osc.addresses.values import LeafKind
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.dispatcher import SMALL_PACKET
 from nemod.osc.encode import MAX_PACKET
@@ -331,9 +331,9 @@ def test_odd_knob_names_never_collide(
 
 def test_an_address_is_a_leaf_or_a_container() -> None:
     """The tree refuses to be built otherwise."""
-    inner = Leaf(address="/a/b", kind=Kind.INT, help="")
+    inner = Leaf(address="/a/b", kind=LeafKind.INT, help="")
     with pytest.raises(ValueError, match="below the leaf"):
-        Tree([Leaf(address="/a", kind=Kind.INT, help=""), inner], {})
+        Tree([Leaf(address="/a", kind=LeafKind.INT, help=""), inner], {})
     with pytest.raises(ValueError, match="exists already"):
         Tree([inner, inner], {})
 

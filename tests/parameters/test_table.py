@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemod.common.units import db_to_amplitude
-from nemod.parameters.table import BY_PATH, MAX_KNOBS, TABLE, Kind, Parameter, knob, param
+from nemod.parameters.table import BY_PATH, MAX_KNOBS, TABLE, Parameter, ParameterKind, knob, param
 
 EVERY_ROW = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.path)
 STEPS = [step / 64 for step in range(65)]
@@ -57,7 +57,7 @@ def test_the_effect_gets_a_ratio_of_a_gain_and_else_the_value(row: Parameter) ->
 def test_the_default_is_a_position(row: Parameter) -> None:
     """Of a switch it is one of two."""
     assert 0.0 <= row.default <= 1.0
-    if row.kind is Kind.BOOL:
+    if row.kind is ParameterKind.BOOL:
         assert row.default in (0.0, 1.0)
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from nemod.service.unit import NAME, Kind
+from nemod.service.unit import NAME, ServiceKind
 from tests.conftest import lacks
 
 
-def analyze(kind: Kind, folder: Path, *arguments: str, debug: bool = False) -> str:
+def analyze(kind: ServiceKind, folder: Path, *arguments: str, debug: bool = False) -> str:
     """Return the output of `systemd-analyze`. Raises: AssertionError where it reports an error."""
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700, exist_ok=True)
-    user = ["--user"] if kind is Kind.USER else []
+    user = ["--user"] if kind is ServiceKind.USER else []
     level = {"SYSTEMD_LOG_LEVEL": "debug"} if debug else {}
     done = subprocess.run(
         ["systemd-analyze", *user, "--no-pager", *arguments],
@@ -31,7 +31,7 @@ def analyze(kind: Kind, folder: Path, *arguments: str, debug: bool = False) -> s
     return output
 
 
-Read = Callable[[Kind, str], list[str]]
+Read = Callable[[ServiceKind, str], list[str]]
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def needs_systemd() -> None:
 def read_command(needs_systemd: None, tmp_path: Path) -> Read:
     """Return a function that returns the arguments that systemd reads from a unit's ExecStart."""
 
-    def read(kind: Kind, text: str) -> list[str]:
+    def read(kind: ServiceKind, text: str) -> list[str]:
         path = tmp_path / NAME
         path.write_text(text, encoding="utf-8")
         output = analyze(kind, tmp_path, "verify", "--man=no", str(path), debug=True)

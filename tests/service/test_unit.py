@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nemod.service.quote import QuoteError, mount, program, word
-from nemod.service.unit import NAME, Kind, UnitRequest, bound, made_from, render
+from nemod.service.unit import NAME, ServiceKind, UnitRequest, bound, made_from, render
 from tests.service.conftest import Read, analyze
 
 AWKWARD = (
@@ -27,16 +27,16 @@ AWKWARD = (
 )
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_systemd_parses_every_argument_unchanged(kind: Kind, read_command: Read) -> None:
+@pytest.mark.parametrize("kind", ServiceKind)
+def test_systemd_parses_every_argument_unchanged(kind: ServiceKind, read_command: Read) -> None:
     """Names with blanks, quotes, %, $ and line breaks, read by systemd's own parser."""
     text = render(UnitRequest(kind=kind, arguments=("--device", *AWKWARD)))
     assert read_command(kind, text) == [sys.executable, "-m", "nemod", "--device", *AWKWARD]
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", ServiceKind)
 def test_systemd_accepts_the_unit_without_a_warning(
-    kind: Kind, needs_systemd: None, tmp_path: Path
+    kind: ServiceKind, needs_systemd: None, tmp_path: Path
 ) -> None:
     """`systemd-analyze verify` prints nothing, even with awkward folder names among the mounts."""
     needed = (Path("/home/a b/n%h:x"), Path('/root/"q"'))
@@ -44,9 +44,9 @@ def test_systemd_accepts_the_unit_without_a_warning(
     assert analyze(kind, tmp_path, "verify", "--man=no", str(tmp_path / NAME)) == ""
 
 
-@pytest.mark.parametrize(("kind", "at_most"), [(Kind.SYSTEM, 1.5), (Kind.USER, 6.6)])
+@pytest.mark.parametrize(("kind", "at_most"), [(ServiceKind.SYSTEM, 1.5), (ServiceKind.USER, 6.6)])
 def test_the_sandbox_is_as_tight_as_stated(
-    kind: Kind, at_most: float, needs_systemd: None, tmp_path: Path
+    kind: ServiceKind, at_most: float, needs_systemd: None, tmp_path: Path
 ) -> None:
     """`systemd-analyze security` rates it no worse than SECURITY.md says."""
     (tmp_path / NAME).write_text(render(UnitRequest(kind=kind, arguments=("--device", "demo"))))
@@ -55,8 +55,8 @@ def test_the_sandbox_is_as_tight_as_stated(
     assert float(rated) <= at_most
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_every_setting_has_a_comment(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", ServiceKind)
+def test_every_setting_has_a_comment(kind: ServiceKind) -> None:
     """Each block of settings has a comment above it, and no placeholder is left."""
     before = ""
     for line in render(UnitRequest(kind=kind, arguments=())).splitlines():
@@ -71,7 +71,7 @@ def test_every_setting_has_a_comment(kind: Kind) -> None:
 
 def test_settings_that_would_break_audio_are_absent() -> None:
     """XLA's machine code, real time, sound cards and memory shared with servers are allowed."""
-    text = render(UnitRequest(kind=Kind.SYSTEM, arguments=()))
+    text = render(UnitRequest(kind=ServiceKind.SYSTEM, arguments=()))
     keys = set(re.findall(r"^(\w+)=", text, re.MULTILINE))
     assert keys.isdisjoint(
         {"MemoryDenyWriteExecute", "RestrictRealtime", "PrivateDevices", "PrivateIPC"}
@@ -81,7 +81,7 @@ def test_settings_that_would_break_audio_are_absent() -> None:
 
 def test_the_request_is_read_back_from_a_unit() -> None:
     """Even if the unit was edited since; other texts are not recognised."""
-    request = UnitRequest(kind=Kind.USER, arguments=("--device", *AWKWARD))
+    request = UnitRequest(kind=ServiceKind.USER, arguments=("--device", *AWKWARD))
     text = render(request).replace("WatchdogSec=20", "WatchdogSec=60")
     assert made_from(text) == (request.kind, request.arguments)
     assert made_from("[Service]\nExecStart=/usr/bin/nemod\n") is None

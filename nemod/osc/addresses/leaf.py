@@ -7,7 +7,7 @@ from typing import Protocol
 from nemod.control.controller import Controller
 from nemod.control.events import Source
 from nemod.control.jobs import Job
-from nemod.osc.addresses.values import Kind
+from nemod.osc.addresses.values import LeafKind
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode
 
@@ -56,7 +56,7 @@ class Leaf:
     """An address that can be set, queried or triggered."""
 
     address: str
-    kind: Kind
+    kind: LeafKind
     help: str
     range: str = ""
     """Allowed values, for the reference page."""
@@ -69,18 +69,18 @@ class Leaf:
 
 
 def reader(
-    address: str, kind: Kind, value: Callable[[Controller], str | int | float | bool]
+    address: str, kind: LeafKind, value: Callable[[Controller], str | int | float | bool]
 ) -> Reader:
     """Return a reader that answers one value of this kind."""
 
     def read(controller: Controller, room: int, offset: int) -> bytes:
         now = value(controller)
         match kind:
-            case Kind.FLOAT:
+            case LeafKind.FLOAT:
                 return encode(address, "f", now)
-            case Kind.INT:
+            case LeafKind.INT:
                 return encode(address, "i", now)
-            case Kind.BOOL:
+            case LeafKind.BOOL:
                 return encode(address, "T" if now else "F")
             case _:
                 return encode(address, "s", now)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
 from nemod.osc.addresses.leaf import Action, Leaf, Reader, ignore, reader
-from nemod.osc.addresses.values import Kind, to_int, to_string, to_trigger
+from nemod.osc.addresses.values import LeafKind, to_int, to_string, to_trigger
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode, string_size
 from nemod.osc.errors import OscError, with_address
@@ -22,38 +22,42 @@ def model_leaves() -> list[Leaf]:
     return [
         Leaf(
             address=MODEL + "load",
-            kind=Kind.NAME,
+            kind=LeafKind.NAME,
             help="Load a model, by name (any case) or by index; background job.",
             check=lambda controller, tag, value: _load(MODEL + "load", controller, tag, value),
         ),
         Leaf(
             address=MODEL + "current",
-            kind=Kind.STRING,
+            kind=LeafKind.STRING,
             help="Name of the current model.",
-            read=reader(MODEL + "current", Kind.STRING, lambda controller: controller.model_name),
+            read=reader(
+                MODEL + "current", LeafKind.STRING, lambda controller: controller.model_name
+            ),
         ),
         Leaf(
             address=MODEL + "index",
-            kind=Kind.INT,
+            kind=LeafKind.INT,
             help="Index of the current model in the list, -1 for none; set it to load another.",
             range="from 0",
-            read=reader(MODEL + "index", Kind.INT, lambda controller: controller.model_index),
+            read=reader(MODEL + "index", LeafKind.INT, lambda controller: controller.model_index),
             check=lambda controller, tag, value: _load_index(
                 MODEL + "index", controller, tag, value
             ),
         ),
         Leaf(
             address=MODEL + "count",
-            kind=Kind.INT,
+            kind=LeafKind.INT,
             help="Number of models.",
-            read=reader(MODEL + "count", Kind.INT, lambda controller: len(controller.model_names)),
+            read=reader(
+                MODEL + "count", LeafKind.INT, lambda controller: len(controller.model_names)
+            ),
         ),
         _step("next", 1, "Load the next model of the list; after the last comes the first."),
         _step("prev", -1, "Load the previous model; before the first comes the last."),
         _rescan(),
         Leaf(
             address=MODEL + "list",
-            kind=Kind.LIST,
+            kind=LeafKind.LIST,
             help="Total, offset, and as many names as fit; continue at offset + names received.",
             range="query with an offset, or none",
             read=_page,
@@ -61,7 +65,7 @@ def model_leaves() -> list[Leaf]:
         ),
         Leaf(
             address=MODEL + "info",
-            kind=Kind.STRING,
+            kind=LeafKind.STRING,
             help="Description of the current model, as JSON.",
             read=_info(MODEL + "info"),
             is_large=True,
@@ -103,7 +107,7 @@ def _step(word: str, step: int, text: str) -> Leaf:
             address, lambda: request.controller.step_model(step, request.source)
         )
 
-    return Leaf(address=address, kind=Kind.TRIGGER, help=text, check=check)
+    return Leaf(address=address, kind=LeafKind.TRIGGER, help=text, check=check)
 
 
 def _rescan() -> Leaf:
@@ -118,7 +122,7 @@ def _rescan() -> Leaf:
 
     return Leaf(
         address=address,
-        kind=Kind.TRIGGER,
+        kind=LeafKind.TRIGGER,
         help="List the library's folders again; background job.",
         check=check,
     )

@@ -6,11 +6,10 @@ import struct
 from nemod.common.units import SILENCE_DB
 from nemod.control.controller import Controller
 from nemod.osc.addresses.leaf import Action, Leaf, Request, reader
-from nemod.osc.addresses.values import Kind, to_bool, to_float
+from nemod.osc.addresses.values import LeafKind, to_bool, to_float
 from nemod.osc.codec import Value
 from nemod.parameters.parameter_set import ParameterSet
-from nemod.parameters.table import Kind as RowKind
-from nemod.parameters.table import Parameter
+from nemod.parameters.table import Parameter, ParameterKind
 
 ROOT = "/nemo/"
 
@@ -29,11 +28,11 @@ def _leaves(path: str, row: Parameter, aliases: tuple[str, ...]) -> list[Leaf]:
     address = f"{ROOT}text/{path}"
     text = Leaf(
         address=address,
-        kind=Kind.STRING,
+        kind=LeafKind.STRING,
         help=row.label,
-        read=reader(address, Kind.STRING, lambda controller: controller.text(path)),
+        read=reader(address, LeafKind.STRING, lambda controller: controller.text(path)),
     )
-    if row.kind is RowKind.BOOL:
+    if row.kind is ParameterKind.BOOL:
         return [_switch(path, row, aliases), text]
     return [_position(path, row, aliases), _value(path, row, aliases), text]
 
@@ -46,10 +45,10 @@ def _switch(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
 
     return Leaf(
         address=address,
-        kind=Kind.BOOL,
+        kind=LeafKind.BOOL,
         help=row.help,
         range=f"T or F [{'T' if row.default >= 0.5 else 'F'}]",
-        read=reader(address, Kind.BOOL, lambda controller: controller.position(path) >= 0.5),
+        read=reader(address, LeafKind.BOOL, lambda controller: controller.position(path) >= 0.5),
         check=check,
         wildcard_settable=True,
     )
@@ -65,10 +64,10 @@ def _position(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
 
     return Leaf(
         address=address,
-        kind=Kind.FLOAT,
+        kind=LeafKind.FLOAT,
         help=row.help,
         range=f"0..1 [{row.default:.3g}]",
-        read=reader(address, Kind.FLOAT, lambda controller: controller.position(path)),
+        read=reader(address, LeafKind.FLOAT, lambda controller: controller.position(path)),
         check=check,
         wildcard_settable=True,
     )
@@ -94,10 +93,10 @@ def _value(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
     default = row.value(row.default) + 0.0
     return Leaf(
         address=address,
-        kind=Kind.FLOAT,
+        kind=LeafKind.FLOAT,
         help=row.label,
         range=f"{low}..{high} [{default:.4g}] {row.curve.name}",
-        read=reader(address, Kind.FLOAT, read_value),
+        read=reader(address, LeafKind.FLOAT, read_value),
         check=check,
         wildcard_settable=True,
     )

@@ -8,7 +8,7 @@ from importlib import metadata
 from nemod.common.units import SILENCE_DB
 from nemod.control.controller import Controller
 from nemod.osc.addresses.leaf import Action, Leaf, Request, ignore, reader
-from nemod.osc.addresses.values import Kind, to_int, to_trigger
+from nemod.osc.addresses.values import LeafKind, to_int, to_trigger
 from nemod.osc.codec import Value
 from nemod.osc.counters import Counters
 from nemod.osc.encode import encode
@@ -22,17 +22,21 @@ METER_FLOOR_DB = -60.0
 """[dBFS] Level at position 0 of a meter; position 1 is full scale."""
 
 _STATUS = (
-    ("state", Kind.STRING, "`starting`, `running`, `restarting`, `no_device` or `error`."),
-    ("load", Kind.FLOAT, "DSP load: share of the period that a block takes."),
-    ("load_peak", Kind.FLOAT, "Peak DSP load since the last reset."),
-    ("xruns", Kind.INT, "Buffer underruns and overruns that the sound card reported."),
-    ("late", Kind.INT, "Blocks that began late; without a sound card: late wake-ups of the clock."),
-    ("latency_ms", Kind.FLOAT, "Latency from input to output, in ms."),
-    ("rate", Kind.INT, "Sample rate of the device, in Hz."),
-    ("block", Kind.INT, "Block size, in frames."),
-    ("model_rate", Kind.INT, "Sample rate of the model, in Hz."),
-    ("rate_policy", Kind.STRING, "How a model of another sample rate is played."),
-    ("uptime", Kind.INT, "Seconds since the start."),
+    ("state", LeafKind.STRING, "`starting`, `running`, `restarting`, `no_device` or `error`."),
+    ("load", LeafKind.FLOAT, "DSP load: share of the period that a block takes."),
+    ("load_peak", LeafKind.FLOAT, "Peak DSP load since the last reset."),
+    ("xruns", LeafKind.INT, "Buffer underruns and overruns that the sound card reported."),
+    (
+        "late",
+        LeafKind.INT,
+        "Blocks that began late; without a sound card: late wake-ups of the clock.",
+    ),
+    ("latency_ms", LeafKind.FLOAT, "Latency from input to output, in ms."),
+    ("rate", LeafKind.INT, "Sample rate of the device, in Hz."),
+    ("block", LeafKind.INT, "Block size, in frames."),
+    ("model_rate", LeafKind.INT, "Sample rate of the model, in Hz."),
+    ("rate_policy", LeafKind.STRING, "How a model of another sample rate is played."),
+    ("uptime", LeafKind.INT, "Seconds since the start."),
 )
 
 
@@ -45,7 +49,7 @@ def system_leaves(counters: Counters) -> list[Leaf]:
         *_meter("out", "Level of the output, before the limiter."),
         _asked(
             "meter/clip",
-            Kind.INT,
+            LeafKind.INT,
             "How many blocks of the output were above full scale before the limiter.",
             lambda controller: controller.meters().clips,
         ),
@@ -53,7 +57,7 @@ def system_leaves(counters: Counters) -> list[Leaf]:
         *status,
         _asked(
             "status/bad_packets",
-            Kind.INT,
+            LeafKind.INT,
             "OSC packets and messages that were malformed, from a foreign source or too many.",
             lambda controller: counters.dropped,
         ),
@@ -66,7 +70,7 @@ def system_leaves(counters: Counters) -> list[Leaf]:
 
 
 def _asked(
-    path: str, kind: Kind, text: str, value: Callable[[Controller], str | int | float | bool]
+    path: str, kind: LeafKind, text: str, value: Callable[[Controller], str | int | float | bool]
 ) -> Leaf:
     address = f"/nemo/{path}"
     return Leaf(
@@ -74,7 +78,7 @@ def _asked(
         kind=kind,
         help=text,
         read=reader(address, kind, value),
-        wildcard_settable=kind is not Kind.STRING,
+        wildcard_settable=kind is not LeafKind.STRING,
     )
 
 
@@ -84,7 +88,7 @@ def _fired(path: str, text: str, action: Action) -> Leaf:
     def check(controller: Controller, tag: str, value: Value) -> Action:
         return action if to_trigger(address, tag, value) else ignore
 
-    return Leaf(address=address, kind=Kind.TRIGGER, help=text, check=check)
+    return Leaf(address=address, kind=LeafKind.TRIGGER, help=text, check=check)
 
 
 def _toggle(path: str) -> Leaf:
@@ -104,12 +108,12 @@ def _meter(name: str, text: str) -> list[Leaf]:
         return min(max((level_db(controller) - METER_FLOOR_DB) / -METER_FLOOR_DB, 0.0), 1.0)
 
     return [
-        _asked(f"meter/{name}", Kind.FLOAT, text, position),
-        _asked(f"real/meter/{name}", Kind.FLOAT, f"{text[:-1]}, in dBFS.", level_db),
+        _asked(f"meter/{name}", LeafKind.FLOAT, text, position),
+        _asked(f"real/meter/{name}", LeafKind.FLOAT, f"{text[:-1]}, in dBFS.", level_db),
     ]
 
 
-def _status(name: str, kind: Kind, text: str) -> Leaf:
+def _status(name: str, kind: LeafKind, text: str) -> Leaf:
     return _asked(f"status/{name}", kind, text, lambda controller: _field(controller, name))
 
 
@@ -127,7 +131,7 @@ def _info() -> list[Leaf]:
     }
 
     def leaf(name: str, value: str, text: str) -> Leaf:
-        return _asked(f"info/{name}", Kind.STRING, text, lambda controller: value)
+        return _asked(f"info/{name}", LeafKind.STRING, text, lambda controller: value)
 
     return [leaf(name, value, text) for name, (value, text) in texts.items()]
 
@@ -149,7 +153,7 @@ def _sync() -> Leaf:
 
     return Leaf(
         address=address,
-        kind=Kind.INT,
+        kind=LeafKind.INT,
         help="Answered by `/nemo/synced` with the same number when your jobs have ended.",
         check=check,
     )
@@ -161,7 +165,7 @@ def _transaction() -> Leaf:
 
     return Leaf(
         address=TRANSACTION,
-        kind=Kind.INT,
+        kind=LeafKind.INT,
         help="First in a bundle: all messages of the bundle are carried out, or none.",
         check=check,
     )

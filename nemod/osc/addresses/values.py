@@ -11,7 +11,7 @@ from nemod.osc.codec import Value
 from nemod.osc.errors import OscError
 
 
-class Kind(StrEnum):
+class LeafKind(StrEnum):
     """Type of a leaf; the value is the word used in documents."""
 
     FLOAT = "float"
@@ -24,13 +24,13 @@ class Kind(StrEnum):
 
 
 TAGS = {
-    Kind.FLOAT: "f",
-    Kind.INT: "i",
-    Kind.BOOL: "T",
-    Kind.STRING: "s",
-    Kind.TRIGGER: "",
-    Kind.NAME: "s",
-    Kind.LIST: "iis",
+    LeafKind.FLOAT: "f",
+    LeafKind.INT: "i",
+    LeafKind.BOOL: "T",
+    LeafKind.STRING: "s",
+    LeafKind.TRIGGER: "",
+    LeafKind.NAME: "s",
+    LeafKind.LIST: "iis",
 }
 """Type tags that a leaf of each kind has."""
 

@@ -5,11 +5,11 @@ import struct
 
 import pytest
 
-from nemod.parameters.table import MODEL_KNOBS, TABLE, Kind, Parameter
+from nemod.parameters.table import MODEL_KNOBS, TABLE, Parameter, ParameterKind
 from tests.osc.conftest import Client, MemoryRig
 
-FLOATS = [row for row in TABLE if row.kind is Kind.FLOAT]
-SWITCHES = [row for row in TABLE if row.kind is Kind.BOOL]
+FLOATS = [row for row in TABLE if row.kind is ParameterKind.FLOAT]
+SWITCHES = [row for row in TABLE if row.kind is ParameterKind.BOOL]
 
 
 def float32(value: float) -> float:
