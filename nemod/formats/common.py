@@ -11,15 +11,17 @@ from nemod.formats.network import (
     Conv1d,
     Curve,
     Dense,
-    DenseWeights,
     Gru,
-    GruWeights,
     Lstm,
-    LstmWeights,
     Network,
     Stack,
     WaveNet,
     WaveNetArray,
+)
+from nemod.formats.weights import (
+    DenseWeights,
+    GruWeights,
+    LstmWeights,
     WaveNetLayerWeights,
     Weights,
 )

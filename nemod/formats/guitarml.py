@@ -21,8 +21,9 @@ from nemod.formats.common import (
 )
 from nemod.formats.document import Array, Node
 from nemod.formats.info_reader import read_info
-from nemod.formats.network import Network, Residual, Stack, Weights
+from nemod.formats.network import Network, Residual, Stack
 from nemod.formats.reading import Reading, Source
+from nemod.formats.weights import Weights
 
 RECURRENT_KEYS = ("rec", "lstm", "gru")
 HEAD_KEYS = ("lin", "dense")

@@ -25,21 +25,16 @@ from nemod.formats.document import Json, Node
 from nemod.formats.info_reader import read_info
 from nemod.formats.nam_curves import curve
 from nemod.formats.nam_wavenet import wavenet
-from nemod.formats.network import (
-    Conv1d,
-    ConvWeights,
-    Dense,
-    DenseWeights,
-    Lstm,
-    LstmWeights,
-    Network,
-    Scale,
-    ScaleWeights,
-    Stack,
-    Weights,
-)
+from nemod.formats.network import Conv1d, Dense, Lstm, Network, Scale, Stack
 from nemod.formats.reading import Reading, Source
 from nemod.formats.weight_reader import WeightReader
+from nemod.formats.weights import (
+    ConvWeights,
+    DenseWeights,
+    LstmWeights,
+    ScaleWeights,
+    Weights,
+)
 
 PREWARM_BLOCK = 64
 """[frames] NAM's player processes silence in blocks of this size before it plays."""

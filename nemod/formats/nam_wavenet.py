@@ -14,20 +14,15 @@ from nemod.formats.nam_wavenet_config import (
     Grouped,
     array_spec,
 )
-from nemod.formats.network import (
-    Conv1d,
+from nemod.formats.network import Conv1d, Film, Stack, WaveNet, WaveNetArray, WaveNetLayer
+from nemod.formats.weight_reader import WeightReader
+from nemod.formats.weights import (
     ConvWeights,
-    Film,
     FilmWeights,
-    Stack,
-    WaveNet,
-    WaveNetArray,
     WaveNetArrayWeights,
-    WaveNetLayer,
     WaveNetLayerWeights,
     WaveNetWeights,
 )
-from nemod.formats.weight_reader import WeightReader
 
 
 def wavenet(

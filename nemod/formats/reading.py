@@ -7,7 +7,8 @@ from nemod.formats.document import Node
 from nemod.formats.extras import Extras
 from nemod.formats.info import ModelInfo
 from nemod.formats.model import Knob, Probe
-from nemod.formats.network import Network, Weights
+from nemod.formats.network import Network
+from nemod.formats.weights import Weights
 
 
 class Source(NamedTuple):

@@ -28,20 +28,22 @@ from nemod.formats.info_reader import read_info
 from nemod.formats.model import Probe
 from nemod.formats.network import (
     Conv1d,
-    ConvWeights,
     Curve,
     Gains,
-    GainsWeights,
     Network,
     Prelu,
-    PreluWeights,
     Residual,
     Scale,
-    ScaleWeights,
     Stack,
-    Weights,
 )
 from nemod.formats.reading import Reading, Source
+from nemod.formats.weights import (
+    ConvWeights,
+    GainsWeights,
+    PreluWeights,
+    ScaleWeights,
+    Weights,
+)
 
 MAX_KERNEL = 4096
 MAX_DILATION = 65_536

@@ -14,11 +14,13 @@ from nemod.formats.network import (
     FILM_SITES,
     Curve,
     Film,
-    FilmWeights,
     WaveNet,
     WaveNetArray,
-    WaveNetArrayWeights,
     WaveNetLayer,
+)
+from nemod.formats.weights import (
+    FilmWeights,
+    WaveNetArrayWeights,
     WaveNetLayerWeights,
     WaveNetWeights,
 )
