@@ -8,9 +8,9 @@ import numpy as np
 
 from nemod.common.errors import ModelError
 from nemod.common.files import replacing
-from nemod.formats.document import Json
 from nemod.formats.model import Model
 from nemod.formats.network import Dense, Gru, Lstm, Residual, Stack
+from nemod.formats.readers.document import Json
 from nemod.formats.weights import GruWeights, LstmWeights
 
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemod.formats.common import stack_runs
 from nemod.formats.network import (
     FILM_SITES,
     Curve,
@@ -18,6 +17,7 @@ from nemod.formats.network import (
     WaveNetArray,
     WaveNetLayer,
 )
+from nemod.formats.readers.common import stack_runs
 from nemod.formats.weights import (
     FilmWeights,
     WaveNetArrayWeights,

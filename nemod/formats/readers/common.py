@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.formats.document import Array, Node
 from nemod.formats.network import (
     Activation,
     Conv1d,
@@ -18,6 +17,7 @@ from nemod.formats.network import (
     WaveNet,
     WaveNetArray,
 )
+from nemod.formats.readers.document import Array, Node
 from nemod.formats.weights import (
     DenseWeights,
     GruWeights,
