@@ -27,8 +27,9 @@ from nemod.engine.resampled import MODEL_BLOCK_FRAMES, lead_and_latency
 from nemod.engine.rig import AnyRigSpec, model_spec, rig_parts, rig_spec
 from nemod.formats import load_model
 from nemod.formats.model import Model
-from nemod.formats.network import Dense, DenseWeights, memory_frames
+from nemod.formats.network import Dense, memory_frames
 from nemod.formats.rate import with_state_delay
+from nemod.formats.weights import DenseWeights
 from nemod.parameters.parameter_set import KnobSpec
 
 PROBE_ERROR = 1e-3

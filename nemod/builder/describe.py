@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from nemod.common.units import amplitude_to_db
-from nemod.formats.document import Json
 from nemod.formats.info import ModelInfo
 from nemod.formats.model import Model
 from nemod.formats.network import memory_frames
+from nemod.formats.readers.document import Json
 from nemod.formats.summary import parameters, summary
 
 

@@ -16,7 +16,8 @@ from nemod.builder.messages import Level
 from nemod.common.units import amplitude_to_db, db_to_amplitude
 from nemod.engine.devices.demo import phrase
 from nemod.formats.model import Model
-from nemod.formats.network import Gains, GainsWeights
+from nemod.formats.network import Gains
+from nemod.formats.weights import GainsWeights
 from nemod.fx.nn.network import kernel
 
 TARGET_DB = -18.0

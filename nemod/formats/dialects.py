@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nemod.formats import guitarml, nam, rtneural, wavenetva
-from nemod.formats.document import Node
-from nemod.formats.reading import Reading, Source
+from nemod.formats.readers import guitarml, nam, rtneural, wavenetva
+from nemod.formats.readers.document import Node
+from nemod.formats.readers.reading import Reading, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

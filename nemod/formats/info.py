@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from nemod.formats.document import Json
+from nemod.formats.readers.document import Json
 
 _GEAR_TYPES = {"amp_cab": "amp and cab", "amp_pedal_cab": "amp, pedal and cab"}
 """NAM's words for what was captured, where they are not plain English."""

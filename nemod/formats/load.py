@@ -5,13 +5,13 @@ from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 
-from nemod.formats.common import refuse_outputs
 from nemod.formats.dialects import dialect_of
-from nemod.formats.extras import Extras
-from nemod.formats.json_file import read_json
 from nemod.formats.model import Model
-from nemod.formats.other_files import refuse
-from nemod.formats.reading import Source
+from nemod.formats.readers.common import refuse_outputs
+from nemod.formats.readers.extras import Extras
+from nemod.formats.readers.json_file import read_json
+from nemod.formats.readers.other_files import refuse
+from nemod.formats.readers.reading import Source
 
 
 def load_model(path: str | PathLike[str], *, size: float | None = None) -> Model:

@@ -1,70 +1,12 @@
-"""What a model computes: frozen classes with the sizes, and NamedTuples with the weights.
+"""What a model computes: frozen classes with the sizes. The numbers are in `formats.weights`.
 
 A `Network` maps [frames, channels] to [frames, channels]. It is hashable and holds sizes only, so
-it is the key of a compiled program. The weights are float32 arrays, whose shapes each class states.
-State between blocks belongs to the kernels in `nemod.fx.nn`.
+it is the key of a compiled program. State between blocks belongs to the kernels in `nemod.fx.nn`.
 """
 
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import NamedTuple, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float32]
-Weights: TypeAlias = "Array | tuple[Weights, ...] | None"
-"""Any of the NamedTuples below, or a tuple of them where a network has several members."""
-
-
-class LstmWeights(NamedTuple):
-    """Weights of an `Lstm`; gate rows are stacked i, f, g, o, the two biases are summed."""
-
-    w_x: Array
-    """[4 hidden, inputs]"""
-    w_h: Array
-    """[4 hidden, hidden]"""
-    bias: Array
-    """[4 hidden]"""
-    start: Array
-    """[2, hidden]: the hidden and the cell state before the first sample."""
-
-
-class GruWeights(NamedTuple):
-    """Weights of a `Gru`; gate rows are stacked r, z, n.
-
-    The recurrent bias of n stays apart, because r multiplies it; those of r and z are summed.
-    """
-
-    w_x: Array
-    """[3 hidden, inputs]"""
-    w_h: Array
-    """[3 hidden, hidden]"""
-    bias: Array
-    """[3 hidden]"""
-    bias_n: Array
-    """[hidden]: n = tanh(w_x x + bias + r (w_h h + bias_n))"""
-    start: Array
-    """[hidden]: the state before the first sample."""
-
-
-class DenseWeights(NamedTuple):
-    """Weights of a `Dense`."""
-
-    w: Array
-    """[outputs, inputs]"""
-    bias: Array
-    """[outputs]"""
-
-
-class GainsWeights(NamedTuple):
-    """Weights of a `Gains`."""
-
-    before: Array
-    """[]: ratio for channel 0 of the input, the audio; knobs are unchanged."""
-    after: Array
-    """[]: ratio for the output."""
-    body: Weights
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +163,6 @@ class Prelu:
         return self.channels
 
 
-class PreluWeights(NamedTuple):
-    """Weights of a `Prelu`."""
-
-    slopes: Array
-    """[channels]"""
-
-
 @dataclass(frozen=True, slots=True)
 class Scale:
     """A factor and an offset per channel: batch normalisation at rest. Weights: `ScaleWeights`."""
@@ -245,15 +180,6 @@ class Scale:
         return self.channels
 
 
-class ScaleWeights(NamedTuple):
-    """Weights of a `Scale`."""
-
-    factor: Array
-    """[channels]"""
-    offset: Array
-    """[channels]"""
-
-
 @dataclass(frozen=True, slots=True)
 class Conv1d:
     """A causal dilated convolution; groups are written out as zeros. Weights: `ConvWeights`."""
@@ -267,15 +193,6 @@ class Conv1d:
     def past(self) -> int:
         """Past frames on which the output depends."""
         return (self.kernel - 1) * self.dilation
-
-
-class ConvWeights(NamedTuple):
-    """Weights of a `Conv1d`."""
-
-    w: Array
-    """[outputs, kernel * inputs]: tap by tap, the oldest first."""
-    bias: Array
-    """[outputs]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,15 +214,6 @@ FILM_SITES = (
     "layer1x1_post",
     "head1x1_post",
 )
-
-
-class FilmWeights(NamedTuple):
-    """Weights of a `Film`; rows are the factors, then the shifts if there are any."""
-
-    w: Array
-    """[rows, condition]"""
-    bias: Array
-    """[rows, 1]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,24 +238,6 @@ class WaveNetLayer:
         """Whether convolution and mixing of the condition are one matrix product."""
         apart = {"conv_post", "input_mixin_pre", "input_mixin_post"}
         return not any(film.site in apart for film in self.films)
-
-
-class WaveNetLayerWeights(NamedTuple):
-    """Weights of a `WaveNetLayer`; every last column is the bias, but for `mixin`.
-
-    In an array the layers of a run are stacked, with one more axis in front.
-    """
-
-    conv: Array
-    """[m, kernel * channels + condition + 1], or without the condition where it is not joined;
-    m is the bottleneck, twice that with a gate."""
-    mixin: Array | None
-    """[m, condition] where it is not joined."""
-    residual: Array | None
-    """[channels, bottleneck + 1]"""
-    head: Array | None
-    """[head channels, bottleneck + 1]"""
-    films: tuple[FilmWeights, ...]
 
 
 class Run(NamedTuple):
@@ -394,17 +284,6 @@ class WaveNetArray:
         return (self.head_kernel - 1) * self.head_dilation
 
 
-class WaveNetArrayWeights(NamedTuple):
-    """Weights of a `WaveNetArray`; every last column is a bias."""
-
-    rechannel: Array
-    """[channels, inputs + 1]"""
-    runs: tuple[WaveNetLayerWeights, ...]
-    """For each of `WaveNetArray.runs` the weights of its layers, stacked."""
-    head: Array
-    """[head outputs, head kernel * head inputs + 1]"""
-
-
 @dataclass(frozen=True, slots=True)
 class WaveNet:
     """Arrays of dilated convolutions whose heads are summed. Weights: `WaveNetWeights`."""
@@ -425,18 +304,6 @@ class WaveNet:
     def outputs(self) -> int:
         """Output channels."""
         return self.head.outputs if self.head else self.arrays[-1].head_outputs
-
-
-class WaveNetWeights(NamedTuple):
-    """Weights of a `WaveNet`."""
-
-    arrays: tuple[WaveNetArrayWeights, ...]
-    scale: Array
-    """[]: factor of the last array's head."""
-    condition: Weights
-    """Of `condition`, or ()."""
-    head: Weights
-    """Of `head`, or ()."""
 
 
 Network = (

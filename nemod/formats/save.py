@@ -8,9 +8,10 @@ import numpy as np
 
 from nemod.common.errors import ModelError
 from nemod.common.files import replacing
-from nemod.formats.document import Json
 from nemod.formats.model import Model
-from nemod.formats.network import Dense, Gru, GruWeights, Lstm, LstmWeights, Residual, Stack
+from nemod.formats.network import Dense, Gru, Lstm, Residual, Stack
+from nemod.formats.readers.document import Json
+from nemod.formats.weights import GruWeights, LstmWeights
 
 
 def save_model(model: Model, path: str | PathLike[str]) -> None:

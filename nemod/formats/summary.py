@@ -15,8 +15,8 @@ from nemod.formats.network import (
     Scale,
     Stack,
     WaveNet,
-    Weights,
 )
+from nemod.formats.weights import Weights
 
 
 def summary(network: Network) -> str:

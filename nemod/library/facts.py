@@ -8,8 +8,8 @@ from stat import S_ISREG
 
 from nemod.common.errors import ModelError
 from nemod.formats import load_model
-from nemod.formats.json_file import MAX_BYTES
 from nemod.formats.model import Model
+from nemod.formats.readers.json_file import MAX_BYTES
 from nemod.formats.summary import parameters, summary
 from nemod.library.entry import Facts
 from nemod.library.text import clean

@@ -13,7 +13,7 @@ from nemod.builder.build import build, clean
 from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
 from nemod.formats.model import Knob, Model
-from nemod.formats.network import DenseWeights
+from nemod.formats.weights import DenseWeights
 from tests.engine.conftest import RATE_HZ, MakeModel, alone64, tiny
 
 Sound = NDArray[np.float32]

@@ -11,17 +11,9 @@ from numpy.typing import NDArray
 
 from nemod.formats import load_model
 from nemod.formats.model import Knob, Model, Probe
-from nemod.formats.network import (
-    Dense,
-    DenseWeights,
-    Gru,
-    GruWeights,
-    Lstm,
-    LstmWeights,
-    Residual,
-    Stack,
-)
+from nemod.formats.network import Dense, Gru, Lstm, Residual, Stack
 from nemod.formats.save import save_model
+from nemod.formats.weights import DenseWeights, GruWeights, LstmWeights
 
 RATE_HZ = 48_000
 HIDDEN = 4

@@ -24,7 +24,7 @@ def test_a_row_says_all_about_its_files(write, rnn, row: Dialect) -> None:
 
 def test_a_document_is_of_one_dialect(write, rnn) -> None:
     """The order of the rows does not matter."""
-    from nemod.formats.document import Node
+    from nemod.formats.readers.document import Node
 
     for name, document in documents(rnn).items():
         found = [row.name for row in DIALECTS if row.matches(Node("", "", document))]

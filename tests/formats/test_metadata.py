@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from nemod.common.errors import ModelError
 from nemod.formats import Knob, Model, ModelInfo, load_model
-from nemod.formats.info_reader import info_of
+from nemod.formats.readers.info_reader import info_of
 
 Write = Callable[[Any], Any]
 NESTED: Any = "end"

@@ -8,7 +8,8 @@ import pytest
 
 from nemod.common.errors import ModelError
 from nemod.formats import Knob, ModelInfo, Probe, load_model, save_model
-from nemod.formats.network import Dense, DenseWeights
+from nemod.formats.network import Dense
+from nemod.formats.weights import DenseWeights
 
 
 @pytest.mark.parametrize("unit", ["LSTM", "GRU"])

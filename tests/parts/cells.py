@@ -3,7 +3,8 @@
 import numpy as np
 
 from nemod.formats.model import Model
-from nemod.formats.network import Dense, DenseWeights, Lstm, LstmWeights, Stack
+from nemod.formats.network import Dense, Lstm, Stack
+from nemod.formats.weights import DenseWeights, LstmWeights
 
 HIDDEN = 6
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.common.errors import ConfigError
-from nemod.formats.network import Network, Weights
+from nemod.formats.network import Network
+from nemod.formats.weights import Weights
 from nemod.fx.nn.network import kernel
 from trainer.data.dataset import Dataset, Pair
 from trainer.data.levels import SILENT_POWER

@@ -11,9 +11,10 @@ import numpy as np
 from nemod.common.errors import ModelError
 from nemod.common.files import replacing
 from nemod.formats import Knob, Model, Probe, save_model
-from nemod.formats.document import Json
-from nemod.formats.info_reader import info_of
-from nemod.formats.network import Activation, Conv1d, Dense, Network, Residual, Stack, Weights
+from nemod.formats.network import Activation, Conv1d, Dense, Network, Residual, Stack
+from nemod.formats.readers.document import Json
+from nemod.formats.readers.info_reader import info_of
+from nemod.formats.weights import Weights
 from trainer.data.dataset import Dataset, Pair
 from trainer.learn.evaluate import play
 from trainer.learn.segments import inputs_of

@@ -13,8 +13,9 @@ import numpy as np
 
 from nemod.common.version import __version__
 from nemod.formats import Model
-from nemod.formats.document import Json
-from nemod.formats.network import Network, Weights
+from nemod.formats.network import Network
+from nemod.formats.readers.document import Json
+from nemod.formats.weights import Weights
 from trainer.data.dataset import Dataset, Pair
 from trainer.learn import evaluate, run_folder
 from trainer.learn.checkpoint import RunState

@@ -6,19 +6,15 @@ from numpy.typing import NDArray
 from nemod.formats.network import (
     Activation,
     Conv1d,
-    ConvWeights,
     Curve,
     Dense,
-    DenseWeights,
     Gru,
-    GruWeights,
     Lstm,
-    LstmWeights,
     Network,
     Residual,
     Stack,
-    Weights,
 )
+from nemod.formats.weights import ConvWeights, DenseWeights, GruWeights, LstmWeights, Weights
 from trainer.learn.recipe import Recipe
 
 

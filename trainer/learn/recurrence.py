@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from nemod.formats.network import Array, GruWeights, LstmWeights
+from nemod.formats.weights import Array, GruWeights, LstmWeights
 from nemod.fx.nn.activations import sigmoid, tanh
 from nemod.fx.nn.recurrent import LstmState
 

@@ -9,18 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.formats.model import Model
-from nemod.formats.network import (
-    Activation,
-    Conv1d,
-    ConvWeights,
-    Dense,
-    Gru,
-    GruWeights,
-    Lstm,
-    LstmWeights,
-    Residual,
-    Stack,
-)
+from nemod.formats.network import Activation, Conv1d, Dense, Gru, Lstm, Residual, Stack
+from nemod.formats.weights import ConvWeights, GruWeights, LstmWeights
 
 Block = NDArray[np.float32]
 Player = Callable[[Block], Block]

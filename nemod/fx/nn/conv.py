@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.formats.network import Conv1d, ConvWeights
+from nemod.formats.network import Conv1d
+from nemod.formats.weights import ConvWeights
 
 LONG_KERNEL = 128
 """From this number of taps of one channel, XLA's own convolution is faster than gathering."""

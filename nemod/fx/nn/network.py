@@ -16,19 +16,21 @@ from nemod.formats.network import (
     Activation,
     Conv1d,
     Dense,
-    DenseWeights,
     Gains,
-    GainsWeights,
     Gru,
     Lstm,
     Network,
     Prelu,
-    PreluWeights,
     Residual,
     Scale,
-    ScaleWeights,
     Stack,
     WaveNet,
+)
+from nemod.formats.weights import (
+    DenseWeights,
+    GainsWeights,
+    PreluWeights,
+    ScaleWeights,
     WaveNetWeights,
 )
 from nemod.fx.nn.conv import conv_init, conv_process

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.formats.network import Gru, GruWeights, Lstm, LstmWeights
+from nemod.formats.network import Gru, Lstm
+from nemod.formats.weights import GruWeights, LstmWeights
 from nemod.fx.nn.activations import lstm_gates, sigmoid, tanh
 
 

@@ -20,15 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.formats.network import (
-    FilmWeights,
-    Run,
-    WaveNet,
-    WaveNetArray,
-    WaveNetArrayWeights,
-    WaveNetLayer,
-    WaveNetLayerWeights,
-)
+from nemod.formats.network import Run, WaveNet, WaveNetArray, WaveNetLayer
+from nemod.formats.weights import FilmWeights, WaveNetArrayWeights, WaveNetLayerWeights
 from nemod.fx.nn.conv import Past, gather, past_of, remember, silence, windows
 from nemod.fx.nn.curves import apply
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemod.formats.network import Conv1d, ConvWeights
+from nemod.formats.network import Conv1d
+from nemod.formats.weights import ConvWeights
 from nemod.fx.nn.network import kernel
 
 CASES = [

@@ -3,7 +3,8 @@
 import jax
 import numpy as np
 
-from nemod.formats.network import Dense, DenseWeights, Gains, GainsWeights, Residual, Stack
+from nemod.formats.network import Dense, Gains, Residual, Stack
+from nemod.formats.weights import DenseWeights, GainsWeights
 from nemod.fx.nn.network import kernel
 
 SOUND = np.array([[1.0, 10.0], [2.0, 20.0], [-3.0, 30.0]], np.float32)

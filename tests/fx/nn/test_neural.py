@@ -10,17 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemod.formats.model import Knob, Model
-from nemod.formats.network import (
-    Dense,
-    DenseWeights,
-    Gru,
-    GruWeights,
-    Lstm,
-    LstmWeights,
-    Network,
-    Residual,
-    Stack,
-)
+from nemod.formats.network import Dense, Gru, Lstm, Network, Residual, Stack
+from nemod.formats.weights import DenseWeights, GruWeights, LstmWeights
 from nemod.fx.nn.neural import model_weights, neural
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemod.formats.network import Gru, GruWeights, Lstm, LstmWeights
+from nemod.formats.network import Gru, Lstm
+from nemod.formats.weights import GruWeights, LstmWeights
 from nemod.fx.nn.network import kernel
 
 FRAMES = 300

@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemod.formats.common import stack_runs
 from nemod.formats.network import (
     FILM_SITES,
     Curve,
     Film,
-    FilmWeights,
     WaveNet,
     WaveNetArray,
-    WaveNetArrayWeights,
     WaveNetLayer,
+)
+from nemod.formats.readers.common import stack_runs
+from nemod.formats.weights import (
+    FilmWeights,
+    WaveNetArrayWeights,
     WaveNetLayerWeights,
     WaveNetWeights,
 )

@@ -8,16 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nemod.formats.network import (
-    Dense,
-    Gru,
-    GruWeights,
-    Lstm,
-    LstmWeights,
-    Network,
-    Residual,
-    Stack,
-)
+from nemod.formats.network import Dense, Gru, Lstm, Network, Residual, Stack
+from nemod.formats.weights import GruWeights, LstmWeights
 from trainer.learn.batch import arrange, batched, in_pieces, initial_state, plain
 from trainer.learn.networks import initial_weights
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from nemod.formats.document import Json, Node
-from nemod.formats.extras import Extras
 from nemod.formats.info import ModelInfo
+from nemod.formats.readers.document import Json, Node
+from nemod.formats.readers.extras import Extras
 
 LEVELS_DBU = (-60.0, 60.0)
 """[dBu] A stated level outside of this range is an error: it would become a gain."""

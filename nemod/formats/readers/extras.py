@@ -11,8 +11,8 @@ from typing import TypeVar
 import numpy as np
 
 from nemod.common.errors import ModelError
-from nemod.formats.document import Json, Node
 from nemod.formats.model import Knob, Probe
+from nemod.formats.readers.document import Json, Node
 
 T = TypeVar("T")
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from nemod.formats.document import Node
-from nemod.formats.extras import Extras
 from nemod.formats.info import ModelInfo
 from nemod.formats.model import Knob, Probe
-from nemod.formats.network import Network, Weights
+from nemod.formats.network import Network
+from nemod.formats.readers.document import Node
+from nemod.formats.readers.extras import Extras
+from nemod.formats.weights import Weights
 
 
 class Source(NamedTuple):

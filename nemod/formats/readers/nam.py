@@ -11,7 +11,8 @@ from math import ceil
 
 import numpy as np
 
-from nemod.formats.common import (
+from nemod.formats.network import Conv1d, Dense, Lstm, Network, Scale, Stack
+from nemod.formats.readers.common import (
     MAX_HIDDEN,
     MAX_LAYERS,
     MAX_OUTPUTS,
@@ -21,25 +22,19 @@ from nemod.formats.common import (
     refuse_outputs,
     single,
 )
-from nemod.formats.document import Json, Node
-from nemod.formats.info_reader import read_info
-from nemod.formats.nam_curves import curve
-from nemod.formats.nam_wavenet import wavenet
-from nemod.formats.network import (
-    Conv1d,
+from nemod.formats.readers.document import Json, Node
+from nemod.formats.readers.info_reader import read_info
+from nemod.formats.readers.nam_curves import curve
+from nemod.formats.readers.nam_wavenet import wavenet
+from nemod.formats.readers.reading import Reading, Source
+from nemod.formats.readers.weight_reader import WeightReader
+from nemod.formats.weights import (
     ConvWeights,
-    Dense,
     DenseWeights,
-    Lstm,
     LstmWeights,
-    Network,
-    Scale,
     ScaleWeights,
-    Stack,
     Weights,
 )
-from nemod.formats.reading import Reading, Source
-from nemod.formats.weight_reader import WeightReader
 
 PREWARM_BLOCK = 64
 """[frames] NAM's player processes silence in blocks of this size before it plays."""

@@ -6,19 +6,18 @@ model's output, is kept as metadata: it is the player's volume and no part of th
 
 import numpy as np
 
-from nemod.formats.common import MAX_OUTPUTS, check_state, refuse_outputs, single, stack_runs
-from nemod.formats.document import Array, Node
-from nemod.formats.info_reader import read_info
-from nemod.formats.network import (
-    Curve,
-    WaveNet,
-    WaveNetArray,
-    WaveNetArrayWeights,
-    WaveNetLayer,
-    WaveNetLayerWeights,
-    WaveNetWeights,
+from nemod.formats.network import Curve, WaveNet, WaveNetArray, WaveNetLayer
+from nemod.formats.readers.common import (
+    MAX_OUTPUTS,
+    check_state,
+    refuse_outputs,
+    single,
+    stack_runs,
 )
-from nemod.formats.reading import Reading, Source
+from nemod.formats.readers.document import Array, Node
+from nemod.formats.readers.info_reader import read_info
+from nemod.formats.readers.reading import Reading, Source
+from nemod.formats.weights import WaveNetArrayWeights, WaveNetLayerWeights, WaveNetWeights
 
 MAX_CHANNELS = 256
 MAX_WIDTH = 1024

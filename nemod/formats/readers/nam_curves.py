@@ -1,7 +1,7 @@
 """Activations by the names that Neural Amp Modeler's files use."""
 
-from nemod.formats.document import Node
 from nemod.formats.network import Curve
+from nemod.formats.readers.document import Node
 
 NAMES = {
     "Tanh": "tanh",

@@ -9,7 +9,18 @@ from collections.abc import Callable
 import numpy as np
 
 from nemod.common.units import db_to_amplitude
-from nemod.formats.common import (
+from nemod.formats.model import Probe
+from nemod.formats.network import (
+    Conv1d,
+    Curve,
+    Gains,
+    Network,
+    Prelu,
+    Residual,
+    Scale,
+    Stack,
+)
+from nemod.formats.readers.common import (
     MAX_HIDDEN,
     MAX_INPUTS,
     MAX_LAYERS,
@@ -22,26 +33,17 @@ from nemod.formats.common import (
     refuse_outputs,
     single,
 )
-from nemod.formats.document import Array, Json, Node
-from nemod.formats.extras import MAX_PROBE_FRAMES
-from nemod.formats.info_reader import read_info
-from nemod.formats.model import Probe
-from nemod.formats.network import (
-    Conv1d,
+from nemod.formats.readers.document import Array, Json, Node
+from nemod.formats.readers.extras import MAX_PROBE_FRAMES
+from nemod.formats.readers.info_reader import read_info
+from nemod.formats.readers.reading import Reading, Source
+from nemod.formats.weights import (
     ConvWeights,
-    Curve,
-    Gains,
     GainsWeights,
-    Network,
-    Prelu,
     PreluWeights,
-    Residual,
-    Scale,
     ScaleWeights,
-    Stack,
     Weights,
 )
-from nemod.formats.reading import Reading, Source
 
 MAX_KERNEL = 4096
 MAX_DILATION = 65_536

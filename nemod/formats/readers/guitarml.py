@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nemod.formats.common import (
+from nemod.formats.network import Network, Residual, Stack
+from nemod.formats.readers.common import (
     MAX_HIDDEN,
     MAX_INPUTS,
     MAX_LAYERS,
@@ -19,10 +20,10 @@ from nemod.formats.common import (
     lstm_layer,
     refuse_outputs,
 )
-from nemod.formats.document import Array, Node
-from nemod.formats.info_reader import read_info
-from nemod.formats.network import Network, Residual, Stack, Weights
-from nemod.formats.reading import Reading, Source
+from nemod.formats.readers.document import Array, Node
+from nemod.formats.readers.info_reader import read_info
+from nemod.formats.readers.reading import Reading, Source
+from nemod.formats.weights import Weights
 
 RECURRENT_KEYS = ("rec", "lstm", "gru")
 HEAD_KEYS = ("lin", "dense")

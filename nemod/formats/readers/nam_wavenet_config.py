@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from nemod.formats.common import Layer
-from nemod.formats.document import Node
-from nemod.formats.nam_curves import curve
 from nemod.formats.network import FILM_SITES, Curve, Film, WaveNetLayer
+from nemod.formats.readers.common import Layer
+from nemod.formats.readers.document import Node
+from nemod.formats.readers.nam_curves import curve
 
 MAX_CHANNELS = 256
 MAX_ARRAYS = 16

@@ -5,21 +5,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.formats.document import Array, Node
 from nemod.formats.network import (
     Activation,
     Conv1d,
     Curve,
     Dense,
-    DenseWeights,
     Gru,
-    GruWeights,
     Lstm,
-    LstmWeights,
     Network,
     Stack,
     WaveNet,
     WaveNetArray,
+)
+from nemod.formats.readers.document import Array, Node
+from nemod.formats.weights import (
+    DenseWeights,
+    GruWeights,
+    LstmWeights,
     WaveNetLayerWeights,
     Weights,
 )

@@ -8,7 +8,7 @@ import pytest
 
 from nemod.common.errors import ModelError
 from nemod.formats import load_model
-from nemod.formats.json_file import MAX_BYTES
+from nemod.formats.readers.json_file import MAX_BYTES
 
 CONTENT = [
     (b"", "the file is empty"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nemod.formats.dialects import DIALECTS, dialect_of
-from nemod.formats.document import Json, Node
+from nemod.formats.readers.document import Json, Node
 
 MAX_DEPTH = 3
 """Objects and lists inside one another in which a file with several models is looked through."""

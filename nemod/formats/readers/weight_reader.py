@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nemod.formats.document import Array, Node
+from nemod.formats.readers.document import Array, Node
 
 MAX_WEIGHTS = 4_000_000
 

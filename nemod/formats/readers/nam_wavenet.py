@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from nemod.formats.common import Layer, curve_layer, single, stack_runs
-from nemod.formats.document import Array, Node
-from nemod.formats.nam_curves import curve
-from nemod.formats.nam_wavenet_config import (
+from nemod.formats.network import Conv1d, Film, Stack, WaveNet, WaveNetArray, WaveNetLayer
+from nemod.formats.readers.common import Layer, curve_layer, single, stack_runs
+from nemod.formats.readers.document import Array, Node
+from nemod.formats.readers.nam_curves import curve
+from nemod.formats.readers.nam_wavenet_config import (
     MAX_ARRAY_LAYERS,
     MAX_ARRAYS,
     MAX_CHANNELS,
@@ -14,20 +15,14 @@ from nemod.formats.nam_wavenet_config import (
     Grouped,
     array_spec,
 )
-from nemod.formats.network import (
-    Conv1d,
+from nemod.formats.readers.weight_reader import WeightReader
+from nemod.formats.weights import (
     ConvWeights,
-    Film,
     FilmWeights,
-    Stack,
-    WaveNet,
-    WaveNetArray,
     WaveNetArrayWeights,
-    WaveNetLayer,
     WaveNetLayerWeights,
     WaveNetWeights,
 )
-from nemod.formats.weight_reader import WeightReader
 
 
 def wavenet(

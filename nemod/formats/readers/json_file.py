@@ -10,7 +10,7 @@ from stat import S_ISREG
 from typing import NamedTuple, NoReturn
 
 from nemod.common.errors import ModelError
-from nemod.formats.document import MAX_DIGITS, Node
+from nemod.formats.readers.document import MAX_DIGITS, Node
 
 MAX_BYTES = 32 * 2**20
 """Largest file that is read; the largest released model is 40 times smaller."""
