@@ -5,7 +5,6 @@ import os
 import struct
 import threading
 import wave
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import soundfile
 from nemod.common import wav_repair
 from nemod.common.errors import AudioError
 from nemod.common.sound_files import check_output, read_sound, write_sound
+from tests.parts.disk import small_files
 
 RATE_HZ = 44_100
 FRAMES = 1001
@@ -295,15 +295,13 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["full.wav", "full.flac"])
-def test_a_full_disk_leaves_the_former_file(
-    tmp_path: Path, name: str, small_files: Callable[[int], None]
-) -> None:
+def test_a_full_disk_leaves_the_former_file(tmp_path: Path, name: str) -> None:
     """And no draft."""
     path = tmp_path / name
     path.write_bytes(b"former")
-    small_files(1000)
-    with pytest.raises(AudioError, match="cannot be written: File too large"):
-        write_sound(path, np.random.default_rng(0).uniform(-1, 1, 5000).astype(np.float32), 48_000)
+    noise = np.random.default_rng(0).uniform(-1, 1, 5000).astype(np.float32)
+    with small_files(1000), pytest.raises(AudioError, match="cannot be written: File too large"):
+        write_sound(path, noise, 48_000)
     assert path.read_bytes() == b"former"
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 

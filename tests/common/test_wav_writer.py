@@ -1,7 +1,6 @@
 """The writer of WAV files, against libsndfile."""
 
 import struct
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from nemod.common import wav_writer
 from nemod.common.sound_files import write_sound
 from nemod.common.wav_writer import HEADER_BYTES, WavWriter, wav_header
+from tests.parts.disk import small_files
 
 RATE_HZ = 44_100
 LOUD = np.array([0.0, 0.5, -0.25, 1.5, -1.5], np.float32)
@@ -54,17 +54,15 @@ def test_rf64_begins_where_32_bits_end(frames: int, form: bytes) -> None:
     assert (header[:4], len(header)) == (form, HEADER_BYTES)
 
 
-def test_what_fits_on_a_full_disk_is_a_valid_file(
-    tmp_path: Path, small_files: Callable[[int], None]
-) -> None:
+def test_what_fits_on_a_full_disk_is_a_valid_file(tmp_path: Path) -> None:
     """5,001 bytes hold the header and 1,226 whole samples."""
     path = tmp_path / "a.wav"
     writer = WavWriter(path, RATE_HZ)
     samples = np.arange(3000, dtype=np.float32) / 3000
-    small_files(5001)
-    with pytest.raises(OSError, match="File too large"):
-        writer.write(samples)
-    writer.close()
+    with small_files(5001):
+        with pytest.raises(OSError, match="File too large"):
+            writer.write(samples)
+        writer.close()
     fitted = (5001 - HEADER_BYTES) // 4
     assert writer.frames == fitted
     np.testing.assert_array_equal(read_back(path), samples[:fitted])

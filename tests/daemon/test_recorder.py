@@ -17,6 +17,7 @@ from nemod.common.errors import AudioError
 from nemod.common.wav_writer import HEADER_BYTES, WavWriter
 from nemod.daemon import recorder
 from nemod.daemon.recorder import Recorder
+from tests.parts.disk import small_files
 
 RATE_HZ = 48_000
 SOUND = np.random.default_rng(6).uniform(-1.0, 1.0, 3 * RATE_HZ).astype(np.float32)
@@ -108,17 +109,17 @@ def until(is_true: Callable[[], bool]) -> None:
 
 
 def test_a_full_disk_ends_the_file_and_not_the_time(
-    tmp_path: Path, errors: list[dict[str, Any]], small_files: Callable[[int], None]
+    tmp_path: Path, errors: list[dict[str, Any]]
 ) -> None:
     """One error; the file has what fits; the end comes when the time is over."""
     path = tmp_path / "r.wav"
     tape = Tape(path, 2.0)
-    small_files(100_001)
-    tape.play(SOUND[:RATE_HZ])
-    assert not tape.full.wait(0.2)
-    tape.play(SOUND[RATE_HZ : 2 * RATE_HZ])
-    assert tape.full.wait(10.0)
-    tape.end()
+    with small_files(100_001):
+        tape.play(SOUND[:RATE_HZ])
+        assert not tape.full.wait(0.2)
+        tape.play(SOUND[RATE_HZ : 2 * RATE_HZ])
+        assert tape.full.wait(10.0)
+        tape.end()
     fitted = (100_001 - HEADER_BYTES) // 4
     assert errors == [
         {

@@ -3,8 +3,6 @@
 import errno
 import json
 import os
-import resource
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from nemod.daemon.session import (
     to_text,
 )
 from nemod.parameters.table import TABLE
+from tests.parts.disk import small_files
 
 SAVED = Session(
     model='Plexi "68"; ö', path="/amps/plexi.nam", size=0.5, positions={"bass": 0.7, "knob/3": 1.0}
@@ -167,15 +166,8 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     """The kernel refuses the write; the old file is unchanged, and no draft is left."""
     path = tmp_path / "state.json"
     save(path, SAVED)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
-        with pytest.raises(OSError, match="File too large") as caught:
-            save(path, Session(model="other"))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
+    with small_files(16), pytest.raises(OSError, match="File too large") as caught:
+        save(path, Session(model="other"))
     assert caught.value.errno == errno.EFBIG
     assert load(path) == SAVED
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]

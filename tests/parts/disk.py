@@ -1,21 +1,22 @@
-"""A fixture that makes writes fail, as on a full disk."""
+"""Makes writes fail, as on a full disk."""
 
 import resource
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import pytest
 
+@contextmanager
+def small_files(count: int) -> Iterator[None]:
+    """Limit every file of this process to `count` bytes inside the block: EFBIG, not ENOSPC.
 
-@pytest.fixture
-def small_files() -> Iterator[Callable[[int], None]]:
-    """Return `small_files(count)`, which limits every file to `count` bytes until the test ends.
-
-    Python ignores SIGXFSZ, so a write fails with EFBIG instead of ENOSPC.
+    Nothing else may be written meanwhile: pytest's own output may go to a longer file.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def limit(count: int) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
-
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
