@@ -17,7 +17,9 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")  # type: ignore[no-unty
 jax.config.update("jax_numpy_rank_promotion", "raise")  # type: ignore[no-untyped-call]
 
 ROOT = Path(__file__).resolve().parent.parent
-SYSTEM, GOLDEN = ROOT / "tests" / "system", ROOT / "tests" / "golden"
+SYSTEM = ROOT / "tests" / "system"
+NUMERICAL = {ROOT / "tests" / name for name in ("golden", "fx", "builder", "trainer/learn")}
+"""Folders whose tests take minutes and compute the same on every Python."""
 SHARED = (Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data").resolve()
 
 PARTS: dict[str, tuple[Callable[[], object], str]] = {
@@ -44,9 +46,10 @@ def lacks(reason: str) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what ./test --quick leaves out, where a folder or a part says so for all its tests."""
     for item in items:
-        if SYSTEM in item.path.parents or any(map(item.get_closest_marker, PARTS)):
+        is_daemon = "start" in getattr(item, "fixturenames", ())
+        if is_daemon or SYSTEM in item.path.parents or any(map(item.get_closest_marker, PARTS)):
             item.add_marker(pytest.mark.server)
-        if GOLDEN in item.path.parents:
+        if not NUMERICAL.isdisjoint(item.path.parents):
             item.add_marker(pytest.mark.slow)
 
 
