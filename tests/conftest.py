@@ -18,7 +18,8 @@ jax.config.update("jax_numpy_rank_promotion", "raise")  # type: ignore[no-untype
 
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEM = ROOT / "tests" / "system"
-NUMERICAL = {ROOT / "tests" / name for name in ("golden", "fx", "builder", "trainer/learn")}
+_NUMERICAL = ("golden", "fx", "builder", "engine", "trainer/data", "trainer/learn")
+NUMERICAL = {ROOT / "tests" / name for name in _NUMERICAL}
 """Folders whose tests take minutes and compute the same on every Python."""
 SHARED = (Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data").resolve()
 
