@@ -74,10 +74,6 @@ class ParameterSet:
         """Return every path: the table's rows, then the knobs by number and by name."""
         return tuple(self._all)
 
-    def knob_defaults(self) -> tuple[float, ...]:
-        """Return the default position of each knob of the model."""
-        return tuple(spec.default for spec in self.knobs)
-
     def _row(self, path: str) -> Parameter:
         number = MODEL_KNOBS.index(path) + 1 if path in MODEL_KNOBS else 0
         if path.startswith("knob/"):

@@ -26,7 +26,7 @@ def test_a_models_knobs_take_the_place_of_gain_and_level() -> None:
         ("level", "Tone", 0.5, ""),
         ("knob/3", "Bias", 0.9, ""),
     ]
-    assert parameters.knob_defaults() == (0.2, 0.5, 0.9)
+    assert [spec.default for spec in parameters.knobs] == [0.2, 0.5, 0.9]
 
 
 def test_every_path_leads_to_one_parameter() -> None:
