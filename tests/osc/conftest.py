@@ -320,6 +320,7 @@ class Desk:
             send=self.sent.append,
             host="127.0.0.1" if is_trusted else "192.168.1.7",
             is_trusted=is_trusted,
+            may_write=is_trusted,
         )
 
     def perform(self, packet: Packet) -> list[tuple[str, list[object]]]:
