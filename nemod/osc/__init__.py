@@ -1,7 +1,6 @@
 """The OSC surface: from datagrams to calls of the controller, and back.
 
 server       sockets and access control
-access       who may send: this machine, attached private networks, configured ones
 limits       token buckets and windows
 traffic      rate limiting of one host
 codec        the parser: bytes to messages
@@ -16,6 +15,5 @@ jobs         ends of background jobs, and sync
 sender       where answers are sent, and how errors look
 errors       errors with addresses
 counters     what is counted
-port_owner   which process has the port
 reference    makes docs/osc.md
 """

@@ -19,7 +19,8 @@ import structlog
 from nemod.common.errors import NemodError
 from nemod.control.controller import Controller
 from nemod.control.events import Source
-from nemod.osc.access import Access, address_of
+from nemod.network.access import Access, address_of
+from nemod.network.port_owner import owner_of
 from nemod.osc.codec import MAX_DATAGRAM, DecodeError, decode
 from nemod.osc.counters import Counters
 from nemod.osc.dispatcher import Dispatcher
@@ -31,7 +32,6 @@ from nemod.osc.limits import (
     Remembered,
     Window,
 )
-from nemod.osc.port_owner import owner_of
 from nemod.osc.sender import Sender
 from nemod.osc.traffic import Traffic
 
@@ -83,7 +83,7 @@ class OscServer:
         messages_per_s: float = MESSAGES_PER_S,
         loopback_messages_per_s: float = LOOPBACK_MESSAGES_PER_S,
     ) -> None:
-        """Port 0 takes a free one. `local` and `allow` as in `nemod.osc.access`.
+        """Port 0 takes a free one. `local` and `allow` as in `nemod.network.access`.
 
         Raises: ConfigError for an entry of `allow` that is not a network.
         """
@@ -229,7 +229,7 @@ def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socke
     except OSError as error:
         opened.close()
         if error.errno == errno.EADDRINUSE:
-            owner = owner_of(port)
+            owner = owner_of(port, "udp")
             by = f" by {owner}" if owner else ""
             raise PortError(port, f"is taken{by}, choose another with --port") from error
         if error.errno == errno.EACCES:
