@@ -6,21 +6,11 @@ machine has a public address.
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_interface,
-    ip_network,
-)
-
-import ifaddr
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from nemod.common.errors import ConfigError
+from nemod.network.interfaces import Address, machine_interfaces
 
-Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 PRIVATE: tuple[Network, ...] = tuple(
@@ -69,12 +59,7 @@ def address_of(text: str) -> Address:
 
 def attached_networks() -> list[Network]:
     """Return the networks of all of the machine's addresses."""
-    networks: list[Network] = []
-    for adapter in ifaddr.get_adapters():
-        for ip in adapter.ips:
-            text = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
-            networks.append(ip_interface(f"{text}/{ip.network_prefix}").network)
-    return networks
+    return [interface.network for interface in machine_interfaces()]
 
 
 class Access:
