@@ -6,12 +6,10 @@ machine has a public address.
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from nemod.common.errors import ConfigError
-from nemod.network.interfaces import Address, machine_interfaces
-
-Network = IPv4Network | IPv6Network
+from nemod.network.interfaces import Address, Network, local_addresses
 
 PRIVATE: tuple[Network, ...] = tuple(
     ip_network(text)
@@ -59,7 +57,7 @@ def address_of(text: str) -> Address:
 
 def attached_networks() -> list[Network]:
     """Return the networks of all of the machine's addresses."""
-    return [interface.network for interface in machine_interfaces()]
+    return [local.network for local in local_addresses()]
 
 
 class Access:

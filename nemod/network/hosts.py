@@ -12,7 +12,7 @@ from ipaddress import IPv6Address, ip_address
 
 from nemod.common.errors import ConfigError
 from nemod.network.access import REFRESH_S, address_of
-from nemod.network.interfaces import Address, machine_interfaces
+from nemod.network.interfaces import Address, local_addresses
 from nemod.network.names import host_label, host_name
 
 _PORT = re.compile(r":(\d{0,5})\Z", re.ASCII)
@@ -46,7 +46,7 @@ def parse_host(value: str) -> str | Address | None:
 
 def machine_addresses() -> list[Address]:
     """Return the addresses of all interfaces of this machine."""
-    return [interface.ip for interface in machine_interfaces()]
+    return [local.address for local in local_addresses()]
 
 
 def machine_names() -> list[str]:
