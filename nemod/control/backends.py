@@ -114,6 +114,10 @@ class ModelLibrary(Protocol):
         """Return why a model is known not to play, or nothing."""
         ...
 
+    def problems(self) -> Mapping[str, str]:
+        """Return why models are known not to play, by name, in the order of `names`."""
+        ...
+
     def rescan(self) -> None:
         """List the folders again. Thread: any; takes up to some seconds."""
         ...

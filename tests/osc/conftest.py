@@ -39,7 +39,7 @@ class MemoryRig:
         self.levels = Meters(-15.0, -90.0, 3)
         self.is_slow = False
         self.loads: list[tuple[ModelFile, Job]] = []
-        self.problems: dict[str, str] = {}
+        self.unplayable: dict[str, str] = {}
         self.events = EventStream()
         self.settings = Settings(events=self.events)
         self.controller = Controller(
@@ -78,7 +78,10 @@ class MemoryRig:
         return name, Path(f"{name}.json")
 
     def problem(self, name: str) -> str:
-        return self.problems.get(name, "")
+        return self.unplayable.get(name, "")
+
+    def problems(self) -> Mapping[str, str]:
+        return self.unplayable
 
     def rescan(self) -> None:
         """Find nothing new."""
