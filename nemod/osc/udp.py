@@ -159,7 +159,7 @@ def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socke
     except OSError as error:
         opened.close()
         if error.errno == errno.EADDRINUSE:
-            owner = owner_of(port)
+            owner = owner_of(port, "udp")
             by = f" by {owner}" if owner else ""
             raise PortError(port, f"is taken{by}, choose another with --port") from error
         if error.errno == errno.EACCES:
