@@ -38,6 +38,16 @@ def encode_settings(rig_id: int, controls: NDArray[np.float32]) -> bytes:
     return record.ljust(SETTINGS_BYTES, b"\0")
 
 
+PANIC_ID = 0xFFFF_FFFF
+"""The rig id of a record that requests a panic; see `nemod.engine.panic`. It is a settings record,
+so that it overtakes rigs that are being sent and loaded, and keeps its order with the mute."""
+
+
+def encode_panic() -> bytes:
+    """Return the record that requests a panic."""
+    return encode_settings(PANIC_ID, np.zeros(0, np.float32))
+
+
 def newest_settings(data: bytes, rig_id: int) -> NDArray[np.float32] | None:
     """Return the newest controls for this rig among whole records, or None.
 

@@ -7,15 +7,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.engine.active_rig import ActiveRig, LoadedRig
+from nemod.engine.active_rig import ActiveRig, LoadedRig, settle_blocks
 from nemod.engine.compiled_rig import CompiledRig
 from nemod.engine.ipc import PlayRig
 from nemod.engine.loading import load_part, load_rig
 from nemod.engine.program import Program
-
-SETTLE_S = 0.1
-"""[s] Silence that a rig plays before it starts, so that its knobs have reached their positions: a
-muted rig must not be audible while its mute switch fades."""
 
 
 @dataclass(slots=True)
@@ -61,7 +57,7 @@ class LoadedRigs:
         if controls is not None and controls.size == rig.controls.size:
             active.controls = controls
         silence = np.zeros(request.block_frames, np.float32)
-        for _ in range(round(SETTLE_S * request.rate_hz / request.block_frames) + 1):
+        for _ in range(settle_blocks(request.rate_hz, request.block_frames)):
             state, _ = active.call(active.weights, active.controls, active.state or [], silence)
             active.state = state
         return active
@@ -74,7 +70,8 @@ class LoadedRigs:
         return (request.rate_hz, request.block_frames) == (rate_hz, block_frames)
 
     def refill_reserve(self, rig: ActiveRig) -> None:
-        """Give a rig that has used its reserve state a new one."""
+        """Give a rig that has used its reserve state a new one, and free what it gave up."""
+        rig.discarded_state = None
         if rig.reserve_state is None and rig.rig_id in self.loaded:
             rig.reserve_state = self.loaded[rig.rig_id][1].fresh()
 
