@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nemod.engine.tails import Tails, continue_tails
+from nemod.engine.tails import Destination, Tails
 
 Frames = NDArray[np.float32]
 RigWeights = list[Any]
@@ -52,6 +52,7 @@ class ActiveRig:
     """A loaded rig with its state. Created by the helper thread, then owned by the engine."""
 
     __slots__ = (
+        "_destination",
         "_tails",
         "call",
         "controls",
@@ -67,13 +68,26 @@ class ActiveRig:
         self.rig_id = rig_id
         self.call = rig.call
         self.weights = rig.weights
-        self.state: RigState | None = rig.fresh()
+        self.controls = rig.controls
+        state = rig.fresh()
+        self.state: RigState | None = state
         self.reserve_state: RigState | None = rig.fresh()
         """The warmed-up state once more, for a restart without an allocation."""
         self.discarded_state: RigState | None = None
         """A state that was given up, to be freed by the helper thread."""
-        self.controls = rig.controls
         self._tails = rig.tails
+        self._destination = Destination.of(rig.tails(state))
+
+    def play_silence(self, controls: Frames, block_frames: int, blocks: int) -> None:
+        """Play silence with these controls [n] before the rig starts. Thread: helper."""
+        self.controls = controls
+        # The program may move the state to other buffers.
+        state, self.state = self.state or [], None
+        silence = np.zeros(block_frames, np.float32)
+        for _ in range(blocks):
+            state, _ = self.call(self.weights, controls, state, silence)
+        self.state = state
+        self._destination = Destination.of(self._tails(state))
 
     def reset(self) -> None:
         """Restart from the reserve state; silent until the helper thread has provided another."""
@@ -86,5 +100,5 @@ class ActiveRig:
 
         Only before the first block. A rig that restarts, after a fault, has no tails.
         """
-        if self.state is not None and old.state is not None:
-            continue_tails(self._tails(self.state), old._tails(old.state))
+        if old.state is not None:
+            self._destination.fill(old._tails(old.state), old._destination.layout)

@@ -158,9 +158,9 @@ class Engine:
         if self.pending_rig is None or self._crossfade.is_active or self._panic.is_active:
             return
         self._old, self._current, self.pending_rig = self._current, self.pending_rig, None
+        self._crossfade.start()
         if self._old is not None:
             self._current.continue_tails(self._old)
-        self._crossfade.start()
 
     def _render(self, block: Block, out: Block) -> None:
         rig = self._current

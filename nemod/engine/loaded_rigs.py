@@ -54,12 +54,10 @@ class LoadedRigs:
         """Return a rig whose knobs have reached `controls` [n] during a short silence."""
         request, rig = self.loaded[rig_id]
         active = self.activate(rig_id)
-        if controls is not None and controls.size == rig.controls.size:
-            active.controls = controls
-        silence = np.zeros(request.block_frames, np.float32)
-        for _ in range(settle_blocks(request.rate_hz, request.block_frames)):
-            state, _ = active.call(active.weights, active.controls, active.state or [], silence)
-            active.state = state
+        if controls is None or controls.size != rig.controls.size:
+            controls = rig.controls
+        blocks = settle_blocks(request.rate_hz, request.block_frames)
+        active.play_silence(controls, request.block_frames, blocks)
         return active
 
     def fits(self, rig_id: int, rate_hz: int, block_frames: int) -> bool:

@@ -1,4 +1,4 @@
-"""Echoes and reverberation that ring out after a change of rig. Thread: audio, unless stated.
+"""Echoes and reverberation that ring out after a change of rig.
 
 When a crossfade begins, the next rig gets a copy of what is in the old one's delay lines. Both then
 play the same tail during the crossfade, and the next rig alone after it. The state of a rig is
@@ -6,6 +6,7 @@ opaque to the engine; a compiled rig lists the arrays that are such tails, by ef
 """
 
 import ctypes
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import jax
@@ -14,6 +15,8 @@ from nemod.engine.compiled_rig import CompiledRig
 
 Tails: TypeAlias = dict[str, list[jax.Array]]
 """Arrays of a state, by effect."""
+Layout: TypeAlias = dict[str, list[tuple[tuple[int, ...], str]]]
+"""Shapes and types of these arrays, which stay the same while a rig plays."""
 
 
 def tails_of(rig: CompiledRig, state: list[jax.Array]) -> Tails:
@@ -21,21 +24,37 @@ def tails_of(rig: CompiledRig, state: list[jax.Array]) -> Tails:
     return {name: [state[leaf] for leaf in leaves] for name, leaves in rig.tails.items()}
 
 
-def continue_tails(new: Tails, old: Tails) -> None:
-    """Copy the old rig's tails into those of the next, where both have an effect of that name.
+def layout_of(tails: Tails) -> Layout:
+    """Return the shapes and types of tails."""
+    return {name: [(a.shape, a.dtype.str) for a in arrays] for name, arrays in tails.items()}
 
-    Effects whose arrays have other shapes keep their own. Half a megabyte at 48 kHz, which is
-    copied in place: an allocation of that size has page faults, and a compiled program would have
-    to be shipped for it. Writing into the buffers of `new` is safe as long as its state has not
-    been passed to a program: nothing else refers to them (see `nemod.engine.program.on_device`).
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where the tails of a state that has not been played yet are in memory.
+
+    Everything is looked up in advance, so that the audio thread only copies: half a megabyte at
+    48 kHz. An allocation of that size would have page faults. Writing into the buffers is safe as
+    long as the state has not been passed to a program: nothing else refers to them, and nothing is
+    being written to them (see `nemod.engine.program.on_device`).
     """
-    for name, mine in new.items():
-        theirs = old.get(name, [])
-        if [_shape(array) for array in mine] != [_shape(array) for array in theirs]:
-            continue
-        for to, source in zip(mine, theirs, strict=True):
-            ctypes.memmove(to.unsafe_buffer_pointer(), source.unsafe_buffer_pointer(), to.nbytes)
 
+    layout: Layout
+    buffers: dict[str, list[tuple[int, int]]]
+    """Address and number of bytes of each array."""
 
-def _shape(array: jax.Array) -> tuple[tuple[int, ...], str]:
-    return array.shape, array.dtype.str
+    @classmethod
+    def of(cls, tails: Tails) -> "Destination":
+        """Return the place of these arrays. Thread: any but the audio thread."""
+        buffers = {
+            name: [(array.unsafe_buffer_pointer(), array.nbytes) for array in arrays]
+            for name, arrays in tails.items()
+        }
+        return cls(layout_of(tails), buffers)
+
+    def fill(self, tails: Tails, layout: Layout) -> None:
+        """Copy the tails of another rig, of effects that both have in one layout. Thread: audio."""
+        for name, buffers in self.buffers.items():
+            if layout.get(name) == self.layout[name]:
+                for (to, count), array in zip(buffers, tails[name], strict=True):
+                    ctypes.memmove(to, array.unsafe_buffer_pointer(), count)

@@ -76,10 +76,11 @@ def reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
     """Return a reverb: out = in + wet, where wet is the reverberation of mix * in.
 
     The dry sound stays at unity and `reverb/mix` is the level at which it is sent into the lines.
-    At 0 the reverberation of earlier notes rings out; then no bit changes. `reverb/size` [s] is the time in which the bass falls by 60 dB; `reverb/damping` (0..1) makes
-    that time shorter at `TREBLE_HZ`, down to a tenth. At full mix
-    the wet sound is about as loud as the input for any size. When `reverb/predelay` [ms] changes,
-    the input crossfades to the new delay (see `ring.move`).
+    At 0 the reverberation of earlier notes rings out; then no bit changes. `reverb/size` [s] is the
+    time in which the bass falls by 60 dB; `reverb/damping` (0..1) makes that time shorter at
+    `TREBLE_HZ`, down to a tenth. At full mix the wet sound is about as loud as the input for any
+    size. When `reverb/predelay` [ms] changes, the input crossfades to the new delay (see
+    `ring.move`).
     """
     lengths = line_frames(rate_hz)
     shortest, longest = lengths[0], lengths[-1]
