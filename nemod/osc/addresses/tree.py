@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from nemod.control.controller import similar_name
+from nemod.control.similar_names import similar_name
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.models import model_leaves
 from nemod.osc.addresses.parameters import ROOT, parameter_leaves
