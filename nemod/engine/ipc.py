@@ -11,7 +11,7 @@ import pickle
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -225,6 +225,8 @@ class PlayRig:
     """Rate of the device that it was built for."""
     block_frames: int
     """Block size that it was built for."""
+    controls: NDArray[np.float32] | None = field(default=None, compare=False)
+    """[n] Its present controls, with which it starts; None for those that it was built with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ class LoadedRigs:
     """Rigs by number, and programs by the hash of their code."""
 
     loaded: dict[int, tuple[PlayRig, LoadedRig]] = field(default_factory=dict)
-    """The requests are kept without their bytes."""
+    """The requests are kept without their bytes and controls."""
     programs: dict[bytes, Program] = field(default_factory=dict)
     """Kept as long as the process lives: unloading one holds the interpreter lock for some 10 ms,
     which is a dropout; one program takes under 1 MB."""
@@ -38,7 +38,7 @@ class LoadedRigs:
             raise ValueError(f"the verification block has shape {output.shape}")
         if not np.isfinite(output).all():
             raise ValueError("the verification block is not finite")
-        self.loaded[request.rig_id] = replace(request, rig=b""), rig
+        self.loaded[request.rig_id] = replace(request, rig=b"", controls=None), rig
 
     def _program(self, rig: CompiledRig, frames: int) -> Program:
         digest = hashlib.sha256(rig.executable).digest()
@@ -46,18 +46,19 @@ class LoadedRigs:
             self.programs[digest] = load_part(rig, frames)
         return self.programs[digest]
 
-    def activate(self, rig_id: int) -> ActiveRig:
-        """Return a rig in its warmed-up state, for the engine."""
-        return ActiveRig(rig_id, self.loaded[rig_id][1])
+    def activate(self, rig_id: int, controls: NDArray[np.float32] | None = None) -> ActiveRig:
+        """Return a rig for the engine, in its warmed-up state with `controls` [n] in effect.
 
-    def activate_settled(self, rig_id: int, controls: NDArray[np.float32] | None) -> ActiveRig:
-        """Return a rig whose knobs have reached `controls` [n] during a short silence."""
+        Where a knob was moved since the rig was built, it plays a short silence, so that the knob
+        has reached its position: a rig that is muted by now must not be audible for a moment.
+        """
         request, rig = self.loaded[rig_id]
-        active = self.activate(rig_id)
+        active = ActiveRig(rig_id, rig)
         if controls is None or controls.size != rig.controls.size:
-            controls = rig.controls
-        blocks = settle_blocks(request.rate_hz, request.block_frames)
-        active.play_silence(controls, request.block_frames, blocks)
+            return active
+        if not np.array_equal(controls, rig.controls):
+            blocks = settle_blocks(request.rate_hz, request.block_frames)
+            active.play_silence(controls, request.block_frames, blocks)
         return active
 
     def fits(self, rig_id: int, rate_hz: int, block_frames: int) -> bool:
