@@ -12,7 +12,7 @@ from typing import NamedTuple
 from nemod.common.errors import NemodError
 
 MAX_DATAGRAM = 8192
-"""[bytes] Longest packet that arrives as a datagram."""
+"""[bytes]"""
 MAX_NESTING = 8
 """Deepest nesting of bundles, and of arrays."""
 MAX_MESSAGES = 256
@@ -60,14 +60,14 @@ class Bundle(NamedTuple):
 
 
 class Packet(NamedTuple):
-    """What one datagram or frame holds, and the number of its messages."""
+    """What one datagram or frame holds, and how many messages that are."""
 
     root: Message | Bundle
     message_count: int
 
 
 def decode(data: bytes, limit: int = MAX_DATAGRAM) -> Packet:
-    """Return the decoded packet; `limit` [bytes] is its longest size.
+    """Return the decoded packet of at most `limit` bytes.
 
     Raises: DecodeError, and nothing else, for whatever is not well-formed.
     """
