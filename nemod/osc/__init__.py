@@ -1,7 +1,9 @@
 """The OSC surface: from packets to calls of the controller, and back.
 
 server       starts and ends all transports
-udp          the sockets of UDP
+udp          datagrams
+tcp          accepts connections; connection: one of them; framing: packets in a stream
+sockets      opens the sockets of a port
 receiver     decoding, limits and counters, the same for every transport
 access       who may send: this machine, attached private networks, configured ones
 limits       token buckets and windows

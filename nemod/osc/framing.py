@@ -63,11 +63,7 @@ class FrameReader:
             return []
         if self.framing is None:
             self.framing = Framing.SLIP if data.startswith(END) else Framing.LENGTH
-        frames = self._lengths(data) if self.framing is Framing.LENGTH else self._slip(data)
-        if self.error:
-            self._buffer.clear()
-            self._size = 0
-        return frames
+        return self._lengths(data) if self.framing is Framing.LENGTH else self._slip(data)
 
     def _lengths(self, data: bytes) -> list[bytes]:
         frames: list[bytes] = []
@@ -80,7 +76,7 @@ class FrameReader:
                 (size,) = _SIZE.unpack_from(self._buffer, at)
                 if not 0 < size <= self._limit or size % 4:
                     allowed = f"a multiple of 4 from 4 to {self._limit} is needed"
-                    self.error = f"frame of {size} bytes, {allowed}"
+                    self._fail(f"frame of {size} bytes, {allowed}")
                     return frames
                 at += _SIZE.size
                 self._size = size
@@ -105,7 +101,7 @@ class FrameReader:
                 self._size = 0
                 # Two escapes never overlap, so counting finds every valid one.
                 if encoded.count(ESC) != encoded.count(_ESC_END) + encoded.count(_ESC_ESC):
-                    self.error = "SLIP escape of an unknown byte"
+                    self._fail("SLIP escape of an unknown byte")
                     return frames
                 frames.append(encoded.replace(_ESC_END, END).replace(_ESC_ESC, ESC))
         self._append(rest)
@@ -116,6 +112,12 @@ class FrameReader:
         self._size += len(piece) - piece.count(ESC)
         self._buffer += piece
         # An escape that is followed by another adds nothing to the size, but takes memory.
-        if self._size > self._limit or len(self._buffer) > 2 * self._limit:
-            self.error = f"frame longer than {self._limit} bytes"
-        return not self.error
+        is_short = self._size <= self._limit and len(self._buffer) <= 2 * self._limit
+        if not is_short:
+            self._fail(f"frame longer than {self._limit} bytes")
+        return is_short
+
+    def _fail(self, reason: str) -> None:
+        self.error = reason
+        self._buffer.clear()
+        self._size = 0

@@ -4,11 +4,15 @@ from collections.abc import Sequence
 
 from nemod.control.controller import Controller
 from nemod.osc.access import Access
+from nemod.osc.connection import ConnectionLimits
 from nemod.osc.counters import Counters
 from nemod.osc.dispatcher import Dispatcher
 from nemod.osc.encode import encode
+from nemod.osc.errors import PortError
 from nemod.osc.limits import LOOPBACK_MESSAGES_PER_S, MESSAGES_PER_S
 from nemod.osc.receiver import Receiver
+from nemod.osc.sockets import PORT_TRIES
+from nemod.osc.tcp import TcpTransport
 from nemod.osc.udp import UdpTransport
 
 DEFAULT_PORT = 9000
@@ -27,6 +31,7 @@ class OscServer:
         allow_write: Sequence[str] = (),
         messages_per_s: float = MESSAGES_PER_S,
         loopback_messages_per_s: float = LOOPBACK_MESSAGES_PER_S,
+        connection_limits: ConnectionLimits | None = None,
     ) -> None:
         """Port 0 takes a free one.
 
@@ -46,16 +51,35 @@ class OscServer:
         )
         access = Access(local=local, allow=allow)
         self._udp = UdpTransport(self.receiver, access, is_local=local)
+        self._tcp = TcpTransport(
+            self.receiver,
+            access,
+            is_local=local,
+            limits=connection_limits,
+            has_jobs=self.dispatcher.jobs.has_open,
+        )
 
     async def start(self) -> None:
         """Open the transports; from now on `port` is the one that is used.
 
         Raises: PortError where the port is taken or may not be used.
         """
-        self.port = self._udp.open(self.port)
+        for attempt in range(PORT_TRIES):
+            port = self._udp.open(self.port)
+            try:
+                await self._tcp.open(port)
+            except PortError:
+                self._udp.close()
+                # A free port for UDP may be taken for TCP: then another one will do.
+                if self.port or attempt == PORT_TRIES - 1:
+                    raise
+            else:
+                self.port = port
+                return
 
     async def close(self) -> None:
         """Send `/nemo/bye` to recent clients, and close the transports."""
-        for sender in self._udp.senders():
+        for sender in (*self._udp.senders(), *self._tcp.senders()):
             sender.send(encode("/nemo/bye"))
         self._udp.close()
+        await self._tcp.close()
