@@ -14,6 +14,7 @@ dispatcher   carries out packets: bundles, transactions, queries
 addresses    the address space: what exists, and what it accepts and answers
 jobs         ends of background jobs, and sync
 sender       where answers are sent, and how errors look
+neuralpi     addresses of NeuralPi, for its plug-in
 errors       errors with addresses
 counters     what is counted
 port_owner   which process has the port

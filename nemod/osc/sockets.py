@@ -72,11 +72,11 @@ def _open(
         if error.errno == errno.EADDRINUSE:
             owner = owner_of(port)
             by = f" by {owner}" if owner else ""
-            reason = f"is taken{by}, choose another with --port"
-            raise PortError(port, reason, protocol) from error
+            hint = "choose another with --port"
+            raise PortError(port, f"is taken{by}", protocol, hint) from error
         if error.errno == errno.EACCES:
-            reason = "may not be used, choose one from 1024 on"
-            raise PortError(port, reason, protocol) from error
+            hint = "choose one from 1024 on"
+            raise PortError(port, "may not be used", protocol, hint) from error
         if family == socket.AF_INET:
             raise PortError(port, error.strerror or str(error), protocol) from error
         raise
