@@ -382,10 +382,17 @@ def test_half_closed_connections_make_room(
 ) -> None:
     """A script that loads models over a new connection each time is not locked out by its jobs."""
     rig.is_slow = True
+    client = served.client()
     for _ in range(20):
+        before = list(rig.loads)
         stream = connect()
         stream.send("/nemo/model/load", ("s", "fuzz"))
         stream.socket.shutdown(socket.SHUT_WR)
+        wait_until(lambda before=before: rig.loads != before)
+        # What follows in the stream is its end, which is seen before another client is answered.
+        client.until_synced()
+        client.until_synced()
+    assert served.server.counters.dropped == 0
     wait_until(lambda: not connect_is_refused(connect))
     served.call(rig.finish_load)
 
