@@ -1,0 +1,99 @@
+"""Noise gate: silences hum and hiss while nothing is played.
+
+A Schmitt trigger with hold on the magnitude of the input, frame by frame. The gate stands before
+the model, so that its key is the dry guitar: after a distortion noise and notes are equally loud.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nemod.fx.effect import Block, Controls, Effect, Nothing
+
+ENABLE = "gate/enable"
+THRESHOLD = "gate/threshold"
+ATTACK = "gate/attack"
+HOLD = "gate/hold"
+RELEASE = "gate/release"
+
+HYSTERESIS_DB = 6.0
+"""[dB] The gate opens at the threshold and closes this far below it."""
+WINDOW_S = 0.02
+"""[s] The level is the highest magnitude of this time: half a period of the low B of a bass is
+16 ms, and the gate must not close between two of its peaks."""
+FALL_DB = 60.0
+"""[dB] By this much the gain falls in the release time."""
+FLOOR_DB = -80.0
+"""[dB] A gain below this becomes silence."""
+
+
+def gate(rate_hz: float) -> Effect[Nothing, jax.Array]:
+    """Return a noise gate without latency.
+
+    The gate opens when the magnitude of the input reaches the threshold (an amplitude). It is then
+    open until the level, the peak of the last `WINDOW_S`, has been more than `HYSTERESIS_DB` below
+    the threshold for `gate/hold` [ms]. Opening, the gain rises from 0 to 1 along a straight line in
+    `gate/attack` [ms]; closing, it falls by `FALL_DB` in `gate/release` [ms] along a straight line
+    in dB, and is 0 from `FLOOR_DB` on. A change of direction continues from the gain of the moment.
+
+    At `gate/enable` 0 the output is the input, bit for bit, and the gate is open; in between, the
+    gain is mixed with 1. So a gate that is switched on closes only after hold and release. The
+    state is float32 [2]: the frames for which it stays open, and the gain.
+    """
+    opened = np.array([1.0, 1.0], np.float32)
+    frames_per_ms = rate_hz / 1000.0
+    closing = np.float32(10.0 ** (-HYSTERESIS_DB / 20.0))
+    floor = np.float32(10.0 ** (FLOOR_DB / 20.0))
+    window = round(WINDOW_S * rate_hz)
+    fall = -FALL_DB * math.log(10.0) / 20.0 / frames_per_ms
+
+    def init(_weights: Nothing, _controls: jax.Array) -> jax.Array:
+        return jnp.asarray(opened)
+
+    def step(
+        state: tuple[jax.Array, jax.Array], frame: tuple[jax.Array, ...]
+    ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        left, gain = state
+        level, enable, threshold, longest, rise, keep = frame
+        is_over = level >= threshold * jnp.where(left > 0.0, closing, jnp.float32(1.0))
+        left = jnp.where(is_over, longest, jnp.maximum(left - 1.0, 0.0))
+        fallen = gain * keep
+        gain = jnp.where(
+            left > 0.0,
+            jnp.minimum(gain + rise, 1.0),
+            jnp.where(fallen < floor, 0.0, fallen),
+        )
+        is_off = enable == 0.0
+        left = jnp.where(is_off, longest, left)
+        gain = jnp.where(is_off, 1.0, gain)
+        return (left, gain), gain
+
+    def gated(controls: Controls, state: jax.Array, block: Block) -> tuple[jax.Array, Block]:
+        enable, threshold, attack_ms, hold_ms, release_ms = controls
+        longest = window + jnp.round(hold_ms * frames_per_ms)
+        rise = 1.0 / (attack_ms * frames_per_ms)
+        keep = jnp.exp(fall / release_ms)
+        frames = (jnp.abs(block), enable, threshold, longest, rise, keep)
+        (left, gain), gains = jax.lax.scan(step, (state[0], state[1]), frames)
+        return jnp.stack([left, gain]), block * (1.0 + enable * (gains - 1.0))
+
+    def passed(controls: Controls, _state: jax.Array, block: Block) -> tuple[jax.Array, Block]:
+        # What `gated` returns while `enable` is 0.
+        longest = window + jnp.round(controls[3, -1] * frames_per_ms)
+        return jnp.stack([longest, jnp.ones_like(longest)]), block
+
+    def process(
+        _weights: Nothing, controls: Controls, state: jax.Array, block: Block
+    ) -> tuple[jax.Array, Block]:
+        is_on = jnp.any(controls[0] != 0.0)
+        return jax.lax.cond(is_on, gated, passed, controls, state, block)
+
+    return Effect(
+        name="gate",
+        controls=(ENABLE, THRESHOLD, ATTACK, HOLD, RELEASE),
+        weights=(),
+        init=init,
+        process=process,
+    )
