@@ -37,7 +37,7 @@ def compressor(rate_hz: float) -> Effect[Nothing, jax.Array]:
     smooths the result. The gain is `comp/makeup` minus that reduction, in dB, times `comp/enable`.
 
     At `comp/enable` 0 the output is the input, bit for bit, and the reduction is 0. The state is
-    float32 [2]: the peak detector and the smoothed reduction [dB].
+    float32 [2]: the peak detector and the smoothed reduction [dB]. The next rig continues it.
     """
     # Of e: the decay in one frame with a time constant of 1 ms.
     exponent = np.float32(-1000.0 / rate_hz)
@@ -85,7 +85,10 @@ def compressor(rate_hz: float) -> Effect[Nothing, jax.Array]:
         _weights: Nothing, controls: Controls, state: jax.Array, block: Block
     ) -> tuple[jax.Array, Block]:
         is_on = jnp.any(controls[0] != 0.0)
-        return jax.lax.cond(is_on, compressed, passed, controls, state, block)
+        out: tuple[jax.Array, Block] = jax.lax.cond(
+            is_on, compressed, passed, controls, state, block
+        )
+        return out
 
     return Effect(
         name="compressor",
@@ -93,4 +96,5 @@ def compressor(rate_hz: float) -> Effect[Nothing, jax.Array]:
         weights=(),
         init=init,
         process=process,
+        tails=lambda state: {"compressor": state},
     )

@@ -39,18 +39,18 @@ def gate(rate_hz: float) -> Effect[Nothing, jax.Array]:
     in dB, and is 0 from `FLOOR_DB` on. A change of direction continues from the gain of the moment.
 
     At `gate/enable` 0 the output is the input, bit for bit, and the gate is open; in between, the
-    gain is mixed with 1. So a gate that is switched on closes only after hold and release. The
-    state is float32 [2]: the frames for which it stays open, and the gain.
+    gain is mixed with 1. So a gate that is switched on closes only after hold and release; one that
+    is on from the start is closed at first. The state is float32 [2]: the frames for which it stays
+    open, and the gain. The next rig continues it.
     """
-    opened = np.array([1.0, 1.0], np.float32)
     frames_per_ms = rate_hz / 1000.0
     closing = np.float32(10.0 ** (-HYSTERESIS_DB / 20.0))
     floor = np.float32(10.0 ** (FLOOR_DB / 20.0))
     window = round(WINDOW_S * rate_hz)
     fall = -FALL_DB * math.log(10.0) / 20.0 / frames_per_ms
 
-    def init(_weights: Nothing, _controls: jax.Array) -> jax.Array:
-        return jnp.asarray(opened)
+    def init(_weights: Nothing, controls: jax.Array) -> jax.Array:
+        return jnp.stack([jnp.float32(0.0), jnp.where(controls[0] == 0.0, 1.0, 0.0)])
 
     def step(
         state: tuple[jax.Array, jax.Array], frame: tuple[jax.Array, ...]
@@ -88,7 +88,8 @@ def gate(rate_hz: float) -> Effect[Nothing, jax.Array]:
         _weights: Nothing, controls: Controls, state: jax.Array, block: Block
     ) -> tuple[jax.Array, Block]:
         is_on = jnp.any(controls[0] != 0.0)
-        return jax.lax.cond(is_on, gated, passed, controls, state, block)
+        out: tuple[jax.Array, Block] = jax.lax.cond(is_on, gated, passed, controls, state, block)
+        return out
 
     return Effect(
         name="gate",
@@ -96,4 +97,5 @@ def gate(rate_hz: float) -> Effect[Nothing, jax.Array]:
         weights=(),
         init=init,
         process=process,
+        tails=lambda state: {"gate": state},
     )

@@ -178,7 +178,9 @@ def _mix(effect: str, label: str, text: str) -> Parameter:
 
 TABLE: tuple[Parameter, ...] = (
     _gain("input", "Input", "Trim before all effects.", 24.0, is_in_preset=False),
-    _switch("gate/enable", "Gate", "Silence the input below the threshold.", 0.01, has_toggle=False),
+    _switch(
+        "gate/enable", "Gate", "Silence the input below the threshold.", 0.01, has_toggle=False
+    ),
     Parameter(
         path="gate/threshold",
         label="Gate threshold",
