@@ -59,8 +59,9 @@ def compressor(rate_hz: float) -> Effect[Nothing, jax.Array]:
         state: tuple[jax.Array, jax.Array], frame: tuple[jax.Array, ...]
     ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         peak, smoothed = state
-        reduction, rising, keep = frame
-        peak = jnp.maximum(reduction, keep * peak)
+        reduction, rising, loss = frame
+        # Not as a factor: one that is nearly 1 would be rounded, and the release time with it.
+        peak = jnp.maximum(reduction, peak + loss * peak)
         smoothed = smoothed + rising * (peak - smoothed)
         return (peak, smoothed), smoothed
 
@@ -71,8 +72,8 @@ def compressor(rate_hz: float) -> Effect[Nothing, jax.Array]:
         # While it is off both states must be 0: nothing to reduce, and all of the way at once.
         reduction = jnp.where(is_on, wanted(level_db, threshold_db, ratio), 0.0)
         rising = jnp.where(is_on, -jnp.expm1(exponent / attack_ms), 1.0)
-        keep = jnp.where(is_on, jnp.exp(exponent / release_ms), 0.0)
-        frames = (reduction, rising, keep)
+        loss = jnp.where(is_on, jnp.expm1(exponent / release_ms), -1.0)
+        frames = (reduction, rising, loss)
         (peak, smoothed), reductions = jax.lax.scan(step, (state[0], state[1]), frames)
         gain = jnp.exp(neper * enable * (makeup_db - reductions))
         return jnp.stack([peak, smoothed]), block * gain

@@ -56,10 +56,11 @@ def gate(rate_hz: float) -> Effect[Nothing, jax.Array]:
         state: tuple[jax.Array, jax.Array], frame: tuple[jax.Array, ...]
     ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         left, gain = state
-        level, enable, threshold, longest, rise, keep = frame
+        level, enable, threshold, longest, rise, loss = frame
         is_over = level >= threshold * jnp.where(left > 0.0, closing, jnp.float32(1.0))
         left = jnp.where(is_over, longest, jnp.maximum(left - 1.0, 0.0))
-        fallen = gain * keep
+        # Not as a factor: one that is nearly 1 would be rounded, and the release time with it.
+        fallen = gain + gain * loss
         gain = jnp.where(
             left > 0.0,
             jnp.minimum(gain + rise, 1.0),
@@ -74,8 +75,8 @@ def gate(rate_hz: float) -> Effect[Nothing, jax.Array]:
         enable, threshold, attack_ms, hold_ms, release_ms = controls
         longest = window + jnp.round(hold_ms * frames_per_ms)
         rise = 1.0 / (attack_ms * frames_per_ms)
-        keep = jnp.exp(fall / release_ms)
-        frames = (jnp.abs(block), enable, threshold, longest, rise, keep)
+        loss = jnp.expm1(fall / release_ms)
+        frames = (jnp.abs(block), enable, threshold, longest, rise, loss)
         (left, gain), gains = jax.lax.scan(step, (state[0], state[1]), frames)
         return jnp.stack([left, gain]), block * (1.0 + enable * (gains - 1.0))
 
