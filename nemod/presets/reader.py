@@ -32,8 +32,6 @@ _KEYS = ("version", "name", "model", "positions", "snapshots")
 _MODEL_KEYS = ("name", "sha256", "size")
 _HEX = frozenset("0123456789abcdef")
 
-log = structlog.get_logger("nemod")
-
 
 def parse(text: str, name: str, file: Path | str = "") -> Preset:
     """Return the preset in a file's text; what is skipped is logged.
@@ -52,7 +50,8 @@ def parse(text: str, name: str, file: Path | str = "") -> Preset:
         raise DamagedFileError("keys (name, model, positions, ...) are expected")
     reader = _Reader(tree)
     preset = reader.read(name)
-    reader.skipped.log(log.bind(file=str(file)).warning, "preset", MAX_LOGGED)
+    warning = structlog.get_logger("nemod").bind(file=str(file)).warning
+    reader.skipped.log(warning, "preset", MAX_LOGGED)
     return preset
 
 

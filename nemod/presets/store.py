@@ -29,8 +29,6 @@ PREVIOUS = "previous"
 """Folder of the versions before the last change."""
 _FILE = re.compile(r"[0-9]{3}\.yaml", re.ASCII)
 
-log = structlog.get_logger("nemod")
-
 
 class PresetStore:
     """Presets by number: those of the user's folder, and the factory's where the user has none.
@@ -105,8 +103,10 @@ class PresetStore:
             raise PresetError(f"{preset.name!r}: {problem}")
         text = to_text(preset)
         with self._disk:
+            with self._maps:
+                known = self._user.get(number)
             if self.folder is not None:
-                _write(self.folder, number, text)
+                _write(self.folder, number, text, known)
             with self._maps:
                 self._user[number] = preset
 
@@ -161,8 +161,12 @@ def _read_folder(
 
 
 def _note(notes: list[str], path: Path, reason: str, moved: str = "") -> None:
-    log.warning("preset not read", file=str(path), reason=reason, moved=moved or None)
+    _warn("preset not read", file=str(path), reason=reason, moved=moved or None)
     notes.append(f"{path}: {reason}{f'; moved to {moved}' if moved else ''}")
+
+
+def _warn(event: str, **facts: object) -> None:
+    structlog.get_logger("nemod").warning(event, **facts)
 
 
 def _moved(path: Path) -> str:
@@ -170,17 +174,23 @@ def _moved(path: Path) -> str:
     try:
         return move_aside(path).name
     except OSError as error:
-        log.warning("damaged preset not moved aside", file=str(path), reason=error.strerror)
+        _warn("damaged preset not moved aside", file=str(path), reason=error.strerror)
         return ""
 
 
-def _write(folder: Path, number: int, text: str) -> None:
-    """Replace a preset's file, and before it the previous version. Raises: OSError."""
+def _write(folder: Path, number: int, text: str, known: Preset | None) -> None:
+    """Replace a preset's file, and before it the previous version. Raises: OSError.
+
+    A file that is neither `known` nor any other preset is damaged, and moved aside.
+    """
     path = folder / _name(number)
     data = text.encode()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        before = read_kept(path, MAX_BYTES).encode()
+        there = read_kept(path, MAX_BYTES)
+        if known is None or there != to_text(known):
+            parse(there, "", path)
+        before = there.encode()
     except FileNotFoundError:
         before = None
     except DamagedFileError:

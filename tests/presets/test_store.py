@@ -127,15 +127,21 @@ def test_a_damaged_file_is_moved_aside(store: Store, tmp_path: Path) -> None:
     assert mine.notes == ()
 
 
-def test_a_file_that_was_damaged_meanwhile_is_not_overwritten(store: Store, tmp_path: Path) -> None:
-    """It is moved aside when the preset is saved."""
+@pytest.mark.parametrize("content", [b"\xff", b"name: ["])
+def test_a_file_that_was_damaged_meanwhile_is_not_lost(
+    store: Store, tmp_path: Path, content: bytes
+) -> None:
+    """It is moved aside by the next save; what was changed by hand is the version before."""
     mine = store()
     mine.save(0, LEAD)
     path = tmp_path / "presets" / "000.yaml"
-    path.write_bytes(b"\xff")
+    path.write_bytes(content)
     mine.save(0, CLEAN)
     assert store().get(0) == CLEAN
-    assert path.with_name("000.yaml.damaged-1").read_bytes() == b"\xff"
+    assert path.with_name("000.yaml.damaged-1").read_bytes() == content
+    path.write_text("version: 1\nname: Edited")
+    mine.save(0, LEAD)
+    assert (path.parent / "previous" / "000.yaml").read_text() == "version: 1\nname: Edited"
 
 
 def test_other_files_are_left_alone(store: Store, tmp_path: Path) -> None:
