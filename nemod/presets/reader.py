@@ -4,6 +4,7 @@ A wrong value takes its default and what this version does not know is kept; bot
 what is not plain YAML, without aliases and tags, and with keys at its top, cannot be read.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ class _Reader:
             if key not in _MODEL_KEYS:  # it need not be true of the next model
                 self.skipped.keep(f"model.{key}", "unknown key", is_writable=False)
         name, sha256 = _text(tree.get("name", "")), _text(tree.get("sha256", ""))
-        if name is None or len(name) > MAX_MODEL_NAME or not name.isprintable():
+        if name is None or len(name) > MAX_MODEL_NAME or any(map(_is_control, name)):
             self.skipped.add("model.name", f"a name is expected, not {short(name)}")
             name = ""
         if sha256 is None or (sha256 and (len(sha256) != 64 or not _HEX.issuperset(sha256))):
@@ -157,6 +158,11 @@ def _canonical(path: str) -> str:
     if not param(known).is_in_preset:
         raise KeyError(path)
     return known
+
+
+def _is_control(sign: str) -> bool:
+    """Whether no model's name holds a character; joiners, as of emoji, may stand in one."""
+    return unicodedata.category(sign) == "Cc"
 
 
 def _never(_path: tuple[str, ...]) -> bool:
