@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     ):
         _packets(count, progress, table)
         _daemon(count // 10, Path(folder), progress, table)
-        for kind in ("config", "state"):
+        for kind in ("config", "state", "preset"):
             task = progress.add_task(f"{kind} files", total=count // 100)
             files = read_files(
                 kind, count // 100, Path(folder), progress=partial(progress.advance, task)
