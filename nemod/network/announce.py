@@ -8,13 +8,14 @@ clients then need host and port by hand.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 import structlog
 
 from nemod.network.avahi import Avahi, AvahiError
 from nemod.network.interfaces import LocalAddress, local_addresses
-from nemod.network.names import host_label, host_name, instance_label
+from nemod.network.names import Names, host_label, host_name, instance_label
 from nemod.network.services import Service
 
 STOP_S = 1.0
@@ -30,7 +31,7 @@ class Announced(NamedTuple):
 
     by: str
     """`avahi` or `zeroconf`."""
-    name: str
+    instance: str
     """Instance name of the services, as `nemod on pi`."""
     host: str
     """Host name by multicast DNS, as `pi.local`."""
@@ -68,6 +69,7 @@ class Announcer:
         self._avahi: Avahi | None = None
         self._task: asyncio.Task[None] | None = None
         self._warned = ""
+        self._is_without_bus = False
         self._log = structlog.get_logger("nemod.network")
 
     async def start(self) -> None:
@@ -96,7 +98,7 @@ class Announcer:
         while True:
             avahi = await self._find_avahi_soon(refused_by) or await self._use_zeroconf(refused_by)
             try:
-                await avahi.publish(self._services, self._name, self._report_avahi)
+                await avahi.publish(self._services, self._name, partial(self._report, "avahi"))
                 refused_by = ""
             except AvahiError as error:
                 refused_by = avahi.owner
@@ -119,10 +121,13 @@ class Announcer:
                     self._avahi = await Avahi.connect()
                 await self._avahi.wait_running(refused_by)
             except AvahiError as error:
-                self._log.debug("mdns.no_avahi", reason=str(error))
+                if not self._is_without_bus:
+                    self._is_without_bus = True
+                    self._log.debug("mdns.no_avahi", reason=str(error))
                 await self._disconnect()
                 await asyncio.sleep(self._retry_s)
             else:
+                self._is_without_bus = False
                 return self._avahi
 
     async def _disconnect(self) -> None:
@@ -151,7 +156,7 @@ class Announcer:
                     self._services,
                     self._name,
                     self._host,
-                    self._report_zeroconf,
+                    partial(self._report, "zeroconf"),
                     addresses=self._addresses,
                     poll_s=poll_s,
                 )
@@ -161,17 +166,12 @@ class Announcer:
                 self.announced = None
             await asyncio.sleep(self._retry_s)
 
-    def _report_avahi(self, name: str, host: str) -> None:
-        self._report(Announced("avahi", name, host))
-
-    def _report_zeroconf(self, name: str, host: str) -> None:
-        self._report(Announced("zeroconf", name, host))
-
-    def _report(self, announced: Announced) -> None:
-        if announced != self.announced:
-            self.announced = announced
+    def _report(self, by: str, names: Names | None) -> None:
+        announced = Announced(by, *names) if names else None
+        if announced and announced != self.announced:
             types = " ".join(service.type for service in self._services)
             self._log.info("mdns.announced", services=types, **announced._asdict())
+        self.announced = announced
 
     def _warn(self, what: str, error: Exception) -> None:
         """Log a problem once, not each time that it is met again."""
