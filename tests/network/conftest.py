@@ -9,7 +9,15 @@ from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
 import pytest
-from zeroconf import DNSAddress, DNSQuestionType, ServiceStateChange, Zeroconf, current_time_millis
+from zeroconf import (
+    DNSAddress,
+    DNSQuestionType,
+    DNSRecord,
+    DNSService,
+    ServiceStateChange,
+    Zeroconf,
+    current_time_millis,
+)
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from nemod.network.announce import Announcer
@@ -60,13 +68,18 @@ class Finder:
 
     def addresses_of(self, host: str) -> set[str]:
         """Return the addresses that the client has for a host at the moment."""
-        records = self.zeroconf.zeroconf.cache.entries_with_name(f"{host}.local.")
+        records = self._known(f"{host}.local.")
+        return {str(ip_address(r.address)) for r in records if isinstance(r, DNSAddress)}
+
+    def ports_of(self, name: str) -> set[int]:
+        """Return the ports that the client has for OSC over UDP at the moment."""
+        records = self._known(f"{name}._osc._udp.local.")
+        return {record.port for record in records if isinstance(record, DNSService)}
+
+    def _known(self, name: str) -> list[DNSRecord]:
         now = current_time_millis()
-        return {
-            str(ip_address(record.address))
-            for record in records
-            if isinstance(record, DNSAddress) and not record.is_expired(now)
-        }
+        records = self.zeroconf.zeroconf.cache.entries_with_name(name)
+        return [record for record in records if not record.is_expired(now)]
 
     async def resolve(self, name: str, service: str) -> Found:
         found = AsyncServiceInfo(f"{service}.local.", f"{name}.{service}.local.")

@@ -90,19 +90,19 @@ def test_a_later_conflict_of_names_is_resolved(unique: str, port: int, is_kept: 
 
     async def scenario() -> None:
         name = f"nemod on {unique}"
-        async with finder() as client, announcing(name, host=unique) as announcer:
+        async with (
+            finder() as client,
+            finder() as rival,
+            announcing(name, host=unique) as announcer,
+        ):
             await wait_for(lambda: announcer.announced)
-            await client.own(name, port, unique)
+            await rival.own(name, port, unique)
             if is_kept:
-                ports = []
-                while ports[-1:] != [9000]:
-                    ports.append((await client.resolve(name, "_osc._udp")).port)
-                    await asyncio.sleep(0.05)
+                await wait_for(lambda: client.ports_of(name) == {9000})
                 assert announcer.announced == Announced("zeroconf", name, f"{unique}.local")
             else:
-                await client.wait(f"{name} #2")
-                assert (await client.resolve(name, "_osc._udp")).port == port
-                assert (await client.resolve(f"{name} #2", "_osc._udp")).port == 9000
+                await wait_for(lambda: client.ports_of(f"{name} #2") == {9000})
+                assert port in client.ports_of(name)
 
     run(scenario())
 

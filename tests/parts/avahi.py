@@ -43,7 +43,6 @@ host-name={host}
 allow-interfaces=eth0
 use-ipv4=yes
 use-ipv6=no
-{options}
 [publish]
 publish-hinfo=no
 publish-workstation=no
@@ -84,6 +83,7 @@ class Machine:
         self.address = address
         self._folder = folder
         self._socket = folder / "bus"
+        self._has_options = False
         self._avahi: subprocess.Popen[bytes] | None = None
         self._bus: subprocess.Popen[bytes] | None = None
         folder.mkdir()
@@ -154,19 +154,31 @@ class Machine:
         wait_for(self._socket.exists, "dbus-daemon")
 
     def stop_bus(self) -> None:
-        self._bus = _end(self._bus)
+        _end(self._bus)
+        self._bus = None
 
-    def start_avahi(self, options: str = "", publish: str = "") -> None:
+    def start(self) -> None:
+        """Start what does not run of the bus and avahi; an avahi with options is replaced."""
+        if not self._bus:
+            self.start_bus()
+        if self._avahi and self._has_options:
+            self.stop_avahi()
+        if not self._avahi:
+            self.start_avahi()
+
+    def start_avahi(self, host: str = "", publish: str = "") -> None:
         """Start avahi-daemon, and wait until it has its host name."""
+        self._has_options = bool(host or publish)
         config = self._folder / "avahi.conf"
-        config.write_text(_AVAHI_CONFIG.format(host=self.host, options=options, publish=publish))
+        config.write_text(_AVAHI_CONFIG.format(host=host or self.host, publish=publish))
         self._avahi = self.popen(
             "avahi-daemon", f"--file={config}", "--no-drop-root", "--no-chroot", "--no-rlimits"
         )
         wait_for(lambda: self._avahi_state() == 2, "avahi-daemon")
 
     def stop_avahi(self) -> None:
-        self._avahi = _end(self._avahi)
+        _end(self._avahi)
+        self._avahi = None
 
     def kill_avahi(self) -> None:
         """End avahi-daemon without its goodbyes."""
@@ -206,14 +218,13 @@ class Machine:
 
 @contextmanager
 def two_machines(folder: Path) -> Iterator[tuple[Machine, Machine]]:
-    """Two connected machines with D-Bus; avahi-daemon runs on the second."""
+    """Two connected machines with D-Bus and avahi."""
     machines = [Machine(folder / host, host, address) for host, address in _MACHINES]
     try:
         first, second = machines
         first.connect(second)
         for machine in machines:
-            machine.start_bus()
-        second.start_avahi()
+            machine.start()
         yield first, second
     finally:
         for machine in machines:

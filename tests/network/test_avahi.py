@@ -1,0 +1,198 @@
+"""Announcement through a real avahi-daemon, listed with avahi-browse on another machine."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from structlog.testing import capture_logs
+
+from nemod.network.announce import Announced
+from tests.network.conftest import SERVICES, announcing, run, wait_for
+from tests.parts.avahi import Machine, two_machines
+from tests.parts.avahi import wait_for as wait_outside
+
+pytestmark = pytest.mark.avahi
+ROOT = Path(__file__).resolve().parents[2]
+NAME = "nemod on stage"
+CHILD = """
+import asyncio
+from nemod.network.announce import Announcer
+from nemod.network.services import osc_udp
+
+async def main():
+    await Announcer([osc_udp(9000)], "nemod on stage").start()
+    await asyncio.sleep(60.0)
+
+asyncio.run(main())
+"""
+
+
+class Machines(NamedTuple):
+    """The machine of the daemon, and another in its network."""
+
+    stage: Machine
+    phone: Machine
+
+
+@pytest.fixture(scope="module")
+def cabled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    with two_machines(tmp_path_factory.mktemp("machines")) as machines:
+        yield Machines(*machines)
+
+
+@pytest.fixture
+def machines(cabled: Machines, monkeypatch: pytest.MonkeyPatch) -> Machines:
+    """Two machines with avahi; what the test announces is announced by the first."""
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", cabled.stage.bus_address)
+    cabled.stage.start()
+    return cabled
+
+
+def listed(machine: Machine, service: str = "_osc._udp") -> list[tuple[str, str, str, str]]:
+    """Return name, host, address and port of what a machine lists."""
+    fields = machine.browse(service)
+    return sorted((_unescaped(f[3]), f[6], f[7], f[8]) for f in fields)
+
+
+def _unescaped(text: str) -> str:
+    """Return a name without avahi's escapes: three decimal digits for a byte."""
+    data, at = bytearray(), 0
+    while at < len(text):
+        if text[at] == "\\" and text[at + 1].isdigit():
+            data.append(int(text[at + 1 : at + 4]))
+            at += 4
+        else:
+            at += text[at] == "\\"
+            data += text[at].encode()
+            at += 1
+    return data.decode()
+
+
+async def wait_listed(machine: Machine, names: list[str]) -> None:
+    """Wait until a machine lists these names, and no others."""
+    async with asyncio.timeout(10.0):
+        while [row[0] for row in await asyncio.to_thread(listed, machine)] != names:
+            pass
+
+
+def test_services_are_listed_by_another_machine(machines: Machines) -> None:
+    """Name with any letters, host, address, port and TXT record of each; then withdrawn."""
+
+    async def scenario() -> None:
+        name = "nemod ön «stage»"
+        async with announcing(name, services=SERVICES, patience_s=2.0) as announcer:
+            await wait_for(lambda: announcer.announced)
+            assert announcer.announced == Announced("avahi", name, "stage.local")
+            txt = {"_osc._udp": {"txtvers=1", "version=1.1"}, "_oscjson._tcp": {"txtvers=1"}}
+            txt["_osc._tcp"] = {*txt["_osc._udp"], "framing=slip"}
+            for service in SERVICES:
+                expected = [(name, "stage.local", "10.77.0.1", str(service.port))]
+                assert listed(machines.phone, service.type) == expected
+                found = machines.phone.browse(service.type)[0][9]
+                assert set(found.strip('"').split('" "')) == txt[service.type]
+        await wait_listed(machines.phone, [])
+
+    run(scenario())
+
+
+def test_a_name_that_is_taken_gets_a_number(machines: Machines) -> None:
+    """The name of another machine's service, and that of one on this machine."""
+    taken = [
+        machines.phone.popen("avahi-publish", "-s", NAME, "_osc._udp", "7000"),
+        machines.stage.popen("avahi-publish", "-s", f"{NAME} #2", "_osc._udp", "7001"),
+    ]
+
+    async def scenario() -> None:
+        await wait_listed(machines.phone, [NAME, f"{NAME} #2"])
+        async with announcing(NAME, patience_s=2.0) as announcer:
+            await wait_for(lambda: announcer.announced)
+            assert announcer.announced == Announced("avahi", f"{NAME} #3", "stage.local")
+            await wait_listed(machines.phone, [NAME, f"{NAME} #2", f"{NAME} #3"])
+
+    try:
+        run(scenario())
+    finally:
+        for process in taken:
+            process.terminate()
+            process.wait(10.0)
+
+
+def test_a_restarted_avahi_publishes_again(machines: Machines) -> None:
+    """After a crash of avahi, and after a restart under another host name."""
+
+    async def scenario() -> None:
+        async with announcing(NAME, patience_s=5.0) as announcer:
+            await wait_for(lambda: announcer.announced)
+            machines.stage.kill_avahi()
+            await wait_for(lambda: not announcer.announced)
+            # The other machine has the host's name.
+            await asyncio.to_thread(machines.stage.start_avahi, host=machines.phone.host)
+            await wait_for(lambda: announcer.announced)
+            assert announcer.announced == Announced("avahi", NAME, "phone-2.local")
+            await asyncio.to_thread(lambda: None)
+            assert listed(machines.phone) == [(NAME, "phone-2.local", "10.77.0.1", "9000")]
+
+    run(scenario())
+
+
+def test_without_avahi_zeroconf_takes_over(machines: Machines) -> None:
+    """While avahi is stopped, and while the whole bus is; avahi takes over again."""
+
+    async def scenario() -> None:
+        async with announcing(NAME, host="stage-test", patience_s=0.3) as announcer:
+            await wait_for(lambda: announcer.announced)
+            machines.stage.stop_avahi()
+            by_zeroconf = Announced("zeroconf", NAME, "stage-test.local")
+            await wait_for(lambda: announcer.announced == by_zeroconf)
+            await asyncio.to_thread(machines.stage.start_avahi)
+            by_avahi = Announced("avahi", NAME, "stage.local")
+            await wait_for(lambda: announcer.announced == by_avahi)
+            machines.stage.stop_avahi()
+            machines.stage.stop_bus()
+            await wait_for(lambda: announcer.announced == by_zeroconf)
+            machines.stage.start_bus()
+            await asyncio.to_thread(machines.stage.start_avahi)
+            await wait_for(lambda: announcer.announced == by_avahi)
+
+    run(scenario())
+
+
+def test_an_avahi_that_refuses_is_not_asked_again(machines: Machines) -> None:
+    """Where the administrator forbids it, zeroconf is used, with one warning."""
+    machines.stage.stop_avahi()
+    machines.stage.start_avahi(publish="disable-user-service-publishing=yes")
+
+    async def scenario() -> None:
+        async with announcing(NAME, host="stage-test", patience_s=0.3) as announcer:
+            await wait_for(lambda: announcer.announced)
+            assert announcer.announced == Announced("zeroconf", NAME, "stage-test.local")
+            # An administrator who allows it restarts avahi.
+            machines.stage.stop_avahi()
+            await asyncio.to_thread(machines.stage.start_avahi)
+            await wait_for(lambda: announcer.announced and announcer.announced.by == "avahi")
+
+    with capture_logs() as logs:
+        run(scenario())
+    warnings = [log["reason"] for log in logs if log["log_level"] == "warning"]
+    assert len(warnings) == 1
+    assert "avahi refuses" in warnings[0]
+
+
+def test_what_a_killed_daemon_published_is_withdrawn(machines: Machines) -> None:
+    """Avahi sees the connection end, and tells the network."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD], env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    try:
+        wait_outside(lambda: [row[0] for row in listed(machines.phone)] == [NAME], "announcement")
+        child.send_signal(signal.SIGKILL)
+        wait_outside(lambda: not listed(machines.phone), "withdrawal")
+    finally:
+        child.kill()
+        child.wait(10.0)
