@@ -72,6 +72,14 @@ class Announcer:
         self._is_without_bus = False
         self._log = structlog.get_logger("nemod.network")
 
+    @property
+    def host(self) -> str:
+        """Host name by multicast DNS, as `pi.local`; empty while nothing is announced.
+
+        Where another machine has that name, it is not the machine's own: `pi-2.local`.
+        """
+        return self.announced.host if self.announced else ""
+
     async def start(self) -> None:
         """Begin to announce, in the background; it takes about two seconds until all is checked."""
         if self._services and self._task is None:

@@ -115,6 +115,8 @@ class Avahi:
         are about to change. Cancel to withdraw. Raises: AvahiError where avahi refuses.
         """
         owner = self.owner
+        if not owner:
+            return
         try:
             await self._publish(services, name, report, owner)
         except AvahiError:

@@ -20,6 +20,7 @@ from zeroconf import (
 )
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+from nemod.network import zeroconf_conflicts
 from nemod.network.announce import Announcer
 from nemod.network.interfaces import LocalAddress, local_addresses
 from nemod.network.services import Service, osc_tcp, osc_udp, oscquery
@@ -166,6 +167,12 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
     asyncio.run(supervised())
     gc.collect()
     assert not problems
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask for names at shorter intervals than the standard's; the clients answer at once."""
+    monkeypatch.setattr(zeroconf_conflicts, "PROBE_S", 0.05)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+import subprocess
+import sys
 import time
 from ipaddress import ip_address
 
@@ -9,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 from zeroconf.asyncio import AsyncZeroconf
 
-from nemod.network import zeroconf_announcer, zeroconf_conflicts
+from nemod.network import zeroconf_announcer
 from nemod.network.announce import Announced, Announcer
 from nemod.network.interfaces import LocalAddress, local_addresses
 from nemod.network.services import Service
@@ -23,12 +25,6 @@ from tests.network.conftest import (
     run,
     wait_for,
 )
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask for names at shorter intervals than the standard's; the client answers at once."""
-    monkeypatch.setattr(zeroconf_conflicts, "PROBE_S", 0.05)
 
 
 def test_services_are_found_resolved_and_withdrawn(unique: str) -> None:
@@ -219,6 +215,16 @@ def test_a_stop_at_any_moment_leaves_nothing_behind(unique: str, pause_s: float)
 def test_a_stop_without_a_start_does_nothing() -> None:
     """The daemon stops in any case what it has made."""
     run(Announcer(SERVICES).stop())
+
+
+def test_libraries_are_imported_when_they_are_needed() -> None:
+    """A daemon that announces nothing does not load them."""
+    code = (
+        "import sys, nemod.network.announce, nemod.network.hosts; "
+        "print({'zeroconf', 'dbus_fast', 'jax'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_what_cannot_be_announced_is_refused_at_once() -> None:
