@@ -1,11 +1,10 @@
 """Announcement through a real avahi-daemon, listed with avahi-browse on another machine."""
 
 import asyncio
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,13 +20,18 @@ pytestmark = pytest.mark.avahi
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "nemod on stage"
 CHILD = """
-import asyncio
+import asyncio, signal
 from nemod.network.announce import Announcer
 from nemod.network.services import osc_udp
 
 async def main():
-    await Announcer([osc_udp(9000)], "nemod on stage").start()
-    await asyncio.sleep(60.0)
+    options = {"host": "stage", "patience_s": 0.1, "poll_s": 0.1}
+    announcer = Announcer([osc_udp(9000)], "nemod on stage", **options)
+    await announcer.start()
+    end = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end.set)
+    await end.wait()
+    await announcer.stop()
 
 asyncio.run(main())
 """
@@ -50,7 +54,8 @@ def cabled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
 def machines(cabled: Machines, monkeypatch: pytest.MonkeyPatch) -> Machines:
     """Two machines with avahi; what the test announces is announced by the first."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", cabled.stage.bus_address)
-    cabled.stage.start()
+    for machine in cabled:
+        machine.start()
     return cabled
 
 
@@ -185,15 +190,46 @@ def test_an_avahi_that_refuses_is_not_asked_again(machines: Machines) -> None:
 
 def test_what_a_killed_daemon_published_is_withdrawn(machines: Machines) -> None:
     """Avahi sees the connection end, and tells the network."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD], env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
-    try:
-        wait_outside(
-            lambda: [row[0] for row in listed(machines.phone)] == [_escaped(NAME)], "announcement"
-        )
-        child.send_signal(signal.SIGKILL)
+    with child_on(machines.stage) as child:
+        wait_outside(lambda: listed(machines.phone), "announcement")
+        child.kill()
         wait_outside(lambda: not listed(machines.phone), "withdrawal")
+
+
+def test_avahi_lists_what_zeroconf_announces(machines: Machines) -> None:
+    """Names that the other machine has get numbers; another address is followed; then withdrawn."""
+    stage, phone = machines
+    stage.stop_avahi()
+    phone.stop_avahi()
+    phone.start_avahi(host="stage")
+    taken = phone.popen("avahi-publish", "-s", NAME, "_osc._udp", "7000")
+    name = _escaped(f"{NAME} #2")
+    others = [(_escaped(NAME), "stage.local", phone.address, "7000")]
+
+    def is_listed(address: str) -> bool:
+        return listed(phone) == [*others, (name, "stage-2.local", address, "9000")]
+
+    try:
+        wait_outside(lambda: listed(phone) == others, "the other machine's service")
+        with child_on(stage) as child:
+            wait_outside(lambda: is_listed(stage.address), "announcement")
+            stage.set_address("10.77.0.3")
+            wait_outside(lambda: is_listed("10.77.0.3"), "new address")
+            child.terminate()
+            wait_outside(lambda: listed(phone) == others, "withdrawal")
+            assert child.wait(10.0) == 0
+    finally:
+        taken.terminate()
+        taken.wait(10.0)
+        stage.set_address("10.77.0.1")
+
+
+@contextmanager
+def child_on(machine: Machine) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that announces, on this machine."""
+    child = machine.popen(sys.executable, "-c", CHILD, PYTHONPATH=str(ROOT))
+    try:
+        yield child
     finally:
         child.kill()
         child.wait(10.0)

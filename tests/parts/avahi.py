@@ -124,14 +124,13 @@ class Machine:
         )
         return done.stdout
 
-    def popen(self, *command: str) -> subprocess.Popen[bytes]:
-        """Start a command on this machine, without its output."""
+    def popen(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a command on this machine, without its output on standard output."""
         return subprocess.Popen(
             self._inside(command),
-            env=self.environment,
+            env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
         )
 
     def connect(self, other: "Machine") -> None:
@@ -143,8 +142,14 @@ class Machine:
             check=True,
         )
         for machine in (self, other):
-            machine.run("ip", "address", "add", f"{machine.address}/24", "dev", "eth0")
             machine.run("ip", "link", "set", "eth0", "up")
+            machine.set_address(machine.address)
+
+    def set_address(self, address: str) -> None:
+        """Give this machine another address; for a moment it has none."""
+        self.run("ip", "address", "flush", "dev", "eth0")
+        self.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
+        self.address = address
 
     def start_bus(self) -> None:
         config = self._folder / "bus.conf"
