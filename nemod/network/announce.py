@@ -68,6 +68,7 @@ class Announcer:
         self._retry_s = retry_s
         self._avahi: Avahi | None = None
         self._task: asyncio.Task[None] | None = None
+        self._publisher: asyncio.Task[None] | None = None
         self._warned = ""
         self._is_without_bus = False
         self._log = structlog.get_logger("nemod.network")
@@ -89,7 +90,8 @@ class Announcer:
         """Withdraw what is announced; takes at most a second."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait({self._task}, timeout=STOP_S)
+            running = {task for task in (self._task, self._publisher) if task is not None}
+            await asyncio.wait(running, timeout=STOP_S)
             self._task = None
         self.announced = None
 
@@ -145,13 +147,13 @@ class Announcer:
 
     async def _use_zeroconf(self, refused_by: str) -> Avahi:
         """Announce with zeroconf until an avahi-daemon runs."""
-        publisher = asyncio.create_task(self._publish_by_zeroconf(), name="mdns-zeroconf")
+        self._publisher = asyncio.create_task(self._publish_by_zeroconf(), name="mdns-zeroconf")
         try:
             return await self._find_avahi(refused_by)
         finally:
-            publisher.cancel()
+            self._publisher.cancel()
             # Returns after the goodbyes, so that avahi does not find the name taken.
-            await asyncio.wait({publisher})
+            await asyncio.wait({self._publisher})
             self.announced = None
 
     async def _publish_by_zeroconf(self) -> None:
@@ -177,6 +179,7 @@ class Announcer:
     def _report(self, by: str, names: Names | None) -> None:
         announced = Announced(by, *names) if names else None
         if announced and announced != self.announced:
+            self._warned = ""
             types = " ".join(service.type for service in self._services)
             self._log.info("mdns.announced", services=types, **announced._asdict())
         self.announced = announced

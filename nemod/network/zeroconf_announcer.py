@@ -62,20 +62,29 @@ async def publish(
             await asyncio.sleep(poll_s)
             continue
         publication = _Publication(services, local)
+        # Otherwise nothing is withdrawn: the same records are announced again in a moment.
+        is_withdrawn = False
         try:
             report(await publication.open(name, host))
-            while announced_addresses(addresses()) == local:
+            while not _have_changed(addresses, local):
                 if await publication.is_superseded(poll_s):
                     report(None)
                     break
         except asyncio.CancelledError:
-            await publication.close(is_withdrawn=True)
+            is_withdrawn = True
             raise
-        except BaseException:
-            await publication.close(is_withdrawn=False)
-            raise
-        # Nothing is withdrawn: the same records are announced again in a moment.
-        await publication.close(is_withdrawn=False)
+        finally:
+            await publication.close(is_withdrawn=is_withdrawn)
+
+
+def _have_changed(
+    addresses: Callable[[], Iterable[LocalAddress]], local: Sequence[LocalAddress]
+) -> bool:
+    try:
+        return announced_addresses(addresses()) != local
+    except OSError:
+        # Out of a kernel resource: what is announced still applies.
+        return False
 
 
 class _Publication:

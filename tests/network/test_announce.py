@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 from zeroconf.asyncio import AsyncZeroconf
 
-from nemod.network import zeroconf_announcer
+from nemod.network import announce, zeroconf_announcer
 from nemod.network.announce import Announced, Announcer
 from nemod.network.interfaces import LocalAddress, local_addresses
 from nemod.network.services import Service
@@ -105,15 +105,22 @@ def test_a_later_conflict_of_names_is_resolved(unique: str, port: int, is_kept: 
 
 @pytest.mark.usefixtures("quick")
 def test_addresses_that_come_and_go_are_followed(unique: str) -> None:
-    """No network at the start, loopback alone, a Wi-Fi; and none again."""
+    """No network at the start, loopback alone, a Wi-Fi; a list that fails; and none again."""
     lan = lan_address()
     addresses: list[LocalAddress] = []
+    is_failing = False
+
+    def read() -> list[LocalAddress]:
+        if is_failing:
+            raise OSError
+        return addresses
 
     async def scenario() -> None:
+        nonlocal is_failing
         name = f"nemod on {unique}"
         async with (
             finder("127.0.0.1", str(lan.address)) as client,
-            announcing(name, host=unique, addresses=lambda: addresses) as announcer,
+            announcing(name, host=unique, addresses=read) as announcer,
         ):
             await asyncio.sleep(0.4)
             assert announcer.announced is None
@@ -123,6 +130,10 @@ def test_addresses_that_come_and_go_are_followed(unique: str) -> None:
             await asyncio.sleep(1.0)  # younger addresses are not replaced (section 10.2)
             addresses.append(lan)
             await wait_for(lambda: client.addresses_of(unique) == {str(lan.address)})
+            is_failing = True
+            await asyncio.sleep(0.3)
+            assert announcer.announced
+            is_failing = False
             # Meanwhile nothing was withdrawn: the entry of a client's list stays.
             assert client.removed == []
             addresses.clear()
@@ -208,6 +219,42 @@ def test_a_stop_at_any_moment_leaves_nothing_behind(unique: str, pause_s: float)
             await asyncio.sleep(pause_s)
             await announcer.stop()
             assert announcer.announced is None
+
+    run(scenario())
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_stop_while_avahi_takes_over_leaves_nothing_behind(
+    unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The goodbyes of zeroconf are waited for in this case, too."""
+    has_started = asyncio.Event()
+
+    class StartingAvahi:
+        owner = ":1.1"
+
+        @classmethod
+        async def connect(cls) -> "StartingAvahi":
+            return cls()
+
+        async def wait_running(self, other_than: str) -> None:
+            await has_started.wait()
+
+        async def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(announce, "Avahi", StartingAvahi)
+
+    async def scenario() -> None:
+        name = f"nemod on {unique}"
+        async with finder() as client:
+            async with announcing(name, host=unique) as announcer:
+                await client.wait(name)
+                await wait_for(lambda: announcer.announced)
+                has_started.set()
+                await asyncio.sleep(0.05)
+                await announcer.stop()
+            await client.wait_gone(name)
 
     run(scenario())
 
