@@ -21,7 +21,7 @@ from nemod.control.settings import Settings
 from nemod.engine.active_rig import LoadedRig
 from nemod.engine.compiled_rig import AnyCompiledRig, CompiledResampledRig, CompiledRig
 from nemod.engine.loading import load_rig
-from nemod.engine.program import compile_spec, first_state, flat_weights
+from nemod.engine.program import compile_spec, first_state, flat_weights, tail_leaves
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, lead_and_latency
 from nemod.engine.rig import AnyRigSpec, model_spec, rig_parts, rig_spec
 from nemod.formats import load_model
@@ -131,6 +131,7 @@ def compile_rig(
         weights=flat_weights(spec),
         state=first_state(spec, controls),
         controls=controls,
+        tails=tail_leaves(spec),
     )
     return rig, cached
 

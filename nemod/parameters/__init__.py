@@ -2,5 +2,6 @@
 
 table           the rows: path, label, unit, range, default, curve
 curves          how a position becomes a value
+notes           note values and their times at a tempo
 parameter_set   the parameters that exist with a model, by all their paths
 """

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from nemod.common.units import db_to_amplitude
 from nemod.parameters.curves import FADER, FADER_UNITY, LINEAR, LOGARITHMIC, Curve
+from nemod.parameters.notes import DEFAULT_NOTE, NOTE_BEATS
 
 SMOOTH_S = 0.02
 """[s] Time constant of a knob whose row does not say otherwise: fast enough to feel immediate,
@@ -33,11 +34,16 @@ class ParameterKind(StrEnum):
 
     FLOAT = "float"
     BOOL = "bool"
+    ENUM = "enum"
+    """One of `Parameter.choices`; its value is the index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One row of the table. Positions of a switch are 0.0 (off) and 1.0 (on)."""
+    """One row of the table.
+
+    Positions of a switch are 0.0 (off) and 1.0 (on); those of `n` choices are multiples of 1/(n-1).
+    """
 
     path: str
     """Address below `/nemo/`, and the name by which an effect asks for it."""
@@ -60,6 +66,14 @@ class Parameter:
     """Path that stands for this row when it is given a number: `delay` for `delay/mix`."""
     has_toggle: bool = False
     """Whether `toggle/<path>` flips it."""
+    choices: tuple[str, ...] = ()
+    """Labels of an enum, in order."""
+    in_unit: bool = False
+    """Surfaces send and show the value itself, not a position: it is a count or a time."""
+    synced_by: tuple[str, str] | None = None
+    """Paths of a switch and a note value that replace this time [ms] by one of the tempo."""
+    is_in_preset: bool = True
+    """Whether it belongs to the sound; what belongs to the room or the instrument does not."""
 
     def value(self, position: float) -> float:
         """Return the value in the row's unit."""
@@ -78,6 +92,8 @@ class Parameter:
         """Return the label that a display shows, as `+3.5 dB`."""
         if self.kind is ParameterKind.BOOL:
             return "on" if position >= 0.5 else "off"
+        if self.kind is ParameterKind.ENUM:
+            return self.choices[self.index(position)]
         value = self.value(position)
         if value == -math.inf:
             return f"-inf {self.unit}"
@@ -88,19 +104,44 @@ class Parameter:
         digits = 0 if abs(value) >= 100.0 else 1 if abs(value) >= 10.0 else 2
         return f"{value:.{digits}f} {self.unit}"
 
+    def index(self, position: float) -> int:
+        """Return the index of the choice at a position."""
+        return round(self.value(position))
+
     def clipped(self, position: float) -> float:
         """Return the nearest position that this row can have; a switch is on from 0.5."""
         limited = min(max(float(position), 0.0), 1.0)
-        return float(limited >= 0.5) if self.kind is ParameterKind.BOOL else limited
+        if self.kind is ParameterKind.BOOL:
+            return float(limited >= 0.5)
+        if self.kind is ParameterKind.ENUM:
+            return self.position(self.index(limited))
+        return limited
 
 
-def _gain(path: str, label: str, text: str, span_db: float) -> Parameter:
+def _gain(
+    path: str, label: str, text: str, span_db: float, *, is_in_preset: bool = True
+) -> Parameter:
     return Parameter(
-        path=path, label=label, help=text, unit="dB", low=-span_db, high=span_db, is_gain=True
+        path=path,
+        label=label,
+        help=text,
+        unit="dB",
+        low=-span_db,
+        high=span_db,
+        is_gain=True,
+        is_in_preset=is_in_preset,
     )
 
 
-def _switch(path: str, label: str, text: str, smooth_s: float) -> Parameter:
+def _switch(
+    path: str,
+    label: str,
+    text: str,
+    smooth_s: float,
+    *,
+    has_toggle: bool = True,
+    is_in_preset: bool = True,
+) -> Parameter:
     return Parameter(
         path=path,
         label=label,
@@ -108,7 +149,8 @@ def _switch(path: str, label: str, text: str, smooth_s: float) -> Parameter:
         kind=ParameterKind.BOOL,
         default=0.0,
         smooth_s=smooth_s,
-        has_toggle=True,
+        has_toggle=has_toggle,
+        is_in_preset=is_in_preset,
     )
 
 
@@ -117,7 +159,7 @@ def _mix(effect: str, label: str, text: str) -> Parameter:
 
 
 TABLE: tuple[Parameter, ...] = (
-    _gain("input", "Input", "Trim before all effects.", 24.0),
+    _gain("input", "Input", "Trim before all effects.", 24.0, is_in_preset=False),
     _gain(
         "gain",
         "Gain",
@@ -150,6 +192,7 @@ TABLE: tuple[Parameter, ...] = (
         default=LOGARITHMIC.to_position(350.0, 1.0, 2000.0),
         # The delay crossfades from one time to the next; smoothing would bend the pitch.
         smooth_s=0.0,
+        synced_by=("delay/sync", "delay/note"),
     ),
     Parameter(
         path="delay/feedback",
@@ -158,6 +201,23 @@ TABLE: tuple[Parameter, ...] = (
         low=0.0,
         high=0.95,
         default=0.35 / 0.95,
+    ),
+    _switch(
+        "delay/sync",
+        "Delay sync",
+        "Take the time between echoes from the tempo and the note value.",
+        0.0,
+        has_toggle=False,
+    ),
+    Parameter(
+        path="delay/note",
+        label="Delay note",
+        help="Note value between synchronised echoes; halved where that is too long.",
+        kind=ParameterKind.ENUM,
+        high=len(NOTE_BEATS) - 1.0,
+        choices=tuple(NOTE_BEATS),
+        default=list(NOTE_BEATS).index(DEFAULT_NOTE) / (len(NOTE_BEATS) - 1.0),
+        smooth_s=0.0,
     ),
     _mix("reverb", "Reverb mix", "Level of the reverberation; 0 is the dry sound alone."),
     Parameter(
@@ -184,9 +244,22 @@ TABLE: tuple[Parameter, ...] = (
         default=10.0 / 200.0,
         smooth_s=0.0,
     ),
-    _gain("output", "Output", "Trim after all effects, before the limiter.", 24.0),
+    Parameter(
+        path="tempo/bpm",
+        label="Tempo",
+        help="Tempo for what is synchronised to it.",
+        unit="BPM",
+        low=20.0,
+        high=300.0,
+        default=LINEAR.to_position(120.0, 20.0, 300.0),
+        smooth_s=0.0,
+        in_unit=True,
+    ),
+    _gain(
+        "output", "Output", "Trim after all effects, before the limiter.", 24.0, is_in_preset=False
+    ),
     _switch("bypass", "Bypass", "Bypass all effects.", 0.01),
-    _switch("mute", "Mute", "Mute the output.", 0.01),
+    _switch("mute", "Mute", "Mute the output.", 0.01, is_in_preset=False),
 )
 
 BY_PATH: dict[str, Parameter] = {row.path: row for row in TABLE}

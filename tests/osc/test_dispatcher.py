@@ -52,7 +52,7 @@ def gain(value: float) -> Message:
         ("address", "/bass", "f", (0.5,), "did you mean '/nemo/bass'?"),
         ("address", "/nemo/gain/", "", (), "no such address"),
         ("address", "/", "", (), "no such address"),
-        ("address", "/nemo/delay/sync", "T", (True,), "no such address"),
+        ("address", "/nemo/delay/swing", "T", (True,), "no such address"),
         ("address", "/nemo/subscribe", "", (), "no such address"),
         ("address", "/nemo/status", "f", (1.0,), "takes no value"),
         ("address", "/nemo/[", "f", (1.0,), "without ']'"),
@@ -227,7 +227,7 @@ def test_patterns_set_numbers_and_switches_only(desk: Desk, rig: MemoryRig) -> N
         ("/nemo/{bass,mid}", ["bass", "mid"]),
         ("/nemo/[b-m]??s", ["bass"]),
         ("/nemo/*/mix", ["delay/mix", "reverb/mix"]),
-        ("/nemo/delay/[!f]*", ["delay/mix", "delay/time"]),
+        ("/nemo/delay/[!f]*", ["delay/mix", "delay/time", "delay/sync", "delay/note"]),
         ("/*/treble", ["treble"]),
     ],
 )
@@ -388,7 +388,7 @@ def test_a_failed_load_is_an_error_and_forgotten(desk: Desk, rig: MemoryRig) -> 
     """The error reaches the sender, and stepping starts from what still plays."""
     rig.is_slow = True
     desk.say("/nemo/model/load", "s", "fuzz")
-    _, job = rig.loads.pop()
+    _, job, _ = rig.loads.pop()
     desk.sent.clear()
     job.fail(ControlError(Code.IO, "fuzz", "disk"))
     job.finish("fuzz")

@@ -1,0 +1,69 @@
+"""What a preset holds: a model, and the positions of everything that belongs to the sound."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from nemod.common.errors import NemodError
+
+MAX_PRESETS = 128
+"""A preset's number, 0..127, is its MIDI program."""
+MAX_SNAPSHOTS = 8
+MAX_NAME = 64
+"""[characters]"""
+MAX_BYTES = 1 << 16
+"""[bytes] Largest file of a preset."""
+
+
+class PresetError(NemodError):
+    """A preset that cannot be kept, found or changed as asked."""
+
+
+class PresetEntry(NamedTuple):
+    """A preset in a list."""
+
+    number: int
+    name: str
+    is_factory: bool = False
+    """It ships with nemod; a preset of the user with the same number takes its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReference:
+    """The model of a preset."""
+
+    name: str = ""
+    """Its name in the library; empty for the clean rig, without a model."""
+    sha256: str = ""
+    """Hash of its file, by which a renamed file is found; empty where it is not known."""
+    size: float | None = None
+    """0..1: the size of a model that has several; None is the largest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A sound. Immutable."""
+
+    name: str
+    model: ModelReference = ModelReference()
+    positions: Mapping[str, float] = field(default_factory=dict)
+    """0..1 by canonical path; what is missing has its default."""
+    snapshots: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    """Positions by canonical path, by number of the snapshot (0..7)."""
+    unknown: Mapping[str, object] = field(default_factory=dict)
+    """Keys of the file that this version does not know, written back unchanged."""
+    unknown_positions: Mapping[str, object] = field(default_factory=dict)
+    """Parameters of the file that this version does not know, written back unchanged."""
+    unknown_snapshots: Mapping[str, object] = field(default_factory=dict)
+    """Likewise: unknown parameters by number of the snapshot, and unknown keys beside them."""
+
+
+def name_problem(name: str) -> str:
+    """Return why this cannot be the name of a preset, or nothing."""
+    if not name.strip():
+        return "a name is needed"
+    if len(name) > MAX_NAME:
+        return f"names have at most {MAX_NAME} characters, this one {len(name)}"
+    if name != name.strip() or not name.isprintable():
+        return "names have no control characters and no spaces at their ends"
+    return ""
