@@ -5,7 +5,6 @@ udp          datagrams
 tcp          accepts connections; connection: one of them; framing: packets in a stream
 sockets      opens the sockets of a port
 receiver     decoding, limits and counters, the same for every transport
-access       who may send: this machine, attached private networks, configured ones
 limits       token buckets and windows
 traffic      rate limiting of one host
 codec        the parser: bytes to messages
@@ -17,6 +16,5 @@ sender       where answers are sent, and how errors look
 neuralpi     addresses of NeuralPi, for its plug-in
 errors       errors with addresses
 counters     what is counted
-port_owner   which process has the port
 reference    makes docs/osc.md
 """

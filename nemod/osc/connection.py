@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
-from nemod.osc.access import Address
+from nemod.network.interfaces import Address
 from nemod.osc.framing import MAX_FRAME, FrameReader, Framing, frame
 from nemod.osc.receiver import Receiver
 from nemod.osc.sender import Sender

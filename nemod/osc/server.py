@@ -6,8 +6,8 @@ from typing import NamedTuple
 import structlog
 
 from nemod.control.controller import Controller
+from nemod.network.access import Access
 from nemod.osc import neuralpi
-from nemod.osc.access import Access
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.connection import ConnectionLimits
 from nemod.osc.counters import Counters

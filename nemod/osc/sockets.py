@@ -6,8 +6,8 @@ They are bound to all interfaces, or with `is_local` to 127.0.0.1 and ::1 alone.
 import errno
 import socket
 
+from nemod.network.port_owner import owner_of
 from nemod.osc.errors import PortError
-from nemod.osc.port_owner import owner_of
 
 PORT_TRIES = 8
 """Free ports that are tried until one is free for everything that needs it."""
@@ -70,7 +70,7 @@ def _open(
     except OSError as error:
         opened.close()
         if error.errno == errno.EADDRINUSE:
-            owner = owner_of(port)
+            owner = owner_of(port, "tcp" if is_stream else "udp")
             by = f" by {owner}" if owner else ""
             hint = "choose another with --port"
             raise PortError(port, f"is taken{by}", protocol, hint) from error

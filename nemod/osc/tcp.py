@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from nemod.osc.access import Access, address_of
+from nemod.network.access import Access, address_of
 from nemod.osc.connection import Connection, ConnectionLimits
 from nemod.osc.receiver import Receiver
 from nemod.osc.sender import Sender

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from nemod.osc.access import Access, address_of
+from nemod.network.access import Access, address_of
 from nemod.osc.codec import MAX_DATAGRAM
 from nemod.osc.limits import Remembered
 from nemod.osc.receiver import Receiver

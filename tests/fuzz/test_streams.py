@@ -39,9 +39,7 @@ def test_streams_are_split_alike_however_they_are_cut(seed: int, cuts: list[int]
 def test_the_daemon_survives_streams(start: Any, client_for: Any) -> None:
     """Refused ones change nothing and get no answer; valid ones are answered between them."""
     daemon = start("--device", "null")
-    result = streams_against_daemon(
-        client_for(daemon.port), daemon.port, daemon.process.pid, COUNT
-    )
+    result = streams_against_daemon(client_for(daemon.port), daemon.port, daemon.process.pid, COUNT)
     assert result.refused == COUNT
     # Almost all are counted; a connection that is reset at once may lose its bytes.
     assert result.counted > COUNT // 2

@@ -285,7 +285,7 @@ def test_a_foreign_host_is_closed_without_a_byte(
     serve: Callable[..., Served], connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As its datagrams are dropped: counted, and not even an error comes back."""
-    monkeypatch.setattr("nemod.osc.access.PRIVATE", ())
+    monkeypatch.setattr("nemod.network.access.PRIVATE", ())
     own = own_address()
     served = serve(local=False)
     stream = connect(served.server.port, own)
