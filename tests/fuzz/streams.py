@@ -138,7 +138,7 @@ class Streams:
     """[kB] Resident memory of the daemon."""
     sockets_before: int = 0
     sockets_after: int = 0
-    """Sockets that the daemon has open."""
+    """TCP sockets that the daemon has open."""
 
 
 @dataclass
@@ -267,9 +267,11 @@ def streams_against_daemon(
 
 
 def sockets(process: int) -> int:
-    """Return how many sockets a process has open."""
+    """Return how many TCP sockets a process has open."""
+    tables = (Path(f"/proc/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6"))
+    names = {f"socket:[{line.split()[9]}]" for table in tables for line in table}
     count = 0
     for entry in Path(f"/proc/{process}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed since the folder was listed
-            count += os.readlink(entry).startswith("socket:")
+            count += os.readlink(entry) in names
     return count
