@@ -458,6 +458,19 @@ def test_python_osc_client_as_it_is(served: Served, mode: str) -> None:
         assert read(packets[0]) == [("/nemo/treble", [0.25])]
 
 
+def test_pyliblo_over_tcp(served: Served, connect: Connect, rig: MemoryRig) -> None:
+    """liblo in a program: many packets on one connection, a bundle among them."""
+    liblo = pytest.importorskip("pyliblo3", reason="pyliblo3 has no wheel here")
+    target = liblo.Address(f"osc.tcp://127.0.0.1:{served.server.port}/")
+    for step in range(1, 101):
+        liblo.send(target, "/nemo/bass", ("f", step / 128))
+    gain, mid = liblo.Message("/nemo/gain", ("f", 0.25)), liblo.Message("/nemo/mid", ("f", 0.75))
+    liblo.send(target, liblo.Bundle(gain, mid))
+    wait_until(lambda: rig.settings.get("mid") == 0.75)
+    assert [rig.settings.get(path) for path in ("bass", "gain")] == [100 / 128, 0.25]
+    assert served.server.counters.dropped == 0
+
+
 @pytest.mark.liblo
 def test_oscsend_over_tcp(serve: Callable[..., Served], rig: MemoryRig) -> None:
     """The command line tool of liblo speaks OSC 1.0 framing; each call is a connection."""
