@@ -150,11 +150,16 @@ class BuildAhead:
         if not missing or not is_idle():
             return False
         model, request, key = missing[0]
-        result = await self._builder.build(request)
+        self._failed.add(key)  # until it is built, whatever happens
+        try:
+            result = await self._builder.build(request)
+        except Exception:
+            log.exception("model not built ahead", model=model.name)
+            return True
         if isinstance(result, BuildResult):
             self._kept[key] = result
+            self._failed.discard(key)
             return True
-        self._failed.add(key)
         log.debug("model not built ahead", model=model.name, reason=result.reason)
         if result.is_model_fault:
             self._on_unplayable(model.name, result.reason)
