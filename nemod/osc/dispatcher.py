@@ -42,16 +42,21 @@ class Dispatcher:
         controller: Controller,
         counters: Counters | None = None,
         *,
+        more_leaves: Sequence[Leaf] = (),
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """`clock`: for limits. `wall_clock`: for time tags."""
+        """`more_leaves`: addresses besides nemod's own.
+
+        `clock`: for limits. `wall_clock`: for time tags.
+        """
         self.controller = controller
         self.counters = counters or Counters()
         self._clock = clock
         self._wall_clock = wall_clock
         self._parameters = controller.parameters
-        self._tree = build_tree(self._parameters, self.counters)
+        self._more_leaves = more_leaves
+        self._tree = build_tree(self._parameters, self.counters, more_leaves)
         self.jobs = SenderJobs(self.fail)
 
     @property
@@ -60,7 +65,7 @@ class Dispatcher:
         parameters = self.controller.parameters
         if parameters is not self._parameters:
             self._parameters = parameters
-            self._tree = build_tree(parameters, self.counters)
+            self._tree = build_tree(parameters, self.counters, self._more_leaves)
         return self._tree
 
     def perform(self, packet: Packet, sender: Sender) -> None:
@@ -135,6 +140,8 @@ class Dispatcher:
                 step(request)
             except OscError as error:
                 request.fail(error)
+            except ControlError as error:
+                request.fail(with_address(error, first.address))
 
     def _flat(self, elements: Sequence[Message | Bundle]) -> list[Message]:
         messages = []
@@ -170,7 +177,7 @@ class Dispatcher:
             raise OscError("args", address, f"takes one argument, not {len(values)}")
         if leaf.kind is LeafKind.LIST:
             return _plan_list(leaf, tags, values)
-        if not values and leaf.kind is not LeafKind.TRIGGER:
+        if not values and leaf.needs_value and leaf.kind is not LeafKind.TRIGGER:
             if leaf.read is None:
                 raise OscError("writeonly", address, "can be set but not queried")
             return lambda request: request.answer(leaf)
@@ -223,6 +230,7 @@ class _Request:
     def __init__(self, dispatcher: Dispatcher, sender: Sender) -> None:
         self.controller = dispatcher.controller
         self.source = sender.source
+        self.may_write = sender.may_write
         self._dispatcher = dispatcher
         self._sender = sender
         self._echoes: dict[str, None] = {}

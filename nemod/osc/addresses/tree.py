@@ -7,6 +7,7 @@ from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.models import model_leaves
 from nemod.osc.addresses.parameters import ROOT, parameter_leaves
 from nemod.osc.addresses.pattern import Part, PatternError, Text, compile_part, matches, prepare
+from nemod.osc.addresses.presets import preset_leaves
 from nemod.osc.addresses.system import system_leaves
 from nemod.osc.counters import Counters
 from nemod.osc.errors import OscError
@@ -101,7 +102,7 @@ class Tree:
         """Return the error for an address that does not exist."""
         # What all addresses have in common must not count as similarity.
         given = address.casefold().removeprefix("/").removeprefix(ROOT[1:])
-        known = (leaf.removeprefix(ROOT) for leaf in self.leaves)
+        known = (leaf.removeprefix(ROOT) for leaf in self.leaves if leaf.startswith(ROOT))
 
         def hint() -> str:
             return similar_name(given, known).replace("mean '", f"mean '{ROOT}")
@@ -115,11 +116,17 @@ def _matching(node: _Node, part: Part) -> Iterator[_Node]:
     )
 
 
-def build_tree(parameters: ParameterSet | None = None, counters: Counters | None = None) -> Tree:
-    """Return the address space with these parameters."""
+def build_tree(
+    parameters: ParameterSet | None = None,
+    counters: Counters | None = None,
+    more_leaves: Iterable[Leaf] = (),
+) -> Tree:
+    """Return the address space with these parameters, and with leaves outside of `/nemo`."""
     leaves = [
         *parameter_leaves(parameters or ParameterSet()),
         *model_leaves(),
+        *preset_leaves(),
         *system_leaves(counters or Counters()),
+        *more_leaves,
     ]
     return Tree(leaves, {ROOT + short: ROOT + path for short, path in SHORT_FORMS.items()})
