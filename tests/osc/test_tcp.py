@@ -1,5 +1,7 @@
 """OSC over TCP on real sockets: python-osc, liblo and raw bytes as clients."""
 
+import asyncio
+import os
 import shutil
 import socket
 import struct
@@ -16,6 +18,7 @@ from pythonosc.tcp_client import SimpleTCPClient
 from nemod.osc.connection import ConnectionLimits
 from nemod.osc.errors import PortError
 from nemod.osc.server import OscServer
+from nemod.osc.sockets import open_sockets
 from tests.osc.conftest import MemoryRig, Served, read, write
 
 Answers = list[tuple[str, list[object]]]
@@ -211,13 +214,44 @@ def has_ipv6() -> bool:
     return True
 
 
+def test_accepted_connections_are_prepared() -> None:
+    """Small packets go out at once, and a phone that has disappeared is noticed."""
+
+    async def run() -> None:
+        made: list[asyncio.Transport] = []
+
+        class Keep(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                made.append(transport)  # type: ignore[arg-type]
+
+        (listening, *more) = open_sockets(socket.SOCK_STREAM, 0, is_local=True)
+        server = await asyncio.get_running_loop().create_server(Keep, sock=listening)
+        with socket.create_connection(listening.getsockname()):
+            while not made:
+                await asyncio.sleep(0.001)
+            accepted = made[0].get_extra_info("socket")
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 20
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 40_000
+            # The system doubles what is asked for.
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 << 16
+            made[0].abort()
+        server.close()
+        for other in more:
+            other.close()
+
+    asyncio.run(run())
+
+
 def test_a_taken_port_is_named(rig: MemoryRig) -> None:
     """The error says which protocol it is about, and the UDP port is free again."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(PortError, match=rf"OSC port {port} \(TCP\): is taken"):
+        owner = rf"is taken by .* \(process {os.getpid()}\), choose another with --port"
+        with pytest.raises(PortError, match=rf"OSC port {port} \(TCP\): {owner}"):
             Served(rig, OscServer(rig.controller, port, local=True))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", port))
@@ -456,6 +490,19 @@ def test_python_osc_client_as_it_is(served: Served, mode: str) -> None:
         # In mode 1.1 its last packet still holds an END.
         packets = [packet for packet in client.receive() if packet]
         assert read(packets[0]) == [("/nemo/treble", [0.25])]
+
+
+def test_pyliblo_over_tcp(served: Served, connect: Connect, rig: MemoryRig) -> None:
+    """Liblo in a program: many packets on one connection, a bundle among them."""
+    liblo = pytest.importorskip("pyliblo3", reason="pyliblo3 has no wheel here")
+    target = liblo.Address(f"osc.tcp://127.0.0.1:{served.server.port}/")
+    for step in range(1, 101):
+        liblo.send(target, "/nemo/bass", ("f", step / 128))
+    gain, mid = liblo.Message("/nemo/gain", ("f", 0.25)), liblo.Message("/nemo/mid", ("f", 0.75))
+    liblo.send(target, liblo.Bundle(gain, mid))
+    wait_until(lambda: rig.settings.get("mid") == 0.75)
+    assert [rig.settings.get(path) for path in ("bass", "gain")] == [100 / 128, 0.25]
+    assert served.server.counters.dropped == 0
 
 
 @pytest.mark.liblo
