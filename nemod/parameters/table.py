@@ -187,8 +187,8 @@ TABLE: tuple[Parameter, ...] = (
     _mix(
         "delay",
         "Delay mix",
-        "Level at which the sound is sent into the delay, and so of the first echo; at 0 the echoes "
-        "ring out.",
+        "Level at which the sound is sent into the delay, and so of the first echo; at 0 the "
+        "echoes ring out.",
     ),
     Parameter(
         path="delay/time",
