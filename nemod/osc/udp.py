@@ -34,6 +34,7 @@ _PORT_TRIES = 8
 """Free ports that are tried until one is free for IPv4 and IPv6 alike."""
 
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+"""Host and port, for IPv6 with the flow and the interface."""
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class _Peer:
     """One port of one host."""
 
     sender: Sender
-    seen_s: float
+    seen_s: float = 0.0
 
 
 class UdpTransport:
@@ -93,18 +94,30 @@ class UdpTransport:
         if not self._access.allows(address):
             self._receiver.drop("osc.foreign", source=str(address))
             return
-        peer = self._peers.get(source, lambda: self._new_peer(opened, source))
+        peer = self._peers.get(source, lambda: _Peer(self._sender(opened, source)))
         peer.seen_s = time.monotonic()
         self._receiver.receive(data, peer.sender)
 
-    def _new_peer(self, opened: socket.socket, source: SocketAddress) -> _Peer:
-        sender = self._receiver.sender(
-            _answerer(opened, source),
-            address_of(source[0]),
-            source[1],
-            is_busy=lambda: _is_full(opened),
+    def sender_to(self, host: str, port: int) -> Sender | None:
+        """Return a client at this address and port; None where the machine lacks its family."""
+        numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        (family, *_, found), *_ = socket.getaddrinfo(
+            host, port, type=socket.SOCK_DGRAM, flags=numeric
         )
-        return _Peer(sender, 0.0)
+        target: SocketAddress = (str(found[0]), port, *map(int, found[2:]))  # type: ignore[assignment]
+        for opened in self._sockets:
+            if opened.family == family:
+                return self._sender(opened, target)
+        return None
+
+    def _sender(self, opened: socket.socket, target: SocketAddress) -> Sender:
+        return self._receiver.sender(
+            _answerer(opened, target),
+            address_of(target[0]),
+            target[1],
+            is_busy=lambda: _is_full(opened),
+            to_port=lambda port: self._sender(opened, (target[0], port, *target[2:])),
+        )
 
 
 def _answerer(opened: socket.socket, source: SocketAddress) -> Callable[[bytes], None]:

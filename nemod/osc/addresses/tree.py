@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from nemod.control.controller import Controller
 from nemod.control.similar_names import similar_name
+from nemod.osc.addresses.client import client_leaves
 from nemod.osc.addresses.leaf import Leaf
+from nemod.osc.addresses.meter_rate import MeterRate
 from nemod.osc.addresses.models import model_leaves
 from nemod.osc.addresses.parameters import ROOT, parameter_leaves
 from nemod.osc.addresses.pattern import Part, PatternError, Text, compile_part, matches, prepare
@@ -115,11 +118,36 @@ def _matching(node: _Node, part: Part) -> Iterator[_Node]:
     )
 
 
-def build_tree(parameters: ParameterSet | None = None, counters: Counters | None = None) -> Tree:
+def build_tree(
+    parameters: ParameterSet | None = None,
+    counters: Counters | None = None,
+    meter_rate: MeterRate | None = None,
+) -> Tree:
     """Return the address space with these parameters."""
     leaves = [
         *parameter_leaves(parameters or ParameterSet()),
         *model_leaves(),
-        *system_leaves(counters or Counters()),
+        *system_leaves(counters or Counters(), meter_rate or MeterRate()),
+        *client_leaves(),
     ]
     return Tree(leaves, {ROOT + short: ROOT + path for short, path in SHORT_FORMS.items()})
+
+
+class AddressSpace:
+    """The tree for the parameters that exist now: they change with the model. Thread: control."""
+
+    def __init__(self, controller: Controller, counters: Counters, meter_rate: MeterRate) -> None:
+        self._controller = controller
+        self._counters = counters
+        self._meter_rate = meter_rate
+        self._parameters: ParameterSet | None = None
+        self._tree: Tree
+
+    @property
+    def tree(self) -> Tree:
+        """The addresses as they are now; another object after a change."""
+        parameters = self._controller.parameters
+        if parameters is not self._parameters:
+            self._parameters = parameters
+            self._tree = build_tree(parameters, self._counters, self._meter_rate)
+        return self._tree
