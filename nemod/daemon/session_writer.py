@@ -8,8 +8,9 @@ from pathlib import Path
 import structlog
 
 from nemod.common.background import in_background
-from nemod.control.events import Changed, EventStream, ModelChanged
-from nemod.daemon.session import Session, SessionError, load, move_aside, save
+from nemod.common.kept_files import DamagedFileError, move_aside
+from nemod.control.events import Changed, EventStream, ModelChanged, PresetChanged
+from nemod.daemon.session import Session, load, save
 
 QUIET_S = 1.0
 """[s] Time without a change before the file is written: a knob that is turned is written once."""
@@ -28,7 +29,7 @@ def restore(path: Path) -> Session | None:
     """
     try:
         return load(path)
-    except SessionError as error:
+    except DamagedFileError as error:
         reason = str(error)
     except OSError as error:
         log.warning("state file not read", file=str(path), reason=error.strerror or str(error))
@@ -68,7 +69,7 @@ class SessionWriter:
         self._writing: asyncio.Future[None] | None = None
         self._has_failed = False
         self._changes = (events or EventStream()).subscribe(
-            (Changed, ModelChanged), wake=lambda: self._on_change()
+            (Changed, ModelChanged, PresetChanged), wake=lambda: self._on_change()
         )
 
     def _on_change(self) -> None:

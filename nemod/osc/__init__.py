@@ -3,7 +3,6 @@
 server       starts and ends all transports
 udp          the sockets of UDP
 receiver     decoding, limits and counters, the same for every transport
-access       who may send: this machine, attached private networks, configured ones
 limits       token buckets and windows
 traffic      rate limiting of one host
 codec        the parser: bytes to messages
@@ -19,6 +18,5 @@ jobs         ends of background jobs, and sync
 sender       where answers are sent, and how errors look
 errors       errors with addresses
 counters     what is counted
-port_owner   which process has the port
 reference    makes docs/osc.md
 """

@@ -130,7 +130,7 @@ class Dispatcher:
             steps = []
             for message in _flat(rest):
                 try:
-                    steps.append(self._plan(message, request))
+                    steps.append((message.address, self._plan(message, request)))
                 except OscError as error:
                     where = f"transaction {number}: {cut(error.address, MAX_ADDRESS)}"
                     text = f"{where}: {error.code}: {text_of(error)}"
@@ -138,11 +138,13 @@ class Dispatcher:
         except OscError as error:
             request.fail(error)
             return
-        for step in steps:
+        for address, step in steps:
             try:
                 step(request)
             except OscError as error:
                 request.fail(error)
+            except ControlError as error:
+                request.fail(with_address(error, address))
 
     def _plan(self, message: Message, request: PacketRequest) -> Step:
         """Return the action of a message, checked but not yet carried out.
@@ -165,7 +167,7 @@ class Dispatcher:
             raise OscError("args", address, f"takes one argument, not {len(values)}")
         if leaf.kind is LeafKind.LIST:
             return _plan_list(leaf, tags, values)
-        if not values and leaf.kind is not LeafKind.TRIGGER:
+        if not values and leaf.needs_value and leaf.kind is not LeafKind.TRIGGER:
             if leaf.read is None:
                 raise OscError("writeonly", address, "can be set but not queried")
             return lambda request: request.answer(leaf)

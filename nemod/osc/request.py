@@ -49,7 +49,7 @@ class PacketRequest:
 
     @property
     def may_write(self) -> bool:
-        """Whether the sender may delete and upload."""
+        """Whether the sender may delete what is kept."""
         return self._sender.may_write
 
     @property

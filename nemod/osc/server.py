@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from nemod.control.controller import Controller
-from nemod.osc.access import Access
+from nemod.network.access import Access
 from nemod.osc.counters import Counters
 from nemod.osc.dispatcher import Dispatcher
 from nemod.osc.encode import encode

@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from nemod.osc.access import Access, address_of
+from nemod.network.access import Access, address_of
+from nemod.network.port_owner import owner_of
 from nemod.osc.codec import MAX_DATAGRAM
 from nemod.osc.errors import PortError
 from nemod.osc.limits import Remembered
-from nemod.osc.port_owner import owner_of
 from nemod.osc.receiver import Receiver
 from nemod.osc.sender import Sender
 
@@ -172,7 +172,7 @@ def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socke
     except OSError as error:
         opened.close()
         if error.errno == errno.EADDRINUSE:
-            owner = owner_of(port)
+            owner = owner_of(port, "udp")
             by = f" by {owner}" if owner else ""
             raise PortError(port, f"is taken{by}, choose another with --port") from error
         if error.errno == errno.EACCES:

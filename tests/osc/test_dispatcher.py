@@ -18,7 +18,7 @@ from nemod.osc.dispatcher import SMALL_PACKET
 from nemod.osc.encode import MAX_PACKET
 from nemod.osc.jobs import MAX_WAITING_SYNCS
 from nemod.parameters.parameter_set import KnobSpec, ParameterSet
-from tests.osc.conftest import Client, Desk, MemoryRig, read, status_values
+from tests.osc.conftest import Client, Desk, MemoryRig, read, size_of, status_values
 
 NTP_1970 = 2_208_988_800
 CODES = {
@@ -28,7 +28,8 @@ CODES = {
 
 
 def bundle(*messages: Message | Bundle, time_tag: int = IMMEDIATELY) -> Packet:
-    return Packet(Bundle(time_tag, messages), len(messages))
+    size = 16 + sum(4 + size_of(message) for message in messages if isinstance(message, Message))
+    return Packet(Bundle(time_tag, messages), len(messages), size)
 
 
 def error_of(answers: list[tuple[str, list[object]]]) -> tuple[str, str, str]:
@@ -113,7 +114,7 @@ def test_errors_are_at_most_twenty_in_any_second(desk: Desk) -> None:
     for step in range(30):
         desk.now_s = 1000.0 + step / 100
         sent += len(desk.say("/nemo/nowhere"))
-    desk.now_s = 1001.0
+    desk.timers.time_s = 1001.0
     assert (sent, len(desk.say("/nemo/nowhere"))) == (20, 1)
 
 
@@ -451,6 +452,40 @@ def test_info_is_json_that_fits(is_trusted: bool, rig: MemoryRig) -> None:
         "cut": True,
     }
     assert expected == json.loads(str(text))
+
+
+def test_problems_are_json_by_name(desk: Desk, rig: MemoryRig) -> None:
+    """Of the models that are known not to play, and no others."""
+    assert desk.say("/nemo/model/problems") == [("/nemo/model/problems", ["{}"])]
+    rig.unplayable = {"fuzz": "not JSON", "Zoë": "no weights"}
+    ((address, (text,)),) = desk.say("/nemo/model/problems")
+    assert address == "/nemo/model/problems"
+    assert json.loads(str(text)) == rig.unplayable
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+@pytest.mark.parametrize("reason", ["r" * 5000, "é" * 60, "short"])
+def test_problems_fit_a_packet(is_trusted: bool, reason: str, rig: MemoryRig) -> None:
+    """Long reasons are shortened, the last problems left out, and the text stays JSON."""
+    rig.unplayable = {f"model {n}": reason for n in range(3000)}
+    desk = Desk(rig, is_trusted=is_trusted)
+    ((_, (text,)),) = desk.say("/nemo/model/problems")
+    limit = MAX_PACKET if is_trusted else SMALL_PACKET
+    assert len(desk.sent[0]) <= limit
+    found = json.loads(str(text))
+    assert found.pop("cut") is True
+    expected = reason if len(reason) <= 80 else "r" * 77 + "..."
+    assert found == {f"model {n}": expected for n in range(len(found))}
+    # No further problem would have fitted.
+    more = len(json.dumps({f"model {len(found)}": expected}))
+    assert len(desk.sent[0]) + more > limit - 8
+
+
+def test_all_problems_are_listed_if_they_fit_shortened(stranger: Desk, rig: MemoryRig) -> None:
+    """Nothing is marked as cut then: a reason ends with three dots itself."""
+    rig.unplayable = {"a": "r" * 5000, "b": "short"}
+    ((_, (text,)),) = stranger.say("/nemo/model/problems")
+    assert json.loads(str(text)) == {"a": "r" * 77 + "...", "b": "short"}
 
 
 def test_a_rescan_is_a_background_job(client: Client) -> None:

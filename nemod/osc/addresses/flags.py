@@ -23,6 +23,7 @@ class Flag(StrEnum):
 Flags = frozenset[Flag]
 
 NO_FLAGS: Flags = frozenset()
+PARAMS: Flags = frozenset({Flag.PARAMS})
 DEFAULT_FLAGS: Flags = frozenset({Flag.PARAMS, Flag.STATUS})
 
 

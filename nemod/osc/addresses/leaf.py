@@ -28,7 +28,7 @@ class Request(Protocol):
 
     @property
     def may_write(self) -> bool:
-        """Whether the sender may delete and upload."""
+        """Whether the sender may delete what is kept."""
         ...
 
     @property
@@ -108,6 +108,8 @@ class Leaf:
     """Instead of `check`, where several arguments are taken."""
     wildcard_settable: bool = False
     """Whether a wildcard can reach it: numbers and switches only."""
+    needs_value: bool = True
+    """Without one it is triggered, where it can be; see `kind`."""
     path: str = ""
     """Path of the parameter that it shows."""
     flags: Flags = NO_FLAGS

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
-from nemod.osc.addresses.flags import Flag, Flags
+from nemod.osc.addresses.flags import PARAMS
 from nemod.osc.addresses.leaf import Action, Leaf, Reader, ignore, reader
+from nemod.osc.addresses.pages import page
 from nemod.osc.addresses.values import LeafKind, to_int, to_string, to_trigger
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode, string_size
 from nemod.osc.errors import OscError, with_address
 
 MODEL = "/nemo/model/"
-PARAMS: Flags = frozenset({Flag.PARAMS})
 _SHORT_TEXT = 80
 """[characters] To what a long text in a model's description is cut where it must fit a packet."""
 
@@ -72,6 +72,13 @@ def model_leaves() -> list[Leaf]:
             kind=LeafKind.STRING,
             help="Description of the current model, as JSON.",
             read=_info(MODEL + "info"),
+        ),
+        Leaf(
+            address=MODEL + "problems",
+            kind=LeafKind.STRING,
+            help="Models that are known not to play, and why, as JSON by name; "
+            "`next` and `prev` skip them.",
+            read=_problems(MODEL + "problems"),
         ),
     ]
 
@@ -132,26 +139,7 @@ def _rescan() -> Leaf:
 
 
 def _page(controller: Controller, room: int, offset: int) -> bytes:
-    address = MODEL + "list"
-    names = controller.model_names
-    offset = min(max(offset, 0), len(names))
-    left = room - string_size(address) - 8
-    tags = "ii"
-    page: list[str] = []
-    for name in names[offset:]:
-        left -= string_size(name)
-        if left < string_size("," + tags + "s"):
-            break
-        page.append(name)
-        tags += "s"
-    if not page and offset < len(names) and room >= _SHORT_TEXT * 2:
-        # A name that fits no packet is cut: the names after it could not be listed otherwise.
-        page, tags = [_cut(names[offset], room - _SHORT_TEXT)], "iis"
-    return encode(address, tags, len(names), offset, *page)
-
-
-def _cut(text: str, size: int) -> str:
-    return text.encode("utf-8", "replace")[:size].decode("utf-8", "ignore")
+    return page(MODEL + "list", room, offset, [(name,) for name in controller.model_names])
 
 
 def _info(address: str) -> Reader:
@@ -160,6 +148,37 @@ def _info(address: str) -> Reader:
         return encode(address, "s", json_that_fits(controller.model_info(), left))
 
     return read
+
+
+def _problems(address: str) -> Reader:
+    def read(controller: Controller, room: int, offset: int) -> bytes:
+        left = room - string_size(address) - string_size(",s")
+        return encode(address, "s", problems_that_fit(controller.model_problems(), left))
+
+    return read
+
+
+def problems_that_fit(problems: Mapping[str, str], size: int) -> str:
+    """Return as many problems as JSON as take at most `size` bytes as an OSC string.
+
+    Where they do not all fit, long reasons are shortened; if that is not enough, the last problems
+    are left out, and `"cut": true` marks that.
+    """
+    text = json.dumps(dict(problems))
+    if string_size(text) <= size:
+        return text
+    # An entry takes as many bytes with its separator as alone in its braces; OSC ends a string with
+    # up to four.
+    left = size - len(json.dumps({"cut": True})) - 4
+    fields: dict[str, object] = {}
+    for name, reason in problems.items():
+        entry: dict[str, object] = {name: reason}
+        _shorten(entry, name)
+        left -= len(json.dumps(entry))
+        if left < 0:
+            return json.dumps({**fields, "cut": True})
+        fields |= entry
+    return json.dumps(fields)
 
 
 def json_that_fits(info: Mapping[str, object], size: int) -> str:

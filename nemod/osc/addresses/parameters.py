@@ -8,7 +8,7 @@ import struct
 
 from nemod.common.units import SILENCE_DB
 from nemod.control.controller import Controller
-from nemod.osc.addresses.flags import Flag, Flags
+from nemod.osc.addresses.flags import PARAMS, Flag, Flags
 from nemod.osc.addresses.leaf import Action, Leaf, Request, reader
 from nemod.osc.addresses.values import LeafKind, to_bool, to_choice, to_float
 from nemod.osc.codec import Value
@@ -16,7 +16,6 @@ from nemod.parameters.parameter_set import ParameterSet
 from nemod.parameters.table import Parameter, ParameterKind
 
 ROOT = "/nemo/"
-PARAMS: Flags = frozenset({Flag.PARAMS})
 TEXT: Flags = frozenset({Flag.TEXT})
 REAL: Flags = frozenset({Flag.REAL})
 

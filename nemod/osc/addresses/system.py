@@ -7,7 +7,7 @@ from importlib import metadata
 
 from nemod.common.units import SILENCE_DB
 from nemod.control.controller import Controller
-from nemod.osc.addresses.flags import NO_FLAGS, Flag, Flags
+from nemod.osc.addresses.flags import NO_FLAGS, PARAMS, Flag, Flags
 from nemod.osc.addresses.leaf import Action, Leaf, Request, ignore, reader
 from nemod.osc.addresses.meter_rate import FASTEST_HZ, SLOWEST_HZ, MeterRate
 from nemod.osc.addresses.values import LeafKind, to_float, to_trigger
@@ -21,7 +21,6 @@ METER_RATE = "/nemo/meter/rate"
 METER_FLOOR_DB = -60.0
 """[dBFS] Level at position 0 of a meter; position 1 is full scale."""
 
-PARAMS: Flags = frozenset({Flag.PARAMS})
 STATUS: Flags = frozenset({Flag.STATUS})
 METERS: Flags = frozenset({Flag.METERS})
 METERS_REAL: Flags = frozenset({Flag.METERS, Flag.REAL})

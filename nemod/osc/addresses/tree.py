@@ -10,6 +10,7 @@ from nemod.osc.addresses.meter_rate import MeterRate
 from nemod.osc.addresses.models import model_leaves
 from nemod.osc.addresses.parameters import ROOT, parameter_leaves
 from nemod.osc.addresses.pattern import Part, PatternError, Text, compile_part, matches, prepare
+from nemod.osc.addresses.presets import preset_leaves
 from nemod.osc.addresses.system import system_leaves
 from nemod.osc.counters import Counters
 from nemod.osc.errors import OscError
@@ -127,6 +128,7 @@ def build_tree(
     leaves = [
         *parameter_leaves(parameters or ParameterSet()),
         *model_leaves(),
+        *preset_leaves(),
         *system_leaves(counters or Counters(), meter_rate or MeterRate()),
         *client_leaves(),
     ]

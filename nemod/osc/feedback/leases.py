@@ -6,8 +6,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from nemod.osc.access import address_of
-from nemod.osc.addresses.flags import DEFAULT_FLAGS, Flag, Flags
+from nemod.network.access import address_of
+from nemod.osc.addresses.flags import DEFAULT_FLAGS, PARAMS, Flags
 from nemod.osc.errors import OscError
 from nemod.osc.feedback.coverage import Coverage, Coverages
 from nemod.osc.sender import Sender
@@ -18,7 +18,7 @@ MAX_SUBSCRIBERS_PER_HOST = 4
 """Of them, those of one host; loopback, behind which there are many programs, may have all."""
 MAX_IMPLICIT = 32
 MAX_IMPLICIT_PER_HOST = 8
-IMPLICIT_FLAGS: Flags = frozenset({Flag.PARAMS})
+IMPLICIT_FLAGS = PARAMS
 
 
 class Kind(Enum):

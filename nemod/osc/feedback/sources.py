@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Mapping
 
 from nemod.control.controller import Controller
-from nemod.control.events import Event, LibraryChanged, ModelChanged, StateChanged
+from nemod.control.events import (
+    Event,
+    LibraryChanged,
+    ModelChanged,
+    PresetChanged,
+    PresetListChanged,
+    StateChanged,
+)
 from nemod.osc.addresses.tree import Tree
 from nemod.osc.encode import MAX_PACKET
 
@@ -14,6 +21,8 @@ STATUS_INTERVAL_S = 1.0
 EVENT_ADDRESSES: Mapping[type[Event], tuple[str, ...]] = {
     ModelChanged: ("/nemo/model/current", "/nemo/model/index"),
     LibraryChanged: ("/nemo/model/count", "/nemo/model/index"),
+    PresetChanged: ("/nemo/preset/current", "/nemo/preset/index", "/nemo/preset/dirty"),
+    PresetListChanged: ("/nemo/preset/count",),
     StateChanged: (STATUS + "state",),
 }
 """What an event changes, besides `Changed` (the addresses of a parameter) and `Meters`."""
