@@ -223,11 +223,14 @@ class Client:
         return self.until_synced()
 
     def value(self, address: str) -> object:
-        """Return the one value that an address answers."""
-        ((answered, values),) = self.ask(address)
-        assert address == answered
-        (value,) = values
+        """Return the one value that an address answers, beside what is sent without a question."""
+        *_, (value,) = [values for found, values in self.ask(address) if found == address]
         return value
+
+    def wait_for(self, address: str, *values: object) -> None:
+        """Receive until this message has arrived."""
+        while (address, list(values)) not in read(self.packet()):
+            pass
 
     def close(self) -> None:
         self.socket.close()
@@ -395,7 +398,7 @@ class Peer:
 
 
 class Desk:
-    """A dispatcher without sockets: messages in, answers out, on a clock that stands still."""
+    """A dispatcher without sockets: messages in, answers out (and no echoes), on a fake clock."""
 
     def __init__(self, rig: MemoryRig, *, is_trusted: bool = True) -> None:
         self.timers = FakeTimers()
@@ -408,6 +411,8 @@ class Desk:
             send=self.sent.append,
             host="127.0.0.1" if is_trusted else "192.168.1.7",
             is_trusted=is_trusted,
+            may_write=is_trusted,
+            gets_echoes=False,
         )
 
     def peer(self, host: str = "127.0.0.1", port: int = 50_000, **fields: object) -> Peer:
