@@ -81,6 +81,10 @@ class PacketRequest:
         """Note that the value sent to this address is now in force as it was sent."""
         self._dispatcher.feedback.unchanged(self._sender, address)
 
+    def adjusted(self, address: str) -> None:
+        """Note that another value than the one sent to this address is in force."""
+        self._dispatcher.feedback.adjusted(self._sender, address)
+
     def reply(self, message: bytes) -> None:
         """Send an encoded message to the sender."""
         self._answers.add("", message)

@@ -146,12 +146,15 @@ class Scheduler:
             self._timer.cancel()
             self._timer = None
         if self._waiting:
-            delay_s = self._waiting[0][0] - self._timers.now_s()
-            self._timer = self._timers.later(max(delay_s, 0.0), self._wake)
+            due_s = self._waiting[0][0]
+            delay_s = max(due_s - self._timers.now_s(), 0.0)
+            self._timer = self._timers.later(delay_s, lambda: self._wake(due_s))
 
-    def _wake(self) -> None:
+    def _wake(self, due_s: float) -> None:
+        # A timer may run out a rounding error before its time.
+        now = max(self._timers.now_s(), due_s)
         try:
-            while self._waiting and self._waiting[0][0] <= self._timers.now_s():
+            while self._waiting and self._waiting[0][0] <= now:
                 _, _, work = heappop(self._waiting)
                 self._per_host[work.answers.sender.host] -= 1
                 self._perform(work)

@@ -65,6 +65,8 @@ class MemoryRig:
         self.info: dict[str, object] = {"architecture": "LSTM-20", "esr": 0.01}
         self.commits: list[dict[str, float]] = []
         self.levels = Meters(-15.0, -90.0, 3)
+        self.state = "running"
+        self.late = 3
         self.is_slow = False
         self.loads: list[tuple[ModelFile, Job, Recall | None]] = []
         self.size: float | None = None
@@ -147,11 +149,11 @@ class MemoryRig:
 
     def status(self) -> Status:
         return Status(
-            state="running",
+            state=self.state,
             load=0.25,
             load_peak=0.5,
             xruns=2,
-            late=3,
+            late=self.late,
             latency_ms=4.5,
             rate=48000,
             block=64,

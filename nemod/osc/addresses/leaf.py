@@ -46,6 +46,13 @@ class Request(Protocol):
         """
         ...
 
+    def adjusted(self, address: str) -> None:
+        """Note that another value than the one sent to this address is in force.
+
+        It is sent back, also if nothing has changed by it.
+        """
+        ...
+
     def reply(self, message: bytes) -> None:
         """Send an encoded message to the sender."""
         ...

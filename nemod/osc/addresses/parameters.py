@@ -161,6 +161,8 @@ def _setter(path: str, position: float, address: str, *, is_exact: bool) -> Acti
         request.controller.set(path, position, request.source)
         if is_exact:
             request.unchanged(address)
+        else:
+            request.adjusted(address)
 
     return act
 

@@ -140,6 +140,8 @@ def _meter_rate(meter_rate: MeterRate) -> Leaf:
             request.set_meter_rate(given)
             if meter_rate.hz == given:
                 request.unchanged(METER_RATE)
+            else:
+                request.adjusted(METER_RATE)
 
         return act
 

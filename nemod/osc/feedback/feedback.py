@@ -110,6 +110,13 @@ class Feedback:
         for lease in self._leases.of_sender(sender):
             lease.pending.pop(address, None)
 
+    def adjusted(self, sender: Sender, address: str) -> None:
+        """Send an address back to a client that set it to a value that was clipped or rounded."""
+        self._drain()
+        for lease in self._leases.of_sender(sender):
+            lease.pending[address] = None
+            self._due(lease.ready_s)
+
     def add_permanent(self, target: Sender) -> None:
         """Send every change, beginning with everything as it is now; does not end."""
         self._drain()
@@ -159,8 +166,9 @@ class Feedback:
         """Send what may be sent now."""
         self._is_in_packet = False
         self._drain()
-        if self._due_s <= self._timers.now_s():
-            self._run()
+        now = self._timers.now_s()
+        if self._due_s <= now:
+            self._run(now)
         else:
             self._arm(self._due_s)
 
@@ -220,9 +228,8 @@ class Feedback:
 
     # --- sending ---------------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _run(self, now: float) -> None:
         """Do everything whose time has come, and set the timer for the rest."""
-        now = self._timers.now_s()
         try:
             self._drain()
             self._due_s = math.inf
@@ -252,7 +259,8 @@ class Feedback:
         queue = deque(lease for lease in self._leases if lease.pending and lease.ready_s <= now)
         while queue:
             if not self.budget.has(MAX_PACKET, now):
-                self._blocked_until_s = now + self.budget.wait_s(MAX_PACKET, now)
+                # A little longer than needed: rounding would have it wait in vain.
+                self._blocked_until_s = now + self.budget.wait_s(MAX_PACKET, now) + 0.001
                 return
             lease = queue.popleft()
             lease.ready_s = now + INTERVAL_S
@@ -313,5 +321,7 @@ class Feedback:
         self._timer = self._timers.later(max(time_s - self._timers.now_s(), 0.0), self._elapsed)
 
     def _elapsed(self) -> None:
+        # A timer may run out a rounding error before its time: nothing would be due yet.
+        now = max(self._timers.now_s(), self._timer_s)
         self._timer, self._timer_s = None, math.inf
-        self._run()
+        self._run(now)

@@ -129,7 +129,7 @@ class Leases:
             self._change_client(lease, asker.client)
         if lease.kind is Kind.EXPLICIT:
             lease.expires_s = now + LEASE_S
-        lease.asker = asker.destination
+        lease.sender, lease.asker = target, asker.destination
         lease.flags, lease.coverage = flags, coverage
         return lease
 
@@ -163,7 +163,7 @@ class Leases:
         known = self._implicit.get(sender.destination)
         if known is not None:
             self._implicit.move_to_end(sender.destination)
-            known.expires_s = now + LEASE_S
+            known.sender, known.expires_s = sender, now + LEASE_S
             return False
         if any(lease.kind is not Kind.IMPLICIT for lease in self.of_client(sender.client)):
             return False
