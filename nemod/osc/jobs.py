@@ -19,6 +19,11 @@ class SenderJobs:
         self._open: dict[int, Sender] = {}
         self._syncs: list[tuple[set[int], Answers, int]] = []
 
+    @property
+    def count(self) -> int:
+        """How many jobs run."""
+        return len(self._open)
+
     def start(self, address: str, answers: Answers, start: Callable[[], Job]) -> None:
         """Start a job; its end is sent to the sender, once.
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 
 from nemod.osc.feedback.pacing import Pace
 from nemod.parameters.table import TABLE
@@ -65,7 +66,7 @@ def test_each_address_is_sent_at_most_50_times_a_second(desk: Desk, rig: MemoryR
             for address, _ in read(packet):
                 times.setdefault(address, []).append(time_s)
         for sent in times.values():
-            assert min(b - a for a, b in zip(sent, sent[1:], strict=False)) >= 0.02 - 1e-9
+            assert min(b - a for a, b in pairwise(sent)) >= 0.02 - 1e-9
         last = dict(peer.messages())
         for path in paths:
             assert desk.say(f"/nemo/{path}") == [(f"/nemo/{path}", last[f"/nemo/{path}"])]
@@ -159,4 +160,4 @@ def test_a_pace_keeps_its_mean_rate() -> None:
     times = [0.03 * step for step in range(1, 1001)]
     due = [time_s for time_s in times if pace.is_due(time_s, 0.1)]
     assert abs(len(due) - 300) <= 2
-    assert min(b - a for a, b in zip(due, due[1:], strict=False)) >= 0.05
+    assert min(b - a for a, b in pairwise(due)) >= 0.05

@@ -1,5 +1,7 @@
 """Events other than set knobs: models, presets, status, meters."""
 
+from itertools import pairwise
+
 import pytest
 
 from nemod.control.events import (
@@ -90,7 +92,7 @@ def test_status_is_sent_when_it_changes_once_a_second_at_most(desk: Desk, rig: M
         desk.timers.advance(0.1)
     times = [time_s for time_s, _ in peer.packets]
     assert len(times) in (9, 10)
-    assert min(b - a for a, b in zip(times, times[1:], strict=False)) >= 0.999
+    assert min(b - a for a, b in pairwise(times)) >= 0.999
     messages = peer.messages()
     assert {address for address, _ in messages} == {"/nemo/status/late"}
     desk.timers.advance(1.0)
