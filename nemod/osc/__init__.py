@@ -1,7 +1,9 @@
 """The OSC surface: from packets to calls of the controller, and back.
 
 server       starts and ends all transports
-udp          the sockets of UDP
+udp          datagrams
+tcp          accepts connections; connection: one of them; framing: packets in a stream
+sockets      opens the sockets of a port
 receiver     decoding, limits and counters, the same for every transport
 limits       token buckets and windows
 traffic      rate limiting of one host
@@ -16,6 +18,7 @@ timers       the clock and the timers of the control thread
 addresses    the address space: what exists, and what it accepts and answers
 jobs         ends of background jobs, and sync
 sender       where answers are sent, and how errors look
+neuralpi     addresses of NeuralPi, for its plug-in
 errors       errors with addresses
 counters     what is counted
 reference    makes docs/osc.md

@@ -38,14 +38,15 @@ class Dispatcher:
         counters: Counters,
         timers: Timers,
         *,
+        more_leaves: Sequence[Leaf] = (),
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """`wall_clock`: what time tags refer to."""
+        """`more_leaves`: addresses besides nemod's own. `wall_clock`: what time tags refer to."""
         self.controller = controller
         self.counters = counters
         self.timers = timers
         meter_rate = MeterRate()
-        self._space = AddressSpace(controller, counters, meter_rate)
+        self._space = AddressSpace(controller, counters, meter_rate, more_leaves)
         self.feedback = Feedback(controller, self._space, meter_rate, timers)
         self.scheduler = Scheduler(self._perform, counters, timers, wall_clock)
         self.jobs = SenderJobs()

@@ -49,6 +49,10 @@ class SenderJobs:
 
         job.when_over(over)
 
+    def has_open(self, sender: Sender) -> bool:
+        """Return whether a job that this sender started is under way."""
+        return any(owner is sender for owner in self._open.values())
+
     def sync(self, number: int, answers: Answers) -> bool:
         """Return whether no jobs run that this sender started; if some do, answer at their end.
 

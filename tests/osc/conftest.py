@@ -255,9 +255,9 @@ class Served:
             self.close()
             raise
 
-    def client(self, address: str = "127.0.0.1") -> Client:
+    def client(self, address: str = "127.0.0.1", port: int = 0) -> Client:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        client = Client(family, (address, self.server.port))
+        client = Client(family, (address, port or self.server.port))
         self._clients.append(client)
         return client
 

@@ -1,6 +1,6 @@
 """The address space: finds the leaves of an address or a pattern."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from nemod.control.controller import Controller
 from nemod.control.similar_names import similar_name
@@ -105,7 +105,7 @@ class Tree:
         """Return the error for an address that does not exist."""
         # What all addresses have in common must not count as similarity.
         given = address.casefold().removeprefix("/").removeprefix(ROOT[1:])
-        known = (leaf.removeprefix(ROOT) for leaf in self.leaves)
+        known = (leaf.removeprefix(ROOT) for leaf in self.leaves if leaf.startswith(ROOT))
 
         def hint() -> str:
             return similar_name(given, known).replace("mean '", f"mean '{ROOT}")
@@ -123,14 +123,16 @@ def build_tree(
     parameters: ParameterSet | None = None,
     counters: Counters | None = None,
     meter_rate: MeterRate | None = None,
+    more_leaves: Iterable[Leaf] = (),
 ) -> Tree:
-    """Return the address space with these parameters."""
+    """Return the address space with these parameters, and with leaves outside of `/nemo`."""
     leaves = [
         *parameter_leaves(parameters or ParameterSet()),
         *model_leaves(),
         *preset_leaves(),
         *system_leaves(counters or Counters(), meter_rate or MeterRate()),
         *client_leaves(),
+        *more_leaves,
     ]
     return Tree(leaves, {ROOT + short: ROOT + path for short, path in SHORT_FORMS.items()})
 
@@ -138,10 +140,18 @@ def build_tree(
 class AddressSpace:
     """The tree for the parameters that exist now: they change with the model. Thread: control."""
 
-    def __init__(self, controller: Controller, counters: Counters, meter_rate: MeterRate) -> None:
+    def __init__(
+        self,
+        controller: Controller,
+        counters: Counters,
+        meter_rate: MeterRate,
+        more_leaves: Sequence[Leaf] = (),
+    ) -> None:
+        """`more_leaves`: addresses outside of `/nemo`."""
         self._controller = controller
         self._counters = counters
         self._meter_rate = meter_rate
+        self._more_leaves = more_leaves
         self._parameters: ParameterSet | None = None
         self._tree: Tree
 
@@ -151,5 +161,5 @@ class AddressSpace:
         parameters = self._controller.parameters
         if parameters is not self._parameters:
             self._parameters = parameters
-            self._tree = build_tree(parameters, self._counters, self._meter_rate)
+            self._tree = build_tree(parameters, self._counters, self._meter_rate, self._more_leaves)
         return self._tree

@@ -95,6 +95,10 @@ class Feedback:
         """Return whether a sender has a subscription that has not ended."""
         return self._leases.has_subscription(sender.client)
 
+    def has_lease(self, sender: Sender) -> bool:
+        """Return whether a sender is sent anything."""
+        return bool(self._leases.of_sender(sender))
+
     def touch(self, sender: Sender) -> None:
         """Send the changes of the next 60 s to a client that sets a value, without asking."""
         if sender.gets_echoes:
