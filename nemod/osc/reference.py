@@ -46,11 +46,10 @@ def reference_page() -> str:
         if leaf.address.startswith(("/nemo/real/", "/nemo/text/")):
             continue
         real = leaves.get(leaf.address.replace("/nemo/", "/nemo/real/", 1))
-        ranges = "; ".join(
-            text for text in (leaf.range, real.range if real and real.range else "") if text
-        )
+        ranges = [leaf.range, *([real.range] if real and real.range != leaf.range else [])]
+        shown = "; ".join(text for text in ranges if text)
         lines.append(
-            f"| `{leaf.address}` | {_type(leaf)} | {_access(leaf)} | {ranges} | {leaf.help} |"
+            f"| `{leaf.address}` | {_type(leaf)} | {_access(leaf)} | {shown} | {leaf.help} |"
         )
     lines += [f"| `/nemo/{name}` | {tags} | sent | | {text} |" for name, tags, text in _SENT]
     lines.append("")
