@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import Meters
+from nemod.osc.addresses.client import SENT
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.tree import Tree, build_tree
 from nemod.osc.addresses.values import LeafKind
@@ -530,6 +531,13 @@ def test_ping_and_info(desk: Desk) -> None:
         "host",
     ]
     assert answers["/nemo/info/name"] == ["nemod"]
+
+
+@pytest.mark.parametrize("address", SENT)
+def test_what_only_the_daemon_sends_is_ignored(address: str, desk: Desk) -> None:
+    """Two daemons that send each other their changes do not answer errors by errors for ever."""
+    assert desk.say(address) == []
+    assert desk.say(address, "sss", "address", "/x", "no such address") == []
 
 
 def test_sync_waits_for_slow_work(desk: Desk, rig: MemoryRig) -> None:
