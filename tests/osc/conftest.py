@@ -432,7 +432,7 @@ class Desk:
         message = Message(address, tags, values)  # type: ignore[arg-type]
         return self.perform(Packet(message, 1, size_of(message)))
 
-    def hear(self, peer: Peer, address: str, tags: str = "", *values: object) -> None:
+    def receive(self, peer: Peer, address: str, tags: str = "", *values: object) -> None:
         """Perform one message of another client."""
         message = Message(address, tags, values)  # type: ignore[arg-type]
         self.dispatcher.perform(Packet(message, 1, size_of(message)), peer.sender)

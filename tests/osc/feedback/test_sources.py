@@ -22,7 +22,7 @@ from tests.osc.conftest import Desk, MemoryRig, Peer
 def subscribed(desk: Desk, *flags: str, port: int = 50_000) -> Peer:
     """Return a subscriber that has been sent its dump."""
     peer = desk.peer(port=port)
-    desk.hear(peer, "/nemo/subscribe", "s" * len(flags), *flags)
+    desk.receive(peer, "/nemo/subscribe", "s" * len(flags), *flags)
     desk.timers.advance(0.5)
     peer.packets.clear()
     return peer
@@ -118,7 +118,7 @@ def test_meters_are_sent_at_their_rate(
 ) -> None:
     """However often there are new ones, and only to those that want them."""
     peer, other = subscribed(desk, "meters"), subscribed(desk, "params", port=1)
-    desk.hear(other, "/nemo/meter/rate", "f", rate_hz)
+    desk.receive(other, "/nemo/meter/rate", "f", rate_hz)
     desk.timers.advance(0.1)
     assert peer.messages() == []
     for step in range(1000):
@@ -161,8 +161,8 @@ def test_who_listens_to_an_address_is_sent_that_address(desk: Desk, rig: MemoryR
     rig.events.publish(ModelChanged("fuzz", DAEMON))
     desk.timers.advance(0.1)
     assert peer.messages() == [("/nemo/knob/Sag", [0.5])]
-    desk.hear(peer, "/nemo/bass", "f", 0.75)
-    desk.hear(peer, "/nemo/knob/3", "f", 0.75)
+    desk.receive(peer, "/nemo/bass", "f", 0.75)
+    desk.receive(peer, "/nemo/knob/3", "f", 0.75)
     desk.timers.advance(0.1)
     assert peer.messages() == [("/nemo/knob/Sag", [0.75])]
     desk.dispatcher.feedback.forget(peer.sender)
