@@ -27,7 +27,7 @@ from nemod.network.services import Service, osc_tcp, osc_udp, oscquery
 
 LOOPBACK = LocalAddress(ip_address("127.0.0.1"), ip_network("127.0.0.0/8"), 1)
 SERVICES = (osc_udp(9000), osc_tcp(9000), oscquery(9080))
-WAIT_S = 10.0
+WAIT_S = 20.0
 
 
 class Found(NamedTuple):

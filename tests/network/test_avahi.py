@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -59,9 +59,14 @@ def machines(cabled: Machines, monkeypatch: pytest.MonkeyPatch) -> Machines:
     return cabled
 
 
-def listed(machine: Machine, service: str = "_osc._udp") -> list[tuple[str, str, str, str]]:
-    """Return name, host, address and port of what a machine lists."""
-    return sorted((row[3], row[6], row[7], row[8]) for row in machine.browse(service))
+def rows(machine: Machine, service: str = "_osc._udp") -> list[list[str]]:
+    """Return name, host, address, port and TXT record of what a machine lists."""
+    return sorted([row[3], *row[6:]] for row in machine.browse(service))
+
+
+def listed(machine: Machine) -> list[tuple[str, ...]]:
+    """Return name, host, address and port of what a machine lists as OSC over UDP."""
+    return [tuple(row[:4]) for row in rows(machine)]
 
 
 def _escaped(name: str) -> str:
@@ -70,12 +75,17 @@ def _escaped(name: str) -> str:
     return "".join(chr(byte) if byte in plain else f"\\{byte:03}" for byte in name.encode())
 
 
-async def wait_listed(machine: Machine, names: list[str]) -> None:
-    """Wait until a machine lists these names, and no others."""
-    async with asyncio.timeout(10.0):
-        wanted = [_escaped(name) for name in names]
-        while [row[0] for row in await asyncio.to_thread(listed, machine)] != wanted:
+async def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition is true; it may take its time."""
+    async with asyncio.timeout(20.0):
+        while not await asyncio.to_thread(condition):
             pass
+
+
+async def wait_listed(machine: Machine, *names: str) -> None:
+    """Wait until a machine lists these names, and no others."""
+    wanted = [_escaped(name) for name in names]
+    await wait_until(lambda: [row[0] for row in listed(machine)] == wanted)
 
 
 def test_services_are_listed_by_another_machine(machines: Machines) -> None:
@@ -87,17 +97,16 @@ def test_services_are_listed_by_another_machine(machines: Machines) -> None:
             await wait_for(lambda: announcer.announced)
             assert announcer.announced == Announced("avahi", name, "stage.local")
             assert announcer.host == "stage.local"
-            found = await asyncio.gather(
-                *(asyncio.to_thread(machines.phone.browse, service.type) for service in SERVICES)
-            )
             address = [_escaped(name), "stage.local", "10.77.0.1"]
-            assert [[[row[3], *row[6:]] for row in rows] for rows in found] == [
-                # avahi-browse prints the entries of a TXT record from the last to the first.
-                [[*address, "9000", '"version=1.1" "txtvers=1"']],
-                [[*address, "9000", '"framing=slip" "version=1.1" "txtvers=1"']],
-                [[*address, "9080", '"txtvers=1"']],
-            ]
-        await wait_listed(machines.phone, [])
+            # avahi-browse prints the entries of a TXT record from the last to the first.
+            expected = {
+                "_osc._udp": [*address, "9000", '"version=1.1" "txtvers=1"'],
+                "_osc._tcp": [*address, "9000", '"framing=slip" "version=1.1" "txtvers=1"'],
+                "_oscjson._tcp": [*address, "9080", '"txtvers=1"'],
+            }
+            for service, row in expected.items():
+                await wait_until(lambda s=service, r=row: rows(machines.phone, s) == [r])
+        await wait_listed(machines.phone)
 
     run(scenario())
 
@@ -110,11 +119,11 @@ def test_a_name_that_is_taken_gets_a_number(machines: Machines) -> None:
     ]
 
     async def scenario() -> None:
-        await wait_listed(machines.phone, [NAME, f"{NAME} #2"])
+        await wait_listed(machines.phone, NAME, f"{NAME} #2")
         async with announcing(NAME, patience_s=2.0) as announcer:
             await wait_for(lambda: announcer.announced)
             assert announcer.announced == Announced("avahi", f"{NAME} #3", "stage.local")
-            await wait_listed(machines.phone, [NAME, f"{NAME} #2", f"{NAME} #3"])
+            await wait_listed(machines.phone, NAME, f"{NAME} #2", f"{NAME} #3")
 
     try:
         run(scenario())

@@ -84,7 +84,7 @@ def test_beyond_the_rate_the_newest_values_are_kept(desk: Desk, rig: MemoryRig) 
 
 
 def test_beyond_the_rate_everything_else_is_lost(desk: Desk, rig: MemoryRig) -> None:
-    """Queries, triggers, loads and transactions are dropped and counted, and answered by one error."""
+    """Queries, triggers, loads and transactions are dropped and counted; one error is sent."""
     flow = Flow(desk)
     flow.fill()
     desk.sent.clear()

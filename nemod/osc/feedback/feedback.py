@@ -184,12 +184,11 @@ class Feedback:
 
     def _drain(self) -> None:
         """Mark what the events since the last call have changed."""
+        tree = self._follow_tree()
         if not self._has_events:
             return
         self._has_events = False
-        events = self._events.take()
-        tree = self._follow_tree()
-        for event in events:
+        for event in self._events.take():
             if isinstance(event, Changed):
                 self._mark_parameter(event.path)
             elif isinstance(event, Meters):
@@ -300,8 +299,10 @@ class Feedback:
 
     def _read(self, address: str) -> bytes:
         """Return the message with the value that an address has now, or nothing."""
-        read = self._coverages.tree.leaves[address].read
-        message = read(self._controller, MAX_PACKET, 0) if read else b""
+        leaf = self._coverages.tree.leaves.get(address)
+        if leaf is None or leaf.read is None:
+            return b""
+        message = leaf.read(self._controller, MAX_PACKET, 0)
         return message if len(message) <= MAX_PACKET else b""
 
     def _set_due(self) -> None:
