@@ -129,15 +129,19 @@ class Feedback:
         self._arm(self._timers.now_s())
 
     def listen(self, sender: Sender, addresses: frozenset[str]) -> None:
-        """Send the changes of these addresses, and no others, until the connection ends.
+        """Send these addresses now, as far as they are new, and then their changes.
 
-        Addresses that do not exist (yet) are remembered: the tree changes with the model.
+        Nothing else is sent, and it ends with the connection. Addresses that do not exist (yet) are
+        remembered: the tree changes with the model.
         """
         self._drain()
-        coverage = self._coverages.of_addresses(addresses)
-        lease = self._leases.listener(sender, coverage)
-        lease.addresses = addresses
+        lease = self._leases.listener(sender, self._coverages.of_addresses(frozenset()))
+        known, lease.addresses = lease.addresses, addresses
         lease.use(self._coverages)
+        new = (address for address in lease.coverage.addresses if address not in known)
+        lease.pending.update(dict.fromkeys(new))
+        self._due(lease.ready_s)
+        self._arm(self._due_s)
 
     def forget(self, sender: Sender) -> None:
         """End everything that is sent over a connection that has ended."""
@@ -157,6 +161,7 @@ class Feedback:
     def close(self) -> None:
         """Send nothing more."""
         self._events.close()
+        self._leases = Leases()
         if self._timer is not None:
             self._timer.cancel()
 

@@ -148,10 +148,15 @@ def test_meters_in_dbfs_need_both_flags(desk: Desk, rig: MemoryRig) -> None:
 
 
 def test_who_listens_to_an_address_is_sent_that_address(desk: Desk, rig: MemoryRig) -> None:
-    """And no other, without a dump; also one that appears with another model."""
+    """Its value now and its changes, and no other; also one that appears with another model."""
     peer = desk.peer(gets_echoes=False)
     addresses = frozenset({"/nemo/bass", "/nemo/knob/Sag", "/nemo/meter/in"})
+    desk.dispatcher.feedback.listen(peer.sender, addresses - {"/nemo/meter/in"})
+    desk.timers.advance(0.1)
+    assert peer.messages() == [("/nemo/bass", [0.5])]
     desk.dispatcher.feedback.listen(peer.sender, addresses)
+    desk.timers.advance(0.1)
+    assert peer.messages() == [("/nemo/meter/in", [0.75])]
     rig.settings.set("bass", 0.25)
     rig.settings.set("mid", 0.25)
     rig.events.publish(rig.levels)
