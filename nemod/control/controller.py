@@ -6,7 +6,7 @@ of the rig, and what one of them can do, every one of them can do.
 
 import asyncio
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from nemod.common.background import in_background
@@ -344,6 +344,8 @@ class Controller:
         """Set the count of clipped blocks and the peak load to zero."""
         self._monitor.reset_meters()
 
-    def subscribe(self, source: Source | None = None) -> Subscription:
-        """Begin to receive events; see `nemod.control.events`."""
-        return self._events.subscribe(source=source)
+    def subscribe(
+        self, source: Source | None = None, wake: Callable[[], None] | None = None
+    ) -> Subscription:
+        """Begin to receive events; see `EventStream.subscribe`."""
+        return self._events.subscribe(source=source, wake=wake)

@@ -83,6 +83,7 @@ class Daemon:
             local=osc.local,
             allow=osc.allow,
             allow_write=osc.allow_write,
+            targets=osc.feedback,
         )
         self._session_writer = (
             SessionWriter(startup.state_file, self._session, startup.session, self.events)

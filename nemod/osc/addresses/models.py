@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
+from nemod.osc.addresses.flags import PARAMS
 from nemod.osc.addresses.leaf import Action, Leaf, Reader, ignore, reader
 from nemod.osc.addresses.pages import page
 from nemod.osc.addresses.values import LeafKind, to_int, to_string, to_trigger
@@ -34,6 +35,7 @@ def model_leaves() -> list[Leaf]:
             read=reader(
                 MODEL + "current", LeafKind.STRING, lambda controller: controller.model_name
             ),
+            flags=PARAMS,
         ),
         Leaf(
             address=MODEL + "index",
@@ -44,6 +46,7 @@ def model_leaves() -> list[Leaf]:
             check=lambda controller, tag, value: _load_index(
                 MODEL + "index", controller, tag, value
             ),
+            flags=PARAMS,
         ),
         Leaf(
             address=MODEL + "count",
@@ -52,6 +55,7 @@ def model_leaves() -> list[Leaf]:
             read=reader(
                 MODEL + "count", LeafKind.INT, lambda controller: len(controller.model_names)
             ),
+            flags=PARAMS,
         ),
         _step("next", 1, "Load the next model of the list; after the last comes the first."),
         _step("prev", -1, "Load the previous model; before the first comes the last."),
@@ -62,14 +66,12 @@ def model_leaves() -> list[Leaf]:
             help="Total, offset, and as many names as fit; continue at offset + names received.",
             range="query with an offset, or none",
             read=_page,
-            is_large=True,
         ),
         Leaf(
             address=MODEL + "info",
             kind=LeafKind.STRING,
             help="Description of the current model, as JSON.",
             read=_info(MODEL + "info"),
-            is_large=True,
         ),
         Leaf(
             address=MODEL + "problems",
@@ -77,7 +79,6 @@ def model_leaves() -> list[Leaf]:
             help="Models that are known not to play, and why, as JSON by name; "
             "`next` and `prev` skip them.",
             read=_problems(MODEL + "problems"),
-            is_large=True,
         ),
     ]
 
