@@ -55,6 +55,8 @@ def machines(cabled: Machines, monkeypatch: pytest.MonkeyPatch) -> Machines:
     """Two machines with avahi; what the test announces is announced by the first."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", cabled.stage.bus_address)
     for machine in cabled:
+        machine.stop_unusual()  # it may have the name of the other
+    for machine in cabled:
         machine.start()
     return cabled
 

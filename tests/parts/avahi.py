@@ -163,13 +163,16 @@ class Machine:
         self._bus = None
 
     def start(self) -> None:
-        """Start what does not run of the bus and avahi; an avahi with options is replaced."""
+        """Start what does not run of the bus and avahi."""
         if not self._bus:
             self.start_bus()
-        if self._avahi and self._has_options:
-            self.stop_avahi()
         if not self._avahi:
             self.start_avahi()
+
+    def stop_unusual(self) -> None:
+        """Stop an avahi that was started with options."""
+        if self._has_options:
+            self.stop_avahi()
 
     def start_avahi(self, host: str = "", publish: str = "") -> None:
         """Start avahi-daemon, and wait until it has its host name."""
