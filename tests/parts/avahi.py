@@ -194,9 +194,9 @@ class Machine:
             self._avahi.kill()
         self.stop_avahi()
 
-    def browse(self, service: str) -> list[list[str]]:
+    def browse(self, service: str, *options: str) -> list[list[str]]:
         """Return the resolved services of a type: the fields that avahi-browse prints."""
-        lines = self.run("avahi-browse", "-rpt", service).splitlines()
+        lines = self.run("avahi-browse", "-rp", *(options or ("-t",)), service).splitlines()
         return [line.split(";") for line in lines if line.startswith("=")]
 
     def close(self) -> None:
