@@ -52,7 +52,7 @@ def gain(value: float) -> Message:
         ("address", "/bass", "f", (0.5,), "did you mean '/nemo/bass'?"),
         ("address", "/nemo/gain/", "", (), "no such address"),
         ("address", "/", "", (), "no such address"),
-        ("address", "/nemo/delay/sync", "T", (True,), "no such address"),
+        ("address", "/nemo/delay/pan", "T", (True,), "no such address"),
         ("address", "/nemo/subscribe", "", (), "no such address"),
         ("address", "/nemo/status", "f", (1.0,), "takes no value"),
         ("address", "/nemo/[", "f", (1.0,), "without ']'"),
@@ -227,7 +227,7 @@ def test_patterns_set_numbers_and_switches_only(desk: Desk, rig: MemoryRig) -> N
         ("/nemo/{bass,mid}", ["bass", "mid"]),
         ("/nemo/[b-m]??s", ["bass"]),
         ("/nemo/*/mix", ["delay/mix", "reverb/mix"]),
-        ("/nemo/delay/[!f]*", ["delay/mix", "delay/time"]),
+        ("/nemo/delay/[!f]*", ["delay/mix", "delay/time", "delay/sync"]),
         ("/*/treble", ["treble"]),
     ],
 )

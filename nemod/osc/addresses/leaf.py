@@ -1,6 +1,6 @@
 """A leaf of the address tree: what can be asked of an address, and what can be sent to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,6 +60,15 @@ class Leaf:
     help: str
     range: str = ""
     """Allowed values, for the reference page."""
+    low: float | None = None
+    high: float | None = None
+    """[unit] Lowest and highest number; None where there is no limit."""
+    choices: Callable[[Controller], Sequence[str]] | None = None
+    """Returns the names that it takes, in the order of their indices."""
+    unit: str = ""
+    """Unit of its numbers, as `dB`; empty for positions (0..1), shares and counts."""
+    tags: tuple[str, ...] = ()
+    """Words by which a client can select addresses."""
     read: Reader | None = None
     check: Checker | None = None
     wildcard_settable: bool = False

@@ -1,4 +1,8 @@
-"""Leaves of the parameters: every path as `/nemo/x`, `/nemo/real/x` and `/nemo/text/x`."""
+"""Leaves of the parameters: every path as `/nemo/x` and `/nemo/text/x`, knobs as `/nemo/real/x`.
+
+A knob is a position (0..1) in a range of values, and `real` is its value. Switches, enums and what
+surfaces show in its own unit (`Parameter.in_unit`) have one form only.
+"""
 
 import math
 import struct
@@ -6,12 +10,15 @@ import struct
 from nemod.common.units import SILENCE_DB
 from nemod.control.controller import Controller
 from nemod.osc.addresses.leaf import Action, Leaf, Request, reader
-from nemod.osc.addresses.values import LeafKind, to_bool, to_float
+from nemod.osc.addresses.values import LeafKind, to_bool, to_float, to_name_or_index
 from nemod.osc.codec import Value
+from nemod.osc.errors import OscError
 from nemod.parameters.parameter_set import ParameterSet
 from nemod.parameters.table import Parameter, ParameterKind
 
 ROOT = "/nemo/"
+POSITION, VALUE, TEXT = "position", "value", "text"
+"""Tags of the forms of a parameter."""
 
 
 def parameter_leaves(parameters: ParameterSet) -> list[Leaf]:
@@ -30,11 +37,17 @@ def _leaves(path: str, row: Parameter, aliases: tuple[str, ...]) -> list[Leaf]:
         address=address,
         kind=LeafKind.STRING,
         help=row.label,
+        tags=(TEXT,),
         read=reader(address, LeafKind.STRING, lambda controller: controller.text(path)),
     )
     if row.kind is ParameterKind.BOOL:
         return [_switch(path, row, aliases), text]
-    return [_position(path, row, aliases), _value(path, row, aliases), text]
+    if row.kind is ParameterKind.ENUM:
+        return [_enum(path, row, aliases), text]
+    if row.in_unit:
+        return [_value(ROOT + path, path, row, row.help, aliases), text]
+    real = f"{ROOT}real/{path}"
+    return [_position(path, row, aliases), _value(real, path, row, row.label, aliases), text]
 
 
 def _switch(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
@@ -48,9 +61,37 @@ def _switch(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
         kind=LeafKind.BOOL,
         help=row.help,
         range=f"T or F [{'T' if row.default >= 0.5 else 'F'}]",
+        tags=(VALUE,),
         read=reader(address, LeafKind.BOOL, lambda controller: controller.position(path) >= 0.5),
         check=check,
         wildcard_settable=True,
+    )
+
+
+def _enum(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
+    address = ROOT + path
+    indices = {choice.casefold(): index for index, choice in enumerate(row.choices)}
+
+    def check(controller: Controller, tag: str, value: Value) -> Action:
+        given = to_name_or_index(address, tag, value)
+        if isinstance(given, str):
+            if given.casefold() not in indices:
+                allowed = ", ".join(row.choices)
+                raise OscError("not_found", address, f"{given[:40]!r} is not one of {allowed}")
+            given = indices[given.casefold()]
+        limited = min(max(given, 0), len(row.choices) - 1)
+        clipped = (address,) if limited != given else ()
+        return _setter(path, row.position(limited), (*clipped, *aliases))
+
+    return Leaf(
+        address=address,
+        kind=LeafKind.NAME,
+        help=row.help,
+        range=f"{', '.join(row.choices)} [{row.text(row.default)}]",
+        choices=lambda controller: row.choices,
+        tags=(VALUE,),
+        read=reader(address, LeafKind.NAME, lambda controller: controller.text(path)),
+        check=check,
     )
 
 
@@ -67,15 +108,16 @@ def _position(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
         kind=LeafKind.FLOAT,
         help=row.help,
         range=f"0..1 [{row.default:.3g}]",
+        low=0.0,
+        high=1.0,
+        tags=(POSITION,),
         read=reader(address, LeafKind.FLOAT, lambda controller: controller.position(path)),
         check=check,
         wildcard_settable=True,
     )
 
 
-def _value(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
-    address = f"{ROOT}real/{path}"
-
+def _value(address: str, path: str, row: Parameter, text: str, aliases: tuple[str, ...]) -> Leaf:
     def check(controller: Controller, tag: str, value: Value) -> Action:
         given = to_float(address, tag, value)
         limited = min(max(given, row.low), row.high)
@@ -94,8 +136,12 @@ def _value(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
     return Leaf(
         address=address,
         kind=LeafKind.FLOAT,
-        help=row.label,
+        help=text,
         range=f"{low}..{high} [{default:.4g}] {row.curve.name}",
+        low=max(row.low, SILENCE_DB),
+        high=row.high,
+        unit=row.unit,
+        tags=(VALUE,),
         read=reader(address, LeafKind.FLOAT, read_value),
         check=check,
         wildcard_settable=True,

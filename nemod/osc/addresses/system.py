@@ -22,27 +22,29 @@ METER_FLOOR_DB = -60.0
 """[dBFS] Level at position 0 of a meter; position 1 is full scale."""
 
 _STATUS = (
-    ("state", LeafKind.STRING, "`starting`, `running`, `restarting`, `no_device` or `error`."),
-    ("load", LeafKind.FLOAT, "DSP load: share of the period that a block takes."),
-    ("load_peak", LeafKind.FLOAT, "Peak DSP load since the last reset."),
-    ("xruns", LeafKind.INT, "Buffer underruns and overruns that the sound card reported."),
+    ("state", LeafKind.STRING, "", "`starting`, `running`, `restarting`, `no_device` or `error`."),
+    ("load", LeafKind.FLOAT, "", "DSP load: share of the period that a block takes."),
+    ("load_peak", LeafKind.FLOAT, "", "Peak DSP load since the last reset."),
+    ("xruns", LeafKind.INT, "", "Buffer underruns and overruns that the sound card reported."),
     (
         "late",
         LeafKind.INT,
+        "",
         "Blocks that began late; without a sound card: late wake-ups of the clock.",
     ),
-    ("latency_ms", LeafKind.FLOAT, "Latency from input to output, in ms."),
-    ("rate", LeafKind.INT, "Sample rate of the device, in Hz."),
-    ("block", LeafKind.INT, "Block size, in frames."),
-    ("model_rate", LeafKind.INT, "Sample rate of the model, in Hz."),
-    ("rate_policy", LeafKind.STRING, "How a model of another sample rate is played."),
-    ("uptime", LeafKind.INT, "Seconds since the start."),
+    ("latency_ms", LeafKind.FLOAT, "ms", "Latency from input to output, in ms."),
+    ("rate", LeafKind.INT, "Hz", "Sample rate of the device, in Hz."),
+    ("block", LeafKind.INT, "", "Block size, in frames."),
+    ("model_rate", LeafKind.INT, "Hz", "Sample rate of the model, in Hz."),
+    ("rate_policy", LeafKind.STRING, "", "How a model of another sample rate is played."),
+    ("uptime", LeafKind.INT, "s", "Seconds since the start."),
 )
+"""(name, kind, unit, help)"""
 
 
 def system_leaves(counters: Counters) -> list[Leaf]:
     """Return the leaves that do not depend on the model."""
-    *status, uptime = (_status(name, kind, text) for name, kind, text in _STATUS)
+    *status, uptime = (_status(*row) for row in _STATUS)
     return [
         *(_toggle(path) for path in TOGGLES),
         *_meter("in", "Level of the input."),
@@ -70,15 +72,26 @@ def system_leaves(counters: Counters) -> list[Leaf]:
 
 
 def _asked(
-    path: str, kind: LeafKind, text: str, value: Callable[[Controller], str | int | float | bool]
+    path: str,
+    kind: LeafKind,
+    text: str,
+    value: Callable[[Controller], str | int | float | bool],
+    *,
+    unit: str = "",
+    low: float | None = 0,
+    high: float | None = None,
 ) -> Leaf:
     address = f"/nemo/{path}"
+    is_number = kind is not LeafKind.STRING
     return Leaf(
         address=address,
         kind=kind,
         help=text,
+        low=low if is_number else None,
+        high=high,
+        unit=unit,
         read=reader(address, kind, value),
-        wildcard_settable=kind is not LeafKind.STRING,
+        wildcard_settable=is_number,
     )
 
 
@@ -108,13 +121,21 @@ def _meter(name: str, text: str) -> list[Leaf]:
         return min(max((level_db(controller) - METER_FLOOR_DB) / -METER_FLOOR_DB, 0.0), 1.0)
 
     return [
-        _asked(f"meter/{name}", LeafKind.FLOAT, text, position),
-        _asked(f"real/meter/{name}", LeafKind.FLOAT, f"{text[:-1]}, in dBFS.", level_db),
+        _asked(f"meter/{name}", LeafKind.FLOAT, text, position, high=1.0),
+        _asked(
+            f"real/meter/{name}",
+            LeafKind.FLOAT,
+            f"{text[:-1]}, in dBFS.",
+            level_db,
+            unit="dB",
+            low=SILENCE_DB,
+        ),
     ]
 
 
-def _status(name: str, kind: LeafKind, text: str) -> Leaf:
-    return _asked(f"status/{name}", kind, text, lambda controller: _field(controller, name))
+def _status(name: str, kind: LeafKind, unit: str, text: str) -> Leaf:
+    path = f"status/{name}"
+    return _asked(path, kind, text, lambda controller: _field(controller, name), unit=unit)
 
 
 def _field(controller: Controller, name: str) -> str | int | float:
