@@ -1,17 +1,15 @@
-"""The OSC surface: from datagrams to calls of the controller, and back.
+"""The OSC surface: from packets to calls of the controller, and back.
 
-server       sockets and access control
+server       starts and ends all transports
+udp          the sockets of UDP
+receiver     decoding, limits and counters, the same for every transport
 access       who may send: this machine, attached private networks, configured ones
 limits       token buckets and windows
 traffic      rate limiting of one host
 codec        the parser: bytes to messages
 encode       messages to bytes
-commands     carries out packets: bundles, transactions, queries
-tree         the address space; pattern: wildcards in addresses
-leaf         what an address is; values: types of arguments
-parameters   leaves of the knobs
-models       leaves of the model library
-system       leaves of status, meters, info, toggles
+dispatcher   carries out packets: bundles, transactions, queries
+addresses    the address space: what exists, and what it accepts and answers
 jobs         ends of background jobs, and sync
 sender       where answers are sent, and how errors look
 errors       errors with addresses

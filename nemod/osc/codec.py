@@ -60,21 +60,21 @@ class Bundle(NamedTuple):
 
 
 class Packet(NamedTuple):
-    """What one datagram holds, and how many messages that are."""
+    """What one datagram or frame holds, and how many messages that are."""
 
     root: Message | Bundle
     message_count: int
 
 
-def decode(datagram: bytes) -> Packet:
-    """Return the decoded datagram.
+def decode(data: bytes, limit: int = MAX_DATAGRAM) -> Packet:
+    """Return the decoded packet of at most `limit` bytes.
 
     Raises: DecodeError, and nothing else, for whatever is not well-formed.
     """
-    if len(datagram) > MAX_DATAGRAM:
-        raise DecodeError(f"{len(datagram)} bytes, {MAX_DATAGRAM} are allowed")
-    decoder = _Decoder(datagram)
-    root = decoder.element(0, len(datagram), 0)
+    if len(data) > limit:
+        raise DecodeError(f"{len(data)} bytes, {limit} are allowed")
+    decoder = _Decoder(data)
+    root = decoder.element(0, len(data), 0)
     return Packet(root, decoder.messages)
 
 

@@ -1,4 +1,4 @@
-"""Who sent a packet, and how errors are answered."""
+"""Who sent a packet, where its answers are sent, and how errors look."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,13 +15,25 @@ MAX_TEXT = 300
 """[bytes] Longest text of an error."""
 
 
-@dataclass(slots=True)
+def never_busy() -> bool:
+    """Return that packets can be sent: of transports without a send buffer."""
+    return False
+
+
+@dataclass(slots=True, kw_only=True)
 class Sender:
-    """One client: where answers are sent."""
+    """One client: a port of a host, or a connection. `Receiver.sender` makes them."""
 
     send: Callable[[bytes], None]
+    """Sends a packet; never raises, and a packet may be lost."""
+    host: str
+    """Address without a port: limits per host count by it."""
     is_trusted: bool
-    """Whether large answers are sent whole."""
+    """Whether the address is proven: loopback, or a connection. Answers may then be long."""
+    may_write: bool = False
+    """Whether it may delete and upload: loopback, or allowed by the configuration."""
+    is_busy: Callable[[], bool] = never_busy
+    """Whether the transport's send buffer is full: feedback waits."""
     errors: Window = field(default_factory=lambda: Window(ERRORS_PER_S))
     source: Source = OSC
     """Names the client in events."""

@@ -261,7 +261,11 @@ class Desk:
         self.dispatcher = Dispatcher(
             rig.controller, clock=lambda: self.now_s, wall_clock=lambda: self.wall_s
         )
-        self.sender = Sender(self.sent.append, is_trusted)
+        self.sender = Sender(
+            send=self.sent.append,
+            host="127.0.0.1" if is_trusted else "192.168.1.7",
+            is_trusted=is_trusted,
+        )
 
     def perform(self, packet: Packet) -> list[tuple[str, list[object]]]:
         """Return what the packet is answered with."""

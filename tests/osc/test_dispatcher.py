@@ -52,7 +52,7 @@ def gain(value: float) -> Message:
         ("address", "/bass", "f", (0.5,), "did you mean '/nemo/bass'?"),
         ("address", "/nemo/gain/", "", (), "no such address"),
         ("address", "/", "", (), "no such address"),
-        ("address", "/nemo/delay/pan", "T", (True,), "no such address"),
+        ("address", "/nemo/delay/swing", "T", (True,), "no such address"),
         ("address", "/nemo/subscribe", "", (), "no such address"),
         ("address", "/nemo/status", "f", (1.0,), "takes no value"),
         ("address", "/nemo/[", "f", (1.0,), "without ']'"),

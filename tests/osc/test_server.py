@@ -14,8 +14,9 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
 from nemod.control.errors import Code, ControlError
+from nemod.osc.errors import PortError
 from nemod.osc.port_owner import owner_of
-from nemod.osc.server import OscServer, PortError
+from nemod.osc.server import OscServer
 from tests.osc.conftest import Client, MemoryRig, Served, read, write
 
 BUNDLE = b"#bundle\0\0\0\0\0\0\0\0\1"

@@ -8,7 +8,9 @@ import pytest
 from nemod.parameters.table import MODEL_KNOBS, TABLE, Parameter, ParameterKind
 from tests.osc.conftest import Client, MemoryRig
 
-FLOATS = [row for row in TABLE if row.kind is ParameterKind.FLOAT]
+FLOATS = [row for row in TABLE if row.kind is ParameterKind.FLOAT and not row.in_unit]
+IN_UNIT = [row for row in TABLE if row.in_unit]
+ENUMS = [row for row in TABLE if row.kind is ParameterKind.ENUM]
 SWITCHES = [row for row in TABLE if row.kind is ParameterKind.BOOL]
 
 
@@ -93,6 +95,45 @@ def test_every_switch_is_set_and_asked(row: Parameter, client: Client, rig: Memo
         assert expected is client.value(address)
         assert float(expected) == rig.settings.get(row.path)
     assert client.value(f"/nemo/text/{row.path}") == "off"
+
+
+@pytest.mark.parametrize("row", IN_UNIT, ids=_id)
+def test_what_is_shown_in_its_unit_is_set_in_it(
+    row: Parameter, client: Client, rig: MemoryRig
+) -> None:
+    """The address itself takes and answers the value; there is no second one for it."""
+    address, middle = f"/nemo/{row.path}", (row.low + row.high) / 2
+    assert client.ask(address, ("f", middle)) == []
+    assert client.value(address) == pytest.approx(middle, rel=1e-6)
+    assert rig.settings.get(row.path) == pytest.approx(0.5)
+    assert client.ask(address, ("i", int(row.high) + 1)) == [(address, [row.high])]
+    ((_, values),) = client.ask(f"/nemo/real/{row.path}")
+    assert values[:2] == ["address", f"/nemo/real/{row.path}"]
+    assert row.text(1.0) == client.value(f"/nemo/text/{row.path}")
+
+
+@pytest.mark.parametrize("row", ENUMS, ids=_id)
+def test_every_enum_takes_its_names_and_indices(
+    row: Parameter, client: Client, rig: MemoryRig
+) -> None:
+    """A name in any case or an index sets it; the answer is the name."""
+    address, last = f"/nemo/{row.path}", len(row.choices) - 1
+    for index, name in enumerate(row.choices):
+        for argument in (("s", name.upper()), ("i", index), ("f", index + 0.25)):
+            assert client.ask(address, argument) == []
+            assert client.value(address) == client.value(f"/nemo/text/{row.path}") == name
+            assert rig.settings.get(row.path) == pytest.approx(index / last)
+    assert client.ask(address, ("i", last + 1)) == [(address, [row.choices[last]])]
+    assert client.ask(address, ("i", -1)) == [(address, [row.choices[0]])]
+    before = client.value(address)
+    for bad, code in (
+        (("s", "7/9"), "not_found"),
+        (("T", True), "type"),
+        (("f", math.nan), "value"),
+    ):
+        ((_, values),) = client.ask(address, bad)
+        assert values[:2] == [code, address]
+    assert client.value(address) == before
 
 
 @pytest.mark.parametrize("path", ["bypass", "mute"])

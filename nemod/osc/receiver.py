@@ -1,0 +1,127 @@
+"""From the bytes of a packet to the dispatcher, whatever transport they came by."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
+
+from nemod.control.events import Source
+from nemod.osc.access import Address, address_of, parse_networks
+from nemod.osc.codec import MAX_DATAGRAM, DecodeError, decode
+from nemod.osc.counters import Counters
+from nemod.osc.dispatcher import Dispatcher
+from nemod.osc.limits import (
+    ERRORS_PER_S,
+    LOOPBACK_MESSAGES_PER_S,
+    MESSAGES_PER_S,
+    Remembered,
+    Window,
+)
+from nemod.osc.sender import Sender, never_busy
+from nemod.osc.traffic import Traffic
+
+MAX_HOSTS = 256
+"""Most hosts whose limits are remembered."""
+_QUIET_S = 10.0
+"""[s] Between two log lines of the same kind."""
+
+
+class Receiver:
+    """Decodes packets, applies the limits of their hosts, and carries them out. Thread: control.
+
+    Transports check the source address first and make one `Sender` for each client.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        counters: Counters,
+        *,
+        messages_per_s: float = MESSAGES_PER_S,
+        loopback_messages_per_s: float = LOOPBACK_MESSAGES_PER_S,
+        allow_write: Sequence[str] = (),
+    ) -> None:
+        """`allow_write`: networks whose hosts may delete and upload, besides loopback.
+
+        Raises: ConfigError for an entry of `allow_write` that is not a network.
+        """
+        self.counters = counters
+        self._dispatcher = dispatcher
+        self._rates = messages_per_s, loopback_messages_per_s
+        self._writers = parse_networks(allow_write)
+        self._traffic = Remembered[Traffic](MAX_HOSTS)
+        self._errors = Remembered[Window](MAX_HOSTS)
+        self._logged_s: dict[str, float] = {}
+        self._log = structlog.get_logger("nemod.osc")
+
+    def sender(
+        self,
+        send: Callable[[bytes], None],
+        address: Address,
+        port: int,
+        *,
+        is_connected: bool = False,
+        is_busy: Callable[[], bool] = never_busy,
+    ) -> Sender:
+        """Return a client. `is_connected`: its address is proven by a handshake (TCP, WebSocket).
+
+        `send` must not raise.
+        """
+        is_local = address.is_loopback
+        name = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+        # Behind loopback there are many programs, behind another address one person.
+        window = self._errors.get(name if is_local else address, lambda: Window(ERRORS_PER_S))
+        may_write = is_local or any(address in network for network in self._writers)
+        return Sender(
+            send=send,
+            host=str(address),
+            is_trusted=is_local or is_connected,
+            may_write=may_write,
+            is_busy=is_busy,
+            errors=window,
+            source=Source("osc", name),
+        )
+
+    def receive(self, data: bytes, sender: Sender, *, limit: int = MAX_DATAGRAM) -> None:
+        """Carry out a packet of at most `limit` bytes; what is wrong with it is counted.
+
+        Raises: nothing.
+        """
+        self.guard(partial(self._receive, data, sender, limit))
+
+    def guard(self, work: Callable[[], None]) -> None:
+        """Do some work; an exception is logged and counted, and never raised."""
+        try:
+            work()
+        except Exception as error:
+            self.drop("osc.failed", exc_info=error)
+
+    def drop(self, event: str, *, count: int = 1, **fields: object) -> None:
+        """Count dropped packets or messages, and log that, but not more often than every 10 s."""
+        self.counters.dropped += count
+        now = time.monotonic()
+        if now - self._logged_s.get(event, -_QUIET_S) >= _QUIET_S:
+            self._logged_s[event] = now
+            self._log.warning(event, dropped=self.counters.dropped, **fields)
+
+    def _receive(self, data: bytes, sender: Sender, limit: int) -> None:
+        try:
+            packet = decode(data, limit)
+        except DecodeError as error:
+            self.drop("osc.malformed", source=sender.source.client, reason=str(error))
+            return
+        traffic = self._traffic.get(sender.host, lambda: self._new_traffic(sender.host))
+        lost = traffic.receive(packet, sender)
+        if lost:
+            self.drop("osc.too_many", count=lost, source=sender.source.client)
+
+    def _new_traffic(self, host: str) -> Traffic:
+        loop = asyncio.get_running_loop()
+
+        def later(delay_s: float, work: Callable[[], None]) -> None:
+            loop.call_later(delay_s, self.guard, work)
+
+        rate = self._rates[address_of(host).is_loopback]
+        return Traffic(self._dispatcher, rate, clock=time.monotonic, later=later)

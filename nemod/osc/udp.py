@@ -1,0 +1,170 @@
+"""OSC over UDP: the sockets, and one sender for each port of each host.
+
+There is one socket for IPv4 and, where the machine has it, one for IPv6, on the same port: on all
+interfaces, or with `local` on 127.0.0.1 and ::1 alone.
+"""
+
+import asyncio
+import errno
+import select
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from nemod.osc.access import Access, address_of
+from nemod.osc.codec import MAX_DATAGRAM
+from nemod.osc.errors import PortError
+from nemod.osc.limits import Remembered
+from nemod.osc.port_owner import owner_of
+from nemod.osc.receiver import Receiver
+from nemod.osc.sender import Sender
+
+RECENT_S = 60.0
+"""[s] Clients that sent a packet in this time get `/nemo/bye` when the daemon ends."""
+MAX_PEERS = 256
+"""Most ports of hosts that are remembered."""
+_DATAGRAMS_AT_ONCE = 16
+"""Most datagrams taken from a socket before other tasks of the event loop run."""
+_RECEIVE_QUEUE = 1 << 20
+"""[bytes] Receive buffer asked of the system."""
+_PORT_TRIES = 8
+"""Free ports that are tried until one is free for IPv4 and IPv6 alike."""
+
+SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+
+
+@dataclass(slots=True)
+class _Peer:
+    """One port of one host."""
+
+    sender: Sender
+    seen_s: float
+
+
+class UdpTransport:
+    """Receives datagrams and sends answers. Thread: control, inside a running event loop."""
+
+    def __init__(self, receiver: Receiver, access: Access, *, is_local: bool = False) -> None:
+        """`is_local`: listen on loopback alone."""
+        self._receiver = receiver
+        self._access = access
+        self._is_local = is_local
+        self._sockets: list[socket.socket] = []
+        self._peers = Remembered[_Peer](MAX_PEERS)
+
+    def open(self, port: int) -> int:
+        """Open the sockets and return their port; port 0 takes a free one.
+
+        Raises: PortError where the port is taken or may not be used.
+        """
+        self._sockets = _open_sockets(port, self._is_local)
+        for opened in self._sockets:
+            asyncio.get_running_loop().add_reader(opened, self._readable, opened)
+        bound: int = self._sockets[0].getsockname()[1]
+        return bound
+
+    def senders(self) -> list[Sender]:
+        """Return the clients that sent a packet lately."""
+        now = time.monotonic()
+        return [peer.sender for peer in self._peers.items() if now - peer.seen_s <= RECENT_S]
+
+    def close(self) -> None:
+        """Close the sockets."""
+        for opened in self._sockets:
+            asyncio.get_running_loop().remove_reader(opened)
+            opened.close()
+        self._sockets.clear()
+
+    def _readable(self, opened: socket.socket) -> None:
+        """Receive what has arrived, in batches so that other tasks can run."""
+        for _ in range(_DATAGRAMS_AT_ONCE):
+            try:
+                data, source = opened.recvfrom(MAX_DATAGRAM + 1)
+            except OSError:
+                # Nothing more has arrived, or an earlier answer was rejected by the network.
+                return
+            self._receiver.guard(partial(self._receive, data, source, opened))
+
+    def _receive(self, data: bytes, source: SocketAddress, opened: socket.socket) -> None:
+        address = address_of(source[0])
+        if not self._access.allows(address):
+            self._receiver.drop("osc.foreign", source=str(address))
+            return
+        peer = self._peers.get(source, lambda: self._new_peer(opened, source))
+        peer.seen_s = time.monotonic()
+        self._receiver.receive(data, peer.sender)
+
+    def _new_peer(self, opened: socket.socket, source: SocketAddress) -> _Peer:
+        sender = self._receiver.sender(
+            _answerer(opened, source),
+            address_of(source[0]),
+            source[1],
+            is_busy=lambda: _is_full(opened),
+        )
+        return _Peer(sender, 0.0)
+
+
+def _answerer(opened: socket.socket, source: SocketAddress) -> Callable[[bytes], None]:
+    def send(packet: bytes) -> None:
+        # An answer may be lost, as any datagram.
+        with suppress(OSError):
+            opened.sendto(packet, source)
+
+    return send
+
+
+def _is_full(opened: socket.socket) -> bool:
+    """Return whether the send buffer of a socket has no room for a packet."""
+    if opened.fileno() < 0:
+        return False
+    poll = select.poll()
+    poll.register(opened, select.POLLOUT)
+    return not poll.poll(0)
+
+
+def _open_sockets(port: int, is_local: bool) -> list[socket.socket]:
+    addresses = ("127.0.0.1", "::1") if is_local else ("0.0.0.0", "::")
+    for attempt in range(_PORT_TRIES):
+        first = _bind(socket.AF_INET, addresses[0], port)
+        found = first.getsockname()[1]
+        try:
+            second = _bind(socket.AF_INET6, addresses[1], found)
+        except PortError:
+            first.close()
+            # A free port for IPv4 may be taken for IPv6: then another one will do.
+            if port or attempt == _PORT_TRIES - 1:
+                raise
+        except OSError:
+            return [first]
+        else:
+            return [first, second]
+    raise AssertionError
+
+
+def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    """Return a bound socket.
+
+    Raises: PortError where the port is taken or forbidden, OSError where there is no such family.
+    """
+    opened = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        opened.setblocking(False)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_QUEUE)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.bind((address, port))
+    except OSError as error:
+        opened.close()
+        if error.errno == errno.EADDRINUSE:
+            owner = owner_of(port)
+            by = f" by {owner}" if owner else ""
+            raise PortError(port, f"is taken{by}, choose another with --port") from error
+        if error.errno == errno.EACCES:
+            raise PortError(port, "may not be used, choose one from 1024 on") from error
+        if family == socket.AF_INET:
+            raise PortError(port, error.strerror or str(error)) from error
+        raise
+    return opened
