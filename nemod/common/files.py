@@ -48,7 +48,7 @@ def replacing(
             _move_if_absent(draft, path)
         else:
             draft.replace(path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -76,8 +76,8 @@ def _flush_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
-    """Flush a folder's entries, so that the rename itself survives a power cut."""
+def flush_folder(folder: Path) -> None:
+    """Flush a folder's entries, so that a rename in it survives a power cut. Raises: OSError."""
     if os.name != "posix":
         return  # folders cannot be opened there
     fd = os.open(folder, os.O_RDONLY)

@@ -54,28 +54,41 @@ def read_yaml(path: Path, limit: int = MAX_FILE_BYTES) -> Tree | None:
     Raises: ConfigError with line and column, for what is unreadable, too large or not plain YAML.
     """
     try:
-        loader = _Loader(read_text(path, limit))
-        try:
-            node = loader.get_single_node()
-            return None if node is None else loader.tree(node)
-        finally:
-            loader.dispose()
+        text = read_text(path, limit)
     except OSError as error:
         raise ConfigError(str(path), [error.strerror or str(error)]) from None
     except TooLargeError as error:
         raise ConfigError(str(path), [str(error)]) from None
     except UnicodeDecodeError as error:
         raise ConfigError(str(path), [f"not UTF-8 text, at byte {error.start}"]) from None
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, source: str, *, with_tags: bool = True) -> Tree | None:
+    """Return a YAML text as a tree; None for an empty one.
+
+    `source` is what errors name as the file. `with_tags` False refuses every tag.
+
+    Raises: ConfigError with line and column, for what is not plain YAML.
+    """
+    try:
+        loader = _Loader(text)
+        loader.with_tags = with_tags
+        try:
+            node = loader.get_single_node()
+            return None if node is None else loader.tree(node)
+        finally:
+            loader.dispose()
     except RecursionError:
-        raise ConfigError(str(path), ["nested too deeply"]) from None
+        raise ConfigError(source, ["nested too deeply"]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         what = (getattr(error, "problem", None) or str(error))[:_MAX_SHOWN]
         hint = _QUOTES if any(words in what for words in _NEEDS_QUOTES) else ""
-        raise ConfigError(str(path), [f"{where}not YAML: {what}{hint}"]) from None
+        raise ConfigError(source, [f"{where}not YAML: {what}{hint}"]) from None
     except (ValueError, OverflowError) as error:  # "\UFFFFFFFF": the library lets these through
-        raise ConfigError(str(path), [f"not YAML: {error}"]) from None
+        raise ConfigError(source, [f"not YAML: {error}"]) from None
 
 
 def plain(tree: Any, is_text: Callable[[tuple[str, ...]], bool]) -> Any:
@@ -100,10 +113,17 @@ def _plain(tree: Any, is_text: Callable[[tuple[str, ...]], bool], at: tuple[str,
 class _Loader(yaml.SafeLoader):
     """Safe YAML without aliases: a few lines of them can grow to any size."""
 
+    with_tags = True
+
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", mark)
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        refused = ""
+        if isinstance(event, yaml.events.AliasEvent):
+            refused = "aliases are not allowed"
+        elif not self.with_tags and getattr(event, "tag", None) is not None:
+            refused = "tags are not allowed"
+        if refused:
+            raise yaml.composer.ComposerError(None, None, refused, event.start_mark)
         return super().compose_node(parent, index)
 
     def tree(self, node: yaml.Node) -> Tree:

@@ -23,6 +23,7 @@ MODEL_RATE = "model"
 SUITABLE = "auto"
 """A CPU latency: what suits the machine."""
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_PORT = re.compile(r"[0-9]{1,5}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
@@ -286,6 +287,66 @@ class Networks(Check):
                     f"{shown(entry)} is not a network, such as 10.8.0.0/24, 192.168.7.4 or fd00::/8"
                 ) from None
         return tuple(networks)
+
+
+@dataclass(frozen=True)
+class Targets(Check):
+    """An address with a port or a list of them, such as 192.168.1.7:9001 or [fd00::7]:9001."""
+
+    kind = "an address with a port, or a list of them"
+    is_list = True
+
+    def __call__(self, given: Tree, folder: Path | None) -> tuple[tuple[str, int], ...]:
+        """Return addresses and ports."""
+        targets = []
+        for entry in given if isinstance(given, list) else [given]:
+            host, _, port = (
+                entry.text.rpartition(":") if isinstance(entry, Scalar) else ("", "", "")
+            )
+            is_bracketed = host.startswith("[") and host.endswith("]")
+            try:
+                address = ipaddress.ip_address(host[1:-1] if is_bracketed else host)
+                if (address.version == 6) != is_bracketed or not _PORT.fullmatch(port):
+                    raise ValueError  # noqa: TRY301 - one sentence for all
+                targets.append((str(address), Whole(1, 65_535)(Scalar(port, port), folder)))
+            except ValueError:
+                raise ValueError(
+                    f"{shown(entry)} is not an address with a port, such as 192.168.1.7:9001 or "
+                    "[fd00::7]:9001"
+                ) from None
+        return tuple(targets)
+
+
+@dataclass(frozen=True)
+class Several(Check):
+    """One value or a list of values that pass another check."""
+
+    each: Check
+    is_list = True
+
+    @property
+    def range(self) -> str:
+        """Return what each of them may be."""
+        return self.each.range
+
+    def __call__(self, given: Tree, folder: Path | None) -> tuple[Any, ...]:
+        """Return the values."""
+        entries = given if isinstance(given, list) else [given]
+        return tuple(dict.fromkeys(self.each(entry, folder) for entry in entries))
+
+
+@dataclass(frozen=True)
+class Folder(Check):
+    """A folder as an absolute path."""
+
+    kind = "a folder"
+    is_path = True
+
+    def __call__(self, given: Tree, folder: Path | None) -> Path:
+        """Return the folder."""
+        if not isinstance(given, Scalar) or not given.text.strip():
+            raise ValueError("a folder is expected")
+        return _absolute(given.text, folder)
 
 
 def _absolute(text: str, folder: Path | None) -> Path:

@@ -18,11 +18,14 @@ from nemod.config.checks import (
     Check,
     Choice,
     FileOrSwitch,
+    Folder,
     Folders,
     NameOrFile,
     Networks,
     Number,
+    Several,
     Switch,
+    Targets,
     Text,
     Whole,
     WholeOrWord,
@@ -31,6 +34,8 @@ from nemod.config.checks import (
 MIN_BLOCK_FRAMES, MAX_BLOCK_FRAMES = 32, 1024
 MIN_RATE_HZ, MAX_RATE_HZ = 44_100, 96_000
 MAX_CHANNEL = 256
+COMPATIBLE = ("neuralpi",)
+HTTP_PORT_ABOVE_OSC = 80
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -137,6 +142,44 @@ class OscConfig:
         metavar="NET",
         unset="none",
     )
+    allow_write: tuple[str, ...] = _option(
+        (),
+        Networks(),
+        "let this network delete presets and upload, too; this machine always may",
+        unset="none",
+    )
+    feedback: tuple[tuple[str, int], ...] = _option(
+        (),
+        Targets(),
+        "send every change to this address, without being asked",
+        unset="none",
+    )
+    compat: tuple[str, ...] = _option(
+        (),
+        Several(Choice(COMPATIBLE)),
+        "serve the addresses of another program, too: NeuralPi's on UDP port 24024",
+        unset="none",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpConfig:
+    """OSCQuery over HTTP and WebSocket; `osc.local` and `osc.allow` hold here, too."""
+
+    port: int | None = _option(
+        None,
+        WholeOrWord(Whole(0, 65_535), {"off": -1}),
+        "TCP port for HTTP and WebSocket (OSCQuery); 0 takes any free one, 'off' opens none",
+        "--http-port",
+        metavar="PORT|off",
+        unset=f"the OSC port + {HTTP_PORT_ABOVE_OSC}",
+    )
+    allow_hosts: tuple[str, ...] = _option(
+        (),
+        Several(Text("a host name")),
+        "serve browsers that use this name for the machine, beside its own names and addresses",
+        unset="none",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +216,7 @@ class Config:
 
     audio: AudioConfig = field(default_factory=AudioConfig)
     osc: OscConfig = field(default_factory=OscConfig)
+    http: HttpConfig = field(default_factory=HttpConfig)
     log: LogConfig = field(default_factory=LogConfig)
     level: LevelConfig = field(default_factory=LevelConfig)
     size: float | None = _option(
@@ -209,6 +253,23 @@ class Config:
         no_help="start from the defaults, and keep nothing",
         unset="~/.local/state/nemod/state.json",
     )
+    presets: Path | None = _option(  # noqa: RUF009 - a value, as all others
+        None,
+        Folder(),
+        "folder in which presets are kept",
+        "--presets",
+        metavar="DIR",
+        unset="~/.local/share/nemod/presets",
+    )
+    announce: bool | None = _option(
+        None,
+        Switch(),
+        "announce the OSC and HTTP ports by mDNS, so that phones find them",
+        "--announce",
+        no_flag="--no-announce",
+        no_help="do not announce the ports",
+        unset="unless only this machine is served",
+    )
     standby: bool | None = _option(
         None,
         Switch(),
@@ -224,6 +285,7 @@ class Config:
 SECTIONS: dict[str, type] = {
     "audio": AudioConfig,
     "osc": OscConfig,
+    "http": HttpConfig,
     "log": LogConfig,
     "level": LevelConfig,
 }

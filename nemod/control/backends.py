@@ -1,4 +1,4 @@
-"""What the controller needs of the rest of the daemon: a player, a monitor and a library.
+"""What the controller needs of the rest of the daemon: player, monitor, library, presets.
 
 The controller depends on these protocols alone, so it runs without a sound card, a process or a
 file in the tests, and no surface can reach anything that is not named here.
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from nemod.control.events import Meters
+from nemod.control.events import Meters, Source
 from nemod.control.jobs import Job
+from nemod.presets.preset import Preset, PresetEntry
 
 
 class ModelFile(NamedTuple):
@@ -23,6 +24,16 @@ class ModelFile(NamedTuple):
 
 CLEAN = ModelFile("clean", None)
 """The rig without a model: it plays where no model can."""
+
+
+class Recall(NamedTuple):
+    """The sound that takes effect together with a model."""
+
+    sound: Mapping[str, float]
+    """0..1 by canonical path; see `nemod.control.settings.Settings.recall`."""
+    size: float | None
+    """0..1: the size of a model that has several."""
+    source: Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +80,27 @@ class Player(Protocol):
         """Return what is known of the current model (JSON types)."""
         ...
 
-    def load(self, candidates: Iterable[ModelFile], job: Job) -> None:
+    @property
+    def size(self) -> float | None:
+        """0..1: the size of models that have several."""
+        ...
+
+    def load(self, candidates: Iterable[ModelFile], job: Job, recall: Recall | None = None) -> None:
         """Start to load the first of the candidates that plays; the newest request wins.
+
+        `recall`: the sound that takes effect with the model, in the same audio block.
 
         The job ends with the model's name, or with an error of code `busy` when a newer request
         supersedes it and `io` when no candidate plays.
         """
+        ...
+
+    def build_ahead(self, wanted: Sequence[tuple[ModelFile, Recall]]) -> None:
+        """Build these models while nothing else is to be done; a new list replaces the last."""
+        ...
+
+    def panic(self) -> None:
+        """Fade to silence at once and empty all effects."""
         ...
 
     def commit(self) -> None:
@@ -114,6 +140,34 @@ class ModelLibrary(Protocol):
         """Return why a model is known not to play, or nothing."""
         ...
 
+    def content_hash(self, name: str) -> str:
+        """Return the SHA-256 of a model's file, or nothing. Thread: any; reads the file."""
+        ...
+
+    def find_by_hash(self, sha256: str) -> str:
+        """Return the name of the model whose file has this hash, or nothing. Thread: any."""
+        ...
+
     def rescan(self) -> None:
         """List the folders again. Thread: any; takes up to some seconds."""
+        ...
+
+
+class PresetStore(Protocol):
+    """The presets that are kept; see `nemod.presets.store`. Thread: any."""
+
+    def entries(self) -> Sequence[PresetEntry]:
+        """Return all presets, by number."""
+        ...
+
+    def get(self, number: int) -> Preset:
+        """Return a preset. Raises: KeyError."""
+        ...
+
+    def save(self, number: int, preset: Preset) -> None:
+        """Keep a preset. Raises: OSError, NemodError."""
+        ...
+
+    def delete(self, number: int) -> None:
+        """Remove a preset of the user. Raises: KeyError, OSError, NemodError."""
         ...

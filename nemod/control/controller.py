@@ -6,29 +6,34 @@ of the rig, and what one of them can do, every one of them can do.
 
 import asyncio
 import math
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 
 from nemod.common.background import in_background
 from nemod.common.errors import NotFoundError
-from nemod.common.names import fold, natural_key
-from nemod.control.backends import ModelFile, ModelLibrary, Monitor, Player, Status
+from nemod.common.names import fold
+from nemod.control.backends import (
+    ModelFile,
+    ModelLibrary,
+    Monitor,
+    Player,
+    PresetStore,
+    Recall,
+    Status,
+)
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import EventStream, LibraryChanged, Meters, Source, Subscription
 from nemod.control.jobs import Job
+from nemod.control.presets import Presets
 from nemod.control.settings import Settings
+from nemod.control.similar_names import names_around, similar_name
+from nemod.control.tempo import TapTempo
 from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
 from nemod.parameters.table import Parameter
 
 MODEL_JOB = "model"
 RESCAN_JOB = "rescan"
 MAX_WAITING_RESCANS = 64
-LONGEST_HINT = 64
-"""[characters] Longer names get no "did you mean": comparing costs more than it helps."""
-_CANDIDATES = 32
-"""Names on either side among which a similar one is looked for."""
 
 
 class Controller:
@@ -42,6 +47,7 @@ class Controller:
         library: ModelLibrary,
         player: Player,
         monitor: Monitor,
+        presets: PresetStore,
     ) -> None:
         """`events` is the stream that `settings` publishes to."""
         self._settings = settings
@@ -55,6 +61,16 @@ class Controller:
         self._rescan_jobs: list[Job] = []
         """Jobs that wait for the next rescan."""
         self._is_rescanning = False
+        self.tempo = TapTempo(self.set_value)
+        self.presets = Presets(
+            settings,
+            events,
+            store=presets,
+            library=library,
+            player=player,
+            load_model=self._load,
+            is_loading=lambda: self._newest_load is not None and not self._newest_load.is_over,
+        )
 
     # --- parameters ------------------------------------------------------------------------------
 
@@ -95,7 +111,9 @@ class Controller:
         with self.one_commit():
             before = self._settings.get(canonical)
             after = self._settings.set(canonical, position, source)
-            self._is_dirty |= after != before
+            if after != before:
+                self._is_dirty = True
+                self.presets.note_change(canonical, after, source)
         return after
 
     def set_value(self, path: str, value: float, source: Source) -> float:
@@ -203,7 +221,7 @@ class Controller:
             Code.NOT_FOUND,
             name[:120],
             f"no model named {name[:120]!r} among {len(names)}",
-            lambda: similar_name(name, _around(names, name)),
+            lambda: similar_name(name, names_around(names, name)),
         )
 
     def load_model(self, name: str | int, source: Source) -> Job:
@@ -264,10 +282,16 @@ class Controller:
 
         in_background(self._library.rescan).add_done_callback(done)
 
-    def _load(self, candidates: Iterable[ModelFile], subject: str, source: Source) -> Job:
+    def _load(
+        self,
+        candidates: Iterable[ModelFile],
+        subject: str,
+        source: Source,
+        recall: Recall | None = None,
+    ) -> Job:
         job = self._newest_load = Job(MODEL_JOB, subject, source, self._events)
         try:
-            self._player.load(candidates, job)
+            self._player.load(candidates, job, recall)
         except Exception:
             # Steps must not count from a request that was never made.
             job.fail(ControlError(Code.IO, subject, "internal error, see the log"))
@@ -294,6 +318,11 @@ class Controller:
         """Return the levels of the last moment and the count of clipped blocks."""
         return self._monitor.meters()
 
+    def panic(self, source: Source) -> None:
+        """Fade to silence within 10 ms and empty all effects; `mute` stays on."""
+        self.set("mute", 1.0, source)
+        self._player.panic()
+
     def reset_meters(self) -> None:
         """Set the count of clipped blocks and the peak load to zero."""
         self._monitor.reset_meters()
@@ -301,20 +330,3 @@ class Controller:
     def subscribe(self, source: Source | None = None) -> Subscription:
         """Begin to receive events; see `nemod.control.events`."""
         return self._events.subscribe(source=source)
-
-
-def similar_name(given: str, known: Iterable[str]) -> str:
-    """Return `, did you mean 'x'?` for the most similar known name in any case, or nothing."""
-    if len(given) > LONGEST_HINT:
-        return ""
-    names = {name.casefold(): name for name in known}
-    near = get_close_matches(given.casefold(), names, n=1, cutoff=0.6)
-    return f", did you mean {names[near[0]]!r}?" if near else ""
-
-
-def _around(names: Sequence[str], given: str) -> list[str]:
-    """Return the names next to where this one would stand, and those that contain it."""
-    folded = fold(given)
-    place = bisect_left(names, natural_key(given), key=natural_key)
-    near = list(names[max(place - _CANDIDATES, 0) : place + _CANDIDATES])
-    return near + [name for name in names if folded in fold(name)][:_CANDIDATES]

@@ -21,7 +21,7 @@ class Source(NamedTuple):
     """Who made a change."""
 
     surface: str
-    """`osc`, `midi`, `cli`, ... or `model` (a model's own default), `session`, `daemon`."""
+    """`osc`, `midi`, ... or `model` (a model's own default), `preset`, `session`, `daemon`."""
     client: str = ""
     """Which client of it, as `192.168.1.7:9001`."""
 
@@ -69,6 +69,25 @@ class ModelChanged(Event):
 
     name: str
     source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class PresetChanged(Event):
+    """Another preset is the current one, or its name or its state has changed."""
+
+    number: int
+    """-1: no preset is current."""
+    name: str
+    is_dirty: bool
+    """The sound is not the one that was saved."""
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class PresetListChanged(Event):
+    """A preset was saved, renamed or deleted."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

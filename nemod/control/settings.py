@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.control.events import MODEL, SESSION, Changed, EventStream, Source
+from nemod.parameters.notes import note_ms
 from nemod.parameters.parameter_set import KnobSpec, ParameterSet
-from nemod.parameters.table import MODEL_KNOBS, canonical, knob_number, param
+from nemod.parameters.table import MODEL_KNOBS, Parameter, canonical, knob_number, param
+
+TEMPO = "tempo/bpm"
 
 DEFAULT_KNOB = 0.5
 """Position of a model's knob that neither a client nor the model's file states."""
@@ -66,6 +69,28 @@ class Settings:
             if before.get(path) != position:
                 self._events.publish(Changed(path, position, MODEL))
 
+    def sound(self) -> dict[str, float]:
+        """Return the positions of all parameters that belong to the sound."""
+        return {path: self.get(path) for path in self.parameters if param(path).is_in_preset}
+
+    def recalled(self, sound: Mapping[str, float]) -> dict[str, float]:
+        """Return the positions that will be set after `recall(sound)`, by canonical path."""
+        kept = {path: at for path, at in self._set.items() if not param(path).is_in_preset}
+        return kept | {path: param(path).clipped(at) for path, at in sound.items()}
+
+    def recall(self, sound: Mapping[str, float], source: Source) -> None:
+        """Set the whole sound, as a preset holds it.
+
+        What belongs to the sound and is missing in `sound` has its default again. `sound` is by
+        canonical path, and only of paths that belong to it.
+        """
+        before = {path: self.get(path) for path in self.parameters}
+        self._set = self.recalled(sound)
+        for path in self.parameters:
+            position = self.get(path)
+            if position != before[path]:
+                self._events.publish(Changed(path, position, source))
+
     def copy_for(self, knobs: Sequence[KnobSpec]) -> "Settings":
         """Return the same settings as they are for a model with these knobs; without events."""
         made = Settings(self._set)
@@ -92,9 +117,18 @@ class Settings:
         for path in layout:
             # In a layout `gain` is the drive: a model's first knob is `knob/1` there.
             is_knob = knob_number(path) is not None
+            row = param(path)
+            if row.synced_by is not None and self.get(row.synced_by[0]) >= 0.5:
+                controls.append(self._synced_ms(row, row.synced_by[1]))
+                continue
             position = self._position(canonical(path), specs if is_knob else ())
-            controls.append(param(path).control(position))
+            controls.append(row.control(position))
         return np.array(controls, np.float32)
+
+    def _synced_ms(self, row: Parameter, note_path: str) -> float:
+        """Return the time [ms] of a note at the tempo, as the value of a row."""
+        bpm = param(TEMPO).value(self.get(TEMPO))
+        return note_ms(param(note_path).text(self.get(note_path)), bpm, row.high)
 
     def _position(self, path: str, knobs: Sequence[KnobSpec]) -> float:
         """Return the position under a canonical path for a model with these knobs."""

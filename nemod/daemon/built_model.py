@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nemod.builder.messages import BuildResult
-from nemod.control.backends import ModelFile
+from nemod.control.backends import ModelFile, Recall
 from nemod.engine.ipc import DeviceOpened, PlayRig
 
 
@@ -15,6 +15,8 @@ class BuiltModel:
     model: ModelFile
     result: BuildResult
     device: DeviceOpened
+    recall: Recall | None = None
+    """The sound that takes effect when this rig is heard."""
 
     @property
     def name(self) -> str:

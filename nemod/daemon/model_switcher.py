@@ -7,9 +7,9 @@ rig plays on.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -18,7 +18,7 @@ from nemod.builder.messages import BuildFailure, BuildRequest, Level
 from nemod.common.background import in_background
 from nemod.common.errors import NemodError
 from nemod.config import Config
-from nemod.control.backends import CLEAN, ModelFile
+from nemod.control.backends import CLEAN, ModelFile, Recall
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import DAEMON, EventStream, ModelChanged, Source
 from nemod.control.jobs import Job
@@ -51,6 +51,7 @@ class _Request:
 
     candidates: Iterator[ModelFile]
     job: Job
+    recall: Recall | None
 
 
 class ModelSwitcher:
@@ -115,15 +116,22 @@ class ModelSwitcher:
         self._first_candidates = candidates
         self._request(candidates(), FIRST_MODEL_JOB)
 
-    def load(self, candidates: Iterable[ModelFile], job: Job) -> None:
+    @property
+    def size(self) -> float | None:
+        """0..1: the size of models that have several."""
+        return self._size
+
+    def load(self, candidates: Iterable[ModelFile], job: Job, recall: Recall | None = None) -> None:
         """Start to load the first of the candidates that plays; the newest request wins.
+
+        `recall`: the sound that takes effect with the model, in the same audio block.
 
         The job ends with the model's name, or with an error: `busy` when a newer request supersedes
         it, `io` when no candidate plays.
         """
         if self._queued is not None:
             self._queued.job.fail(self._superseded(job.subject))
-        self._queued = _Request(candidates=iter(candidates), job=job)
+        self._queued = _Request(candidates=iter(candidates), job=job, recall=recall)
         self._wake.set()
 
     def _request(self, candidates: Iterable[ModelFile], kind: str) -> None:
@@ -163,7 +171,7 @@ class ModelSwitcher:
                 return
             job.subject = model.name
             try:
-                await self._load(model, job.source)
+                await self._load(model, job.source, request.recall)
             except ControlError as error:
                 if error.code is not Code.BUSY:
                     log.warning("model not loaded", model=model.name, reason=error.text)
@@ -220,7 +228,7 @@ class ModelSwitcher:
 
     # --- loading one model -----------------------------------------------------------------------
 
-    async def _load(self, model: ModelFile, source: Source) -> None:
+    async def _load(self, model: ModelFile, source: Source, recall: Recall | None) -> None:
         """Return when the model is heard, or is what will be heard.
 
         Raises: _UnplayableError when the model cannot be played, ControlError when it was
@@ -235,19 +243,21 @@ class ModelSwitcher:
                 path=str(model.path or ""),
                 rate_hz=device.rate_hz,
                 block_frames=device.block_frames,
-                positions=self._settings.set_positions(),
+                positions=self._positions(recall),
                 level=Level(
                     normalize=self._config.level.normalize,
                     input_dbu=self._config.level.input_dbu,
                 ),
-                size=self._size,
+                size=self._size if recall is None else recall.size,
             )
         )
         if isinstance(result, BuildFailure):
             raise _UnplayableError(result.reason, is_model_fault=result.is_model_fault)
         if self._queued is not None:
             raise self._superseded(self._queued.job.subject)
-        built = BuiltModel(rig_id=self._rig_ids, model=model, result=result, device=device)
+        built = BuiltModel(
+            rig_id=self._rig_ids, model=model, result=result, device=device, recall=recall
+        )
         if self._audio().is_playing:
             await self._play(built)
         if model.name == self.quarantined:
@@ -278,7 +288,10 @@ class ModelSwitcher:
         before = self.current
         if before is not None and before.model.path is not None and before.name != built.name:
             self._previous = before
-        self.current = built
+        self.current, recall = replace(built, recall=None), built.recall
+        if recall is not None:
+            self._size = recall.size
+            self._settings.recall(recall.sound, recall.source)
         self._settings.use_knobs(built.result.knobs)
         device = self._audio().device
         if device is not None and not built.fits(device):
@@ -290,6 +303,12 @@ class ModelSwitcher:
         """Build the current model for the device as it is now, unless another is requested."""
         if self.current is not None and self._queued is None:
             self._request([self.current.model], REBUILD_JOB)
+
+    def build_ahead(self, wanted: Sequence[tuple[ModelFile, Recall]]) -> None:
+        """Build these models while nothing else is to be done; a new list replaces the last."""
+
+    def panic(self) -> None:
+        """Fade to silence at once and empty all effects."""
 
     # --- callbacks of the supervisor -------------------------------------------------------------
 
@@ -364,8 +383,18 @@ class ModelSwitcher:
             if built is not None:
                 self._audio().send_settings(built.rig_id, self._controls(built))
 
+    def _positions(self, recall: Recall | None) -> dict[str, float]:
+        """Return the positions that are set once a sound, if any, has been recalled."""
+        if recall is None:
+            return self._settings.set_positions()
+        return self._settings.recalled(recall.sound)
+
     def _controls(self, built: BuiltModel) -> Controls:
-        return self._settings.vector(built.result.layout, built.result.knobs)
+        """Return the controls [n] of a rig; one that is being loaded has its own sound."""
+        settings = self._settings
+        if built.recall is not None:
+            settings = Settings(self._positions(built.recall))
+        return settings.vector(built.result.layout, built.result.knobs)
 
 
 def session_model(switcher: ModelSwitcher, saved: tuple[str, str]) -> tuple[str, str]:

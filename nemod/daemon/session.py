@@ -6,17 +6,16 @@ wrong value takes its default. Only a file that cannot be parsed at all is moved
 """
 
 import json
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
-from nemod.common.errors import NemodError
 from nemod.common.files import replacing
+from nemod.common.kept_files import DamagedFileError, Skipped, read_kept, short
 from nemod.common.paths import state_folder
+from nemod.parameters.kept import read_positions
 from nemod.parameters.table import canonical
 
 VERSION = 1
@@ -27,15 +26,9 @@ MAX_TEXT = 4096
 """[characters] Longest name or path."""
 MAX_SKIPPED = 20
 """Most skipped values that are logged one by one."""
-MAX_DAMAGED = 100
-"""Most damaged files that are kept; further ones replace the last."""
 _KEYS = ("version", "model", "path", "size", "positions")
 
 log = structlog.get_logger("nemod")
-
-
-class SessionError(NemodError):
-    """A state file that cannot be parsed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +73,17 @@ def _json(
 def parse(text: str) -> Session:
     """Return the session in a state file's text; what is skipped is logged.
 
-    Raises: SessionError for a text that is no JSON object.
+    Raises: DamagedFileError for a text that is no JSON object.
     """
     try:
         tree = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise SessionError(f"not JSON: {error}") from None
+        raise DamagedFileError(f"not JSON: {error}") from None
     if not isinstance(tree, dict):
-        raise SessionError(f"a JSON object is expected, not {type(tree).__name__}")
+        raise DamagedFileError(f"a JSON object is expected, not {type(tree).__name__}")
     reader = _Reader(tree)
     session = reader.read()
-    for key, reason in reader.skipped[:MAX_SKIPPED]:
-        log.warning("state file: value skipped", key=_short(key), reason=reason)
-    if len(reader.skipped) > MAX_SKIPPED:
-        log.warning("state file: more skipped", count=len(reader.skipped) - MAX_SKIPPED)
+    reader.skipped.log(log.warning, "state file", MAX_SKIPPED)
     return session
 
 
@@ -101,16 +91,11 @@ def _refuse_constant(word: str) -> float:
     raise ValueError(f"{word} is not a number")
 
 
-def _short(value: object) -> str:
-    return ascii(value)[:40]
-
-
 class _Reader:
     """Reads the tree of a state file and gathers what it skips."""
 
     def __init__(self, tree: Mapping[str, object]) -> None:
-        self.skipped: list[tuple[str, str]] = []
-        """(key, reason)"""
+        self.skipped = Skipped()
         self._tree = tree
 
     def read(self) -> Session:
@@ -122,13 +107,13 @@ class _Reader:
         }
         version = self._tree.get("version")
         if type(version) is not int or version != VERSION:
-            reason = f"{_short(version)}: written by another version, read as {VERSION}"
-            self.skipped.append(("version", reason))
+            reason = f"{short(version)}: written by another version, read as {VERSION}"
+            self.skipped.add("version", reason)
         positions, unknown_positions = self._positions(self._tree.get("positions", {}))
         return Session(
             model=self._text("model"),
             path=self._text("path"),
-            size=self._fraction("size", self._tree.get("size")),
+            size=self.skipped.fraction("size", self._tree.get("size")),
             positions=positions,
             unknown=unknown,
             unknown_positions=unknown_positions,
@@ -139,45 +124,27 @@ class _Reader:
         try:
             json.dumps(value, allow_nan=False)
         except (ValueError, RecursionError):
-            self.skipped.append((key, f"{what}, lost: it cannot be written again"))
-            return False
-        self.skipped.append((key, f"{what}, kept as it is"))
-        return True
+            return self.skipped.keep(key, what, is_writable=False)
+        return self.skipped.keep(key, what, is_writable=True)
 
     def _text(self, key: str) -> str:
         value = self._tree.get(key, "")
         if isinstance(value, str) and len(value) <= MAX_TEXT and not any(map(_is_unusable, value)):
             return value
-        self.skipped.append((key, f"a name is expected, not {_short(value)}"))
+        self.skipped.add(key, f"a name is expected, not {short(value)}")
         return ""
-
-    def _fraction(self, key: str, value: object) -> float | None:
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-            self.skipped.append((key, f"a number from 0 to 1 is expected, not {_short(value)}"))
-            return None
-        return float(value)
 
     def _positions(self, tree: object) -> tuple[dict[str, float], dict[str, object]]:
         """Return the positions of known knobs by canonical path, and everything else."""
         if not isinstance(tree, dict):
-            reason = f"an object is expected, not {type(tree).__name__}"
-            self.skipped.append(("positions", reason))
+            self.skipped.add("positions", f"an object is expected, not {type(tree).__name__}")
             return {}, {}
-        found: dict[str, float] = {}
-        unknown: dict[str, object] = {}
-        for path, value in tree.items():
-            key = f"positions.{path}"
-            try:
-                known = canonical(path)
-            except KeyError:
-                if self._is_kept(key, "unknown knob", value):
-                    unknown[path] = value
-                continue
-            position = self._fraction(key, value)
-            if position is not None and (known == path or known not in tree):
-                found[known] = position
+        found, paths = read_positions(tree, canonical, self.skipped)
+        unknown = {
+            path: tree[path]
+            for path in paths
+            if self._is_kept(f"positions.{path}", "unknown knob", tree[path])
+        }
         return found, unknown
 
 
@@ -189,33 +156,12 @@ def _is_unusable(sign: str) -> bool:
 def load(path: Path) -> Session | None:
     """Return the session in a file, None where there is no file.
 
-    Raises: SessionError for a file that cannot be parsed, OSError for one that cannot be read.
+    Raises: DamagedFileError for a file that cannot be parsed, OSError for one that cannot be read.
     """
     try:
-        # Without waiting: a named pipe in its place would block the start.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return parse(read_kept(path, MAX_BYTES))
     except FileNotFoundError:
         return None
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise SessionError("not a regular file")
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise SessionError(f"larger than {MAX_BYTES} bytes")
-    try:
-        return parse(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise SessionError(f"not UTF-8 text, at byte {error.start}") from None
-
-
-def move_aside(path: Path) -> Path:
-    """Rename a damaged file to `<name>.damaged-<n>` and return the new path. Raises: OSError."""
-    for number in range(1, MAX_DAMAGED + 1):
-        target = path.with_name(f"{path.name}.damaged-{number}")
-        if not os.path.lexists(target):
-            break
-    path.replace(target)
-    return target
 
 
 def save(path: Path, session: Session) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import structlog
 
 from nemod.common.background import in_background
+from nemod.common.kept_files import DamagedFileError, move_aside
 from nemod.control.events import Changed, EventStream, ModelChanged
-from nemod.daemon.session import Session, SessionError, load, move_aside, save
+from nemod.daemon.session import Session, load, save
 
 QUIET_S = 1.0
 """[s] Time without a change before the file is written: a knob that is turned is written once."""
@@ -28,7 +29,7 @@ def restore(path: Path) -> Session | None:
     """
     try:
         return load(path)
-    except SessionError as error:
+    except DamagedFileError as error:
         reason = str(error)
     except OSError as error:
         log.warning("state file not read", file=str(path), reason=error.strerror or str(error))

@@ -13,6 +13,7 @@ from nemod.common.errors import NotFoundError, did_you_mean
 from nemod.common.names import fold
 from nemod.common.paths import FolderError
 from nemod.library.entry import Entry, LibraryError, Problem
+from nemod.library.facts import content_hash
 from nemod.library.folders import Found, model_files, real, shipped_folder, user_folder
 from nemod.library.index import Index
 from nemod.library.journal import info, warn
@@ -256,6 +257,25 @@ class Library:
             else entry
             for entry in entries
         ]
+
+    def content_hash(self, name: str) -> str:
+        """Return the SHA-256 of a model's file; empty where it cannot be read."""
+        try:
+            _, path = self.find(name)
+        except NotFoundError:
+            return ""
+        return content_hash(path)
+
+    def find_by_hash(self, sha256: str) -> str:
+        """Return the name of a model by the SHA-256 of its file; empty where none is known.
+
+        Only files that the index knows are found.
+        """
+        with suppress(LibraryError):
+            for entry in self.entries():
+                if entry.facts.sha256 == sha256:
+                    return entry.name
+        return ""
 
     def entry(self, name: str) -> Entry:
         """Return what is known about a model, by name in any case.

@@ -135,6 +135,8 @@ class Dispatcher:
                 step(request)
             except OscError as error:
                 request.fail(error)
+            except ControlError as error:
+                request.fail(with_address(error, first.address))
 
     def _flat(self, elements: Sequence[Message | Bundle]) -> list[Message]:
         messages = []
@@ -170,7 +172,7 @@ class Dispatcher:
             raise OscError("args", address, f"takes one argument, not {len(values)}")
         if leaf.kind is LeafKind.LIST:
             return _plan_list(leaf, tags, values)
-        if not values and leaf.kind is not LeafKind.TRIGGER:
+        if not values and leaf.needs_value and leaf.kind is not LeafKind.TRIGGER:
             if leaf.read is None:
                 raise OscError("writeonly", address, "can be set but not queried")
             return lambda request: request.answer(leaf)
@@ -223,6 +225,7 @@ class _Request:
     def __init__(self, dispatcher: Dispatcher, sender: Sender) -> None:
         self.controller = dispatcher.controller
         self.source = sender.source
+        self.may_write = sender.may_write
         self._dispatcher = dispatcher
         self._sender = sender
         self._echoes: dict[str, None] = {}

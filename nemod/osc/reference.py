@@ -56,7 +56,9 @@ def _type(leaf: Leaf) -> str:
 def _access(leaf: Leaf) -> str:
     if leaf.kind is LeafKind.TRIGGER:
         return "t"
-    return ("r" if leaf.read else "") + ("w" if leaf.check else "")
+    return (
+        ("r" if leaf.read else "") + ("w" if leaf.check else "") + ("" if leaf.needs_value else "t")
+    )
 
 
 if __name__ == "__main__":

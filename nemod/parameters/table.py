@@ -212,7 +212,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         path="delay/note",
         label="Delay note",
-        help="Note value between echoes while they are synchronised; halved where that is too long.",
+        help="Note value between synchronised echoes; halved where that is too long.",
         kind=ParameterKind.ENUM,
         high=len(NOTE_BEATS) - 1.0,
         choices=tuple(NOTE_BEATS),

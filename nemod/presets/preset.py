@@ -4,11 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from nemod.common.errors import NemodError
+
 MAX_PRESETS = 128
 """A preset's number, 0..127, is its MIDI program."""
 MAX_SNAPSHOTS = 8
 MAX_NAME = 64
 """[characters]"""
+MAX_BYTES = 1 << 16
+"""[bytes] Largest file of a preset."""
+
+
+class PresetError(NemodError):
+    """A preset that cannot be kept, found or changed as asked."""
 
 
 class PresetEntry(NamedTuple):
@@ -46,6 +54,8 @@ class Preset:
     """Keys of the file that this version does not know, written back unchanged."""
     unknown_positions: Mapping[str, object] = field(default_factory=dict)
     """Parameters of the file that this version does not know, written back unchanged."""
+    unknown_snapshots: Mapping[str, object] = field(default_factory=dict)
+    """Likewise: unknown parameters by number of the snapshot, and unknown keys beside them."""
 
 
 def name_problem(name: str) -> str:

@@ -22,12 +22,15 @@ SAMPLES = {
     "osc.port": ["9001"],
     "osc.local": [],
     "osc.allow": ["10.0.0.0/8", "fd00::/8"],
+    "http.port": ["9090"],
     "log.level": ["debug"],
     "log.json": [],
     "size": ["0.5"],
     "model": ["0815"],
     "library": ["/a", "b"],
     "state": ["c.json"],
+    "presets": ["p"],
+    "announce": [],
     "standby": [],
 }
 """A value that is not the default, for each option with a flag."""

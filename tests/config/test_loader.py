@@ -88,6 +88,27 @@ def test_every_key_is_read(write: Write) -> None:
     )
 
 
+def test_what_surfaces_may_do_is_read(write: Write) -> None:
+    """Targets have an address and a port, several values may be one."""
+    path = write(
+        """
+        osc:
+          allow_write: 192.168.1.7
+          feedback: ["192.168.1.7:9001", "[fd00::7]:9002"]
+          compat: NeuralPi
+        http: {port: off, allow_hosts: [rig.example.org, rig.example.org]}
+        presets: sounds
+        announce: false
+        """
+    )
+    config = load(path, {})
+    assert config.osc.allow_write == ("192.168.1.7/32",)
+    assert config.osc.feedback == (("192.168.1.7", 9001), ("fd00::7", 9002))
+    assert config.osc.compat == ("neuralpi",)
+    assert (config.http.port, config.http.allow_hosts) == (-1, ("rig.example.org",))
+    assert (config.presets, config.announce) == (path.parent / "sounds", False)
+
+
 @pytest.mark.parametrize("text", ["", "---\n", "# nothing\n", "{}"])
 def test_an_empty_file_changes_nothing(write: Write, text: str) -> None:
     """Comments alone are a configuration too."""
@@ -173,7 +194,8 @@ def test_problems_of_the_command_line_alone_are_its_own(write: Write) -> None:
         ),
         (
             "- audio",
-            "the file: keys (audio, osc, log, level, size, model, library, state, standby) are "
+            "the file: keys (audio, osc, http, log, level, size, model, library, state, presets, "
+            "announce, standby) are "
             "expected, not a list",
         ),
         ("audio: {output: [1, 2, 3]}", "audio.output: [1, 2, 3]: one channel or two"),
@@ -196,6 +218,14 @@ def test_problems_of_the_command_line_alone_are_its_own(write: Write) -> None:
         ("audio: {output: 1,2}", "audio.2: unknown key; inside { } a value with a comma needs "),
         ("osc: {allow: 10}", "osc.allow: 10: 10 is not a network"),
         ("osc: {allow: true}", "osc.allow: true: true is not a network"),
+        ("osc: {feedback: 192.168.1.7}", "osc.feedback: '192.168.1.7': '192.168.1.7' is not an "),
+        ("osc: {feedback: 'phone:9001'}", "osc.feedback: 'phone:9001': 'phone:9001' is not an "),
+        ("osc: {feedback: '10.0.0.1:0'}", "osc.feedback: '10.0.0.1:0': '10.0.0.1:0' is not an "),
+        ("osc: {feedback: 'fd00::7:9001'}", "osc.feedback: 'fd00::7:9001': 'fd00::7:9001' is not"),
+        ("osc: {compat: [nam]}", "osc.compat: ['nam']: one of neuralpi is expected"),
+        ("http: {port: 65536}", "http.port: 65536: a whole number from 0 to 65535 is expected, or"),
+        ("http: {allow_hosts: ['']}", "http.allow_hosts: ['']: a host name (text) is expected"),
+        ("presets: []", "presets: []: a folder is expected"),
         ("1: 2", "1: unknown key"),
     ],
 )

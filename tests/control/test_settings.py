@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from nemod.control.settings import Settings
 from nemod.parameters.parameter_set import KnobSpec
-from nemod.parameters.table import MAX_KNOBS, TABLE, canonical
+from nemod.parameters.table import MAX_KNOBS, TABLE, ParameterKind, canonical
 
-PATHS = [row.path for row in TABLE if row.path not in ("bypass", "mute")]
+PATHS = [row.path for row in TABLE if row.kind is ParameterKind.FLOAT]
 
 
 def test_knobs_start_at_their_rows_defaults() -> None:

@@ -47,12 +47,12 @@ def test_both_surfaces_load_models_and_see_the_others_loads(
     """The end of a job is an event for every surface, with who started it."""
     one, two = connect("one"), connect("two")
     desk.say("/nemo/model/load", "s", "fuzz")
-    (done,) = one.events()
+    *_, done = one.events()
     assert isinstance(done, JobDone)
     assert (done.kind, done.result, done.source) == ("model", "fuzz", OSC)
     two.events()
     assert one.load("amp lead").result == "Amp Lead"
-    (done,) = two.events()
+    *_, done = two.events()
     assert isinstance(done, JobDone)
     assert (done.result, done.source) == ("Amp Lead", one.source)
     assert desk.say("/nemo/model/current") == [("/nemo/model/current", ["Amp Lead"])]

@@ -12,14 +12,13 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nemod.common.kept_files import DamagedFileError
 from nemod.control.settings import Settings
 from nemod.daemon.session import (
     MAX_BYTES,
     Session,
-    SessionError,
     default_path,
     load,
-    move_aside,
     parse,
     save,
     to_text,
@@ -69,7 +68,7 @@ def test_all_that_settings_hold_is_read_again() -> None:
 )
 def test_what_cannot_be_parsed_is_an_error(text: str, complaint: str) -> None:
     """Nothing of such a file can be trusted."""
-    with pytest.raises(SessionError, match=complaint):
+    with pytest.raises(DamagedFileError, match=complaint):
         parse(text)
 
 
@@ -130,26 +129,16 @@ def test_a_gigabyte_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     with path.open("wb") as file:
         file.truncate(1 << 30)
-    with pytest.raises(SessionError, match=f"larger than {MAX_BYTES} bytes"):
+    with pytest.raises(DamagedFileError, match=f"larger than {MAX_BYTES} bytes"):
         load(path)
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(SessionError, match="not a regular file"):
+    with pytest.raises(DamagedFileError, match="not a regular file"):
         load(path)
     path.unlink()
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(SessionError, match="not UTF-8"):
+    with pytest.raises(DamagedFileError, match="not UTF-8"):
         load(path)
-
-
-def test_damaged_files_are_all_kept(tmp_path: Path) -> None:
-    """Each under a number of its own."""
-    path = tmp_path / "state.json"
-    for number in (1, 2):
-        path.write_text(str(number))
-        kept = move_aside(path)
-        assert (kept.name, kept.read_text()) == (f"state.json.damaged-{number}", str(number))
-    assert not path.exists()
 
 
 def test_a_save_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:

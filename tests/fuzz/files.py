@@ -23,6 +23,7 @@ import yaml
 
 from nemod import config
 from nemod.common.errors import ConfigError
+from nemod.common.kept_files import DamagedFileError
 from nemod.config.loader import MAX_CONFIG_BYTES
 from nemod.daemon import session
 
@@ -109,7 +110,7 @@ def _load(kind: str, path: Path) -> str:
     """Return the message of the expected error, empty if there is none; others propagate."""
     try:
         loaded = config.load(path, {}) if kind == "config" else session.load(path)
-    except (ConfigError, session.SessionError) as error:
+    except (ConfigError, DamagedFileError) as error:
         return str(error)
     assert isinstance(loaded, config.Config | session.Session)
     return ""

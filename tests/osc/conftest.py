@@ -14,10 +14,10 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from nemod.common.errors import NotFoundError
-from nemod.control.backends import ModelFile, Status
+from nemod.control.backends import ModelFile, Recall, Status
 from nemod.control.controller import Controller
 from nemod.control.errors import Code, ControlError
-from nemod.control.events import EventStream, Meters
+from nemod.control.events import EventStream, Meters, ModelChanged
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
 from nemod.osc.codec import Message, Packet
@@ -25,6 +25,32 @@ from nemod.osc.dispatcher import Dispatcher
 from nemod.osc.sender import Sender
 from nemod.osc.server import OscServer
 from nemod.parameters.parameter_set import KnobSpec
+from nemod.presets.preset import Preset, PresetEntry
+
+
+class MemoryPresets:
+    """Presets that are kept in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[int, Preset] = {}
+        self.error: Exception | None = None
+        """Raised by every write."""
+
+    def entries(self) -> list[PresetEntry]:
+        return [PresetEntry(number, self.kept[number].name) for number in sorted(self.kept)]
+
+    def get(self, number: int) -> Preset:
+        return self.kept[number]
+
+    def save(self, number: int, preset: Preset) -> None:
+        if self.error is not None:
+            raise self.error
+        self.kept[number] = preset
+
+    def delete(self, number: int) -> None:
+        if self.error is not None:
+            raise self.error
+        del self.kept[number]
 
 
 class MemoryRig:
@@ -38,12 +64,24 @@ class MemoryRig:
         self.commits: list[dict[str, float]] = []
         self.levels = Meters(-15.0, -90.0, 3)
         self.is_slow = False
-        self.loads: list[tuple[ModelFile, Job]] = []
+        self.loads: list[tuple[ModelFile, Job, Recall | None]] = []
+        self.size: float | None = None
+        self.ahead: list[str] = []
+        """Models that were to be built ahead."""
+        self.panics = 0
+        self.hashes: dict[str, str] = {}
+        """Hashes of files by name of the model."""
         self.problems: dict[str, str] = {}
+        self.presets = MemoryPresets()
         self.events = EventStream()
         self.settings = Settings(events=self.events)
         self.controller = Controller(
-            self.settings, self.events, library=self, player=self, monitor=self
+            self.settings,
+            self.events,
+            library=self,
+            player=self,
+            monitor=self,
+            presets=self.presets,
         )
 
     def use_knobs(self, *names: str) -> None:
@@ -58,17 +96,28 @@ class MemoryRig:
     def commit(self) -> None:
         self.commits.append(self.settings.positions())
 
-    def load(self, candidates: Iterable[ModelFile], job: Job) -> None:
-        for _, superseded in self.loads:
+    def load(self, candidates: Iterable[ModelFile], job: Job, recall: Recall | None = None) -> None:
+        for _, superseded, _ in self.loads:
             superseded.fail(ControlError(Code.BUSY, "", "superseded"))
-        self.loads = [(next(iter(candidates)), job)]
+        self.loads = [(next(iter(candidates)), job, recall)]
         if not self.is_slow:
             self.finish_load()
 
     def finish_load(self) -> None:
-        (model, job), *self.loads = self.loads
+        (model, job, recall), *self.loads = self.loads
+        if recall is not None:
+            self.size = recall.size
+            self.settings.recall(recall.sound, recall.source)
+            self.commit()
         self.model_name = model.name
+        self.events.publish(ModelChanged(model.name, job.source))
         job.finish(model.name)
+
+    def build_ahead(self, wanted: Sequence[tuple[ModelFile, Recall]]) -> None:
+        self.ahead = [model.name for model, _ in wanted]
+
+    def panic(self) -> None:
+        self.panics += 1
 
     # The library
 
@@ -79,6 +128,12 @@ class MemoryRig:
 
     def problem(self, name: str) -> str:
         return self.problems.get(name, "")
+
+    def content_hash(self, name: str) -> str:
+        return self.hashes.get(name, "")
+
+    def find_by_hash(self, sha256: str) -> str:
+        return next((name for name, known in self.hashes.items() if known == sha256), "")
 
     def rescan(self) -> None:
         """Find nothing new."""
@@ -265,6 +320,7 @@ class Desk:
             send=self.sent.append,
             host="127.0.0.1" if is_trusted else "192.168.1.7",
             is_trusted=is_trusted,
+            may_write=is_trusted,
         )
 
     def perform(self, packet: Packet) -> list[tuple[str, list[object]]]:

@@ -388,7 +388,7 @@ def test_a_failed_load_is_an_error_and_forgotten(desk: Desk, rig: MemoryRig) -> 
     """The error reaches the sender, and stepping starts from what still plays."""
     rig.is_slow = True
     desk.say("/nemo/model/load", "s", "fuzz")
-    _, job = rig.loads.pop()
+    _, job, _ = rig.loads.pop()
     desk.sent.clear()
     job.fail(ControlError(Code.IO, "fuzz", "disk"))
     job.finish("fuzz")

@@ -25,6 +25,11 @@ class Request(Protocol):
         """Who sent the packet."""
         ...
 
+    @property
+    def may_write(self) -> bool:
+        """Whether the sender may delete what is kept."""
+        ...
+
     def echo(self, address: str) -> None:
         """Answer with the value of this address after the whole packet was carried out."""
         ...
@@ -73,6 +78,8 @@ class Leaf:
     check: Checker | None = None
     wildcard_settable: bool = False
     """Whether a wildcard can reach it: numbers and switches only."""
+    needs_value: bool = True
+    """Without one it is triggered, where it can be; see `kind`."""
     is_large: bool = False
     """Whether its answer can be long; senders on other machines get a short version."""
 

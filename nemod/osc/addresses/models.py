@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
 from nemod.osc.addresses.leaf import Action, Leaf, Reader, ignore, reader
+from nemod.osc.addresses.pages import page
 from nemod.osc.addresses.values import LeafKind, to_int, to_name_or_index, to_trigger
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode, string_size
@@ -128,26 +129,7 @@ def _rescan() -> Leaf:
 
 
 def _page(controller: Controller, room: int, offset: int) -> bytes:
-    address = MODEL + "list"
-    names = controller.model_names
-    offset = min(max(offset, 0), len(names))
-    left = room - string_size(address) - 8
-    tags = "ii"
-    page: list[str] = []
-    for name in names[offset:]:
-        left -= string_size(name)
-        if left < string_size("," + tags + "s"):
-            break
-        page.append(name)
-        tags += "s"
-    if not page and offset < len(names) and room >= _SHORT_TEXT * 2:
-        # A name that fits no packet is cut: the names after it could not be listed otherwise.
-        page, tags = [_cut(names[offset], room - _SHORT_TEXT)], "iis"
-    return encode(address, tags, len(names), offset, *page)
-
-
-def _cut(text: str, size: int) -> str:
-    return text.encode("utf-8", "replace")[:size].decode("utf-8", "ignore")
+    return page(MODEL + "list", room, offset, [(name,) for name in controller.model_names])
 
 
 def _info(address: str) -> Reader:

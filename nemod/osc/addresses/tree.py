@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from nemod.control.controller import similar_name
+from nemod.control.similar_names import similar_name
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.models import model_leaves
 from nemod.osc.addresses.parameters import ROOT, parameter_leaves
 from nemod.osc.addresses.pattern import Part, PatternError, Text, compile_part, matches, prepare
+from nemod.osc.addresses.presets import preset_leaves
 from nemod.osc.addresses.system import system_leaves
 from nemod.osc.counters import Counters
 from nemod.osc.errors import OscError
@@ -128,6 +129,7 @@ def build_tree(parameters: ParameterSet | None = None, counters: Counters | None
     leaves = [
         *parameter_leaves(parameters or ParameterSet()),
         *model_leaves(),
+        *preset_leaves(),
         *system_leaves(counters or Counters()),
     ]
     return Tree(leaves, {ROOT + short: ROOT + path for short, path in SHORT_FORMS.items()})

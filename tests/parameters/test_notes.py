@@ -1,0 +1,40 @@
+"""Note values against the arithmetic of music."""
+
+from fractions import Fraction
+
+import pytest
+
+from nemod.parameters.notes import NOTE_BEATS, note_ms
+from nemod.parameters.table import param
+
+
+@pytest.mark.parametrize("note", NOTE_BEATS)
+def test_the_length_of_a_note_follows_from_its_name(note: str) -> None:
+    """A dotted note is half as long again, three triplets take the time of two notes."""
+    fraction, _, kind = note.partition(" ")
+    factor = {"": Fraction(1), "dotted": Fraction(3, 2), "triplet": Fraction(2, 3)}[kind]
+    assert NOTE_BEATS[note] == pytest.approx(float(4 * Fraction(fraction) * factor))
+
+
+def test_notes_are_in_order_of_length() -> None:
+    """A knob that is turned up gives longer notes."""
+    assert list(NOTE_BEATS.values()) == sorted(set(NOTE_BEATS.values()))
+
+
+def test_times_at_120_beats_per_minute() -> None:
+    """A beat takes half a second."""
+    assert note_ms("1/4", 120.0, 2000.0) == 500.0
+    assert note_ms("1/8 dotted", 120.0, 2000.0) == 375.0
+
+
+def test_what_is_too_long_for_the_delay_line_is_halved() -> None:
+    """Four beats at 20 BPM are 12 s: 12000, 6000, 3000, 1500 ms."""
+    assert note_ms("1/1", 20.0, 2000.0) == 1500.0
+
+
+def test_every_choice_has_a_position_of_its_own() -> None:
+    """From the position of a choice back to its label."""
+    row = param("delay/note")
+    assert [row.text(row.position(index)) for index in range(len(NOTE_BEATS))] == list(NOTE_BEATS)
+    assert row.clipped(0.034) == pytest.approx(1 / 15)
+    assert row.text(row.default) == "1/4"
