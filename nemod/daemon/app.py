@@ -17,10 +17,11 @@ from nemod.control.events import DAEMON, EventStream, ModelChanged, StateChanged
 from nemod.control.settings import Settings
 from nemod.daemon import notify
 from nemod.daemon.child_processes import BuilderProcess
+from nemod.daemon.failed_starts import STABLE_S
 from nemod.daemon.model_switcher import ModelSwitcher, session_model
 from nemod.daemon.monitor import RigMonitor
 from nemod.daemon.recorder import Recorder
-from nemod.daemon.session import Session
+from nemod.daemon.session import Session, SessionPreset
 from nemod.daemon.session_writer import SessionWriter
 from nemod.daemon.standby import wants_standby
 from nemod.daemon.startup import Startup
@@ -73,9 +74,16 @@ class Daemon:
             library=startup.library,
             player=self._switcher,
             monitor=RigMonitor(self._supervisor, self._switcher, self._telemetry),
+            presets=startup.presets,
         )
         osc = config.osc
-        self._osc = OscServer(self.controller, osc.port, local=osc.local, allow=osc.allow)
+        self._osc = OscServer(
+            self.controller,
+            osc.port,
+            local=osc.local,
+            allow=osc.allow,
+            allow_write=osc.allow_write,
+        )
         self._session_writer = (
             SessionWriter(startup.state_file, self._session, startup.session, self.events)
             if startup.state_file
@@ -83,6 +91,8 @@ class Daemon:
         )
         self._stop = asyncio.Event()
         self._is_ready = False
+        self._failed_starts = startup.session.failed_starts
+        self._preset_to_restore = None if startup.is_requested else startup.session.preset
         self._changes = self.events.subscribe((StateChanged, ModelChanged), source=DAEMON)
 
     @property
@@ -137,11 +147,29 @@ class Daemon:
             model = self.controller.model_name
             log.info("playing", model=model, device=device, osc=self.osc_port)
             self._ready(f"playing {model}")
+            self._restore_preset()
+            loop = asyncio.get_running_loop()
+            loop.call_later(STABLE_S, self._has_started)
             if seconds is not None and self._recorder is None:
-                asyncio.get_running_loop().call_later(seconds, self.stop)
+                loop.call_later(seconds, self.stop)
             await asyncio.wait({stop, supervision}, return_when=asyncio.FIRST_COMPLETED)
         if supervision.done():
             supervision.result()
+        self._has_started()
+
+    def _restore_preset(self) -> None:
+        preset, self._preset_to_restore = self._preset_to_restore, None
+        if preset is not None:
+            self.controller.presets.restore(
+                preset.number, preset.name, is_dirty=preset.is_dirty, snapshots=preset.snapshots
+            )
+
+    def _has_started(self) -> None:
+        """Note in the session that this start did not fail."""
+        if self._failed_starts:
+            self._failed_starts = 0
+            if self._session_writer is not None:
+                self._session_writer.schedule()
 
     async def _supervise(self) -> None:
         """Keep an audio process playing. Raises: AudioError."""
@@ -178,8 +206,7 @@ class Daemon:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        writer = self._session_writer if self._is_ready else None
-        writing = [writer.close()] if writer is not None else []
+        writing = [self._session_writer.close()] if self._session_writer is not None else []
         await asyncio.gather(self._supervisor.stop(), self._builder.stop(), *writing)
         await self._osc.close()
         if self._recorder is not None:
@@ -248,10 +275,23 @@ class Daemon:
         return Session(
             model=model,
             path=path,
-            size=self._startup.size,
+            size=self._switcher.size,
             positions=self._settings.set_positions(),
+            preset=self._session_preset(),
+            failed_starts=self._failed_starts,
             unknown=last.unknown,
             unknown_positions=last.unknown_positions,
+        )
+
+    def _session_preset(self) -> SessionPreset | None:
+        presets = self.controller.presets
+        if presets.number < 0:
+            return self._preset_to_restore
+        return SessionPreset(
+            number=presets.number,
+            name=presets.name,
+            is_dirty=presets.is_dirty,
+            snapshots=presets.snapshots.all(),
         )
 
 

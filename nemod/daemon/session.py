@@ -17,6 +17,7 @@ from nemod.common.kept_files import DamagedFileError, Skipped, read_kept, short
 from nemod.common.paths import state_folder
 from nemod.parameters.kept import read_positions
 from nemod.parameters.table import canonical
+from nemod.presets.preset import MAX_NAME, MAX_PRESETS, MAX_SNAPSHOTS
 
 VERSION = 1
 FILE = "state.json"
@@ -24,11 +25,24 @@ MAX_BYTES = 1 << 18
 """[bytes] Largest file that is read; many times what all knobs take."""
 MAX_TEXT = 4096
 """[characters] Longest name or path."""
+MAX_COUNT = 1_000_000
 MAX_SKIPPED = 20
 """Most skipped values that are logged one by one."""
-_KEYS = ("version", "model", "path", "size", "positions")
+_KEYS = ("version", "model", "path", "size", "positions", "preset", "failed_starts")
 
 log = structlog.get_logger("nemod")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPreset:
+    """The preset that was current."""
+
+    number: int
+    name: str
+    is_dirty: bool = False
+    """The sound was changed after it was loaded or saved."""
+    snapshots: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    """Positions by canonical path, those that were not saved included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +57,11 @@ class Session:
     """0..1: size of a model that has several."""
     positions: Mapping[str, float] = field(default_factory=dict)
     """0..1 by canonical path: the knobs and switches that were set, and no others."""
+    preset: SessionPreset | None = None
+    failed_starts: int = 0
+    """How many starts in a row ended before the daemon had played for a while."""
+    is_clean_start: bool = False
+    """This session replaces one whose starts failed; not part of the file."""
     unknown: Mapping[str, object] = field(default_factory=dict)
     """Keys of the file that this version does not know, written back unchanged."""
     unknown_positions: Mapping[str, object] = field(default_factory=dict)
@@ -66,8 +85,19 @@ def _json(
         "path": session.path,
         "size": session.size,
         "positions": dict(sorted({**unknown_positions, **session.positions}.items())),
+        "preset": None if session.preset is None else _preset_tree(session.preset),
+        "failed_starts": session.failed_starts,
     }
     return json.dumps(tree, indent=1, allow_nan=False) + "\n"
+
+
+def _preset_tree(preset: SessionPreset) -> dict[str, object]:
+    return {
+        "number": preset.number,
+        "name": preset.name,
+        "dirty": preset.is_dirty,
+        "snapshots": {str(at): dict(sound) for at, sound in preset.snapshots.items()},
+    }
 
 
 def parse(text: str) -> Session:
@@ -115,6 +145,8 @@ class _Reader:
             path=self._text("path"),
             size=self.skipped.fraction("size", self._tree.get("size")),
             positions=positions,
+            preset=self._preset(self._tree.get("preset")),
+            failed_starts=self._count("failed_starts"),
             unknown=unknown,
             unknown_positions=unknown_positions,
         )
@@ -133,6 +165,37 @@ class _Reader:
             return value
         self.skipped.add(key, f"a name is expected, not {short(value)}")
         return ""
+
+    def _count(self, key: str) -> int:
+        value = self._tree.get(key, 0)
+        if type(value) is int and 0 <= value <= MAX_COUNT:
+            return value
+        self.skipped.add(key, f"a count is expected, not {short(value)}")
+        return 0
+
+    def _preset(self, tree: object) -> SessionPreset | None:
+        if tree is None:
+            return None
+        values = tree if isinstance(tree, dict) else {}
+        number, name, is_dirty = (values.get(key) for key in ("number", "name", "dirty"))
+        if type(number) is not int or not isinstance(name, str) or not isinstance(is_dirty, bool):
+            self.skipped.add("preset", "number, name and dirty are expected")
+            return None
+        if not 0 <= number < MAX_PRESETS or len(name) > MAX_NAME:
+            self.skipped.add("preset", f"no preset can be {short((number, name))}")
+            return None
+        snapshots = self._snapshots(values.get("snapshots", {}))
+        return SessionPreset(number=number, name=name, is_dirty=is_dirty, snapshots=snapshots)
+
+    def _snapshots(self, tree: object) -> dict[int, dict[str, float]]:
+        found: dict[int, dict[str, float]] = {}
+        sounds = tree if isinstance(tree, dict) else {}
+        for at in range(MAX_SNAPSHOTS):
+            sound = sounds.get(str(at))
+            if isinstance(sound, dict) and sound:
+                key = f"preset.snapshots.{at}"
+                found[at], _ = read_positions(sound, canonical, self.skipped, key)
+        return found
 
     def _positions(self, tree: object) -> tuple[dict[str, float], dict[str, object]]:
         """Return the positions of known knobs by canonical path, and everything else."""

@@ -11,10 +11,12 @@ from nemod.common.errors import NotFoundError
 from nemod.common.paths import FolderError
 from nemod.common.process_lock import ProcessLock
 from nemod.config import Config
-from nemod.control.backends import ModelFile
+from nemod.control.backends import CLEAN, ModelFile
+from nemod.daemon.failed_starts import count_start
 from nemod.daemon.session import Session, default_path
 from nemod.daemon.session_writer import restore
 from nemod.library import Library
+from nemod.presets import PresetStore, user_folder
 
 log = structlog.get_logger("nemod")
 
@@ -36,6 +38,7 @@ class Startup:
     """Where the session is kept; None for nowhere."""
     lock: ProcessLock | None
     """Keeps other daemons from writing the same file, as long as it lives."""
+    presets: PresetStore
 
     def candidates(self) -> Iterator[ModelFile]:
         """Yield the models to try at the start, in order, until one plays.
@@ -62,6 +65,8 @@ def prepare(config: Config) -> Startup:
         asked = Path(config.model)
         library = Library(config.library, files=[asked] if asked.is_file() else [])
         preferred = [_requested(config.model, library)]
+    elif session.is_clean_start:
+        library, preferred = Library(config.library), [CLEAN]
     else:
         library, preferred = _restored(config, session)
         if not preferred and not library.names:
@@ -74,7 +79,19 @@ def prepare(config: Config) -> Startup:
         size=config.size if config.size is not None or config.model else session.size,
         state_file=file,
         lock=lock,
+        presets=PresetStore(_presets_folder(config)),
     )
+
+
+def _presets_folder(config: Config) -> Path | None:
+    """Return where presets are kept, or None for memory alone."""
+    if config.presets is not None:
+        return config.presets
+    try:
+        return user_folder()
+    except FolderError as error:
+        log.warning("presets not kept", reason=str(error))
+        return None
 
 
 def _session(config: Config) -> tuple[Path | None, Session, ProcessLock | None]:
@@ -94,6 +111,8 @@ def _session(config: Config) -> tuple[Path | None, Session, ProcessLock | None]:
             process=lock.holder(),
         )
         file = lock = None
+    if file is not None:
+        session = count_start(file, session)
     return file, session, lock
 
 
