@@ -68,8 +68,8 @@ class Leaf:
     low: float | None = None
     high: float | None = None
     """[unit] Lowest and highest number; None where there is no limit."""
-    choices: Callable[[Controller], Sequence[str]] | None = None
-    """Returns the names that it takes, in the order of their indices."""
+    choices: Callable[[Controller], Sequence[tuple[int, str]]] | None = None
+    """Returns what it takes: each number with its name."""
     unit: str = ""
     """Unit of its numbers, as `dB`; empty for positions (0..1), shares and counts."""
     tags: tuple[str, ...] = ()

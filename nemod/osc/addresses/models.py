@@ -25,7 +25,7 @@ def model_leaves() -> list[Leaf]:
             address=MODEL + "load",
             kind=LeafKind.NAME,
             help="Load a model, by name (any case) or by index; background job.",
-            choices=lambda controller: controller.model_names,
+            choices=lambda controller: list(enumerate(controller.model_names)),
             check=lambda controller, tag, value: _load(MODEL + "load", controller, tag, value),
         ),
         Leaf(

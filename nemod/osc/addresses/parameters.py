@@ -88,7 +88,7 @@ def _enum(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
         kind=LeafKind.NAME,
         help=row.help,
         range=f"{', '.join(row.choices)} [{row.text(row.default)}]",
-        choices=lambda controller: row.choices,
+        choices=lambda controller: list(enumerate(row.choices)),
         tags=(VALUE,),
         read=reader(address, LeafKind.NAME, lambda controller: controller.text(path)),
         check=check,

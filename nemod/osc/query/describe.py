@@ -69,7 +69,7 @@ def _describe_leaf(leaf: Leaf, controller: Controller) -> dict[str, Json]:
     if leaf.read is not None:
         tags, values = _query(leaf, controller)
         about["VALUE"] = [_plain(value) for value in values]
-    choices = _choices(leaf, controller)
+    choices = leaf.choices(controller) if leaf.choices else ()
     about["TYPE"] = "T" if tags == "F" else tags
     about["RANGE"] = [_range(leaf, tag, choices) for tag in tags]
     if leaf.check is not None and any(tag in _NUMBERS for tag in tags):
@@ -77,7 +77,9 @@ def _describe_leaf(leaf: Leaf, controller: Controller) -> dict[str, Json]:
     if leaf.unit:
         about["UNIT"] = [UNITS[leaf.unit]] * len(tags)
     if leaf.check is not None and leaf.kind is LeafKind.NAME:
-        about["OVERLOADS"] = [_by_index(leaf, controller)]
+        about["OVERLOADS"] = [
+            {"TYPE": "i", "ACCESS": int(Access.WRITE), "RANGE": [_range(leaf, "i", choices)]}
+        ]
     if leaf.read is None:
         # No value shows whether the message has arrived.
         about["CRITICAL"] = True
@@ -94,22 +96,17 @@ def _query(leaf: Leaf, controller: Controller) -> tuple[str, tuple[Value, ...]]:
     return message.tags, message.values
 
 
-def _choices(leaf: Leaf, controller: Controller) -> Sequence[str]:
-    choices = leaf.choices(controller) if leaf.choices else ()
-    return choices if len(choices) <= MAX_CHOICES else ()
-
-
-def _range(leaf: Leaf, tag: str, choices: Sequence[str]) -> Json:
+def _range(leaf: Leaf, tag: str, choices: Sequence[tuple[int, str]]) -> Json:
     """Return the range of one argument; None where it has none."""
     if tag in "TF":
         return {"VALS": [False, True]}
-    if choices:
-        return {"VALS": list(choices)}
+    if choices and len(choices) <= MAX_CHOICES:
+        return {"VALS": [name if tag == "s" else number for number, name in choices]}
     if tag not in _NUMBERS or leaf.kind is LeafKind.LIST:
         return None
-    number = float if tag in "fd" else int
+    as_number = float if tag in "fd" else int
     limits = {"MIN": leaf.low, "MAX": leaf.high}
-    return {key: number(limit) for key, limit in limits.items() if limit is not None} or None
+    return {key: as_number(limit) for key, limit in limits.items() if limit is not None} or None
 
 
 def _clip_mode(leaf: Leaf) -> str:
@@ -118,15 +115,6 @@ def _clip_mode(leaf: Leaf) -> str:
     return {(True, True): "both", (True, False): "low", (False, True): "high"}.get(
         (leaf.low is not None, leaf.high is not None), "none"
     )
-
-
-def _by_index(leaf: Leaf, controller: Controller) -> Json:
-    count = len(leaf.choices(controller)) if leaf.choices else 0
-    return {
-        "TYPE": "i",
-        "ACCESS": int(Access.WRITE),
-        "RANGE": [{"MIN": 0, "MAX": count - 1} if count else None],
-    }
 
 
 def _plain(value: Value) -> Json:

@@ -17,6 +17,7 @@ from nemod.osc.addresses.values import LeafKind
 from nemod.osc.query.answers import ATTRIBUTES, Answer, QueryAnswers
 from nemod.osc.query.describe import MAX_CHOICES, UNITS
 from nemod.parameters.table import TABLE, ParameterKind
+from nemod.presets.preset import Preset
 from tests.osc.conftest import Desk, MemoryRig
 from tests.osc.query.proposal import EXAMPLE, check_node, check_tree, nodes
 
@@ -72,7 +73,7 @@ def _example(rig: MemoryRig) -> QueryAnswers:
         address="/baz/qux",
         kind=LeafKind.NAME,
         help=EXAMPLE["CONTENTS"]["baz"]["CONTENTS"]["qux"]["DESCRIPTION"],
-        choices=lambda controller: ["empty", "half-full", "full"],
+        choices=lambda controller: list(enumerate(["empty", "half-full", "full"])),
         read=reader("/baz/qux", LeafKind.NAME, lambda controller: "half-full"),
         check=lambda controller, tag, value: ignore,
     )
@@ -201,9 +202,9 @@ def test_every_row_has_its_range(row: Any, get: Get) -> None:
         return
     if row.kind is ParameterKind.ENUM:
         assert (node["TYPE"], node["RANGE"]) == ("s", [{"VALS": list(row.choices)}])
-        last = len(row.choices) - 1
         (overload,) = node["OVERLOADS"]
-        assert (overload["TYPE"], overload["RANGE"]) == ("i", [{"MIN": 0, "MAX": last}])
+        numbers = list(range(len(row.choices)))
+        assert (overload["TYPE"], overload["RANGE"]) == ("i", [{"VALS": numbers}])
         return
     low = -120.0 if row.low == -math.inf else row.low
     in_unit = [{"MIN": low, "MAX": row.high}]
@@ -230,13 +231,22 @@ def test_models_can_be_chosen_by_name_or_index(get: Get, rig: MemoryRig) -> None
     node = get("/nemo/model/load")
     assert (node["TYPE"], node["ACCESS"]) == ("s", 2)
     assert node["RANGE"] == [{"VALS": list(rig.names)}]
-    assert node["OVERLOADS"] == [{"TYPE": "i", "ACCESS": 2, "RANGE": [{"MIN": 0, "MAX": 3}]}]
-    rig.names = [f"model {number}" for number in range(MAX_CHOICES + 1)]
-    node = get("/nemo/model/load")
-    assert node["RANGE"] == [None]
-    assert node["OVERLOADS"][0]["RANGE"] == [{"MIN": 0, "MAX": MAX_CHOICES}]
-    rig.names = []
-    assert get("/nemo/model/load")["OVERLOADS"][0]["RANGE"] == [None]
+    numbers = {"VALS": [0, 1, 2, 3]}
+    assert node["OVERLOADS"] == [{"TYPE": "i", "ACCESS": 2, "RANGE": [numbers]}]
+    for names in ([f"model {number}" for number in range(MAX_CHOICES + 1)], []):
+        rig.names = names
+        node = get("/nemo/model/load")
+        assert node["RANGE"] == node["OVERLOADS"][0]["RANGE"] == [None]
+
+
+def test_presets_can_be_chosen_by_name_or_number(get: Get, rig: MemoryRig) -> None:
+    """Their numbers are not places in a list: there are gaps."""
+    for number, name in ((3, "Clean"), (17, "Lead")):
+        rig.presets.save(number, Preset(name=name))
+    node = get("/nemo/preset/load")
+    assert node["RANGE"] == [{"VALS": ["Clean", "Lead"]}]
+    assert node["OVERLOADS"][0]["RANGE"] == [{"VALS": [3, 17]}]
+    assert get("/nemo/preset/index", "RANGE") == {"RANGE": [{"MIN": 0, "MAX": 127}]}
 
 
 def test_json_has_no_nan_and_no_infinity(
