@@ -5,7 +5,6 @@ The result is ready to play: the audio process only has to load it.
 
 import pickle
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +14,14 @@ from nemod.builder.describe import describe
 from nemod.builder.level import levelled, play_alone
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.builder.rate_policy import RatePolicy, rate_policy
-from nemod.builder.verify import verified
+from nemod.builder.verify import BLOCK_FRAMES, verified
 from nemod.builder.warm_up import prewarmed, warmed_up, warmed_up_model, warmed_up_part
 from nemod.common.errors import ModelError, NemodError
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import LoadedRig
 from nemod.engine.compiled_rig import AnyCompiledRig, CompiledResampledRig, CompiledRig
 from nemod.engine.loading import load_rig
-from nemod.engine.program import compile_spec, first_state, flat_weights
+from nemod.engine.program import compile_spec, first_state, flat_weights, tail_leaves
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, lead_and_latency
 from nemod.engine.rig import AnyRigSpec, model_spec, rig_parts, rig_spec
 from nemod.formats import load_model
@@ -93,14 +92,22 @@ def build(
     if model.rate_follows_device:
         model = replace(model, sample_rate=rate_hz)
     policy = rate_policy(model.network, model.sample_rate, rate_hz)
-    make = partial(_build_by, model, block_frames, settings)
-    return verified(model, policy, rate_hz, block_frames, make)
+    tested: list[BuiltRig] = []
+
+    def make(policy: RatePolicy, rate_hz: int) -> BuiltRig:
+        defaults = Settings().copy_for(knob_specs(model))
+        tested.append(_build_by(model, BLOCK_FRAMES, defaults, policy, rate_hz))
+        return tested[-1]
+
+    policy = verified(model, policy, rate_hz, make)
+    whole = _build_by(model, block_frames, settings, policy, rate_hz)
+    return replace(whole, cached=whole.cached and all(other.cached for other in tested))
 
 
 def _build_by(
     model: Model, block_frames: int, settings: Settings, policy: RatePolicy, rate_hz: int
 ) -> BuiltRig:
-    """Return the whole rig of a model for a device at `rate_hz`, warmed up, not yet verified."""
+    """Return the whole rig of a model for a device at `rate_hz`, warmed up, not verified."""
     if policy == "resample":
         return _build_resampled(model, rate_hz, block_frames, settings)
     memory = memory_frames(model.network) or 0
@@ -124,6 +131,7 @@ def compile_rig(
         weights=flat_weights(spec),
         state=first_state(spec, controls),
         controls=controls,
+        tails=tail_leaves(spec),
     )
     return rig, cached
 

@@ -7,8 +7,13 @@ hum by themselves). A rig with a delayed state that fails is replaced by a resam
 
 Everything around the model is flat, so that no echo counts as an oscillation. The model's knobs
 stand at their defaults, then all at their lowest, then all at their highest position; other
-combinations are not tried. The verdict does not depend on where the user's knobs stand: it is kept
-on the disk beside the compiled programs, and a rig whose verdict is known is not tested again.
+combinations are not tried.
+
+The verdict depends neither on the device's block size nor on the user's settings: the rig that is
+tested has blocks of `BLOCK_FRAMES` and starts with all knobs at their defaults. Otherwise a model
+that hums near the limit would have another rate policy, and so another latency, at another block
+size. The verdict is kept on the disk beside the compiled programs, and a rig whose verdict is known
+is not tested again.
 """
 
 import hashlib
@@ -16,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import jax
 import numpy as np
@@ -31,6 +36,8 @@ from nemod.engine.active_rig import LoadedRig
 from nemod.formats.model import Model
 from nemod.parameters.table import knob_number
 
+BLOCK_FRAMES = 64
+"""[frames] Of the rig that is tested; the default of `--block`, whose program is needed anyway."""
 NOISE_S = 1.0
 NOISE_AMPLITUDE = 0.1
 """Root of the mean square (-20 dBFS) of white noise: as loud as a guitar that is played hard."""
@@ -66,9 +73,6 @@ class Playable(Protocol):
         """The program to play."""
 
 
-Rig = TypeVar("Rig", bound=Playable)
-
-
 @dataclass(frozen=True, slots=True)
 class Residue:
     """What a rig gives after noise and silence, at one position of the model's knobs."""
@@ -80,52 +84,48 @@ class Residue:
 
 
 def verified(
-    model: Model,
-    policy: RatePolicy,
-    rate_hz: int,
-    block_frames: int,
-    make: Callable[[RatePolicy, int], Rig],
-) -> Rig:
-    """Return the rig made by `policy`, or by resampling where that one fails the test.
+    model: Model, policy: RatePolicy, rate_hz: int, make: Callable[[RatePolicy, int], Playable]
+) -> RatePolicy:
+    """Return `policy`, or `resample` where the model's rig by `policy` fails the test.
 
-    `make(policy, rate_hz)` builds the model's rig for a device at that rate. Raises: ModelError
-    when no rig of the model passes.
+    `make(policy, rate_hz)` builds the model's rig for a device at that rate, with blocks of
+    `BLOCK_FRAMES` and the knobs at their defaults; it is called only where no verdict is known.
+    Raises: ModelError when no rig of the model passes.
     """
     fault = ""
-    for way in (policy, "resample") if policy == "delay" else (policy,):
-        name = _verdict_name(model, way, rate_hz, block_frames)
+    for way in _ways(policy):
+        name = _verdict_name(model, way, rate_hz)
         verdict = program_cache.fetch(name)
-        fault = "" if verdict in (None, _PASSED) else verdict.decode()
-        if fault:
-            continue
-        rig = make(way, rate_hz)
         if verdict is None:
             own = lambda: make("exact", model.sample_rate)  # noqa: E731
-            fault = find_fault(model, rig, rate_hz, block_frames, None if way == "exact" else own)
+            fault = find_fault(model, make(way, rate_hz), rate_hz, None if way == "exact" else own)
             program_cache.store(name, fault.encode() or _PASSED)
+        else:
+            fault = "" if verdict == _PASSED else verdict.decode()
         if not fault:
-            return rig
+            return way
     raise ModelError(model.name, f"at {rate_hz} Hz {fault}")
 
 
+def _ways(policy: RatePolicy) -> tuple[RatePolicy, ...]:
+    """Return what to try, in order."""
+    return ("delay", "resample") if policy == "delay" else (policy,)
+
+
 def find_fault(
-    model: Model,
-    rig: Playable,
-    rate_hz: int,
-    block_frames: int,
-    own_rate: Callable[[], Playable] | None,
+    model: Model, rig: Playable, rate_hz: int, own_rate: Callable[[], Playable] | None
 ) -> str:
     """Test a rig; return what is wrong with it, or an empty text.
 
     `own_rate` builds the model's rig at its own rate, which is done only where it is needed; None
     where `rig` is that one.
     """
-    found = list(residues(model, rig, rate_hz, block_frames))
+    found = list(residues(model, rig, rate_hz))
     if not all(residue.is_finite for residue in found):
         return "its output is not finite (NaN or infinite samples)"
     if own_rate is None or all(residue.level_db < SILENCE_DB for residue in found):
         return ""
-    expected = residues(model, own_rate(), model.sample_rate, block_frames)
+    expected = residues(model, own_rate(), model.sample_rate)
     for residue, own in zip(found, expected, strict=True):
         if residue.level_db >= max(SILENCE_DB, own.level_db + ALLOWANCE_DB):
             return (
@@ -135,9 +135,9 @@ def find_fault(
     return ""
 
 
-def residues(model: Model, rig: Playable, rate_hz: int, block_frames: int) -> Iterator[Residue]:
+def residues(model: Model, rig: Playable, rate_hz: int) -> Iterator[Residue]:
     """Yield what is left of noise after silence, for each position of the model's knobs."""
-    blocks = _test_signal(rate_hz, block_frames)
+    blocks = _test_signal(rate_hz)
     tail = int(TAIL_S * rate_hz)
     for controls in _test_controls(model, rig.layout):
         state = rig.loaded.fresh()
@@ -147,18 +147,18 @@ def residues(model: Model, rig: Playable, rate_hz: int, block_frames: int) -> It
             samples = np.asarray(sound)
             # The last number is the sum of all magnitudes.
             is_finite = is_finite and bool(np.isfinite(samples[-1]))
-            heard.append(samples[:block_frames].copy())
+            heard.append(samples[:BLOCK_FRAMES].copy())
         rest = np.concatenate(heard)[-tail:].astype(np.float64)
         yield Residue(is_finite, amplitude_to_db(float(np.std(rest))) if is_finite else np.inf)
 
 
-def _test_signal(rate_hz: int, block_frames: int) -> NDArray[np.float32]:
-    """Return noise and then silence [blocks, block_frames], the same every time."""
+def _test_signal(rate_hz: int) -> NDArray[np.float32]:
+    """Return noise and then silence [blocks, BLOCK_FRAMES], the same every time."""
     noise = np.random.default_rng(0).normal(0.0, NOISE_AMPLITUDE, int(NOISE_S * rate_hz))
-    count = -(-int((NOISE_S + SILENCE_S) * rate_hz) // block_frames)
-    sound = np.zeros(count * block_frames, np.float32)
+    count = -(-int((NOISE_S + SILENCE_S) * rate_hz) // BLOCK_FRAMES)
+    sound = np.zeros(count * BLOCK_FRAMES, np.float32)
     sound[: noise.size] = noise
-    return sound.reshape(count, block_frames)
+    return sound.reshape(count, BLOCK_FRAMES)
 
 
 def _test_controls(model: Model, layout: Sequence[str]) -> Iterator[NDArray[np.float32]]:
@@ -173,13 +173,13 @@ def _test_controls(model: Model, layout: Sequence[str]) -> Iterator[NDArray[np.f
         yield controls
 
 
-def _verdict_name(model: Model, policy: str, rate_hz: int, block_frames: int) -> str:
+def _verdict_name(model: Model, policy: str, rate_hz: int) -> str:
     """Return the name under which the verdict on a rig is kept."""
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(model.weights):
         digest.update(np.ascontiguousarray(leaf).tobytes())
     return program_cache.key(
-        "verdict", policy, rate_hz, block_frames, model.network, model.sample_rate, model.knobs,
+        "verdict", policy, rate_hz, model.network, model.sample_rate, model.knobs,
         digest.hexdigest(), _sources_digest(),
     )  # fmt: skip
 

@@ -55,7 +55,7 @@ def show(entries: Sequence[Entry], as_json: bool, places: dict[str, int] | None 
     for entry in entries:
         cells = [str(at[entry.name]), *(text_of(entry) for title, text_of in columns[1:])]
         table.add_row(*(Text(clean(cell, longest)) for cell in cells))
-    _console().print(table)
+    console().print(table)
 
 
 def _note(entry: Entry) -> str:
@@ -124,7 +124,7 @@ def show_one(entry: Entry, as_json: bool) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     for key, value in _facts(entry):
         table.add_row(Text(key), Text(clean(value, 2000)))
-    _console().print(table)
+    console().print(table)
 
 
 def _facts(entry: Entry) -> Iterable[tuple[str, str]]:
@@ -147,5 +147,6 @@ def _facts(entry: Entry) -> Iterable[tuple[str, str]]:
             yield f"in the file: {clean(key, 60)}", text
 
 
-def _console() -> Console:
+def console() -> Console:
+    """Return the console for results; to a file or a pipe nothing is cut."""
     return Console(highlight=False) if sys.stdout.isatty() else Console(width=_WHOLE)

@@ -148,6 +148,10 @@ class ModelLibrary(Protocol):
         """Return the name of the model whose file has this hash, or nothing. Thread: any."""
         ...
 
+    def problems(self) -> Mapping[str, str]:
+        """Return why models are known not to play, by name, in the order of `names`."""
+        ...
+
     def rescan(self) -> None:
         """List the folders again. Thread: any; takes up to some seconds."""
         ...

@@ -199,6 +199,10 @@ class Controller:
         """Return what is known of the current model: architecture, rate, author, ... (JSON)."""
         return self._player.model_info()
 
+    def model_problems(self) -> Mapping[str, str]:
+        """Return why models are known not to play, by name, in the order of the library."""
+        return self._library.problems()
+
     def find_model(self, name: str | int) -> str:
         """Return a model's name as the library spells it, by name in any case or by index.
 

@@ -80,16 +80,16 @@ class PresetList:
             if not 0 <= where < MAX_PRESETS:
                 text = f"no preset can have number {where}; they are 0..{MAX_PRESETS - 1}"
                 raise ControlError(Code.NOT_FOUND, str(where), text)
-            return where, names.get(where) or _free_name(names.values(), name)
+            return where, names.get(where) or free_name(names.values(), name)
         if where is None:
             if current is not None:
                 return current, name
-            return _free_number(names), _free_name(names.values(), name)
+            return free_number(names), free_name(names.values(), name)
         for number, known in names.items():
             if fold(known) == fold(where):
                 return number, known
         self.check_name(where, None)
-        return _free_number(names), where
+        return free_number(names), where
 
     def reserve(self, number: int, name: str) -> None:
         """Give a number to a preset that is being saved, so that no other one takes it."""
@@ -110,7 +110,7 @@ class PresetList:
                 raise ControlError(Code.VALUE, name, text)
 
 
-def _free_name(names: Iterable[str], base: str) -> str:
+def free_name(names: Iterable[str], base: str) -> str:
     """Return a name for a new preset that no other one has."""
     taken = {fold(name) for name in names}
     base = base or FIRST_NAME
@@ -121,7 +121,8 @@ def _free_name(names: Iterable[str], base: str) -> str:
     return name
 
 
-def _free_number(taken: Iterable[int]) -> int:
+def free_number(taken: Iterable[int]) -> int:
+    """Return the lowest number that is not taken. Raises: ControlError `limit`."""
     used = set(taken)
     for number in range(MAX_PRESETS):
         if number not in used:

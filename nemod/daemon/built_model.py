@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from nemod.builder.messages import BuildResult
 from nemod.control.backends import ModelFile, Recall
+from nemod.daemon.protocols import Controls
 from nemod.engine.ipc import DeviceOpened, PlayRig
 
 
@@ -23,13 +24,14 @@ class BuiltModel:
         """Name of the model."""
         return self.model.name
 
-    def play_rig(self) -> PlayRig:
-        """Return the message that sends it to an audio process."""
+    def play_rig(self, controls: Controls) -> PlayRig:
+        """Return the message that sends it to an audio process, with its present controls [n]."""
         return PlayRig(
             rig_id=self.rig_id,
             rig=self.result.rig,
             rate_hz=self.device.rate_hz,
             block_frames=self.device.block_frames,
+            controls=controls,
         )
 
     def fits(self, device: DeviceOpened) -> bool:

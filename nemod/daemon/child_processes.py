@@ -23,6 +23,7 @@ from nemod.daemon.progress_watchdog import ProgressWatchdog
 from nemod.engine.ipc import (
     FRAME_HEAD_BYTES,
     MAX_FRAME_BYTES,
+    PANIC_ID,
     TELEMETRY_BYTES,
     AudioProcessArguments,
     OpenDevice,
@@ -31,6 +32,7 @@ from nemod.engine.ipc import (
     TelemetryRecord,
     decode_telemetry,
     encode_frame,
+    encode_panic,
     encode_settings,
     frame_length,
     write_whole,
@@ -207,7 +209,13 @@ class AudioProcess(_Child):
 
     def send_settings(self, rig_id: int, controls: NDArray[np.float32]) -> None:
         """Send a whole snapshot; while the pipe is full the newest one waits here."""
-        record = encode_settings(rig_id, controls)
+        self._send_record(rig_id, encode_settings(rig_id, controls))
+
+    def panic(self) -> None:
+        """Have the sound faded out and all effects emptied, after the settings sent so far."""
+        self._send_record(PANIC_ID, encode_panic())
+
+    def _send_record(self, rig_id: int, record: bytes) -> None:
         if self._settings_fd < 0:
             return
         if not self._waiting:

@@ -270,7 +270,7 @@ class ModelSwitcher:
         self._pending = built
         self._pending_heard = asyncio.get_running_loop().create_future()
         try:
-            await self._audio().play(built.play_rig())
+            await self._audio().play(built.play_rig(self._controls(built)))
             self.commit()
             reason = await asyncio.wait_for(self._pending_heard, HEARD_TIMEOUT_S)
         except (TimeoutError, ConnectionError):
@@ -309,13 +309,16 @@ class ModelSwitcher:
 
     def panic(self) -> None:
         """Fade to silence at once and empty all effects."""
+        self._audio().panic()
 
     # --- callbacks of the supervisor -------------------------------------------------------------
 
     def rig_to_play(self) -> tuple[PlayRig, Controls] | None:
         """Return the current rig and its controls [n]."""
-        current = self.current
-        return None if current is None else (current.play_rig(), self._controls(current))
+        if self.current is None:
+            return None
+        controls = self._controls(self.current)
+        return self.current.play_rig(controls), controls
 
     def device_opened(self, device: DeviceOpened) -> None:
         """Called when a device starts running; a rig for another rate is built again."""

@@ -68,6 +68,10 @@ class AudioOutput(Protocol):
         """Send the controls [n] of a rig."""
         ...
 
+    def panic(self) -> None:
+        """Fade to silence at once and empty all effects; the rig then plays on."""
+        ...
+
     async def wait_for_device(self) -> None:
         """Return when a device was opened for the first time."""
         ...

@@ -141,6 +141,11 @@ class Supervisor:
         if self._process is not None:
             self._process.send_settings(rig_id, controls)
 
+    def panic(self) -> None:
+        """Fade to silence at once and empty all effects; the rig then plays on."""
+        if self._process is not None:
+            self._process.panic()
+
     # --- running ---------------------------------------------------------------------------------
 
     async def run(self, request: DeviceRequest) -> None:

@@ -17,6 +17,8 @@ The process around it:
     process        the audio process: opens a device, runs the engine, loads rigs
     engine         the callback: plays a rig, counts what happens
     crossfade      the gains from one rig to the next
+    tails          echoes and reverberation that ring out after a change of rig
+    panic          silence within milliseconds, and empty effects
     realtime       locked memory and real-time priority
     cpu_latency    forbids deep idle states of the processors
     histogram      counts of block times in shared memory

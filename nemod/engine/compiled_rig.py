@@ -1,6 +1,7 @@
 """The compiled form of a rig, in which the builder ships it to the audio process, pickled."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ class CompiledRig:
     state: list[HostArray]
     controls: NDArray[np.float32]
     """[n] The controls of its warm-up."""
+    tails: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Which arrays of the state the next rig continues, by effect; see `nemod.engine.tails`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,10 @@ class Crossfade:
         """Start a fade with the next block."""
         self._position = 1
 
+    def cancel(self) -> None:
+        """End a fade before its time."""
+        self._position = 0
+
     def fade_in(self, out: Block) -> None:
         """Apply the gain of a fade from silence to a block [frames], in place."""
         start = self._position - 1

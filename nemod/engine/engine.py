@@ -4,6 +4,9 @@
 writes no log, parses and compiles nothing and frees nothing large: settings are read from a
 non-blocking pipe, a helper thread provides the next rig in `pending_rig` and frees those in
 `retired`, and telemetry leaves on a non-blocking pipe.
+
+A change of rig is a crossfade, at whose start the next rig takes over what rings in the delay lines
+(`nemod.engine.tails`). A panic ends everything that sounds (`nemod.engine.panic`).
 """
 
 import os
@@ -17,6 +20,7 @@ from nemod.engine.active_rig import ActiveRig
 from nemod.engine.crossfade import Crossfade
 from nemod.engine.histogram import BlockTimes
 from nemod.engine.ipc import (
+    PANIC_ID,
     SETTINGS_BYTES,
     TELEMETRY_S,
     TelemetryRecord,
@@ -24,6 +28,7 @@ from nemod.engine.ipc import (
     newest_settings,
     write_whole,
 )
+from nemod.engine.panic import Panic
 from nemod.fx.tools.ceiling import CEILING
 
 FULL_SCALE = 1.0
@@ -66,6 +71,8 @@ class Engine:
         """Frames since the first rig started."""
 
         self._crossfade = Crossfade(rate_hz, block_frames)
+        self._panic = Panic(rate_hz, block_frames)
+        self._silence = np.zeros(block_frames, np.float32)
         self._stopped_frames = 0
 
         self._current: ActiveRig | None = None
@@ -107,8 +114,13 @@ class Engine:
         self._count_start(started, xrun)
         try:
             self._drain_settings()
-            self._take_next_rig()
-            self._render(block, out)
+            if self._panic.is_settling and self._current is not None:
+                self._settle(self._current, block, out)
+            else:
+                self._take_next_rig()
+                self._render(block, out)
+                if self._panic.is_fading and self._panic.fade_out(out):
+                    self._restart()
             if self.stopping:
                 self._fade_out(out)
         except Exception:
@@ -139,11 +151,16 @@ class Engine:
                 controls = newest_settings(data, rig.rig_id)
                 if controls is not None and controls.size == rig.controls.size:
                     rig.controls = controls
+        if newest_settings(data, PANIC_ID) is not None:
+            self._panic.start()
 
     def _take_next_rig(self) -> None:
-        if self.pending_rig is not None and not self._crossfade.is_active:
-            self._old, self._current, self.pending_rig = self._current, self.pending_rig, None
-            self._crossfade.start()
+        if self.pending_rig is None or self._crossfade.is_active or self._panic.is_active:
+            return
+        self._old, self._current, self.pending_rig = self._current, self.pending_rig, None
+        self._crossfade.start()
+        if self._old is not None:
+            self._current.continue_tails(self._old)
 
     def _render(self, block: Block, out: Block) -> None:
         rig = self._current
@@ -192,6 +209,32 @@ class Engine:
         self._peak_in = max(self._peak_in, peak_in)
         self._peak_out = max(self._peak_out, peak_out)
         self._clips += peak_out > FULL_SCALE
+
+    def _restart(self) -> None:
+        """After the fade of a panic: go on with one rig, whose delay lines are empty."""
+        self._crossfade.cancel()
+        if self._old is not None:
+            self.retired.append(self._old)
+            self._old = None
+        if self._current is not None:
+            self._current.reset()
+            self._panic.settle()
+
+    def _settle(self, rig: ActiveRig, block: Block, out: Block) -> None:
+        """Play silence to the rig, unheard, until its knobs have reached their positions."""
+        if self.pending_rig is not None:
+            # Its knobs have to settle too, and it must not get the tails of an older rig.
+            self.retired.append(rig)
+            self._current = rig = self.pending_rig
+            self.pending_rig = None
+            self._panic.settle()
+        self._run(rig, self._silence, out)
+        self._peak_in = max(self._peak_in, float(np.abs(block).max()))
+        self.frames_played += out.size
+        out[:] = 0.0
+        # A rig without a state waits for the helper thread, which refills its reserve.
+        if rig.state is not None and self._panic.count_settled():
+            self._crossfade.start()
 
     def _fade_out(self, out: Block) -> None:
         self._crossfade.fade_out(out, self._stopped_frames)

@@ -11,7 +11,7 @@ import pickle
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +36,16 @@ def encode_settings(rig_id: int, controls: NDArray[np.float32]) -> bytes:
         raise ValueError(f"{controls.size} controls of {controls.dtype}: at most {MAX_CONTROLS}")
     record = _SETTINGS_HEAD.pack(rig_id, controls.size) + controls.tobytes()
     return record.ljust(SETTINGS_BYTES, b"\0")
+
+
+PANIC_ID = 0xFFFF_FFFF
+"""The rig id of a record that requests a panic; see `nemod.engine.panic`. It is a settings record,
+so that it overtakes rigs that are being sent and loaded, and keeps its order with the mute."""
+
+
+def encode_panic() -> bytes:
+    """Return the record that requests a panic."""
+    return encode_settings(PANIC_ID, np.zeros(0, np.float32))
 
 
 def newest_settings(data: bytes, rig_id: int) -> NDArray[np.float32] | None:
@@ -215,6 +225,8 @@ class PlayRig:
     """Rate of the device that it was built for."""
     block_frames: int
     """Block size that it was built for."""
+    controls: NDArray[np.float32] | None = field(default=None, compare=False)
+    """[n] Its present controls, with which it starts; None for those that it was built with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.engine.active_rig import ActiveRig, LoadedRig
+from nemod.engine.active_rig import ActiveRig, LoadedRig, settle_blocks
 from nemod.engine.compiled_rig import CompiledRig
 from nemod.engine.ipc import PlayRig
 from nemod.engine.loading import load_part, load_rig
 from nemod.engine.program import Program
-
-SETTLE_S = 0.1
-"""[s] Silence that a rig plays before it starts, so that its knobs have reached their positions: a
-muted rig must not be audible while its mute switch fades."""
 
 
 @dataclass(slots=True)
@@ -23,7 +19,7 @@ class LoadedRigs:
     """Rigs by number, and programs by the hash of their code."""
 
     loaded: dict[int, tuple[PlayRig, LoadedRig]] = field(default_factory=dict)
-    """The requests are kept without their bytes."""
+    """The requests are kept without their bytes and controls."""
     programs: dict[bytes, Program] = field(default_factory=dict)
     """Kept as long as the process lives: unloading one holds the interpreter lock for some 10 ms,
     which is a dropout; one program takes under 1 MB."""
@@ -42,7 +38,7 @@ class LoadedRigs:
             raise ValueError(f"the verification block has shape {output.shape}")
         if not np.isfinite(output).all():
             raise ValueError("the verification block is not finite")
-        self.loaded[request.rig_id] = replace(request, rig=b""), rig
+        self.loaded[request.rig_id] = replace(request, rig=b"", controls=None), rig
 
     def _program(self, rig: CompiledRig, frames: int) -> Program:
         digest = hashlib.sha256(rig.executable).digest()
@@ -50,20 +46,19 @@ class LoadedRigs:
             self.programs[digest] = load_part(rig, frames)
         return self.programs[digest]
 
-    def activate(self, rig_id: int) -> ActiveRig:
-        """Return a rig in its warmed-up state, for the engine."""
-        return ActiveRig(rig_id, self.loaded[rig_id][1])
+    def activate(self, rig_id: int, controls: NDArray[np.float32] | None = None) -> ActiveRig:
+        """Return a rig for the engine, in its warmed-up state with `controls` [n] in effect.
 
-    def activate_settled(self, rig_id: int, controls: NDArray[np.float32] | None) -> ActiveRig:
-        """Return a rig whose knobs have reached `controls` [n] during a short silence."""
+        Where a knob was moved since the rig was built, it plays a short silence, so that the knob
+        has reached its position: a rig that is muted by now must not be audible for a moment.
+        """
         request, rig = self.loaded[rig_id]
-        active = self.activate(rig_id)
-        if controls is not None and controls.size == rig.controls.size:
-            active.controls = controls
-        silence = np.zeros(request.block_frames, np.float32)
-        for _ in range(round(SETTLE_S * request.rate_hz / request.block_frames) + 1):
-            state, _ = active.call(active.weights, active.controls, active.state or [], silence)
-            active.state = state
+        active = ActiveRig(rig_id, rig)
+        if controls is None or controls.size != rig.controls.size:
+            return active
+        if not np.array_equal(controls, rig.controls):
+            blocks = settle_blocks(request.rate_hz, request.block_frames)
+            active.play_silence(controls, request.block_frames, blocks)
         return active
 
     def fits(self, rig_id: int, rate_hz: int, block_frames: int) -> bool:
@@ -74,7 +69,8 @@ class LoadedRigs:
         return (request.rate_hz, request.block_frames) == (rate_hz, block_frames)
 
     def refill_reserve(self, rig: ActiveRig) -> None:
-        """Give a rig that has used its reserve state a new one."""
+        """Give a rig that has used its reserve state a new one, and free what it gave up."""
+        rig.discarded_state = None
         if rig.reserve_state is None and rig.rig_id in self.loaded:
             rig.reserve_state = self.loaded[rig.rig_id][1].fresh()
 

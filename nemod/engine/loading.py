@@ -6,6 +6,7 @@ from nemod.engine.active_rig import LoadedRig
 from nemod.engine.compiled_rig import AnyCompiledRig, CompiledResampledRig, CompiledRig
 from nemod.engine.program import Program, load_program, on_device
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, load_resampled
+from nemod.engine.tails import tails_of
 
 Fetch = Callable[[CompiledRig, int], Program]
 """(rig or part of one, frames) -> its loaded program"""
@@ -31,4 +32,5 @@ def load_rig(rig: AnyCompiledRig, block_frames: int, fetch: Fetch = load_part) -
         weights=on_device(rig.weights),
         controls=rig.controls,
         fresh=lambda: on_device(rig.state),
+        tails=lambda state: tails_of(rig, state),
     )

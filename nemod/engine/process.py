@@ -78,7 +78,7 @@ class Helper:
                 built_for = f"{request.rate_hz} Hz, {request.block_frames} frames"
                 raise ValueError(f"built for {built_for}, not for this device")  # noqa: TRY301
             self.rigs.load(request)
-            engine.pending_rig = self.rigs.activate(request.rig_id)
+            engine.pending_rig = self.rigs.activate(request.rig_id, request.controls)
         except Exception as error:
             send_frame(self.link, RigFailed(request.rig_id, f"{type(error).__name__}: {error}"))
 
@@ -167,7 +167,7 @@ def _start(
     if player is not None:
         player.frames_played = lambda: engine.frames_played
     if rigs.fits(request.rig_id, device.rate_hz, device.block_frames):
-        engine.pending_rig = rigs.activate_settled(request.rig_id, request.controls)
+        engine.pending_rig = rigs.activate(request.rig_id, request.controls)
     refused: list[str] = []
     has_begun = threading.Event()
 

@@ -40,6 +40,14 @@ def first_state(spec: AnyRigSpec, controls: NDArray[np.float32]) -> list[HostArr
     return host_leaves(spec.init(spec.weights, jnp.asarray(controls)))
 
 
+def tail_leaves(spec: AnyRigSpec) -> dict[str, tuple[int, ...]]:
+    """Return which arrays of a state, as a program takes it, the next rig continues, by effect."""
+    controls = jnp.zeros(len(spec.layout), jnp.float32)
+    leaves, tree = jax.tree.flatten(jax.eval_shape(spec.init, spec.weights, controls))
+    numbered = jax.tree.unflatten(tree, range(len(leaves)))
+    return {name: tuple(jax.tree.leaves(tail)) for name, tail in spec.tails(numbered).items()}
+
+
 def host_leaves(tree: object) -> list[HostArray]:
     """Return the arrays of a pytree as a program takes them, copied to numpy."""
     return [np.array(leaf) for leaf in jax.tree.leaves(tree)]
@@ -85,12 +93,14 @@ def load_program(executable: bytes, weights: int, state: int, block_frames: int)
 
 
 def on_device(leaves: Sequence[HostArray]) -> list[jax.Array]:
-    """Return copies of arrays as a program takes them, each in a buffer of its own.
+    """Return copies of arrays as a program takes them, each in a buffer of its own, filled.
 
     Not by `jnp.array`, which compiles a program for every new shape. Thread: any but the audio
     thread.
     """
-    return [jax.device_put(leaf.copy(), may_alias=False) for leaf in leaves]
+    copies = [jax.device_put(leaf.copy(), may_alias=False) for leaf in leaves]
+    # A copy that were still being made could overwrite what `nemod.engine.tails` writes.
+    return [leaf.block_until_ready() for leaf in copies]
 
 
 def warm_up_jax() -> None:

@@ -16,6 +16,7 @@ import samplerate
 from nemod.engine.active_rig import Frames, LoadedRig, RigState, RigWeights
 from nemod.engine.compiled_rig import CompiledResampledRig
 from nemod.engine.program import Program, on_device
+from nemod.engine.tails import Tails, tails_of
 
 QUALITY = "sinc_medium"
 """121 dB signal-to-noise ratio, 90 % bandwidth: the loss is above the range of a guitar speaker."""
@@ -133,9 +134,15 @@ def load_resampled(
         after, sound = back.call(weights[2], controls[second:], after, signals)
         return [before, inner, after, converter], np.asarray(sound)
 
+    def tails(state: RigState) -> Tails:
+        # The model runs at a rate of its own, which the next rig's model need not have.
+        front_rig, _, back_rig = rig.parts
+        return tails_of(front_rig, state[0]) | tails_of(back_rig, state[2])
+
     return LoadedRig(
         call=call,
         weights=[on_device(part.weights) for part in rig.parts],
         controls=np.concatenate([part.controls for part in rig.parts]),
         fresh=lambda: [*(on_device(part.state) for part in rig.parts), RateConverter(rig)],
+        tails=tails,
     )

@@ -16,7 +16,18 @@ import numpy as np
 from nemod.engine.chain import DEFAULT_CHAIN, Chain, effects
 from nemod.formats.model import Model
 from nemod.fx.bypass import BYPASS, dry_wet_mix
-from nemod.fx.effect import AnyEffect, Effect, PerEffect, S, W, chain, start_fresh
+from nemod.fx.effect import (
+    AnyEffect,
+    Effect,
+    PerEffect,
+    S,
+    Tails,
+    W,
+    chain,
+    merged,
+    no_tails,
+    start_fresh,
+)
 from nemod.fx.nn.network import State
 from nemod.fx.nn.neural import NeuralWeights, neural
 from nemod.fx.tools.fuse import fused
@@ -41,6 +52,8 @@ class RigSpec(Generic[W, S]):
     """(weights, targets [n], state, block) -> (state, sound)"""
     settle: Callable[[S, S], S] = start_fresh
     """(state after a warm-up on silence, state of `init`) -> state to start playing with"""
+    tails: Callable[[S], Tails] = no_tails
+    """state -> the parts that the next rig continues; see `Effect.tails`"""
     signals: int = 1
     """With more than one, a block is [signals, frames]."""
 
@@ -101,6 +114,7 @@ def _smoothed_part(effect: Effect[W, S], rate_hz: int) -> RigSpec[W, tuple[S, ja
         init=with_smoothing.init,
         process=with_smoothing.process,
         settle=with_smoothing.settle,
+        tails=with_smoothing.tails,
     )
 
 
@@ -153,6 +167,13 @@ def _back_part(
             last.settle(warm.last, fresh.last),
         )
 
+    def tails(state: BackState) -> Tails:
+        return merged(
+            after.tails(state.after_model),
+            ending.tails(state.after_bypass),
+            last.tails(state.last),
+        )
+
     return RigSpec(
         layout=layout,
         latency_frames=sum(effect.latency_frames for effect in (after, ending, last)),
@@ -160,6 +181,7 @@ def _back_part(
         init=init,
         process=process,
         settle=settle,
+        tails=tails,
         signals=2,
     )
 
@@ -195,6 +217,10 @@ def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
         each = zip(parts, warm, fresh, strict=True)
         return tuple(part.settle(after, before) for part, after, before in each)
 
+    def tails(state: PerPart) -> Tails:
+        each = zip(parts, state, strict=True)
+        return merged(*(part.tails(own) for part, own in each))
+
     return RigSpec(
         layout=parts.layout,
         latency_frames=parts.latency_frames,
@@ -202,6 +228,7 @@ def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
         init=init,
         process=process,
         settle=settle,
+        tails=tails,
     )
 
 

@@ -18,18 +18,18 @@ class DelayState(NamedTuple):
     """The state of a delay."""
 
     line: jax.Array
-    """float32 [frames]: a ring of the input of the delay line."""
+    """float32 [frames]: a ring of what was written to the delay line."""
     tap: jax.Array
     """int32 [4]: the tap (see `ring.move`) and the write position in the ring."""
 
 
 def delay(rate_hz: float) -> Effect[Nothing, DelayState]:
-    """Return a delay: out = in + mix * echo, line = in + feedback * echo, echo = line, delayed.
+    """Return a delay: out = in + echo, line = mix * in + feedback * echo, echo = line, delayed.
 
-    The dry sound stays at unity and `delay/mix` is the level of the first echo, so at 0 no bit
-    changes. `delay/time` [ms] is rounded to whole frames; when it changes, the tap crossfades to
-    the new delay (see `ring.move`), and a change during a crossfade waits for its end. The line is
-    written even at mix 0: turning the mix up makes the echoes of earlier notes audible.
+    The dry sound stays at unity and `delay/mix` is the level at which it is sent into the line, and
+    so the level of the first echo. At 0 the echoes of earlier notes ring out; then no bit changes.
+    `delay/time` [ms] is rounded to whole frames; when it changes, the tap crossfades to the new
+    delay (see `ring.move`), and a change during a crossfade waits for its end.
     """
     row = param(TIME)
     shortest = round(row.low * rate_hz / 1000.0)
@@ -56,12 +56,17 @@ def delay(rate_hz: float) -> Effect[Nothing, DelayState]:
         here = ring.read(line, position, first)
         there = ring.read(line, position, second)
         echo = (1.0 - weight) * here + weight * there
-        line = ring.write(line, position, block + feedback * echo)
+        line = ring.write(line, position, mix * block + feedback * echo)
         position = ring.advance(position, block.shape[0])
-        return DelayState(line, jnp.append(after, position)), block + mix * echo
+        return DelayState(line, jnp.append(after, position)), block + echo
 
     effect = Effect(
-        name="delay", controls=(MIX, TIME, FEEDBACK), weights=(), init=init, process=process
+        name="delay",
+        controls=(MIX, TIME, FEEDBACK),
+        weights=(),
+        init=init,
+        process=process,
+        tails=lambda state: {"delay": state},
     )
     # The shortest echo returns after this many frames; longer blocks are cut.
     return in_even_pieces(effect, shortest)

@@ -5,7 +5,7 @@ is built; only arrays cross `jax.jit`. State is an argument and part of the resu
 the offline renderer and the trainer run the same functions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -27,9 +27,18 @@ S = TypeVar("S")
 buffer of its own, because the engine donates the state to each call."""
 
 
+Tails: TypeAlias = Mapping[str, Any]
+"""Parts of a state, pytrees, by names that are unique within a rig; see `Effect.tails`."""
+
+
 def start_fresh(_warm: S, fresh: S) -> S:
     """Return the state of an effect that forgets the warm-up."""
     return fresh
+
+
+def no_tails(_state: S) -> Tails:
+    """Return that nothing in a state outlives a change of rig."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +57,9 @@ class Effect(Generic[W, S]):
     must not depend on how the signal is cut into blocks."""
     settle: Callable[[S, S], S] = start_fresh
     """(state after a warm-up on silence, state of `init`) -> state to start playing with."""
+    tails: Callable[[S], Tails] = no_tails
+    """state -> the parts that the next rig continues, so that echoes and reverberation ring out
+    after a change of rig. An effect of the same name in the next rig starts with them."""
     latency_frames: int = 0
 
 
@@ -84,6 +96,10 @@ def chain(name: str, *effects: AnyEffect) -> Effect[PerEffect, PerEffect]:
         each = zip(effects, warm, fresh, strict=True)
         return tuple(effect.settle(after, before) for effect, after, before in each)
 
+    def tails(state: PerEffect) -> Tails:
+        each = (effect.tails(own) for effect, own in zip(effects, state, strict=True))
+        return merged(*each)
+
     return Effect(
         name=name,
         controls=tuple(path for effect in effects for path in effect.controls),
@@ -91,8 +107,14 @@ def chain(name: str, *effects: AnyEffect) -> Effect[PerEffect, PerEffect]:
         init=init,
         process=process,
         settle=settle,
+        tails=tails,
         latency_frames=sum(effect.latency_frames for effect in effects),
     )
+
+
+def merged(*parts: Tails) -> Tails:
+    """Return the tails of several effects as one mapping."""
+    return {name: tail for part in parts for name, tail in part.items()}
 
 
 def in_pieces(effect: Effect[W, S], frames: int) -> Effect[W, S]:

@@ -42,7 +42,7 @@ class ReverbState(NamedTuple):
     lines: jax.Array
     """float32 [frames, 8]: a ring of the low-passed input of the lines."""
     before: jax.Array
-    """float32 [frames]: a ring of the input, for the pre-delay."""
+    """float32 [frames]: a ring of the input of the lines, for the pre-delay."""
     tap: jax.Array
     """int32 [5]: the tap of the pre-delay (see `ring.move`) and the positions in both rings."""
 
@@ -73,12 +73,14 @@ def _mix_lines(lines: jax.Array) -> jax.Array:
 
 
 def reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
-    """Return a reverb: out = in + mix * wet.
+    """Return a reverb: out = in + wet, where wet is the reverberation of mix * in.
 
-    `reverb/size` [s] is the time in which the bass falls by 60 dB; `reverb/damping` (0..1) makes
-    that time shorter at `TREBLE_HZ`, down to a tenth. The dry sound stays at unity; at full mix
-    the wet sound is about as loud as the input for any size. When `reverb/predelay` [ms] changes,
-    the input crossfades to the new delay (see `ring.move`).
+    The dry sound stays at unity and `reverb/mix` is the level at which it is sent into the lines.
+    At 0 the reverberation of earlier notes rings out; then no bit changes. `reverb/size` [s] is the
+    time in which the bass falls by 60 dB; `reverb/damping` (0..1) makes that time shorter at
+    `TREBLE_HZ`, down to a tenth. At full mix the wet sound is about as loud as the input for any
+    size. When `reverb/predelay` [ms] changes, the input crossfades to the new delay (see
+    `ring.move`).
     """
     lengths = line_frames(rate_hz)
     shortest, longest = lengths[0], lengths[-1]
@@ -123,7 +125,7 @@ def reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
         frames = block.shape[0]
 
         before_at, lines_at = tap[3], tap[4]
-        before = before_ring.write(before, before_at, block)
+        before = before_ring.write(before, before_at, mix * block)
         after, first, second, weight = move(tap[:3], to_frames(time_ms), fade)
         here = before_ring.read(before, before_at, first)
         there = before_ring.read(before, before_at, second)
@@ -148,9 +150,8 @@ def reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
             line_ring.advance(lines_at, frames),
         ]
         wet = jnp.sum(delayed * taps[None], axis=1)
-        return ReverbState(lines, before, jnp.append(after, jnp.stack(positions))), (
-            block + mix * wet
-        )
+        tap = jnp.append(after, jnp.stack(positions))
+        return ReverbState(lines, before, tap), block + wet
 
     effect = Effect(
         name="reverb",
@@ -158,5 +159,6 @@ def reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
         weights=(),
         init=init,
         process=process,
+        tails=lambda state: {"reverb": state},
     )
     return in_even_pieces(effect, shortest)

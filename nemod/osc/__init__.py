@@ -1,9 +1,10 @@
 """The OSC surface: from packets to calls of the controller, and back.
 
 server       starts and ends all transports
-udp          the sockets of UDP
+udp          datagrams
+tcp          accepts connections; connection: one of them; framing: packets in a stream
+sockets      opens the sockets of a port
 receiver     decoding, limits and counters, the same for every transport
-access       who may send: this machine, attached private networks, configured ones
 limits       token buckets and windows
 traffic      rate limiting of one host
 codec        the parser: bytes to messages
@@ -12,8 +13,8 @@ dispatcher   carries out packets: bundles, transactions, queries
 addresses    the address space: what exists, and what it accepts and answers
 jobs         ends of background jobs, and sync
 sender       where answers are sent, and how errors look
+neuralpi     addresses of NeuralPi, for its plug-in
 errors       errors with addresses
 counters     what is counted
-port_owner   which process has the port
 reference    makes docs/osc.md
 """

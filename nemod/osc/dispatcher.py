@@ -42,16 +42,21 @@ class Dispatcher:
         controller: Controller,
         counters: Counters | None = None,
         *,
+        more_leaves: Sequence[Leaf] = (),
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """`clock`: for limits. `wall_clock`: for time tags."""
+        """`more_leaves`: addresses besides nemod's own.
+
+        `clock`: for limits. `wall_clock`: for time tags.
+        """
         self.controller = controller
         self.counters = counters or Counters()
         self._clock = clock
         self._wall_clock = wall_clock
         self._parameters = controller.parameters
-        self._tree = build_tree(self._parameters, self.counters)
+        self._more_leaves = more_leaves
+        self._tree = build_tree(self._parameters, self.counters, more_leaves)
         self.jobs = SenderJobs(self.fail)
 
     @property
@@ -60,7 +65,7 @@ class Dispatcher:
         parameters = self.controller.parameters
         if parameters is not self._parameters:
             self._parameters = parameters
-            self._tree = build_tree(parameters, self.counters)
+            self._tree = build_tree(parameters, self.counters, self._more_leaves)
         return self._tree
 
     def perform(self, packet: Packet, sender: Sender) -> None:

@@ -33,8 +33,8 @@ def with_address(error: ControlError, address: str) -> OscError:
 class PortError(NemodError):
     """The OSC port cannot be opened."""
 
-    def __init__(self, port: int, reason: str, protocol: str = "UDP") -> None:
-        """`reason` says what is in the way."""
+    def __init__(self, port: int, reason: str, protocol: str = "UDP", hint: str = "") -> None:
+        """`reason` says what is in the way, `hint` what can be done for the main port."""
         self.port = port
         self.reason = reason
-        super().__init__(f"OSC port {port} ({protocol}): {reason}")
+        super().__init__(f"OSC port {port} ({protocol}): {reason}{hint and ', '}{hint}")

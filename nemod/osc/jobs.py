@@ -43,6 +43,10 @@ class SenderJobs:
 
         job.when_over(over)
 
+    def has_open(self, sender: Sender) -> bool:
+        """Return whether a job that this sender started is under way."""
+        return any(owner is sender for owner in self._open.values())
+
     def sync(self, number: int, sender: Sender) -> None:
         """Answer when the jobs that this sender started have ended, as scsynth does.
 

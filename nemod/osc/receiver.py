@@ -8,7 +8,8 @@ from functools import partial
 import structlog
 
 from nemod.control.events import Source
-from nemod.osc.access import Address, address_of, parse_networks
+from nemod.network.access import address_of, parse_networks
+from nemod.network.interfaces import Address
 from nemod.osc.codec import MAX_DATAGRAM, DecodeError, decode
 from nemod.osc.counters import Counters
 from nemod.osc.dispatcher import Dispatcher

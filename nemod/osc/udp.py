@@ -1,11 +1,6 @@
-"""OSC over UDP: the sockets, and one sender for each port of each host.
-
-There is one socket for IPv4 and, where the machine has it, one for IPv6, on the same port: on all
-interfaces, or with `local` on 127.0.0.1 and ::1 alone.
-"""
+"""OSC over UDP: receives datagrams, and keeps one sender for each port of each host."""
 
 import asyncio
-import errno
 import select
 import socket
 import time
@@ -14,13 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from nemod.osc.access import Access, address_of
+from nemod.network.access import Access, address_of
 from nemod.osc.codec import MAX_DATAGRAM
-from nemod.osc.errors import PortError
 from nemod.osc.limits import Remembered
-from nemod.osc.port_owner import owner_of
 from nemod.osc.receiver import Receiver
 from nemod.osc.sender import Sender
+from nemod.osc.sockets import open_sockets
 
 RECENT_S = 60.0
 """[s] Clients that sent a packet in this time get `/nemo/bye` when the daemon ends."""
@@ -28,10 +22,6 @@ MAX_PEERS = 256
 """Most ports of hosts that are remembered."""
 _DATAGRAMS_AT_ONCE = 16
 """Most datagrams taken from a socket before other tasks of the event loop run."""
-_RECEIVE_QUEUE = 1 << 20
-"""[bytes] Receive buffer asked of the system."""
-_PORT_TRIES = 8
-"""Free ports that are tried until one is free for IPv4 and IPv6 alike."""
 
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
@@ -60,7 +50,7 @@ class UdpTransport:
 
         Raises: PortError where the port is taken or may not be used.
         """
-        self._sockets = _open_sockets(port, self._is_local)
+        self._sockets = open_sockets(socket.SOCK_DGRAM, port, is_local=self._is_local)
         for opened in self._sockets:
             asyncio.get_running_loop().add_reader(opened, self._readable, opened)
         bound: int = self._sockets[0].getsockname()[1]
@@ -123,48 +113,3 @@ def _is_full(opened: socket.socket) -> bool:
     poll = select.poll()
     poll.register(opened, select.POLLOUT)
     return not poll.poll(0)
-
-
-def _open_sockets(port: int, is_local: bool) -> list[socket.socket]:
-    addresses = ("127.0.0.1", "::1") if is_local else ("0.0.0.0", "::")
-    for attempt in range(_PORT_TRIES):
-        first = _bind(socket.AF_INET, addresses[0], port)
-        found = first.getsockname()[1]
-        try:
-            second = _bind(socket.AF_INET6, addresses[1], found)
-        except PortError:
-            first.close()
-            # A free port for IPv4 may be taken for IPv6: then another one will do.
-            if port or attempt == _PORT_TRIES - 1:
-                raise
-        except OSError:
-            return [first]
-        else:
-            return [first, second]
-    raise AssertionError
-
-
-def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    """Return a bound socket.
-
-    Raises: PortError where the port is taken or forbidden, OSError where there is no such family.
-    """
-    opened = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        opened.setblocking(False)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_QUEUE)
-        if family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        opened.bind((address, port))
-    except OSError as error:
-        opened.close()
-        if error.errno == errno.EADDRINUSE:
-            owner = owner_of(port)
-            by = f" by {owner}" if owner else ""
-            raise PortError(port, f"is taken{by}, choose another with --port") from error
-        if error.errno == errno.EACCES:
-            raise PortError(port, "may not be used, choose one from 1024 on") from error
-        if family == socket.AF_INET:
-            raise PortError(port, error.strerror or str(error)) from error
-        raise
-    return opened

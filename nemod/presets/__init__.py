@@ -5,6 +5,7 @@ store       all presets, in memory and on the disk
 reader      the text of a file -> preset
 writer      preset -> the text of a file
 folders     where the files are
+transfer    presets from elsewhere, and files for elsewhere
 """
 
 from nemod.presets.folders import factory_folder, user_folder

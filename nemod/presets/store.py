@@ -11,10 +11,8 @@ from pathlib import Path
 
 import structlog
 
-from nemod.common.errors import NotFoundError, did_you_mean
 from nemod.common.files import flush_folder, replacing
 from nemod.common.kept_files import DamagedFileError, move_aside, read_kept
-from nemod.common.names import fold
 from nemod.presets.folders import factory_folder
 from nemod.presets.preset import (
     MAX_BYTES,
@@ -41,16 +39,20 @@ class PresetStore:
     memory and never waits for the disk.
     """
 
-    def __init__(self, folder: Path | None, *, factory: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path | None, *, factory: Path | None = None, moves_damaged: bool = True
+    ) -> None:
         """Read all presets of both folders; `folder` need not exist.
 
         `folder` None keeps the user's presets in memory only. `factory` None is the folder of the
-        presets that ship with nemod.
+        presets that ship with nemod. `moves_damaged` False leaves a damaged file where it is,
+        until another preset is saved in its place.
         """
         self.folder = folder
         self.notes: tuple[str, ...] = ()
         """The files that could not be read and why."""
         self._factory_folder = factory or factory_folder()
+        self._moves_damaged = moves_damaged
         self._user: dict[int, Preset] = {}
         self._factory: dict[int, Preset] = {}
         self._maps = threading.Lock()
@@ -75,23 +77,10 @@ class PresetStore:
             own = self._user.get(number)
             return self._factory[number] if own is None else own
 
-    def find(self, name: str) -> int:
-        """Return the number of a preset by its name in any case; the lowest of several.
-
-        Raises: NotFoundError with the nearest name.
-        """
-        entries = self.entries()
-        wanted = fold(name)
-        for entry in entries:
-            if fold(entry.name) == wanted:
-                return entry.number
-        near = did_you_mean(name, [entry.name for entry in entries])
-        raise NotFoundError(f"no preset is named {name!r}{near}")
-
     # --- with the disk ---------------------------------------------------------------------------
 
     def rescan(self) -> None:
-        """Read all files again; one that cannot be parsed is moved aside.
+        """Read all files again; one of the user's that cannot be parsed is moved aside.
 
         What was in memory stays where the disk fails.
         """
@@ -100,7 +89,7 @@ class PresetStore:
             factory = _read_folder(self._factory_folder, self._factory, notes, may_move=False)
             user = self._user
             if self.folder is not None:
-                user = _read_folder(self.folder, user, notes, may_move=True)
+                user = _read_folder(self.folder, user, notes, may_move=self._moves_damaged)
             with self._maps:
                 self._factory, self._user = factory, user
             self.notes = tuple(notes)

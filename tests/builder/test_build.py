@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nemod.builder import build as build_module
 from nemod.builder.build import answer, build, verify_probe
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
+from nemod.builder.verify import BLOCK_FRAMES
 from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
 from nemod.engine.compiled_rig import CompiledRig
@@ -77,6 +78,15 @@ def test_a_rig_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         for r in (first, second)
     ]
     np.testing.assert_array_equal(*sounds)
+
+
+def test_a_whole_rig_is_cached_if_nothing_was_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the block size of the test too, where its program has just been compiled for the test."""
+    monkeypatch.setenv("NEMOD_CACHE", str(tmp_path))
+    found = [build(tiny(), RATE_HZ, BLOCK_FRAMES, Settings()).cached for _ in range(2)]
+    assert found == [False, True]
 
 
 def test_two_models_of_one_size_share_a_program(tmp_path: Path, monkeypatch: Any) -> None:

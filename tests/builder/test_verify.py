@@ -59,7 +59,7 @@ def hum(amplitude: float) -> Wave:
 def test_what_is_left_is_measured_without_its_offset() -> None:
     """A sine of amplitude 0.01 on an offset of 0.3 is -43 dBFS: 20 log10(0.01 / sqrt(2))."""
     rig = fake(lambda frame, block: 0.3 + hum(0.01)(frame, block))
-    (residue,) = residues(MODEL, rig, RATE_HZ, BLOCK)
+    (residue,) = residues(MODEL, rig, RATE_HZ)
     assert residue.is_finite
     assert residue.level_db == pytest.approx(-43.01, abs=0.01)
 
@@ -72,10 +72,10 @@ def test_the_test_signal() -> None:
         heard.append(block.copy())
         return block
 
-    list(residues(MODEL, fake(keep), RATE_HZ, BLOCK))
+    list(residues(MODEL, fake(keep), RATE_HZ))
     first = np.concatenate(heard)
     heard.clear()
-    list(residues(MODEL, fake(keep), RATE_HZ, BLOCK))
+    list(residues(MODEL, fake(keep), RATE_HZ))
     assert np.sqrt(np.mean(first[:RATE_HZ] ** 2)) == pytest.approx(0.1, rel=0.02)
     assert not first[RATE_HZ:].any()
     assert first.size == 2 * RATE_HZ
@@ -97,16 +97,16 @@ def test_a_hum_is_allowed_where_the_model_hums_by_itself(
     amplitude: float, own: float, passes: bool
 ) -> None:
     """Below -60 dBFS, or at most 6 dB above what the model does at its own rate."""
-    fault = find_fault(MODEL, fake(hum(amplitude)), RATE_HZ, BLOCK, lambda: fake(hum(own)))
+    fault = find_fault(MODEL, fake(hum(amplitude)), RATE_HZ, lambda: fake(hum(own)))
     assert (not fault) == passes
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize("at", [0, RATE_HZ // 2, 2 * RATE_HZ - BLOCK])
+@pytest.mark.parametrize("at", [0, RATE_HZ // 2, 2 * RATE_HZ - 1])
 def test_one_sample_that_is_not_finite_is_a_fault(bad: float, at: int) -> None:
     """Wherever it stands, and at the model's own rate too."""
     rig = fake(lambda frame, block: np.where(np.arange(block.size) + frame == at, bad, 0.0))
-    assert "not finite" in find_fault(MODEL, rig, RATE_HZ, BLOCK, None)
+    assert "not finite" in find_fault(MODEL, rig, RATE_HZ, None)
 
 
 def test_the_own_rate_is_built_only_where_it_is_needed() -> None:
@@ -115,7 +115,7 @@ def test_the_own_rate_is_built_only_where_it_is_needed() -> None:
     def fails() -> Fake:
         raise AssertionError
 
-    assert find_fault(MODEL, fake(hum(0.0)), RATE_HZ, BLOCK, fails) == ""
+    assert find_fault(MODEL, fake(hum(0.0)), RATE_HZ, fails) == ""
 
 
 def test_knobs_are_tested_at_their_defaults_and_both_ends() -> None:
@@ -155,13 +155,13 @@ class Maker:
 
 @pytest.mark.usefixtures("cache")
 def test_a_delayed_rig_that_oscillates_is_resampled() -> None:
-    """Its verdict is kept: the next time it is not even built."""
+    """Its verdict is kept: the next time no rig is built for it."""
     maker = Maker(delay=0.5, resample=0.0, exact=0.0)
-    assert verified(MODEL, "delay", 88_200, BLOCK, maker) is not None
+    assert verified(MODEL, "delay", 88_200, maker) == "resample"
     assert maker.asked == [("delay", 88_200), ("exact", RATE_HZ), ("resample", 88_200)]
     maker.asked.clear()
-    verified(MODEL, "delay", 88_200, BLOCK, maker)
-    assert maker.asked == [("resample", 88_200)]
+    assert verified(MODEL, "delay", 88_200, maker) == "resample"
+    assert maker.asked == []
 
 
 @pytest.mark.usefixtures("cache")
@@ -171,11 +171,11 @@ def test_a_model_without_a_rig_that_passes_is_refused(policy: RatePolicy) -> Non
     maker = Maker(delay=0.5, resample=0.5, exact=0.005)
     for _ in range(2):
         with pytest.raises(ModelError, match=r"at 88200 Hz .* -9 dBFS .* own rate of 48000 Hz -49"):
-            verified(MODEL, policy, 88_200, BLOCK, maker)
+            verified(MODEL, policy, 88_200, maker)
 
 
 def test_a_rig_is_tested_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a model's numbers, a rate, a block size and a policy; a damaged verdict is made anew."""
+    """For a model's weights, a rate and a policy; a damaged verdict is replaced."""
     tests: list[int] = []
     find = verify.find_fault
 
@@ -186,18 +186,17 @@ def test_a_rig_is_tested_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(verify, "find_fault", counting)
     maker = Maker(delay=0.0, resample=0.0, exact=0.0)
     for _ in range(2):
-        verified(MODEL, "delay", 96_000, BLOCK, maker)
+        verified(MODEL, "delay", 96_000, maker)
     assert len(tests) == 1
-    verified(MODEL, "resample", 96_000, BLOCK, maker)
-    verified(MODEL, "delay", 192_000, BLOCK, maker)
-    verified(MODEL, "delay", 96_000, 2 * BLOCK, maker)
+    verified(MODEL, "resample", 96_000, maker)
+    verified(MODEL, "delay", 192_000, maker)
     other = replace(tiny(seed=4), sample_rate=RATE_HZ)
-    verified(other, "delay", 96_000, BLOCK, maker)
-    assert len(tests) == 5
+    verified(other, "delay", 96_000, maker)
+    assert len(tests) == 4
     for kept in cache.iterdir():
         kept.write_bytes(kept.read_bytes()[:-1])
-    verified(MODEL, "delay", 96_000, BLOCK, maker)
-    assert len(tests) == 6
+    verified(MODEL, "delay", 96_000, maker)
+    assert len(tests) == 5
 
 
 @pytest.mark.usefixtures("cache")
@@ -213,6 +212,29 @@ def test_a_cell_with_gain_in_its_loop_is_noticed(monkeypatch: pytest.MonkeyPatch
     changed = replace(model, weights=(model.weights[0], model.weights[1]._replace(
         w=np.asarray(model.weights[1].w * np.float32(0.9)))))  # fmt: skip
     assert build(changed, 88_200, BLOCK, Settings()).policy == "resample"
+
+
+def test_a_verdict_depends_on_neither_block_size_nor_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The measured levels are the same to the last bit, and one verdict serves all block sizes."""
+    found: list[list[float]] = []
+    measure = verify.residues
+
+    def keeping(*what: Any) -> list[verify.Residue]:
+        measured = list(measure(*what))
+        found.append([residue.level_db for residue in measured])
+        return measured
+
+    monkeypatch.setattr(verify, "residues", keeping)
+    model = replace(tiny(knobs=1), sample_rate=RATE_HZ)
+    for name, block, knob in (("one", 16, 0.9), ("other", BLOCK, 0.1)):
+        monkeypatch.setenv("NEMOD_CACHE", str(tmp_path / name))
+        assert build(model, 96_000, block, Settings({"knob/1": knob})).policy == "delay"
+    assert found[0] == found[1]
+    assert np.isfinite(found[0]).all()
+    build(model, 96_000, 240, Settings())
+    assert len(found) == 2
 
 
 @pytest.mark.usefixtures("cache")

@@ -78,7 +78,7 @@ def test_an_unknown_path_names_a_similar_one(rig: MemoryRig) -> None:
 
 def test_stepping_passes_over_what_cannot_be_played(rig: MemoryRig) -> None:
     """In both directions, around the list; the start itself comes last."""
-    rig.problems = {"Amp Lead": "not JSON", "fuzz": "not JSON"}
+    rig.unplayable = {"Amp Lead": "not JSON", "fuzz": "not JSON"}
     rig.controller.step_model(1, ME)
     assert rig.model_name == "Überdrive"
     rig.controller.step_model(-1, ME)
@@ -90,7 +90,7 @@ def test_stepping_passes_over_what_cannot_be_played(rig: MemoryRig) -> None:
 
 def test_a_known_problem_does_not_stop_a_request_by_name(rig: MemoryRig) -> None:
     """It may have been repaired."""
-    rig.problems = {"fuzz": "not JSON"}
+    rig.unplayable = {"fuzz": "not JSON"}
     assert rig.controller.load_model("FUZZ", ME).result == "fuzz"
 
 

@@ -77,6 +77,7 @@ class FakeAudio:
     played: list[PlayRig] = field(default_factory=list)
     settings: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     on_play: Callable[[PlayRig], None] = lambda rig: None
+    panics: int = 0
 
     async def play(self, rig: PlayRig) -> None:
         self.played.append(rig)
@@ -84,6 +85,9 @@ class FakeAudio:
 
     def send_settings(self, rig_id: int, controls: NDArray[np.float32]) -> None:
         self.settings[rig_id] = controls
+
+    def panic(self) -> None:
+        self.panics += 1
 
     async def wait_for_device(self) -> None:
         return
@@ -374,6 +378,37 @@ def test_each_model_brings_the_defaults_of_its_knobs() -> None:
         assert setup.builder.requests[-1].positions == {"gain": 0.6}
         moved = {event.path for event in setup.heard.take() if isinstance(event, Changed)}
         assert moved == {"gain", "level"}
+
+    play(scenario)
+
+
+def test_a_rig_is_sent_with_its_present_controls() -> None:
+    """A knob that was moved while it was built is in effect from its first sample."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.builder.gate.clear()
+        setup.load("one")
+        await setup.settle(lambda: bool(setup.builder.requests))
+        setup.settings.set("bass", 0.9, ME)
+        setup.builder.gate.set()
+        await setup.settle()
+        (rig,) = setup.audio.played
+        assert rig.controls is not None
+        np.testing.assert_array_equal(rig.controls, setup.settings.vector(["bass"]))
+        assert setup.switcher.rig_to_play()[0].controls is not None  # type: ignore[index]
+
+    play(scenario)
+
+
+def test_a_panic_reaches_the_audio_process() -> None:
+    """At once, also while a model is being built."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.builder.gate.clear()
+        setup.load("one")
+        await setup.settle(lambda: bool(setup.builder.requests))
+        setup.switcher.panic()
+        assert setup.audio.panics == 1
 
     play(scenario)
 

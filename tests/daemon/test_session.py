@@ -17,6 +17,7 @@ from nemod.control.settings import Settings
 from nemod.daemon.session import (
     MAX_BYTES,
     Session,
+    SessionPreset,
     default_path,
     load,
     parse,
@@ -103,13 +104,13 @@ def test_a_wrong_value_is_skipped_and_the_rest_is_read(change: dict[str, Any], k
 def test_unknown_knobs_and_keys_survive_being_written_again() -> None:
     """A newer version's values are skipped with a warning and kept."""
     positions = {"bass": 0.7, "fuzz/amount": 0.9, "knob/65": {"a": [1]}}
-    tree = GOOD | {"positions": positions, "preset": {"name": "lead", "bank": [1, 2]}}
+    tree = GOOD | {"positions": positions, "scene": {"name": "lead", "bank": [1, 2]}}
     with structlog.testing.capture_logs() as logs:
         session = parse(json.dumps(tree))
     assert len(logs) == 3
     assert session.positions == {"bass": 0.7}
     written = json.loads(to_text(replace(session, positions={"bass": 0.1, "mid": 0.2})))
-    assert written["preset"] == tree["preset"]
+    assert written["scene"] == tree["scene"]
     assert written["positions"] == positions | {"bass": 0.1, "mid": 0.2}
 
 
@@ -206,3 +207,40 @@ def test_many_unknown_values_are_logged_together_and_never_make_the_file_too_lar
     written = to_text(session)
     assert len(written) <= MAX_BYTES
     assert parse(written).positions == SAVED.positions
+
+
+def test_the_preset_and_its_snapshots_survive() -> None:
+    """What was not saved included."""
+    preset = SessionPreset(
+        number=127, name="Lead", is_dirty=True, snapshots={0: {"gain": 0.25}, 7: {"mid": 1.0}}
+    )
+    session = Session(preset=preset, failed_starts=2)
+    assert parse(to_text(session)) == session
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3",
+        "[]",
+        "{}",
+        '{"number": 128, "name": "x", "dirty": false}',
+        '{"number": true, "name": "x", "dirty": false}',
+        '{"number": 1, "name": 2, "dirty": false}',
+        '{"number": 1, "name": "x", "dirty": 0}',
+        '{"number": 1, "name": "' + "x" * 65 + '", "dirty": true}',
+    ],
+)
+def test_a_preset_that_cannot_be_is_skipped(text: str) -> None:
+    """The rest of the session counts."""
+    session = parse(f'{{"version": 1, "model": "amp", "preset": {text}, "failed_starts": -1}}')
+    assert (session.model, session.preset, session.failed_starts) == ("amp", None, 0)
+
+
+def test_snapshots_are_read_leniently() -> None:
+    """What is no snapshot is skipped."""
+    text = """{"version": 1, "preset": {"number": 1, "name": "x", "dirty": true,
+        "snapshots": {"0": {"gain": 0.5, "bass": 2, "other": 1}, "8": {"gain": 1}, "2": 3}}}"""
+    session = parse(text)
+    assert session.preset is not None
+    assert session.preset.snapshots == {0: {"gain": 0.5}}

@@ -86,8 +86,8 @@ def test_a_rig_fits_the_device_that_it_was_built_for(compiled: CompiledRig) -> N
     assert not rigs.fits(2, RATE_HZ, BLOCK)
 
 
-def test_a_settled_rig_has_reached_its_controls() -> None:
-    """A mute that was set before the start is effective from the first block, to -80 dB."""
+def test_a_rig_starts_with_its_present_controls() -> None:
+    """A mute that was set since it was built is effective from the first sample."""
     built = build(tiny(), RATE_HZ, BLOCK, Settings())
     assert isinstance(built.shipped, CompiledRig)
     rigs = LoadedRigs()
@@ -95,9 +95,20 @@ def test_a_settled_rig_has_reached_its_controls() -> None:
     muted = Settings({"mute": 1.0}).vector(built.layout)
     block = np.full(BLOCK, 0.5, np.float32)
     peaks = []
-    for active in (rigs.activate(1), rigs.activate_settled(1, muted)):
+    for active in (rigs.activate(1), rigs.activate(1, muted)):
         assert active.state is not None
         _, sound = active.call(active.weights, muted, active.state, block)
         peaks.append(float(np.abs(np.asarray(sound)[:BLOCK]).max()))
     assert peaks[0] > 0.1
-    assert peaks[1] < 1e-4
+    assert peaks[1] == 0.0
+
+
+def test_a_rig_plays_no_silence_where_no_knob_was_moved(compiled: CompiledRig) -> None:
+    """Nor for controls of another number, which cannot be its own."""
+    rigs = LoadedRigs()
+    rigs.load(play_rig(compiled, 1))
+    for controls in (None, compiled.controls.copy(), np.zeros(99, np.float32)):
+        active = rigs.activate(1, controls)
+        assert active.state is not None
+        for leaf, built in zip(active.state, compiled.state, strict=True):
+            np.testing.assert_array_equal(leaf, built)

@@ -35,8 +35,8 @@ def line(signal, mix, times_ms, feedback, rate_hz):
         weight = share * share * (3.0 - 2.0 * share)
         first, second = (memory[n - d] if n >= d else 0.0 for d in (old, new))
         echo = (1.0 - weight) * first + weight * second
-        memory[n] = sample + feedback[n] * echo
-        out.append(sample + mix[n] * echo)
+        memory[n] = mix[n] * sample + feedback[n] * echo
+        out.append(sample + echo)
     return np.array(out)
 
 
@@ -51,7 +51,7 @@ def test_impulse_returns_at_its_time(play, rate_hz, time_ms):
 
 
 def test_no_mix_is_the_input_to_the_bit(play, noise):
-    """The dry sound is at unity gain."""
+    """The dry sound is at unity gain, and nothing is sent into the line."""
     assert np.array_equal(noise, play(echo(RATE_HZ), [0.0, 5.0, 0.95], noise, [64]))
 
 
@@ -59,6 +59,18 @@ def test_full_mix_keeps_the_dry_sound(play):
     """Mix is the level of the echo; the dry sound stays at unity gain."""
     out = play(echo(RATE_HZ), [1.0, 10.0, 0.0], impulse(512), [64])
     assert out[[0, 480]].tolist() == [1.0, 1.0]
+
+
+def test_echoes_ring_out_after_the_mix_is_turned_down(play):
+    """They keep their level and their feedback; what is played after it has no echo."""
+    signal = np.zeros(4096, np.float32)
+    signal[[0, 500]] = 1.0
+    mix = np.full(4096, 0.5, np.float32)
+    mix[400:] = 0.0
+    controls = np.stack([mix, np.full(4096, 20.0), np.full(4096, 0.5)]).astype(np.float32)
+    out = play(echo(RATE_HZ), controls, signal, [64])
+    assert np.flatnonzero(out).tolist() == [0, 500, 960, 1920, 2880, 3840]
+    assert out[[960, 1920, 2880, 3840]].tolist() == [0.5, 0.25, 0.125, 0.0625]
 
 
 @pytest.mark.parametrize("size", [1, 64, 65, 4096])

@@ -63,8 +63,21 @@ def test_damping_shortens_the_treble_decay_only(play, damping):
 
 
 def test_no_mix_is_the_input_to_the_bit(play, noise):
-    """The dry sound is at unity gain."""
+    """The dry sound is at unity gain, and nothing is sent into the lines."""
     assert np.array_equal(noise, play(reverb_at(RATE_HZ), [0.0, 2.0, 0.5, 20.0], noise, [64]))
+
+
+def test_reverberation_rings_out_after_the_mix_is_turned_down(play):
+    """Unchanged, with what is still in the pre-delay; what is played after it has none."""
+    frames = 12 * 4096
+    signal = np.zeros(frames, np.float32)
+    signal[0] = 1.0
+    controls = np.repeat(np.array([[0.7], [1.5], [0.5], [30.0]], np.float32), frames, axis=1)
+    expected = play(reverb_at(RATE_HZ), controls, signal, [4096])
+    controls[0, 600:] = 0.0
+    signal[700] = 1.0
+    expected[700] += 1.0
+    assert np.array_equal(expected, play(reverb_at(RATE_HZ), controls, signal, [4096]))
 
 
 @pytest.mark.parametrize("predelay_ms", [0.0, 10.0, 200.0])

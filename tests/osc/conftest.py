@@ -71,7 +71,7 @@ class MemoryRig:
         self.panics = 0
         self.hashes: dict[str, str] = {}
         """Hashes of files by name of the model."""
-        self.problems: dict[str, str] = {}
+        self.unplayable: dict[str, str] = {}
         self.presets = MemoryPresets()
         self.events = EventStream()
         self.settings = Settings(events=self.events)
@@ -127,7 +127,10 @@ class MemoryRig:
         return name, Path(f"{name}.json")
 
     def problem(self, name: str) -> str:
-        return self.problems.get(name, "")
+        return self.unplayable.get(name, "")
+
+    def problems(self) -> Mapping[str, str]:
+        return self.unplayable
 
     def content_hash(self, name: str) -> str:
         return self.hashes.get(name, "")
@@ -245,9 +248,9 @@ class Served:
             self.close()
             raise
 
-    def client(self, address: str = "127.0.0.1") -> Client:
+    def client(self, address: str = "127.0.0.1", port: int = 0) -> Client:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        client = Client(family, (address, self.server.port))
+        client = Client(family, (address, port or self.server.port))
         self._clients.append(client)
         return client
 

@@ -453,6 +453,40 @@ def test_info_is_json_that_fits(is_trusted: bool, rig: MemoryRig) -> None:
     assert expected == json.loads(str(text))
 
 
+def test_problems_are_json_by_name(desk: Desk, rig: MemoryRig) -> None:
+    """Of the models that are known not to play, and no others."""
+    assert desk.say("/nemo/model/problems") == [("/nemo/model/problems", ["{}"])]
+    rig.unplayable = {"fuzz": "not JSON", "Zoë": "no weights"}
+    ((address, (text,)),) = desk.say("/nemo/model/problems")
+    assert address == "/nemo/model/problems"
+    assert json.loads(str(text)) == rig.unplayable
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+@pytest.mark.parametrize("reason", ["r" * 5000, "é" * 60, "short"])
+def test_problems_fit_a_packet(is_trusted: bool, reason: str, rig: MemoryRig) -> None:
+    """Long reasons are shortened, the last problems left out, and the text stays JSON."""
+    rig.unplayable = {f"model {n}": reason for n in range(3000)}
+    desk = Desk(rig, is_trusted=is_trusted)
+    ((_, (text,)),) = desk.say("/nemo/model/problems")
+    limit = MAX_PACKET if is_trusted else SMALL_PACKET
+    assert len(desk.sent[0]) <= limit
+    found = json.loads(str(text))
+    assert found.pop("cut") is True
+    expected = reason if len(reason) <= 80 else "r" * 77 + "..."
+    assert found == {f"model {n}": expected for n in range(len(found))}
+    # No further problem would have fitted.
+    more = len(json.dumps({f"model {len(found)}": expected}))
+    assert len(desk.sent[0]) + more > limit - 8
+
+
+def test_all_problems_are_listed_if_they_fit_shortened(stranger: Desk, rig: MemoryRig) -> None:
+    """Nothing is marked as cut then: a reason ends with three dots itself."""
+    rig.unplayable = {"a": "r" * 5000, "b": "short"}
+    ((_, (text,)),) = stranger.say("/nemo/model/problems")
+    assert json.loads(str(text)) == {"a": "r" * 77 + "...", "b": "short"}
+
+
 def test_a_rescan_is_a_background_job(client: Client) -> None:
     """It is answered when it is done, by the number of models; a released button does nothing."""
     client.send("/nemo/model/rescan")

@@ -6,7 +6,6 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import structlog.testing
@@ -15,7 +14,6 @@ from pythonosc.udp_client import SimpleUDPClient
 
 from nemod.control.errors import Code, ControlError
 from nemod.osc.errors import PortError
-from nemod.osc.port_owner import owner_of
 from nemod.osc.server import OscServer
 from tests.osc.conftest import Client, MemoryRig, Served, read, write
 
@@ -95,24 +93,6 @@ def test_a_taken_port_is_named_with_its_owner(served: Served, rig: MemoryRig) ->
     """The error says which port, and on Linux which process has it."""
     with pytest.raises(PortError, match=rf"OSC port {served.server.port} \(UDP\): is taken"):
         Served(rig, OscServer(rig.controller, served.server.port, local=True))
-
-
-def test_holder_is_read_from_the_process_table(tmp_path: Path) -> None:
-    """The inode of the port's socket leads to the process that has it open."""
-    (tmp_path / "net").mkdir()
-    (tmp_path / "net" / "udp").write_text(
-        "  sl  local_address rem_address st queues tr retrnsmt uid timeout inode\n"
-        "  1: 00000000:2328 00000000:0000 07 0:0 00:0 0 0 0 4711 2 0 0\n"
-        "  2: 00000000:2329 00000000:0000 07 0:0 00:0 0 0 0 4712 2 0 0\n"
-    )
-    for process, inode in (("12", 4712), ("34", 4711)):
-        (tmp_path / process / "fd").mkdir(parents=True)
-        (tmp_path / process / "fd" / "3").symlink_to(f"socket:[{inode}]")
-        (tmp_path / process / "comm").write_text(f"name{process}\n")
-    (tmp_path / "56").mkdir()
-    assert owner_of(9000, tmp_path) == "name34 (process 34)"
-    assert owner_of(9002, tmp_path) == ""
-    assert owner_of(9000, tmp_path / "nowhere") == ""
 
 
 def test_bye_is_said_to_those_who_were_heard(served: Served) -> None:
@@ -226,7 +206,7 @@ def test_foreign_packets_are_dropped_and_counted(
     named = open_to_own.client(own)
     assert named.value("/nemo/gain") == 0.5
     assert open_to_own.server.counters.dropped == 0
-    monkeypatch.setattr("nemod.osc.access.PRIVATE", ())
+    monkeypatch.setattr("nemod.network.access.PRIVATE", ())
     closed = serve(local=False)
     foreign = closed.client(own)
     foreign.send("/nemo/gain")

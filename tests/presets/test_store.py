@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import structlog
 
-from nemod.common.errors import NotFoundError
 from nemod.presets import Preset, PresetEntry, PresetError, PresetStore, user_folder
 from nemod.presets.reader import parse
 from nemod.presets.writer import to_text
@@ -59,16 +58,6 @@ def test_a_number_or_name_that_cannot_be_is_refused(store: Store, tmp_path: Path
     with pytest.raises(PresetError, match="a name is needed"):
         mine.save(0, replace(LEAD, name=" "))
     assert mine.entries() == names(tmp_path) == []
-
-
-def test_presets_are_found_by_name_in_any_case(store: Store) -> None:
-    """The lowest number of several."""
-    mine = store()
-    mine.save(9, replace(LEAD, name="Größe"))
-    mine.save(3, replace(LEAD, name="grösse"))
-    assert mine.find("GRÖSSE") == 3
-    with pytest.raises(NotFoundError, match=r"named 'groesse', did you mean 'grösse'\?"):
-        mine.find("groesse")
 
 
 def test_a_users_preset_takes_the_place_of_the_factorys(tmp_path: Path) -> None:

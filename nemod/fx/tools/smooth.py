@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.fx.effect import Block, Controls, Effect, S, W
+from nemod.fx.effect import Block, Controls, Effect, S, Tails, W
 from nemod.parameters.table import param
 
 ARRIVED = 1e-6
@@ -73,6 +73,7 @@ class Smoothed(Generic[W, S]):
     init: Callable[[W, jax.Array], tuple[S, jax.Array]]
     process: Callable[[W, jax.Array, tuple[S, jax.Array], Block], tuple[tuple[S, jax.Array], Block]]
     settle: Callable[[tuple[S, jax.Array], tuple[S, jax.Array]], tuple[S, jax.Array]]
+    tails: Callable[[tuple[S, jax.Array]], Tails]
 
 
 def smoothed(effect: Effect[W, S], rate_hz: float) -> Smoothed[W, S]:
@@ -96,4 +97,7 @@ def smoothed(effect: Effect[W, S], rate_hz: float) -> Smoothed[W, S]:
     def settle(warm: tuple[S, jax.Array], fresh: tuple[S, jax.Array]) -> tuple[S, jax.Array]:
         return effect.settle(warm[0], fresh[0]), fresh[1]
 
-    return Smoothed(init=init, process=process, settle=settle)
+    def tails(state: tuple[S, jax.Array]) -> Tails:
+        return effect.tails(state[0])
+
+    return Smoothed(init=init, process=process, settle=settle, tails=tails)

@@ -74,6 +74,14 @@ def model_leaves() -> list[Leaf]:
             read=_info(MODEL + "info"),
             is_large=True,
         ),
+        Leaf(
+            address=MODEL + "problems",
+            kind=LeafKind.STRING,
+            help="Models that are known not to play, and why, as JSON by name; "
+            "`next` and `prev` skip them.",
+            read=_problems(MODEL + "problems"),
+            is_large=True,
+        ),
     ]
 
 
@@ -138,6 +146,37 @@ def _info(address: str) -> Reader:
         return encode(address, "s", json_that_fits(controller.model_info(), left))
 
     return read
+
+
+def _problems(address: str) -> Reader:
+    def read(controller: Controller, room: int, offset: int) -> bytes:
+        left = room - string_size(address) - string_size(",s")
+        return encode(address, "s", problems_that_fit(controller.model_problems(), left))
+
+    return read
+
+
+def problems_that_fit(problems: Mapping[str, str], size: int) -> str:
+    """Return as many problems as JSON as take at most `size` bytes as an OSC string.
+
+    Where they do not all fit, long reasons are shortened; if that is not enough, the last problems
+    are left out, and `"cut": true` marks that.
+    """
+    text = json.dumps(dict(problems))
+    if string_size(text) <= size:
+        return text
+    # An entry takes as many bytes with its separator as alone in its braces; OSC ends a string with
+    # up to four.
+    left = size - len(json.dumps({"cut": True})) - 4
+    fields: dict[str, object] = {}
+    for name, reason in problems.items():
+        entry: dict[str, object] = {name: reason}
+        _shorten(entry, name)
+        left -= len(json.dumps(entry))
+        if left < 0:
+            return json.dumps({**fields, "cut": True})
+        fields |= entry
+    return json.dumps(fields)
 
 
 def json_that_fits(info: Mapping[str, object], size: int) -> str:

@@ -110,7 +110,7 @@ class Tree:
         """Return the error for an address that does not exist."""
         # What all addresses have in common must not count as similarity.
         given = address.casefold().removeprefix("/").removeprefix(ROOT[1:])
-        known = (leaf.removeprefix(ROOT) for leaf in self.leaves)
+        known = (leaf.removeprefix(ROOT) for leaf in self.leaves if leaf.startswith(ROOT))
 
         def hint() -> str:
             return similar_name(given, known).replace("mean '", f"mean '{ROOT}")
@@ -124,12 +124,17 @@ def _matching(node: Node, part: Part) -> Iterator[Node]:
     )
 
 
-def build_tree(parameters: ParameterSet | None = None, counters: Counters | None = None) -> Tree:
-    """Return the address space with these parameters."""
+def build_tree(
+    parameters: ParameterSet | None = None,
+    counters: Counters | None = None,
+    more_leaves: Iterable[Leaf] = (),
+) -> Tree:
+    """Return the address space with these parameters, and with leaves outside of `/nemo`."""
     leaves = [
         *parameter_leaves(parameters or ParameterSet()),
         *model_leaves(),
         *preset_leaves(),
         *system_leaves(counters or Counters()),
+        *more_leaves,
     ]
     return Tree(leaves, {ROOT + short: ROOT + path for short, path in SHORT_FORMS.items()})

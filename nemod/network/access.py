@@ -6,22 +6,10 @@ machine has a public address.
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_interface,
-    ip_network,
-)
-
-import ifaddr
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from nemod.common.errors import ConfigError
-
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+from nemod.network.interfaces import Address, Network, local_addresses
 
 PRIVATE: tuple[Network, ...] = tuple(
     ip_network(text)
@@ -69,12 +57,7 @@ def address_of(text: str) -> Address:
 
 def attached_networks() -> list[Network]:
     """Return the networks of all of the machine's addresses."""
-    networks: list[Network] = []
-    for adapter in ifaddr.get_adapters():
-        for ip in adapter.ips:
-            text = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
-            networks.append(ip_interface(f"{text}/{ip.network_prefix}").network)
-    return networks
+    return [local.network for local in local_addresses()]
 
 
 class Access:

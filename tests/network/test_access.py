@@ -5,7 +5,8 @@ from ipaddress import ip_network
 import pytest
 
 from nemod.common.errors import ConfigError
-from nemod.osc.access import Access, Network, address_of, attached_networks
+from nemod.network.access import Access, address_of, attached_networks
+from nemod.network.interfaces import Network
 
 ATTACHED = [
     ip_network(text)

@@ -1,0 +1,83 @@
+"""Opens the sockets of a port: one for IPv4 and, where the machine has it, one for IPv6.
+
+They are bound to all interfaces, or with `is_local` to 127.0.0.1 and ::1 alone.
+"""
+
+import errno
+import socket
+
+from nemod.network.port_owner import owner_of
+from nemod.osc.errors import PortError
+
+PORT_TRIES = 8
+"""Free ports that are tried until one is free for everything that needs it."""
+_RECEIVE_QUEUE = 1 << 20
+"""[bytes] Receive buffer asked of the system for datagrams."""
+_SEND_QUEUE = 1 << 16
+"""[bytes] Send buffer asked of the system for a connection: more would only delay what follows."""
+_BACKLOG = 16
+"""Connections that wait to be accepted."""
+
+
+def open_sockets(
+    kind: socket.SocketKind, port: int, *, is_local: bool = False
+) -> list[socket.socket]:
+    """Return sockets for datagrams, or listening ones for connections, by `kind`.
+
+    Port 0 takes a free one. Raises: PortError where the port is taken or may not be used.
+    """
+    addresses = ("127.0.0.1", "::1") if is_local else ("0.0.0.0", "::")
+    for attempt in range(PORT_TRIES):
+        first = _open(kind, socket.AF_INET, addresses[0], port)
+        found = first.getsockname()[1]
+        try:
+            second = _open(kind, socket.AF_INET6, addresses[1], found)
+        except PortError:
+            first.close()
+            # A free port for IPv4 may be taken for IPv6: then another one will do.
+            if port or attempt == PORT_TRIES - 1:
+                raise
+        except OSError:
+            return [first]
+        else:
+            return [first, second]
+    raise AssertionError
+
+
+def _open(
+    kind: socket.SocketKind, family: socket.AddressFamily, address: str, port: int
+) -> socket.socket:
+    """Return a bound socket.
+
+    Raises: PortError where the port is taken or forbidden, OSError where there is no such family.
+    """
+    opened = socket.socket(family, kind)
+    is_stream = kind == socket.SOCK_STREAM
+    protocol = "TCP" if is_stream else "UDP"
+    try:
+        opened.setblocking(False)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if is_stream:
+            # Connections of a daemon that has just ended do not keep the port taken.
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_QUEUE)
+        else:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_QUEUE)
+        opened.bind((address, port))
+        if is_stream:
+            opened.listen(_BACKLOG)
+    except OSError as error:
+        opened.close()
+        if error.errno == errno.EADDRINUSE:
+            owner = owner_of(port, "tcp" if is_stream else "udp")
+            by = f" by {owner}" if owner else ""
+            hint = "choose another with --port"
+            raise PortError(port, f"is taken{by}", protocol, hint) from error
+        if error.errno == errno.EACCES:
+            hint = "choose one from 1024 on"
+            raise PortError(port, "may not be used", protocol, hint) from error
+        if family == socket.AF_INET:
+            raise PortError(port, error.strerror or str(error), protocol) from error
+        raise
+    return opened
