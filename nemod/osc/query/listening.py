@@ -66,8 +66,6 @@ class ListeningSession:
         self._listeners = listeners
         self._ended = ended
         self._sender = make_sender(self._send)
-        # It is sent what it listens to, and nothing else.
-        self._sender.gets_echoes = False
         self._addresses: frozenset[str] = frozenset()
 
     def receive(self, packet: bytes) -> None:

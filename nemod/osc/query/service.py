@@ -1,46 +1,31 @@
 """The OSCQuery service: what an HTTP and WebSocket server needs of the OSC surface."""
 
-from collections.abc import Callable, Hashable, Sequence
-
-from nemod.control.controller import Controller
-from nemod.control.events import LibraryChanged, ModelChanged, PresetListChanged
 from nemod.network.interfaces import Address
-from nemod.osc.addresses.leaf import Leaf
-from nemod.osc.addresses.models import MODEL
-from nemod.osc.addresses.parameters import ROOT
-from nemod.osc.addresses.presets import PRESET
-from nemod.osc.addresses.tree import Tree
 from nemod.osc.query.answers import Answer, QueryAnswers
 from nemod.osc.query.listening import Connection, ListeningSession
+from nemod.osc.query.notices import ChangeNotices
 from nemod.osc.server import OscServer
-from nemod.osc.timers import Timer
-
-NOTICE_S = 0.1
-"""[s] After a change, in which further ones are told together with it."""
-_CHANGED_PATHS = {
-    LibraryChanged: MODEL.rstrip("/"),
-    PresetListChanged: PRESET.rstrip("/"),
-}
-"""What an event changes in the descriptions of the tree, besides the knobs of a model."""
+from nemod.osc.timers import LoopTimers
 
 
 class OscQuery:
-    """Answers requests, and serves WebSockets. Thread: control.
+    """Answers requests and serves WebSockets, for an OSC server that has been started.
 
-    Made after the OSC server was started, whose port it names.
+    Thread: control.
     """
 
     def __init__(self, server: OscServer, name: str) -> None:
         """`name`: of this host, for people."""
         self._server = server
-        self._answers = QueryAnswers(server.dispatcher, name=name, osc_port=server.port)
         self._sessions: list[ListeningSession] = []
-        self._tree = server.dispatcher.tree
-        self._changed: set[str] = set()
-        self._timer: Timer | None = None
-        controller: Controller = server.dispatcher.controller
-        kinds = (ModelChanged, *_CHANGED_PATHS)
-        self._events = controller.subscribe(kinds=kinds, wake=self._wake)
+        dispatcher = server.dispatcher
+        self._answers = QueryAnswers(dispatcher, name=name, osc_port=server.port)
+        self._notices = ChangeNotices(
+            dispatcher.controller,
+            lambda: dispatcher.tree,
+            LoopTimers(server.receiver.guard),
+            self._path_changed,
+        )
 
     def answer(self, path: str, query: str) -> Answer:
         """Return the answer to a GET request; path and query as they were sent."""
@@ -52,7 +37,12 @@ class OscQuery:
         session = ListeningSession(
             connection,
             lambda send: server.receiver.sender(
-                send, address, port, is_connected=True, is_busy=connection.is_busy
+                send,
+                address,
+                port,
+                is_connected=True,
+                is_busy=connection.is_busy,
+                gets_echoes=False,  # it is sent what it listens to
             ),
             server.dispatcher,
             server.receiver,
@@ -63,7 +53,9 @@ class OscQuery:
         return session
 
     def close(self) -> None:
-        """Tell nobody of further changes."""
-        self._events.close()
-        if self._timer is not None:
-            self._timer.cancel()
+        """Tell clients of no further changes of the tree."""
+        self._notices.close()
+
+    def _path_changed(self, path: str) -> None:
+        for session in self._sessions:
+            session.path_changed(path)
