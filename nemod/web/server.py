@@ -12,7 +12,7 @@ from contextlib import suppress
 from http import HTTPStatus
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from nemod.network.access import address_of
 from nemod.network.interfaces import Address
@@ -135,6 +135,8 @@ class WebServer:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if not self._guard.is_host(request.headers.getall("Host", [])):
             return self._refuse(request, HTTPStatus.MISDIRECTED_REQUEST)
+        if request.version not in (HttpVersion10, HttpVersion11):
+            return self._refuse(request, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
         path = request.raw_path.partition("?")[0]
         if not path.startswith("/"):
             return self._refuse(request, HTTPStatus.BAD_REQUEST)

@@ -51,7 +51,7 @@ _HEADERS = (
     ": no name",
     "no colon",
 )
-_BODIES = (b"", b"hello", b"5\r\nhello\r\n0\r\n\r\n", b"ffffffffffffffff\r\n", b"-1\r\n\r\n")
+_BODIES = (b"hello", b"5\r\nhello\r\n0\r\n\r\n", b"ffffffffffffffff\r\n", b"-1\r\n\r\n")
 _OPCODES = (0x0, 0x1, 0x2, 0x3, 0x7, 0x8, 0x9, 0xA, 0xB, 0xF)
 
 
@@ -86,8 +86,9 @@ class RequestMutator:
         lines = [f"{method} {path} {version}"]
         if pick.random() < 0.9:
             lines.append("Host: 127.0.0.1")
-        lines += pick.sample(_HEADERS, pick.choice((0, 0, 1, 2, 5)))
-        return "\r\n".join([*lines, "", ""]).encode() + pick.choice(_BODIES)
+        lines += pick.sample(_HEADERS, pick.choice((0, 0, 0, 1, 1, 5)))
+        body = pick.choice(_BODIES) if pick.random() < 0.2 else b""
+        return "\r\n".join([*lines, "", ""]).encode() + body
 
     def _frame(self, packet: bytes) -> bytes:
         """Return a masked frame with a command, a packet, or anything else."""

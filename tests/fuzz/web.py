@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 import aiohttp
 import structlog.testing
@@ -60,10 +61,7 @@ async def _fuzz(pieces: Iterator[bytes], before: bytes, progress: Progress) -> S
             aiohttp.ClientSession() as http,
         ):
             state = served.rig.settings.positions()
-            for _ in iter(lambda: sent.count, -1):
-                batch = [piece for piece, _ in zip(pieces, range(_AT_ONCE), strict=False)]
-                if not batch:
-                    break
+            while batch := list(islice(pieces, _AT_ONCE)):
                 await asyncio.gather(*(_send(served, before + piece, sent) for piece in batch))
                 sent.count += len(batch)
                 progress(len(batch))
@@ -88,7 +86,7 @@ async def _send(served: ServedRig, data: bytes, sent: Sent) -> None:
             answer += chunk
     writer.transport.abort()
     if answer:
-        assert answer.startswith(b"HTTP/1.")
+        assert answer.startswith(b"HTTP/")
         status = int(answer[9:12])
         sent.statuses[status] = sent.statuses.get(status, 0) + 1
         assert b"Traceback" not in answer
