@@ -285,13 +285,13 @@ def test_a_client_that_is_silent_is_pinged_and_cut_off() -> None:
             reading = asyncio.create_task(alive.receive())  # answers the pings
             await until_ended(reader)
             await until(lambda: served.service.sessions[1].has_ended)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.0)
             assert not served.service.sessions[0].has_ended
             served.service.sessions[0].connection.send_text("still there")
             assert (await reading).data == "still there"
             writer.close()
 
-    run(check, sockets=SocketLimits(heartbeat_s=0.2))
+    run(check, sockets=SocketLimits(heartbeat_s=0.6))
 
 
 def test_a_client_that_does_not_read_is_busy_and_then_cut_off() -> None:
