@@ -15,6 +15,14 @@ _RECEIVE_QUEUE = 1 << 20
 """[bytes] Receive buffer asked of the system for datagrams."""
 _SEND_QUEUE = 1 << 16
 """[bytes] Send buffer asked of the system for a connection: more would only delay what follows."""
+_KEEP_ALIVE = {
+    "TCP_KEEPIDLE": 20,
+    "TCP_KEEPINTVL": 5,
+    "TCP_KEEPCNT": 4,
+    "TCP_USER_TIMEOUT": 40_000,
+}
+"""[s, s, count, ms] A phone that has left the network is found out within 40 s, whether or not
+something was being sent to it."""
 _BACKLOG = 16
 """Connections that wait to be accepted."""
 
@@ -61,7 +69,7 @@ def _open(
         if is_stream:
             # Connections of a daemon that has just ended do not keep the port taken.
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_QUEUE)
+            _prepare_connections(opened)
         else:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_QUEUE)
         opened.bind((address, port))
@@ -81,3 +89,15 @@ def _open(
             raise PortError(port, error.strerror or str(error), protocol) from error
         raise
     return opened
+
+
+def _prepare_connections(listening: socket.socket) -> None:
+    """Set what every accepted connection takes over."""
+    # An answer is not held back until the one before it has been acknowledged.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_QUEUE)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        # Each system has its own choice of these.
+        if hasattr(socket, name):
+            listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -261,4 +261,5 @@ def test_a_python_with_tested_versions_is_preferred(project: Project, tmp_path: 
     (project.root / f"constraints/{other.name.removeprefix('python')}.txt").touch()
     line = '. scripts/venv.sh; root=$PWD versions=""; find_python'
     done = project.call("/bin/sh", "-c", line, PATH=f"{programs}:/usr/bin:/bin")
-    assert done.stdout == f"{programs / other.name}\n", done.stderr
+    # Some versions print the path that they were called by, others the one behind links.
+    assert Path(done.stdout.strip()).resolve() == other.resolve(), done.stderr
