@@ -6,7 +6,7 @@ of the rig, and what one of them can do, every one of them can do.
 
 import asyncio
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from nemod.common.background import in_background
@@ -22,7 +22,7 @@ from nemod.control.backends import (
     Status,
 )
 from nemod.control.errors import Code, ControlError
-from nemod.control.events import EventStream, LibraryChanged, Meters, Source, Subscription
+from nemod.control.events import Event, EventStream, LibraryChanged, Meters, Source, Subscription
 from nemod.control.jobs import Job
 from nemod.control.presets import Presets
 from nemod.control.settings import Settings
@@ -331,6 +331,12 @@ class Controller:
         """Set the count of clipped blocks and the peak load to zero."""
         self._monitor.reset_meters()
 
-    def subscribe(self, source: Source | None = None) -> Subscription:
-        """Begin to receive events; see `nemod.control.events`."""
-        return self._events.subscribe(source=source)
+    def subscribe(
+        self,
+        source: Source | None = None,
+        wake: Callable[[], None] | None = None,
+        *,
+        kinds: Collection[type[Event]] = (),
+    ) -> Subscription:
+        """Begin to receive events; see `EventStream.subscribe`."""
+        return self._events.subscribe(kinds, source=source, wake=wake)

@@ -10,6 +10,11 @@ traffic      rate limiting of one host
 codec        the parser: bytes to messages
 encode       messages to bytes
 dispatcher   carries out packets: bundles, transactions, queries
+scheduler    bundles that are carried out later
+request      one packet while it is carried out
+answers      the answers to a packet, within what its sender may be sent
+feedback     sends clients what changes
+timers       the clock and the timers of the control thread
 addresses    the address space: what exists, and what it accepts and answers
 jobs         ends of background jobs, and sync
 sender       where answers are sent, and how errors look

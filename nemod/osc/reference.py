@@ -5,6 +5,7 @@
 
 import sys
 
+from nemod.osc.addresses.client import SUBSCRIBE
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.tree import build_tree
 from nemod.osc.addresses.values import TAGS, LeafKind
@@ -17,9 +18,24 @@ Made by `python -m nemod.osc.reference` from the table of parameters; do not edi
 A message with one argument sets, a message without arguments queries; the answer is sent to the
 port that asked. A query of a container (`/nemo`, `/nemo/delay`, ...) is answered by everything in
 it. Knobs are 0..1; `/nemo/real/...` is the same knob in its own unit, `/nemo/text/...` its label.
-Wildcards (`? * [a-z] [!a] {a,b}`) reach numbers and switches. r: read, w: write, t: trigger. The
-default is in brackets.
+Wildcards (`? * [a-z] [!a] {a,b}`) reach numbers and switches. r: read, w: write, t: trigger, sent:
+by the daemon only. The default is in brackets.
+
+What changes is sent to subscribers (`/nemo/subscribe`), and for 60 s to whoever sets a value. A
+subscriber on another machine also gets long answers; without a subscription an answer has at most
+8 times the bytes of its question, or is an error `limit`.
 """
+
+
+_SENT = (
+    ("done", "ss", "A background job has ended: the address that started it, and a name or count."),
+    ("error", "sss", "Code, address and text of what was wrong, to its sender only."),
+    ("synced", "i", "The jobs that ran when `/nemo/sync` came have ended."),
+    ("subscribed", "i", "Answer to `/nemo/subscribe`: for how many seconds it holds."),
+    ("pong", "", "Answer to `/nemo/ping`."),
+    ("bye", "", "The daemon ends; sent to subscribers and to who sent something lately."),
+)
+"""What is sent by the daemon only."""
 
 
 def reference_page() -> str:
@@ -36,6 +52,7 @@ def reference_page() -> str:
         lines.append(
             f"| `{leaf.address}` | {_type(leaf)} | {_access(leaf)} | {ranges} | {leaf.help} |"
         )
+    lines += [f"| `/nemo/{name}` | {tags} | sent | | {text} |" for name, tags, text in _SENT]
     lines.append("")
     lines += [
         f"One number to `/nemo/{short}` sets `/nemo/{path}`." for short, path in SHORT_FORMS.items()
@@ -48,13 +65,17 @@ def reference_page() -> str:
 
 
 def _type(leaf: Leaf) -> str:
-    if leaf.kind is LeafKind.NAME:
+    if leaf.kind in (LeafKind.NAME, LeafKind.ENUM):
         return "s or i"
+    if leaf.kind is LeafKind.ARGUMENTS:
+        return "i, s" if leaf.address == SUBSCRIBE else "i"
     return "T or F" if leaf.kind is LeafKind.BOOL else TAGS[leaf.kind]
 
 
 def _access(leaf: Leaf) -> str:
     if leaf.kind is LeafKind.TRIGGER:
+        return "t"
+    if leaf.check_all:
         return "t"
     return (
         ("r" if leaf.read else "") + ("w" if leaf.check else "") + ("" if leaf.needs_value else "t")

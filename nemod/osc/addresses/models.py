@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
+from nemod.osc.addresses.flags import PARAMS
 from nemod.osc.addresses.leaf import Action, Leaf, Reader, ignore, reader
 from nemod.osc.addresses.pages import page
 from nemod.osc.addresses.values import LeafKind, to_int, to_name_or_index, to_trigger
@@ -35,6 +36,7 @@ def model_leaves() -> list[Leaf]:
             read=reader(
                 MODEL + "current", LeafKind.STRING, lambda controller: controller.model_name
             ),
+            flags=PARAMS,
         ),
         Leaf(
             address=MODEL + "index",
@@ -46,6 +48,7 @@ def model_leaves() -> list[Leaf]:
             check=lambda controller, tag, value: _load_index(
                 MODEL + "index", controller, tag, value
             ),
+            flags=PARAMS,
         ),
         Leaf(
             address=MODEL + "count",
@@ -55,6 +58,7 @@ def model_leaves() -> list[Leaf]:
             read=reader(
                 MODEL + "count", LeafKind.INT, lambda controller: len(controller.model_names)
             ),
+            flags=PARAMS,
         ),
         _step("next", 1, "Load the next model of the list; after the last comes the first."),
         _step("prev", -1, "Load the previous model; before the first comes the last."),
@@ -65,14 +69,12 @@ def model_leaves() -> list[Leaf]:
             help="Total, offset, and as many names as fit; continue at offset + names received.",
             range="query with an offset, or none",
             read=_page,
-            is_large=True,
         ),
         Leaf(
             address=MODEL + "info",
             kind=LeafKind.STRING,
             help="Description of the current model, as JSON.",
             read=_info(MODEL + "info"),
-            is_large=True,
         ),
         Leaf(
             address=MODEL + "problems",
@@ -80,7 +82,6 @@ def model_leaves() -> list[Leaf]:
             help="Models that are known not to play, and why, as JSON by name; "
             "`next` and `prev` skip them.",
             read=_problems(MODEL + "problems"),
-            is_large=True,
         ),
     ]
 

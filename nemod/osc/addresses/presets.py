@@ -6,6 +6,7 @@ from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
 from nemod.control.events import Source
 from nemod.control.jobs import Job
+from nemod.osc.addresses.flags import PARAMS
 from nemod.osc.addresses.leaf import Action, Leaf, Request, ignore, reader
 from nemod.osc.addresses.pages import page
 from nemod.osc.addresses.values import LeafKind, to_int, to_string, to_trigger
@@ -59,6 +60,7 @@ def preset_leaves() -> list[Leaf]:
             kind=LeafKind.STRING,
             help="Name of the current preset; empty for none.",
             read=reader(PRESET + "current", LeafKind.STRING, lambda rig: rig.presets.name),
+            flags=PARAMS,
         ),
         Leaf(
             address=PRESET + "index",
@@ -71,6 +73,7 @@ def preset_leaves() -> list[Leaf]:
             check=lambda controller, tag, value: _load_number(
                 PRESET + "index", controller, tag, value
             ),
+            flags=PARAMS,
         ),
         Leaf(
             address=PRESET + "count",
@@ -78,6 +81,7 @@ def preset_leaves() -> list[Leaf]:
             help="How many presets there are.",
             low=0,
             read=reader(PRESET + "count", LeafKind.INT, lambda rig: len(rig.presets.entries)),
+            flags=PARAMS,
         ),
         _step("next", 1, "Load the preset with the next number; after the last comes the first."),
         _step("prev", -1, "Load the preset with the number before; the first follows the last."),
@@ -87,13 +91,13 @@ def preset_leaves() -> list[Leaf]:
             help="Total, offset, and number and name of as many presets as fit.",
             range="query with an offset, or none",
             read=_page,
-            is_large=True,
         ),
         Leaf(
             address=PRESET + "dirty",
             kind=LeafKind.BOOL,
             help="Whether the sound is not the one that was saved.",
             read=reader(PRESET + "dirty", LeafKind.BOOL, lambda rig: rig.presets.is_dirty),
+            flags=PARAMS,
         ),
         _snapshot("load", "Recall a snapshot of the current preset, in one audio block.", _recall),
         _snapshot("save", "Take a snapshot; saving the preset writes it to the file.", _take),

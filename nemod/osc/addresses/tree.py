@@ -1,9 +1,12 @@
 """The address space: finds the leaves of an address or a pattern."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from nemod.control.controller import Controller
 from nemod.control.similar_names import similar_name
+from nemod.osc.addresses.client import client_leaves
 from nemod.osc.addresses.leaf import Leaf
+from nemod.osc.addresses.meter_rate import MeterRate
 from nemod.osc.addresses.models import model_leaves
 from nemod.osc.addresses.parameters import ROOT, parameter_leaves
 from nemod.osc.addresses.pattern import Part, PatternError, Text, compile_part, matches, prepare
@@ -127,6 +130,7 @@ def _matching(node: Node, part: Part) -> Iterator[Node]:
 def build_tree(
     parameters: ParameterSet | None = None,
     counters: Counters | None = None,
+    meter_rate: MeterRate | None = None,
     more_leaves: Iterable[Leaf] = (),
 ) -> Tree:
     """Return the address space with these parameters, and with leaves outside of `/nemo`."""
@@ -134,7 +138,36 @@ def build_tree(
         *parameter_leaves(parameters or ParameterSet()),
         *model_leaves(),
         *preset_leaves(),
-        *system_leaves(counters or Counters()),
+        *system_leaves(counters or Counters(), meter_rate or MeterRate()),
+        *client_leaves(),
         *more_leaves,
     ]
     return Tree(leaves, {ROOT + short: ROOT + path for short, path in SHORT_FORMS.items()})
+
+
+class AddressSpace:
+    """The tree for the parameters that exist now: they change with the model. Thread: control."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        counters: Counters,
+        meter_rate: MeterRate,
+        more_leaves: Sequence[Leaf] = (),
+    ) -> None:
+        """`more_leaves`: addresses outside of `/nemo`."""
+        self._controller = controller
+        self._counters = counters
+        self._meter_rate = meter_rate
+        self._more_leaves = more_leaves
+        self._parameters: ParameterSet | None = None
+        self._tree: Tree
+
+    @property
+    def tree(self) -> Tree:
+        """The addresses as they are now; another object after a change."""
+        parameters = self._controller.parameters
+        if parameters is not self._parameters:
+            self._parameters = parameters
+            self._tree = build_tree(parameters, self._counters, self._meter_rate, self._more_leaves)
+        return self._tree

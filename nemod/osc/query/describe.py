@@ -46,7 +46,7 @@ def access(node: Node) -> Access:
     if leaf is None:
         return Access.NONE
     return (Access.READ if leaf.read else Access.NONE) | (
-        Access.WRITE if leaf.check else Access.NONE
+        Access.WRITE if leaf.check or leaf.check_all else Access.NONE
     )
 
 
@@ -65,7 +65,7 @@ def describe(node: Node, path: str, controller: Controller) -> dict[str, Json]:
 
 def _describe_leaf(leaf: Leaf, controller: Controller) -> dict[str, Json]:
     about: dict[str, Json] = {"DESCRIPTION": leaf.help}
-    tags = TAGS[leaf.kind] or "I"
+    tags = leaf.type_tags or TAGS[leaf.kind] or "I"
     if leaf.read is not None:
         tags, values = _query(leaf, controller)
         about["VALUE"] = [_plain(value) for value in values]
@@ -76,15 +76,17 @@ def _describe_leaf(leaf: Leaf, controller: Controller) -> dict[str, Json]:
         about["CLIPMODE"] = [_clip_mode(leaf)] * len(tags)
     if leaf.unit:
         about["UNIT"] = [UNITS[leaf.unit]] * len(tags)
-    if leaf.check is not None and leaf.kind is LeafKind.NAME:
+    if leaf.check is not None and leaf.kind in (LeafKind.NAME, LeafKind.ENUM):
+        other = "i" if tags == "s" else "s"
         about["OVERLOADS"] = [
-            {"TYPE": "i", "ACCESS": int(Access.WRITE), "RANGE": [_range(leaf, "i", choices)]}
+            {"TYPE": other, "ACCESS": int(Access.WRITE), "RANGE": [_range(leaf, other, choices)]}
         ]
     if leaf.read is None:
         # No value shows whether the message has arrived.
         about["CRITICAL"] = True
-    if leaf.tags:
-        about["TAGS"] = list(leaf.tags)
+    if leaf.flags:
+        # Those of a subscription that includes it.
+        about["TAGS"] = sorted(leaf.flags)
     return about
 
 

@@ -37,7 +37,7 @@ class ChangeNotices:
         self._tell = tell
         self._tree = current_tree()
         self._timer: Timer | None = None
-        self._events = controller.subscribe((ModelChanged, *_LISTS), wake=self._wake)
+        self._events = controller.subscribe(kinds=(ModelChanged, *_LISTS), wake=self._wake)
 
     def close(self) -> None:
         """Tell nothing more."""

@@ -167,7 +167,7 @@ def test_every_leaf_is_described(leaf: Leaf, get: Get, desk: Desk) -> None:
     node = get(leaf.address)
     check_node(node)
     assert node["DESCRIPTION"] == leaf.help
-    assert node["ACCESS"] == (1 if leaf.read else 0) + (2 if leaf.check else 0)
+    assert node["ACCESS"] == (1 if leaf.read else 0) + (2 if leaf.check or leaf.check_all else 0)
     assert len(node["RANGE"]) == len(node["TYPE"])
     if not leaf.read:
         assert node["CRITICAL"] is True
@@ -201,10 +201,10 @@ def test_every_row_has_its_range(row: Any, get: Get) -> None:
         assert (node["TYPE"], node["RANGE"]) == ("T", [{"VALS": [False, True]}])
         return
     if row.kind is ParameterKind.ENUM:
-        assert (node["TYPE"], node["RANGE"]) == ("s", [{"VALS": list(row.choices)}])
-        (overload,) = node["OVERLOADS"]
         numbers = list(range(len(row.choices)))
-        assert (overload["TYPE"], overload["RANGE"]) == ("i", [{"VALS": numbers}])
+        assert (node["TYPE"], node["RANGE"]) == ("i", [{"VALS": numbers}])
+        (overload,) = node["OVERLOADS"]
+        assert (overload["TYPE"], overload["RANGE"]) == ("s", [{"VALS": list(row.choices)}])
         return
     low = -120.0 if row.low == -math.inf else row.low
     in_unit = [{"MIN": low, "MAX": row.high}]
