@@ -8,7 +8,6 @@ budget       how much a host may ask for
 routes       what a route is, and what the OSCQuery service has to offer
 query        the route of OSCQuery: JSON, and its WebSockets
 websocket    frames to one WebSocket, bounded where its client does not read
-sockets      the sockets of the port
 
 Only modules of this folder import aiohttp; importing it takes a good part of a second, so that
 nothing here is imported before it is needed.

@@ -6,6 +6,7 @@ serve a file: there are only the routes that the server was given.
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,11 +17,11 @@ from aiohttp import HttpVersion10, HttpVersion11, web
 
 from nemod.network.access import address_of
 from nemod.network.interfaces import Address
+from nemod.network.sockets import HTTP, open_sockets
 from nemod.web.budget import Budget, Budgets
 from nemod.web.connections import ConnectionLimits, Connections, LimitedConnection
 from nemod.web.guard import Guard
 from nemod.web.routes import Route
-from nemod.web.sockets import open_sockets
 
 ANSWER_RATE = 64_000.0
 """[bytes/s] Of answers to one other machine."""
@@ -76,10 +77,10 @@ class WebServer:
     async def start(self, port: int, *, is_local: bool = False) -> None:
         """Listen; from now on `port` is the port that is used. Port 0 takes a free one.
 
-        `is_local`: on loopback alone. Raises: WebPortError where the port is taken or may not be
+        `is_local`: on loopback alone. Raises: PortError where the port is taken or may not be
         used.
         """
-        sockets = open_sockets(port, is_local=is_local)
+        sockets = open_sockets(socket.SOCK_STREAM, port, is_local=is_local, use=HTTP)
         self.port = sockets[0].getsockname()[1]
         self._http = http = web.Server(
             self._handle,

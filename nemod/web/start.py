@@ -26,7 +26,7 @@ async def start_web_server(
     `local` and `allow`: which hosts are served, as over OSC. `allow_hosts`: names and addresses of
     `Host` besides those of this machine.
 
-    Raises: WebPortError where the port is taken or may not be used; ConfigError for a wrong entry.
+    Raises: PortError where the port is taken or may not be used; ConfigError for a wrong entry.
     """
     guard = Guard(Access(local=local, allow=allow), allow_hosts)
     await asyncio.to_thread(importlib.import_module, "nemod.web.server")

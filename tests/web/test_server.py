@@ -12,10 +12,10 @@ import structlog.testing
 from aiohttp import web
 
 from nemod.network.access import Access
+from nemod.network.sockets import PortError
 from nemod.web.connections import ConnectionLimits
 from nemod.web.guard import Guard
 from nemod.web.server import ANSWER_BURST, LOOPBACK_FACTOR, WebServer
-from nemod.web.sockets import WebPortError
 from nemod.web.start import start_web_server
 from tests.web.conftest import Served, Service, serve
 
@@ -380,7 +380,7 @@ def test_a_taken_port_is_named_with_its_owner() -> None:
     """The caller makes it a warning."""
 
     async def check(served: Served) -> None:
-        with pytest.raises(WebPortError, match=r"is taken by .*choose another with --http-port"):
+        with pytest.raises(PortError, match=r"is taken by .*choose another with --http-port"):
             await start_web_server(Service(), served.server.port, local=True)
 
     run(check)

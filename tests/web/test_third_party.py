@@ -88,9 +88,10 @@ def test_an_npm_client_sets_queries_listens_and_sends_a_bundle() -> None:
         {"address": "/nemo/treble", "args": [0.5]},
         # A bundle.
         {"address": "/nemo/text/bass", "args": ["-6.0 dB"]},
-        # Clipped.
+        # Clipped: answered on the address that was set, too.
         {"address": "/nemo/bass", "args": [1]},
         {"address": "/nemo/text/bass", "args": ["+12.0 dB"]},
+        {"address": "/nemo/real/bass", "args": [12]},
         # Ignores the label from here on; a background job.
         {"address": "/nemo/done", "args": ["/nemo/model/load", "fuzz"]},
         {"address": "/nemo/done", "args": ["/nemo/model/rescan", "4"]},
