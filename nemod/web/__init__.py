@@ -1,4 +1,4 @@
-"""The HTTP and WebSocket server. It knows nothing of OSC: what it serves is handed to it.
+"""The HTTP and WebSocket server. It is independent of OSC: the services are passed to it.
 
 start        starts the server, and loads aiohttp in the background
 server       listens, checks every request and finds the route that answers it
@@ -9,6 +9,6 @@ routes       what a route is, and what the OSCQuery service has to offer
 query        the route of OSCQuery: JSON, and its WebSockets
 websocket    frames to one WebSocket, bounded where its client does not read
 
-Only modules of this folder import aiohttp; importing it takes a good part of a second, so that
-nothing here is imported before it is needed.
+Only modules of this folder import aiohttp. Importing it takes a good part of a second on a small
+computer, so `start`, which the daemon imports, loads it in a background thread.
 """

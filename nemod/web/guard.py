@@ -1,9 +1,9 @@
 """Decides which connections and requests are served, before anything else looks at them.
 
-Hosts are those that OSC serves. A `Host` that is not this machine means a page that has pointed its
-own name here (DNS rebinding). A browser lets any page open a WebSocket to any server, so that an
-upgrade from another origin is refused too; clients that are no browsers send no `Origin`. There are
-no CORS headers: a page of another origin can read nothing.
+The source addresses served are those that OSC serves. A `Host` that does not name this machine
+means DNS rebinding: a page has pointed its own name here. Browsers let any page open a WebSocket to
+any server, so an upgrade from another origin is refused too; clients that are not browsers send no
+`Origin`. There are no CORS headers: a page of another origin cannot read an answer.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Guard:
     ) -> None:
         """`allow_hosts`: names and addresses besides those of this machine, and their origins.
 
-        `hosts` knows those of the machine. Raises: ConfigError for an entry that is no host.
+        `hosts`: names and addresses of the machine. Raises: ConfigError for an invalid entry.
         """
         self._access = access
         self._hosts = hosts or LocalHosts(allow_hosts)

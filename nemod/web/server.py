@@ -113,7 +113,7 @@ class WebServer:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._http.shutdown(_SHUTDOWN_S), 2.0 * _SHUTDOWN_S)
         self._connections.abort()
-        # Lets the transports tell their protocols.
+        # Transports report the end to their protocols in the next turn of the loop.
         await asyncio.sleep(0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -126,7 +126,7 @@ class WebServer:
             except ConnectionError:
                 raise
             except Exception as error:
-                self._say("http.failed", path=request.raw_path[:100], exc_info=error)
+                self._warn("http.failed", path=request.raw_path[:100], exc_info=error)
                 response = web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR)
                 response.force_close()
         if not response.prepared:
@@ -161,16 +161,16 @@ class WebServer:
     ) -> web.Response:
         """Return an answer without content that ends the connection."""
         self.refused += 1
-        self._say("http.refused", status=status.value, source=str(_address(request)))
+        self._warn("http.refused", status=status.value, source=str(_address(request)))
         response = web.Response(status=status, headers=headers)
         response.force_close()
         return response
 
     def _refuse_connection(self, reason: str, address: Address) -> None:
         self.refused += 1
-        self._say("http.refused", reason=reason, source=str(address))
+        self._warn("http.refused", reason=reason, source=str(address))
 
-    def _say(self, event: str, **fields: object) -> None:
+    def _warn(self, event: str, **fields: object) -> None:
         """Log a warning, but not more often than every 10 s."""
         now = time.monotonic()
         if now - self._logged_s.get(event, -_QUIET_S) >= _QUIET_S:
@@ -184,7 +184,7 @@ def _budget(host: str) -> Budget:
 
 
 def _address(request: web.BaseRequest) -> Address:
-    """Return the client's address. Raises: ConnectionResetError where it has gone."""
+    """Return the client's address. Raises: ConnectionResetError once it is disconnected."""
     peer = request.transport and request.transport.get_extra_info("peername")
     if not peer:
         raise ConnectionResetError

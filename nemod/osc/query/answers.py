@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
-    """JSON; empty where the status says everything."""
+    """JSON; empty unless the status is 200."""
 
 
 class QueryAnswers:

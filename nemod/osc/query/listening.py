@@ -82,7 +82,7 @@ class ListeningSession:
         self._ended(self)
 
     def path_changed(self, path: str) -> None:
-        """Tell the client to read this part of the tree again."""
+        """Notify the client that this part of the tree has to be read again."""
         self._connection.send_text(json.dumps({"COMMAND": "PATH_CHANGED", "DATA": path}))
 
     def _command(self, text: str) -> None:
@@ -104,7 +104,7 @@ class ListeningSession:
             self._listeners.listen(self._sender, addresses)
 
     def _send(self, packet: bytes) -> None:
-        """Send each message on its own: clients, Chataigne among them, take no bundles here."""
+        """Send each message in a frame of its own: some clients (Chataigne) accept no bundles."""
         for message in messages_of(packet):
             self._connection.send(message)
 

@@ -8,7 +8,7 @@ from nemod.osc.addresses.tree import Tree
 from nemod.osc.timers import Timer, Timers
 
 NOTICE_S = 0.1
-"""[s] After a change; what changes meanwhile is told together with it."""
+"""[s] From a change to its notice; later changes in this time are part of the same notice."""
 KNOBS = "/nemo"
 """What all addresses of a model's knobs have in common."""
 _LISTS: Mapping[type[Event], str] = {
@@ -19,9 +19,9 @@ _LISTS: Mapping[type[Event], str] = {
 
 
 class ChangeNotices:
-    """Tells which parts of the tree have changed, soon after they have. Thread: control.
+    """Notifies clients of changes of the tree, at most every 0.1 s. Thread: control.
 
-    The values of addresses are no part of it: those are sent to who listens to them.
+    Changes of values are not part of this: they are sent to the clients that listen to them.
     """
 
     def __init__(
@@ -29,18 +29,18 @@ class ChangeNotices:
         controller: Controller,
         current_tree: Callable[[], Tree],
         timers: Timers,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
-        """`tell` is called with the path of what has changed, as the containers that hold it."""
+        """`notify` is called with the path of the container in which something has changed."""
         self._current_tree = current_tree
         self._timers = timers
-        self._tell = tell
+        self._notify = notify
         self._tree = current_tree()
         self._timer: Timer | None = None
         self._events = controller.subscribe(kinds=(ModelChanged, *_LISTS), wake=self._wake)
 
     def close(self) -> None:
-        """Tell nothing more."""
+        """Send no more notices."""
         self._events.close()
         if self._timer is not None:
             self._timer.cancel()
@@ -56,7 +56,7 @@ class ChangeNotices:
         if before is not self._tree and _descriptions(before) != _descriptions(self._tree):
             paths = [KNOBS]  # includes the others
         for path in paths:
-            self._tell(path)
+            self._notify(path)
 
 
 def _descriptions(tree: Tree) -> list[tuple[str, str, str]]:

@@ -53,7 +53,7 @@ class OscQuery:
         return session
 
     def close(self) -> None:
-        """Tell clients of no further changes of the tree."""
+        """Send no more notices of changes of the tree."""
         self._notices.close()
 
     def _path_changed(self, path: str) -> None:
