@@ -39,7 +39,7 @@ class Outbox:
     async def run(self) -> None:
         """Send what is queued until it is cancelled.
 
-        Raises: TimeoutError where the client reads nothing, ConnectionError once it is disconnected.
+        Raises: TimeoutError where the client reads nothing, ConnectionError where it disconnects.
         """
         while True:
             await self._has_frames.wait()

@@ -1,7 +1,7 @@
 """A server with a service in memory, and clients of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -120,3 +120,20 @@ async def serve(
             yield Served(server, service, http)
     finally:
         await server.close()
+
+
+Check = Callable[[Served], Awaitable[None]]
+
+
+def run(check: Check, **options: Any) -> None:
+    """Run a check against a server."""
+
+    async def main() -> None:
+        async with asyncio.timeout(30.0), serve(**options) as served:
+            await check(served)
+
+    asyncio.run(main())
+
+
+def status_of(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])

@@ -28,7 +28,7 @@ def test_a_budget_is_overdrawn_once_and_refills() -> None:
     assert budget.wait_s() == pytest.approx(0.1)
 
 
-def test_the_host_that_was_not_heard_for_longest_is_forgotten() -> None:
+def test_the_least_recently_used_host_is_dropped() -> None:
     """So many hosts cannot fill the memory."""
     made: list[str] = []
 

@@ -70,7 +70,7 @@ def test_an_upgrade_comes_from_the_same_origin(
 
 
 def test_two_origins_are_none() -> None:
-    """Whoever sends two is no browser, and no client either."""
+    """Neither browsers nor other clients send two."""
     assert not guard().is_origin(["http://rig:9080"] * 2, "rig:9080")
 
 

@@ -96,7 +96,7 @@ def test_the_whole_tree_is_served() -> None:
 
 
 def test_who_listens_is_sent_the_value_and_its_changes() -> None:
-    """Whoever makes them; what nobody listens to is not sent."""
+    """Changes by any client; other addresses are not sent."""
 
     async def check(served: ServedRig, client: Client) -> None:
         await client.command("LISTEN", "/nemo/bass")
@@ -161,7 +161,7 @@ def test_listening_to_everything_gives_everything() -> None:
 
 
 def test_a_value_of_ones_own_does_not_come_back() -> None:
-    """Unless it was clipped; others that listen are told."""
+    """Unless it was clipped; other listeners are sent it."""
 
     async def check(served: ServedRig, client: Client) -> None:
         async with aiohttp.ClientSession() as http:
@@ -218,7 +218,7 @@ def test_setting_a_value_subscribes_to_nothing() -> None:
     run(check)
 
 
-def test_what_is_set_over_udp_is_heard_here() -> None:
+def test_what_is_set_over_udp_reaches_listeners() -> None:
     """One rig, whatever the transport."""
 
     async def check(served: ServedRig, client: Client) -> None:
@@ -350,7 +350,7 @@ def test_what_has_no_value_is_not_listened_to(address: str) -> None:
     run(check)
 
 
-def test_a_client_that_has_gone_is_forgotten() -> None:
+def test_a_disconnected_client_is_forgotten() -> None:
     """Nothing is kept of it, and nothing is sent."""
 
     async def check(served: ServedRig, client: Client) -> None:

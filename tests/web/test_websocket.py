@@ -4,7 +4,7 @@ import asyncio
 import base64
 import os
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
@@ -16,19 +16,7 @@ import structlog.testing
 from nemod.web.connections import ConnectionLimits
 from nemod.web.query import MAX_FRAME, QueryRoute, SocketLimits
 from nemod.web.websocket import BUSY_SIZE, MAX_SIZE
-from tests.web.conftest import Served, serve
-
-Check = Callable[[Served], Awaitable[None]]
-
-
-def run(check: Check, **options: Any) -> None:
-    """Run a check against a server."""
-
-    async def main() -> None:
-        async with asyncio.timeout(60.0), serve(**options) as served:
-            await check(served)
-
-    asyncio.run(main())
+from tests.web.conftest import Served, run
 
 
 async def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
@@ -277,7 +265,7 @@ def test_a_frame_in_pieces_is_one_message_of_limited_size() -> None:
 
 
 def test_a_client_that_is_silent_is_pinged_and_cut_off() -> None:
-    """One that answers pings stays, one that has gone does not."""
+    """One that answers pings stays, one that does not answer is closed."""
 
     async def check(served: Served) -> None:
         async with served.http.ws_connect(served.url) as alive:
@@ -334,7 +322,7 @@ def test_frames_beyond_the_rate_are_read_later() -> None:
     run(check, sockets=SocketLimits(loopback_frames_per_s=200.0))
 
 
-def test_a_flood_of_frames_delays_nobody() -> None:
+def test_a_flood_of_frames_does_not_delay_other_clients() -> None:
     """Other clients are answered between them."""
 
     async def check(served: Served) -> None:
