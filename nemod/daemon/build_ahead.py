@@ -16,6 +16,7 @@ from nemod.common.background import in_background
 from nemod.control.backends import ModelFile, Recall
 from nemod.control.settings import Settings
 from nemod.daemon.protocols import AudioOutput, Builder
+from nemod.engine.ipc import PrepareRig
 from nemod.parameters.table import param
 
 RECENT = 2
@@ -159,6 +160,9 @@ class BuildAhead:
         if isinstance(result, BuildResult):
             self._kept[key] = result
             self._failed.discard(key)
+            await self._audio().prepare(
+                PrepareRig(rig=result.rig, block_frames=request.block_frames)
+            )
             return True
         log.debug("model not built ahead", model=model.name, reason=result.reason)
         if result.is_model_fault:

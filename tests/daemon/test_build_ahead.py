@@ -43,6 +43,7 @@ def test_a_switch_to_a_model_that_was_built_ahead_asks_the_builder_nothing() -> 
         want(setup, "next", "previous")
         await setup.settle()
         assert setup.built == ["first", "next", "previous"]
+        assert [rig.rig for rig in setup.audio.prepared] == [b"next", b"previous"]
         for name in ("next", "previous", "next"):
             job = load(setup, name)
             await setup.settle()

@@ -20,7 +20,7 @@ from nemod.control.settings import Settings
 from nemod.daemon import build_ahead, model_switcher
 from nemod.daemon.model_switcher import ModelSwitcher, session_model
 from nemod.daemon.quarantine import CRASHES
-from nemod.engine.ipc import DeviceOpened, PlayRig
+from nemod.engine.ipc import DeviceOpened, PlayRig, PrepareRig
 from nemod.parameters.parameter_set import KnobSpec
 
 ME = Source("test")
@@ -90,6 +90,7 @@ class FakeAudio:
     settings: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     on_play: Callable[[PlayRig], None] = lambda rig: None
     panics: int = 0
+    prepared: list[PrepareRig] = field(default_factory=list)
 
     async def play(self, rig: PlayRig) -> None:
         self.played.append(rig)
@@ -97,6 +98,9 @@ class FakeAudio:
 
     def send_settings(self, rig_id: int, controls: NDArray[np.float32]) -> None:
         self.settings[rig_id] = controls
+
+    async def prepare(self, rig: PrepareRig) -> None:
+        self.prepared.append(rig)
 
     def panic(self) -> None:
         self.panics += 1

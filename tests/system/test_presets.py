@@ -41,7 +41,7 @@ def test_the_first_program_change_does_something_and_a_preset_survives(
     client.send("/nemo/snapshot/load", 3)  # it was not saved with the preset
     assert client.wait("/nemo/error").params[:2] == ["not_found", "/nemo/snapshot/load"]
     assert daemon.stop() == 0
-    assert PresetStore(tmp_path / "presets").find("Mine") == 5
+    assert PresetStore(tmp_path / "presets").get(5).name == "Mine"
 
 
 def test_after_three_starts_that_ended_at_once_the_next_is_clean(
