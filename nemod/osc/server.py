@@ -7,17 +7,16 @@ import structlog
 
 from nemod.control.controller import Controller
 from nemod.network.access import Access
+from nemod.network.sockets import PORT_TRIES, PortError
 from nemod.osc import neuralpi
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.connection import ConnectionLimits
 from nemod.osc.counters import Counters
 from nemod.osc.dispatcher import Dispatcher
 from nemod.osc.encode import encode
-from nemod.osc.errors import PortError
 from nemod.osc.feedback.feedback import Feedback
 from nemod.osc.limits import LOOPBACK_MESSAGES_PER_S, MESSAGES_PER_S
 from nemod.osc.receiver import Receiver
-from nemod.osc.sockets import PORT_TRIES
 from nemod.osc.tcp import TcpTransport
 from nemod.osc.timers import LoopTimers
 from nemod.osc.udp import UdpTransport

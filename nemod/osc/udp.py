@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from nemod.network.access import Access, address_of
+from nemod.network.sockets import open_sockets
 from nemod.osc.codec import MAX_DATAGRAM
 from nemod.osc.limits import Remembered
 from nemod.osc.receiver import Receiver
 from nemod.osc.sender import Sender
-from nemod.osc.sockets import open_sockets
 
 RECENT_S = 60.0
 """[s] Clients that sent a packet in this time get `/nemo/bye` when the daemon ends."""

@@ -13,7 +13,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
 from nemod.control.errors import Code, ControlError
-from nemod.osc.errors import PortError
+from nemod.network.sockets import PortError
 from nemod.osc.server import OscServer
 from tests.osc.conftest import Client, MemoryRig, Served, read, write
 

@@ -75,6 +75,7 @@ def _subscribe() -> Leaf:
             "they are over. The port is the sender's own where none is given."
         ),
         range=f"port 1..{LAST_PORT}, flags {', '.join(Flag)} [{' '.join(sorted(DEFAULT_FLAGS))}]",
+        type_tags="s",
         check_all=check,
         concerns_client=True,
     )
@@ -92,6 +93,9 @@ def _unsubscribe() -> Leaf:
         kind=LeafKind.ARGUMENTS,
         help="Receive nothing any more, at this port or at all that the sender subscribed.",
         range=f"port 1..{LAST_PORT}",
+        low=1,
+        high=LAST_PORT,
+        type_tags="i",
         check_all=check,
         concerns_client=True,
     )

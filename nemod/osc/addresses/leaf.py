@@ -109,6 +109,15 @@ class Leaf:
     help: str
     range: str = ""
     """Allowed values, for the reference page."""
+    low: float | None = None
+    high: float | None = None
+    """[unit] Lowest and highest number; None where there is no limit."""
+    choices: Callable[[Controller], Sequence[tuple[int, str]]] | None = None
+    """Returns what it takes: each number with its name."""
+    unit: str = ""
+    """Unit of its numbers, as `dB`; empty for positions (0..1), shares and counts."""
+    type_tags: str = ""
+    """Those of a typical message, where the kind does not say them (`ARGUMENTS`)."""
     read: Reader | None = None
     check: Checker | None = None
     check_all: ArgumentsChecker | None = None

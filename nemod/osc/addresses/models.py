@@ -9,7 +9,7 @@ from nemod.control.errors import ControlError
 from nemod.osc.addresses.flags import PARAMS
 from nemod.osc.addresses.leaf import Action, Leaf, Reader, ignore, reader
 from nemod.osc.addresses.pages import page
-from nemod.osc.addresses.values import LeafKind, to_int, to_string, to_trigger
+from nemod.osc.addresses.values import LeafKind, to_int, to_name_or_index, to_trigger
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode, string_size
 from nemod.osc.errors import OscError, with_address
@@ -26,6 +26,7 @@ def model_leaves() -> list[Leaf]:
             address=MODEL + "load",
             kind=LeafKind.NAME,
             help="Load a model, by name (any case) or by index; background job.",
+            choices=lambda controller: list(enumerate(controller.model_names)),
             check=lambda controller, tag, value: _load(MODEL + "load", controller, tag, value),
         ),
         Leaf(
@@ -42,6 +43,7 @@ def model_leaves() -> list[Leaf]:
             kind=LeafKind.INT,
             help="Index of the current model in the list, -1 for none; set it to load another.",
             range="from 0",
+            low=0,
             read=reader(MODEL + "index", LeafKind.INT, lambda controller: controller.model_index),
             check=lambda controller, tag, value: _load_index(
                 MODEL + "index", controller, tag, value
@@ -52,6 +54,7 @@ def model_leaves() -> list[Leaf]:
             address=MODEL + "count",
             kind=LeafKind.INT,
             help="Number of models.",
+            low=0,
             read=reader(
                 MODEL + "count", LeafKind.INT, lambda controller: len(controller.model_names)
             ),
@@ -84,11 +87,7 @@ def model_leaves() -> list[Leaf]:
 
 
 def _load(address: str, controller: Controller, tag: str, value: Value) -> Action:
-    if tag not in ("s", "S", "i", "h", "f", "d"):
-        raise OscError("type", address, f"takes a name (s) or an index (i), not type tag {tag!r}")
-    if isinstance(value, str):
-        return _load_known(address, controller, to_string(address, tag, value))
-    return _load_index(address, controller, tag, value)
+    return _load_known(address, controller, to_name_or_index(address, tag, value))
 
 
 def _load_index(address: str, controller: Controller, tag: str, value: Value) -> Action:

@@ -85,6 +85,7 @@ def _choice(path: str, row: Parameter) -> Leaf:
         kind=LeafKind.ENUM,
         help=row.help,
         range=f"{choices} [{row.index(row.default)}]",
+        choices=lambda controller: list(enumerate(row.choices)),
         read=reader(
             address, LeafKind.ENUM, lambda controller: row.index(controller.position(path))
         ),
@@ -107,6 +108,8 @@ def _position(path: str, row: Parameter) -> Leaf:
         kind=LeafKind.FLOAT,
         help=row.help,
         range=f"0..1 [{row.default:.3g}]",
+        low=0.0,
+        high=1.0,
         read=reader(address, LeafKind.FLOAT, lambda controller: controller.position(path)),
         check=check,
         wildcard_settable=True,
@@ -131,6 +134,9 @@ def _value(address: str, path: str, row: Parameter, flags: Flags) -> Leaf:
         kind=LeafKind.FLOAT,
         help=row.help if row.in_unit else row.label,
         range=f"{low}..{high} [{_shown(row, row.default):.4g}]{curve}",
+        low=max(row.low, SILENCE_DB),
+        high=row.high,
+        unit=row.unit,
         read=reader(
             address, LeafKind.FLOAT, lambda controller: _shown(row, controller.position(path))
         ),

@@ -27,6 +27,7 @@ def preset_leaves() -> list[Leaf]:
             address=PRESET + "load",
             kind=LeafKind.NAME,
             help="Load a preset, by name (any case) or by number; background job.",
+            choices=_numbers_and_names,
             check=lambda controller, tag, value: _load(PRESET + "load", controller, tag, value),
         ),
         Leaf(
@@ -34,6 +35,8 @@ def preset_leaves() -> list[Leaf]:
             kind=LeafKind.NAME,
             help="Save the sound: over the current preset without an argument or with a button, "
             "under a number (i), or under a name (s); background job.",
+            low=0,
+            high=127,
             check=_check_save,
             needs_value=False,
         ),
@@ -48,6 +51,7 @@ def preset_leaves() -> list[Leaf]:
             kind=LeafKind.NAME,
             help="Delete a preset, by name or number, or the current one without an argument; only "
             "from this machine or where `allow_write` says so; background job.",
+            choices=_numbers_and_names,
             check=_check_delete,
             needs_value=False,
         ),
@@ -63,6 +67,8 @@ def preset_leaves() -> list[Leaf]:
             kind=LeafKind.INT,
             help="Number of the current preset, -1 for none; set it to load another.",
             range="0..127",
+            low=0,
+            high=127,
             read=reader(PRESET + "index", LeafKind.INT, lambda rig: rig.presets.number),
             check=lambda controller, tag, value: _load_number(
                 PRESET + "index", controller, tag, value
@@ -73,6 +79,7 @@ def preset_leaves() -> list[Leaf]:
             address=PRESET + "count",
             kind=LeafKind.INT,
             help="How many presets there are.",
+            low=0,
             read=reader(PRESET + "count", LeafKind.INT, lambda rig: len(rig.presets.entries)),
             flags=PARAMS,
         ),
@@ -183,8 +190,11 @@ def _write(address: str, tag: str, value: Value, start: Start) -> Action:
 
 
 def _page(controller: Controller, room: int, offset: int) -> bytes:
-    entries = [(entry.number, entry.name) for entry in controller.presets.entries]
-    return page(PRESET + "list", room, offset, entries)
+    return page(PRESET + "list", room, offset, _numbers_and_names(controller))
+
+
+def _numbers_and_names(controller: Controller) -> list[tuple[int, str]]:
+    return [(entry.number, entry.name) for entry in controller.presets.entries]
 
 
 def _snapshot(word: str, text: str, act: Callable[[Controller, int, Source], None]) -> Leaf:
@@ -194,7 +204,9 @@ def _snapshot(word: str, text: str, act: Callable[[Controller, int, Source], Non
         number = to_int(address, tag, value)
         return lambda request: act(request.controller, number, request.source)
 
-    return Leaf(address=address, kind=LeafKind.INT, help=text, range="0..7", check=check)
+    return Leaf(
+        address=address, kind=LeafKind.INT, help=text, range="0..7", low=0, high=7, check=check
+    )
 
 
 def _recall(controller: Controller, number: int, source: Source) -> None:

@@ -26,27 +26,29 @@ METERS: Flags = frozenset({Flag.METERS})
 METERS_REAL: Flags = frozenset({Flag.METERS, Flag.REAL})
 
 _STATUS = (
-    ("state", LeafKind.STRING, "`starting`, `running`, `restarting`, `no_device` or `error`."),
-    ("load", LeafKind.FLOAT, "DSP load: share of the period that a block takes."),
-    ("load_peak", LeafKind.FLOAT, "Peak DSP load since the last reset."),
-    ("xruns", LeafKind.INT, "Buffer underruns and overruns that the sound card reported."),
+    ("state", LeafKind.STRING, "", "`starting`, `running`, `restarting`, `no_device` or `error`."),
+    ("load", LeafKind.FLOAT, "", "DSP load: share of the period that a block takes."),
+    ("load_peak", LeafKind.FLOAT, "", "Peak DSP load since the last reset."),
+    ("xruns", LeafKind.INT, "", "Buffer underruns and overruns that the sound card reported."),
     (
         "late",
         LeafKind.INT,
+        "",
         "Blocks that began late; without a sound card: late wake-ups of the clock.",
     ),
-    ("latency_ms", LeafKind.FLOAT, "Latency from input to output, in ms."),
-    ("rate", LeafKind.INT, "Sample rate of the device, in Hz."),
-    ("block", LeafKind.INT, "Block size, in frames."),
-    ("model_rate", LeafKind.INT, "Sample rate of the model, in Hz."),
-    ("rate_policy", LeafKind.STRING, "How a model of another sample rate is played."),
-    ("uptime", LeafKind.INT, "Seconds since the start."),
+    ("latency_ms", LeafKind.FLOAT, "ms", "Latency from input to output, in ms."),
+    ("rate", LeafKind.INT, "Hz", "Sample rate of the device, in Hz."),
+    ("block", LeafKind.INT, "", "Block size, in frames."),
+    ("model_rate", LeafKind.INT, "Hz", "Sample rate of the model, in Hz."),
+    ("rate_policy", LeafKind.STRING, "", "How a model of another sample rate is played."),
+    ("uptime", LeafKind.INT, "s", "Seconds since the start."),
 )
+"""(name, kind, unit, help)"""
 
 
 def system_leaves(counters: Counters, meter_rate: MeterRate) -> list[Leaf]:
     """Return the leaves that do not depend on the model."""
-    *status, uptime = (_status(name, kind, text) for name, kind, text in _STATUS)
+    *status, uptime = (_status(*row) for row in _STATUS)
     return [
         *(_toggle(path) for path in TOGGLES),
         *_meter("in", "Level of the input."),
@@ -87,14 +89,22 @@ def _asked(
     text: str,
     value: Callable[[Controller], str | int | float | bool],
     flags: Flags = NO_FLAGS,
+    *,
+    unit: str = "",
+    low: float | None = 0,
+    high: float | None = None,
 ) -> Leaf:
     address = f"/nemo/{path}"
+    is_number = kind is not LeafKind.STRING
     return Leaf(
         address=address,
         kind=kind,
         help=text,
+        low=low if is_number else None,
+        high=high,
+        unit=unit,
         read=reader(address, kind, value),
-        wildcard_settable=kind is not LeafKind.STRING,
+        wildcard_settable=is_number,
         flags=flags,
     )
 
@@ -125,9 +135,15 @@ def _meter(name: str, text: str) -> list[Leaf]:
         return min(max((level_db(controller) - METER_FLOOR_DB) / -METER_FLOOR_DB, 0.0), 1.0)
 
     return [
-        _asked(f"meter/{name}", LeafKind.FLOAT, text, position, METERS),
+        _asked(f"meter/{name}", LeafKind.FLOAT, text, position, METERS, high=1.0),
         _asked(
-            f"real/meter/{name}", LeafKind.FLOAT, f"{text[:-1]}, in dBFS.", level_db, METERS_REAL
+            f"real/meter/{name}",
+            LeafKind.FLOAT,
+            f"{text[:-1]}, in dBFS.",
+            level_db,
+            METERS_REAL,
+            unit="dB",
+            low=SILENCE_DB,
         ),
     ]
 
@@ -150,6 +166,9 @@ def _meter_rate(meter_rate: MeterRate) -> Leaf:
         kind=LeafKind.FLOAT,
         help="How often the meters are sent to all subscribers that want them.",
         range=f"{SLOWEST_HZ:g}..{FASTEST_HZ:g} Hz [{MeterRate().hz:g}]",
+        low=SLOWEST_HZ,
+        high=FASTEST_HZ,
+        unit="Hz",
         read=reader(METER_RATE, LeafKind.FLOAT, lambda controller: meter_rate.hz),
         check=check,
         wildcard_settable=True,
@@ -157,8 +176,11 @@ def _meter_rate(meter_rate: MeterRate) -> Leaf:
     )
 
 
-def _status(name: str, kind: LeafKind, text: str) -> Leaf:
-    return _asked(f"status/{name}", kind, text, lambda controller: _field(controller, name), STATUS)
+def _status(name: str, kind: LeafKind, unit: str, text: str) -> Leaf:
+    def value(controller: Controller) -> str | int | float:
+        return _field(controller, name)
+
+    return _asked(f"status/{name}", kind, text, value, STATUS, unit=unit)
 
 
 def _field(controller: Controller, name: str) -> str | int | float:

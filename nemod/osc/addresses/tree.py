@@ -22,17 +22,20 @@ MAX_PATTERN = 128
 """[characters] Longest pattern; the slowest of this length takes about 1 ms."""
 
 
-class _Node:
+class Node:
     """A part of an address: a leaf, or a container of more."""
 
     def __init__(self, text: str) -> None:
+        """`text` is the part itself."""
         self.text: Text = prepare(text)
         self.leaf: Leaf | None = None
-        self.children: dict[str, _Node] = {}
+        self.children: dict[str, Node] = {}
+        """The parts that follow, in the order of the tree; none below a leaf."""
         self.has_targets = False
         """Whether a pattern can reach anything here or below."""
 
     def leaves(self) -> Iterator[Leaf]:
+        """Yield the leaf, or all leaves below the container, in order."""
         if self.leaf:
             yield self.leaf
         for child in self.children.values():
@@ -47,7 +50,7 @@ class Tree:
 
         Raises: ValueError where an address occurs twice, or is a leaf and a container.
         """
-        self._root = _Node("")
+        self._root = Node("")
         self.leaves: dict[str, Leaf] = {}
         for leaf in leaves:
             self._add(leaf)
@@ -58,21 +61,26 @@ class Tree:
         for part in leaf.address.split("/")[1:]:
             if node.leaf:
                 raise ValueError(f"{leaf.address} is below the leaf {node.leaf.address}")
-            node = node.children.setdefault(part, _Node(part))
+            node = node.children.setdefault(part, Node(part))
             node.has_targets |= leaf.wildcard_settable
         if node.leaf or node.children:
             raise ValueError(f"{leaf.address} exists already")
         node.leaf = leaf
         self.leaves[leaf.address] = leaf
 
+    def node(self, address: str) -> Node | None:
+        """Return the leaf or container at an address, or None; `/` is the root."""
+        node = self._root
+        for part in [] if address == "/" else address.split("/")[1:]:
+            if part not in node.children:
+                return None
+            node = node.children[part]
+        return node
+
     def container(self, address: str) -> list[Leaf]:
         """Return all leaves below a container, in order; none if there is no such container."""
-        node = self._root
-        for part in address.split("/")[1:]:
-            if part not in node.children:
-                return []
-            node = node.children[part]
-        return [] if node.leaf else list(node.leaves())
+        node = self.node(address)
+        return [] if node is None or node is self._root or node.leaf else list(node.leaves())
 
     def short_form(self, address: str) -> Leaf | None:
         """Return the leaf that a container stands for when it is given a number."""
@@ -113,7 +121,7 @@ class Tree:
         return OscError("address", address, "no such address", hint)
 
 
-def _matching(node: _Node, part: Part) -> Iterator[_Node]:
+def _matching(node: Node, part: Part) -> Iterator[Node]:
     return (
         child for child in node.children.values() if child.has_targets and matches(part, child.text)
     )

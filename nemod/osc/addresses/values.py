@@ -99,6 +99,16 @@ def to_string(address: str, tag: str, value: Value) -> str:
     raise _wrong_type(address, tag, "a string (s)")
 
 
+def to_name_or_index(address: str, tag: str, value: Value) -> str | int:
+    """Return a name, or an index as a whole number (a float rounded to the nearest).
+
+    Raises: OscError `type` or `value`.
+    """
+    if tag not in ("s", "S", "i", "h", "f", "d"):
+        raise _wrong_type(address, tag, "a name (s) or an index (i)")
+    return value if isinstance(value, str) else to_int(address, tag, value)
+
+
 def to_trigger(address: str, tag: str, value: Value) -> bool:
     """Return whether a trigger fires: on I, N, T or a number from 0.5 on; a button's 0 does not.
 
