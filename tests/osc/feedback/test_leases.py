@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from nemod.osc.feedback.leases import MAX_SUBSCRIBERS
+from nemod.osc.server import OscServer
 from tests.osc.conftest import Client, Desk, MemoryRig, Peer, Served, read, write
 
 SUBSCRIBED = ("/nemo/subscribed", [60])
@@ -336,3 +337,30 @@ def test_a_configured_target_is_sent_everything_without_asking(
         listener.wait_for("/nemo/bass", 0.75)
     finally:
         listener.close()
+
+
+def test_two_servers_that_are_each_others_targets_come_to_rest(
+    serve: Callable[..., Served], rig: MemoryRig
+) -> None:
+    """What one sends the other sets, and sends back what it has not got from there: nothing."""
+    first, other_rig = serve(), MemoryRig()
+    second = Served(
+        other_rig,
+        OscServer(other_rig.controller, 0, local=True, targets=[("127.0.0.1", first.server.port)]),
+    )
+    try:
+        client = first.client()
+        client.send("/nemo/subscribe", ("i", second.server.port))
+        client.wait_for("/nemo/subscribed", 60)
+        first.call(lambda: rig.settings.set("gain", 0.25) and None)
+        end = time.monotonic() + 5.0
+        while other_rig.settings.get("gain") != 0.25 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert other_rig.settings.get("gain") == 0.25
+        loads: list[object] = []
+        for each, served in ((rig, first), (other_rig, second)):
+            served.call(lambda each=each: setattr(each, "load", lambda *args: loads.append(args)))
+        time.sleep(0.3)
+        assert loads == []
+    finally:
+        second.close()
