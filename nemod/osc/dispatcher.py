@@ -93,8 +93,10 @@ class Dispatcher:
             with self.controller.one_commit():
                 self._element(work.root, request)
         finally:
-            request.finish()
-            self.feedback.end_packet()
+            try:
+                request.finish()
+            finally:
+                self.feedback.end_packet()
 
     def is_set(self, message: Message) -> bool:
         """Return whether a message only sets parameters, so that a newer value replaces it."""
