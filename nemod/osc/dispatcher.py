@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
-from nemod.osc.addresses.client import TRANSACTION
-from nemod.osc.addresses.leaf import Action, Leaf
+from nemod.osc.addresses.client import SENT, TRANSACTION
+from nemod.osc.addresses.leaf import Action, Leaf, ignore
 from nemod.osc.addresses.meter_rate import MeterRate
 from nemod.osc.addresses.pattern import is_pattern
 from nemod.osc.addresses.tree import AddressSpace, Tree
@@ -160,7 +160,7 @@ class Dispatcher:
         if leaf is None:
             leaf = tree.short_form(address) if len(values) == 1 else None
             if leaf is None:
-                return self._plan_container(message)
+                return ignore if address in SENT else self._plan_container(message)
             address = leaf.address
         if leaf.check_all is not None:
             return leaf.check_all(self.controller, tags, values)

@@ -5,7 +5,7 @@
 
 import sys
 
-from nemod.osc.addresses.client import SUBSCRIBE
+from nemod.osc.addresses.client import SENT, SUBSCRIBE
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.tree import build_tree
 from nemod.osc.addresses.values import TAGS, LeafKind
@@ -27,17 +27,6 @@ subscriber on another machine also gets long answers; without a subscription an 
 """
 
 
-_SENT = (
-    ("done", "ss", "A background job has ended: the address that started it, and a name or count."),
-    ("error", "sss", "Code, address and text of what was wrong, to its sender only."),
-    ("synced", "i", "The jobs that ran when `/nemo/sync` came have ended."),
-    ("subscribed", "i", "Answer to `/nemo/subscribe`: for how many seconds it holds."),
-    ("pong", "", "Answer to `/nemo/ping`."),
-    ("bye", "", "The daemon ends; sent to subscribers and to who sent something lately."),
-)
-"""What is sent by the daemon only."""
-
-
 def reference_page() -> str:
     """Return the page in Markdown, without a model's own knobs."""
     leaves = build_tree().leaves
@@ -46,13 +35,14 @@ def reference_page() -> str:
         if leaf.address.startswith(("/nemo/real/", "/nemo/text/")):
             continue
         real = leaves.get(leaf.address.replace("/nemo/", "/nemo/real/", 1))
-        ranges = "; ".join(
-            text for text in (leaf.range, real.range if real and real.range else "") if text
-        )
+        ranges = [leaf.range, *([real.range] if real and real.range != leaf.range else [])]
+        shown = "; ".join(text for text in ranges if text)
         lines.append(
-            f"| `{leaf.address}` | {_type(leaf)} | {_access(leaf)} | {ranges} | {leaf.help} |"
+            f"| `{leaf.address}` | {_type(leaf)} | {_access(leaf)} | {shown} | {leaf.help} |"
         )
-    lines += [f"| `/nemo/{name}` | {tags} | sent | | {text} |" for name, tags, text in _SENT]
+    lines += [
+        f"| `{address}` | {tags} | sent | | {text} |" for address, (tags, text) in SENT.items()
+    ]
     lines.append("")
     lines += [
         f"One number to `/nemo/{short}` sets `/nemo/{path}`." for short, path in SHORT_FORMS.items()

@@ -44,6 +44,9 @@ class MemoryPresets:
     def get(self, number: int) -> Preset:
         return self.kept[number]
 
+    def rescan(self) -> None:
+        """Find nothing new."""
+
     def save(self, number: int, preset: Preset) -> None:
         if self.error is not None:
             raise self.error
@@ -432,7 +435,7 @@ class Desk:
         message = Message(address, tags, values)  # type: ignore[arg-type]
         return self.perform(Packet(message, 1, size_of(message)))
 
-    def hear(self, peer: Peer, address: str, tags: str = "", *values: object) -> None:
+    def receive(self, peer: Peer, address: str, tags: str = "", *values: object) -> None:
         """Perform one message of another client."""
         message = Message(address, tags, values)  # type: ignore[arg-type]
         self.dispatcher.perform(Packet(message, 1, size_of(message)), peer.sender)

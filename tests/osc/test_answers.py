@@ -80,20 +80,20 @@ def test_loopback_and_connections_get_long_answers(desk: Desk) -> None:
     connection = desk.peer(PHONE, is_trusted=True, client=object(), to_port=None)
     readable = [leaf for leaf in desk.dispatcher.tree.leaves.values() if leaf.read]
     for peer in (desk.peer(), connection):
-        desk.hear(peer, "/nemo")
+        desk.receive(peer, "/nemo")
         assert len(peer.messages()) == len(readable)
 
 
 def test_a_subscriber_gets_long_answers(desk: Desk) -> None:
     """From any port of its host, in several packets; after the end of the lease no more."""
     phone, other = desk.peer(PHONE), desk.peer("192.168.1.8")
-    desk.hear(phone, "/nemo/subscribe", "s", "tuner")
+    desk.receive(phone, "/nemo/subscribe", "s", "tuner")
     phone.messages()
     for peer, is_full in ((desk.peer(PHONE, 1), True), (other, False)):
-        desk.hear(peer, "/nemo")
+        desk.receive(peer, "/nemo")
         assert (("/nemo/gain", [0.5]) in peer.messages()) == is_full
     desk.timers.advance(60.1)
-    desk.hear(phone, "/nemo")
+    desk.receive(phone, "/nemo")
     assert [address for address, _ in phone.messages()] == ["/nemo/error"]
 
 
@@ -102,7 +102,7 @@ def ask_everything(desk: Desk, peer: Peer, seconds: float) -> list[int]:
     sizes = []
     for _ in range(int(seconds)):
         for _ in range(100):
-            desk.hear(peer, "/nemo")
+            desk.receive(peer, "/nemo")
             desk.timers.advance(0.01)
         sizes.append(sum(len(packet) for _, packet in peer.packets))
         peer.packets.clear()
@@ -112,12 +112,12 @@ def ask_everything(desk: Desk, peer: Peer, seconds: float) -> list[int]:
 def test_long_answers_share_the_64_kb_of_feedback(desk: Desk, rig: MemoryRig) -> None:
     """With all that is sent; over it a question is an error, and changes arrive all the same."""
     phone = desk.peer(PHONE)
-    desk.hear(phone, "/nemo/subscribe", "s", "params")
+    desk.receive(phone, "/nemo/subscribe", "s", "params")
     desk.timers.advance(2.0)
     sizes = ask_everything(desk, phone, 4.0)
     errors = 20 * 96  # short errors may be sent as to anybody
     assert all(30_000 < size <= 64_000 + errors for size in sizes)
-    desk.hear(phone, "/nemo")
+    desk.receive(phone, "/nemo")
     phone.packets.clear()
     rig.settings.set("bass", 0.25)
     desk.timers.advance(1.0)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import Meters
+from nemod.osc.addresses.client import SENT
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.tree import Tree, build_tree
 from nemod.osc.addresses.values import LeafKind
@@ -143,7 +144,7 @@ def test_long_names_in_errors_are_cut(desk: Desk) -> None:
 
 
 def test_one_packet_is_one_commit(desk: Desk, rig: MemoryRig) -> None:
-    """All settings of a bundle reach the audio plane together."""
+    """All settings of a bundle reach the audio process together."""
     inner = Bundle(IMMEDIATELY, (Message("/nemo/mute", "T", (True,)),))
     desk.perform(bundle(gain(0.1), Message("/nemo/bass", "f", (0.2,)), inner))
     (snapshot,) = rig.commits
@@ -151,7 +152,7 @@ def test_one_packet_is_one_commit(desk: Desk, rig: MemoryRig) -> None:
 
 
 def test_nothing_changed_is_no_commit(desk: Desk, rig: MemoryRig) -> None:
-    """Queries and values that stand already do not disturb the audio plane."""
+    """Queries and values that stand already cause no commit."""
     desk.say("/nemo/gain")
     desk.say("/nemo/gain", "f", 0.5)
     desk.say("/nemo/gain", "s", "x")
@@ -520,7 +521,7 @@ def test_silence_is_a_finite_number(desk: Desk) -> None:
 
 
 def test_ping_and_info(desk: Desk) -> None:
-    """A ping is answered, and the daemon says who it is."""
+    """A ping is answered by a pong, `/nemo/info` by name, version, protocol and host."""
     assert desk.say("/nemo/ping") == [("/nemo/pong", [])]
     answers = dict(desk.say("/nemo/info"))
     assert [address.removeprefix("/nemo/info/") for address in answers] == [
@@ -532,8 +533,15 @@ def test_ping_and_info(desk: Desk) -> None:
     assert answers["/nemo/info/name"] == ["nemod"]
 
 
-def test_sync_waits_for_slow_work(desk: Desk, rig: MemoryRig) -> None:
-    """It is answered after what was begun before it, and not held up by what comes later."""
+@pytest.mark.parametrize("address", SENT)
+def test_what_only_the_daemon_sends_is_ignored(address: str, desk: Desk) -> None:
+    """Two daemons that send each other their changes do not answer errors by errors for ever."""
+    assert desk.say(address) == []
+    assert desk.say(address, "sss", "address", "/x", "no such address") == []
+
+
+def test_sync_waits_for_background_jobs(desk: Desk, rig: MemoryRig) -> None:
+    """It is answered after the jobs that were started before it, and not delayed by later ones."""
     rig.is_slow = True
     desk.say("/nemo/model/load", "s", "fuzz")
     assert desk.say("/nemo/sync", "i", 7) == []

@@ -1,4 +1,4 @@
-"""Buckets, windows and what becomes of the packets of a host that sends too many."""
+"""Token buckets, windows, and packets of a host that sends too many."""
 
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.limits import Remembered, TokenBucket, Window
@@ -9,7 +9,7 @@ RATE = 500.0
 
 
 class Flow:
-    """One host's traffic on a clock that moves when told."""
+    """One host's traffic, on a fake clock."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -61,7 +61,7 @@ def test_window_slides() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """What was not used for longest is forgotten."""
+    """The least recently used item is dropped first."""
     memory = Remembered[str](2)
     for key in ("a", "b", "a", "c"):
         memory.get(key, lambda: "first")
@@ -84,7 +84,7 @@ def test_beyond_the_rate_the_newest_values_are_kept(desk: Desk, rig: MemoryRig) 
 
 
 def test_beyond_the_rate_everything_else_is_lost(desk: Desk, rig: MemoryRig) -> None:
-    """Queries, triggers, loads and transactions are dropped, counted and complained of once."""
+    """Queries, triggers, loads and transactions are dropped and counted; one error is sent."""
     flow = Flow(desk)
     flow.fill()
     desk.sent.clear()

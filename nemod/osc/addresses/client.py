@@ -1,6 +1,6 @@
 """Leaves about the connection with the client: subscriptions, ping, sync, transactions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nemod.control.controller import Controller
 from nemod.osc.addresses.flags import DEFAULT_FLAGS, Flag, parse_flags
@@ -15,6 +15,23 @@ UNSUBSCRIBE = "/nemo/unsubscribe"
 REFRESH = "/nemo/refresh"
 TRANSACTION = "/nemo/tx"
 LAST_PORT = 65_535
+
+SENT: Mapping[str, tuple[str, str]] = {
+    "/nemo/done": (
+        "ss",
+        "A background job has ended: the address that started it, and a name or count.",
+    ),
+    "/nemo/error": ("sss", "Code, address and text of what was wrong, to its sender only."),
+    "/nemo/synced": ("i", "The jobs that ran when `/nemo/sync` came have ended."),
+    "/nemo/subscribed": ("i", "Answer to `/nemo/subscribe`: for how many seconds it holds."),
+    "/nemo/pong": ("", "Answer to `/nemo/ping`."),
+    "/nemo/bye": ("", "The daemon ends; sent to subscribers and to who sent something lately."),
+}
+"""Addresses that only the daemon sends, with type tags and meaning.
+
+Received, they are ignored: errors about them would go back and forth for ever between two daemons
+that send each other their changes.
+"""
 
 
 def client_leaves() -> list[Leaf]:

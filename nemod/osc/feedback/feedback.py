@@ -129,18 +129,17 @@ class Feedback:
         self._arm(self._timers.now_s())
 
     def listen(self, sender: Sender, addresses: frozenset[str]) -> None:
-        """Send these addresses as far as they are new, and then their changes.
+        """Send these addresses now, as far as they are new, and then their changes.
 
-        Ends with the connection. Addresses that do not exist (yet) are remembered: the tree changes
-        with the model.
+        Nothing else is sent, and it ends with the connection. Addresses that do not exist (yet) are
+        remembered: the tree changes with the model.
         """
         self._drain()
-        coverage = self._coverages.of_addresses(addresses)
-        lease = self._leases.listener(sender, coverage)
-        new = sorted(addresses - lease.addresses)
-        lease.addresses = addresses
+        lease = self._leases.listener(sender, self._coverages.of_addresses(frozenset()))
+        known, lease.addresses = lease.addresses, addresses
         lease.use(self._coverages)
-        lease.pending.update(lease.coverage.among(new))
+        new = (address for address in lease.coverage.addresses if address not in known)
+        lease.pending.update(dict.fromkeys(new))
         self._due(lease.ready_s)
         self._arm(self._due_s)
 
@@ -162,6 +161,7 @@ class Feedback:
     def close(self) -> None:
         """Send nothing more."""
         self._events.close()
+        self._leases = Leases()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -189,12 +189,11 @@ class Feedback:
 
     def _drain(self) -> None:
         """Mark what the events since the last call have changed."""
+        tree = self._follow_tree()
         if not self._has_events:
             return
         self._has_events = False
-        events = self._events.take()
-        tree = self._follow_tree()
-        for event in events:
+        for event in self._events.take():
             if isinstance(event, Changed):
                 self._mark_parameter(event.path)
             elif isinstance(event, Meters):
@@ -305,8 +304,10 @@ class Feedback:
 
     def _read(self, address: str) -> bytes:
         """Return the message with the value that an address has now, or nothing."""
-        read = self._coverages.tree.leaves[address].read
-        message = read(self._controller, MAX_PACKET, 0) if read else b""
+        leaf = self._coverages.tree.leaves.get(address)
+        if leaf is None or leaf.read is None:
+            return b""
+        message = leaf.read(self._controller, MAX_PACKET, 0)
         return message if len(message) <= MAX_PACKET else b""
 
     def _set_due(self) -> None:

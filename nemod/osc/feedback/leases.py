@@ -125,7 +125,7 @@ class Leases:
                 self.remove(implicit)
             lease = Lease(sender=target, client=asker.client, kind=Kind.EXPLICIT, coverage=coverage)
             self._add(lease)
-        elif lease.client != asker.client:
+        elif lease.kind is Kind.EXPLICIT and lease.client != asker.client:
             self._change_client(lease, asker.client)
         if lease.kind is Kind.EXPLICIT:
             lease.expires_s = now + LEASE_S

@@ -14,19 +14,19 @@ def subscribe(desk: Desk, peer: Peer, *flags: str, port: int | None = None) -> N
     """Subscribe and take what comes first."""
     arguments: Sequence[object] = flags if port is None else (port, *flags)
     tags = "s" * len(flags) if port is None else "i" + "s" * len(flags)
-    desk.hear(peer, "/nemo/subscribe", tags, *arguments)
+    desk.receive(peer, "/nemo/subscribe", tags, *arguments)
     desk.timers.advance(1.5)
     for each in (peer, *peer.others.values()):
         each.messages()
 
 
 def changes(desk: Desk, rig: MemoryRig, *peers: Peer) -> list[bool]:
-    """Change a knob from elsewhere; return who was told."""
+    """Change a knob from elsewhere; return which peers were sent it."""
     rig.settings.set("bass", 1.0 - rig.settings.get("bass") / 2.0)
     desk.timers.advance(0.02)
-    told = [peer.messages() for peer in peers]
+    received = [peer.messages() for peer in peers]
     value = pytest.approx(rig.settings.get("bass"))
-    return [("/nemo/bass", [value]) in messages for messages in told]
+    return [("/nemo/bass", [value]) in messages for messages in received]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_full_dump_of_what_the_flags_cover_comes_first(
 ) -> None:
     """After the answer, in bundles of at most 1,200 bytes, each address once, with its value."""
     peer = desk.peer()
-    desk.hear(peer, "/nemo/subscribe", "s" * len(flags), *flags)
+    desk.receive(peer, "/nemo/subscribe", "s" * len(flags), *flags)
     assert all(len(packet) <= 1200 for _, packet in peer.packets)
     first, *dump = peer.messages()
     assert first == SUBSCRIBED
@@ -92,7 +92,7 @@ def test_a_new_subscription_changes_the_flags(desk: Desk, rig: MemoryRig) -> Non
     """The last one decides, and the dump is that of the new flags."""
     peer = desk.peer()
     subscribe(desk, peer, "params")
-    desk.hear(peer, "/nemo/subscribe", "s", "text")
+    desk.receive(peer, "/nemo/subscribe", "s", "text")
     desk.timers.advance(0.02)
     assert {address.split("/")[2] for address, _ in peer.messages()} == {"subscribed", "text"}
     rig.settings.set("bass", 1.0)
@@ -103,7 +103,7 @@ def test_a_new_subscription_changes_the_flags(desk: Desk, rig: MemoryRig) -> Non
 def test_another_port_is_sent_what_it_did_not_ask_for(desk: Desk, rig: MemoryRig) -> None:
     """The answer goes to who asked; host and port of the lease are those of the message."""
     peer = desk.peer(PHONE)
-    desk.hear(peer, "/nemo/subscribe", "is", 9001, "params")
+    desk.receive(peer, "/nemo/subscribe", "is", 9001, "params")
     assert peer.messages() == [SUBSCRIBED]
     assert "/nemo/gain" in dict(peer.other(9001).messages())
     desk.timers.advance(0.02)
@@ -116,7 +116,7 @@ def test_a_script_that_asks_from_changing_ports_has_one_subscription(
     """`oscsend` has another port every time: what counts is where the changes are sent."""
     target = desk.peer(port=9001)
     for port in range(40_000, 40_020):
-        desk.hear(
+        desk.receive(
             desk.peer(port=port, to_port=lambda _: target.sender), "/nemo/subscribe", "i", 9001
         )
     desk.timers.advance(1.0)
@@ -128,13 +128,13 @@ def test_the_ninth_subscriber_gets_limit(desk: Desk, rig: MemoryRig) -> None:
     """Until one of the eight has left; who is in may still renew."""
     peers = [desk.peer(port=port) for port in range(50_000, 50_009)]
     for peer in peers:
-        desk.hear(peer, "/nemo/subscribe")
+        desk.receive(peer, "/nemo/subscribe")
     desk.timers.advance(2.0)
     *eight, ninth = [peer.messages()[0] for peer in peers]
     assert eight == [SUBSCRIBED] * 8
     assert (ninth[0], *ninth[1][:2]) == ("/nemo/error", "limit", "/nemo/subscribe")
     subscribe(desk, peers[0])
-    desk.hear(peers[0], "/nemo/unsubscribe")
+    desk.receive(peers[0], "/nemo/unsubscribe")
     subscribe(desk, peers[8])
     assert changes(desk, rig, *peers) == [False, *[True] * 8]
 
@@ -143,7 +143,7 @@ def test_one_host_has_at_most_four_of_them(desk: Desk) -> None:
     """So that two phones cannot keep everybody else out."""
     peers = [desk.peer(PHONE, port) for port in range(50_000, 50_005)]
     for peer in peers:
-        desk.hear(peer, "/nemo/subscribe", "s", "tuner")
+        desk.receive(peer, "/nemo/subscribe", "s", "tuner")
     assert [peer.messages()[0][0] for peer in peers] == [
         *["/nemo/subscribed"] * 4,
         "/nemo/error",
@@ -157,15 +157,15 @@ def test_unsubscribe_ends_what_its_sender_began(desk: Desk, rig: MemoryRig) -> N
     peer.sender.to_port = lambda port: ports[port].sender
     for port in ports:
         subscribe(desk, peer, port=port)
-    desk.hear(peer, "/nemo/unsubscribe", "i", 9001)
+    desk.receive(peer, "/nemo/unsubscribe", "i", 9001)
     desk.timers.advance(0.02)
     assert changes(desk, rig, target, other) == [False, True]
-    desk.hear(peer, "/nemo/unsubscribe")
+    desk.receive(peer, "/nemo/unsubscribe")
     assert changes(desk, rig, target, other) == [False, False]
     subscribe(desk, peer, port=9001)
-    desk.hear(target, "/nemo/unsubscribe")
+    desk.receive(target, "/nemo/unsubscribe")
     assert changes(desk, rig, target, other) == [False, False]
-    desk.hear(peer, "/nemo/unsubscribe")
+    desk.receive(peer, "/nemo/unsubscribe")
     assert peer.messages() == []
 
 
@@ -173,14 +173,14 @@ def test_refresh_sends_everything_again(desk: Desk) -> None:
     """To a subscriber; to another client it is an error."""
     peer = desk.peer()
     subscribe(desk, peer, "params")
-    desk.hear(peer, "/nemo/refresh")
+    desk.receive(peer, "/nemo/refresh")
     again = dict(peer.messages())
     assert set(again) >= {"/nemo/gain", "/nemo/mute", "/nemo/model/current"}
     other = desk.peer(port=1)
-    desk.hear(other, "/nemo/gain", "f", 0.25)
+    desk.receive(other, "/nemo/gain", "f", 0.25)
     desk.timers.advance(0.02)
     other.messages()
-    desk.hear(other, "/nemo/refresh")
+    desk.receive(other, "/nemo/refresh")
     ((address, values),) = other.messages()
     assert (address, values[0]) == ("/nemo/error", "not_found")
 
@@ -188,7 +188,7 @@ def test_refresh_sends_everything_again(desk: Desk) -> None:
 def test_a_connection_is_answered_on_itself(desk: Desk) -> None:
     """It has no other ports; its lease ends with it."""
     connection = desk.peer(to_port=None)
-    desk.hear(connection, "/nemo/subscribe", "i", 9001)
+    desk.receive(connection, "/nemo/subscribe", "i", 9001)
     ((address, values),) = connection.messages()
     assert (address, values[0]) == ("/nemo/error", "value")
     subscribe(desk, connection)
@@ -204,12 +204,12 @@ def test_a_connection_is_answered_on_itself(desk: Desk) -> None:
 def test_a_client_that_sets_is_sent_changes_for_60_seconds(desk: Desk, rig: MemoryRig) -> None:
     """Without a dump, and renewed by each set; one that only queries is sent nothing."""
     peer, silent = desk.peer(), desk.peer(port=1)
-    desk.hear(silent, "/nemo/gain")
+    desk.receive(silent, "/nemo/gain")
     silent.messages()
-    desk.hear(peer, "/nemo/mid", "f", 0.25)
+    desk.receive(peer, "/nemo/mid", "f", 0.25)
     assert peer.messages() == []
     desk.timers.advance(40.0)
-    desk.hear(peer, "/nemo/mid", "f", 0.75)
+    desk.receive(peer, "/nemo/mid", "f", 0.75)
     desk.timers.advance(59.0)
     assert changes(desk, rig, peer, silent) == [True, False]
     desk.timers.advance(1.1)
@@ -220,7 +220,7 @@ def test_a_client_that_sets_is_sent_changes_for_60_seconds(desk: Desk, rig: Memo
 def test_whatever_changes_the_rig_counts_as_a_set(address: str, desk: Desk, rig: MemoryRig) -> None:
     """A page with buttons alone follows, too."""
     peer = desk.peer()
-    desk.hear(peer, address, "f", 1.0)
+    desk.receive(peer, address, "f", 1.0)
     desk.timers.advance(0.1)
     peer.messages()
     assert changes(desk, rig, peer) == [True]
@@ -230,7 +230,7 @@ def test_whatever_changes_the_rig_counts_as_a_set(address: str, desk: Desk, rig:
 def test_what_is_about_the_connection_does_not(address: str, desk: Desk, rig: MemoryRig) -> None:
     """A ping is no reason to send anything."""
     peer = desk.peer()
-    desk.hear(peer, address)
+    desk.receive(peer, address)
     peer.messages()
     assert changes(desk, rig, peer) == [False]
 
@@ -239,9 +239,9 @@ def test_the_32nd_to_set_replaces_who_did_not_set_for_longest(desk: Desk, rig: M
     """There are at most 32 that did not ask."""
     peers = [desk.peer(port=port) for port in range(50_000, 50_033)]
     for peer in peers[:32]:
-        desk.hear(peer, "/nemo/mid", "f", 0.25)
-    desk.hear(peers[0], "/nemo/mid", "f", 0.5)
-    desk.hear(peers[32], "/nemo/mid", "f", 0.75)
+        desk.receive(peer, "/nemo/mid", "f", 0.25)
+    desk.receive(peers[0], "/nemo/mid", "f", 0.5)
+    desk.receive(peers[32], "/nemo/mid", "f", 0.75)
     desk.timers.advance(1.0)
     assert changes(desk, rig, *peers) == [True, False, *[True] * 31]
 
@@ -249,10 +249,10 @@ def test_the_32nd_to_set_replaces_who_did_not_set_for_longest(desk: Desk, rig: M
 def test_one_host_has_at_most_eight_of_these(desk: Desk, rig: MemoryRig) -> None:
     """A client with a new port for every message does not drive out the others."""
     other = desk.peer("192.168.1.8")
-    desk.hear(other, "/nemo/mid", "f", 0.25)
+    desk.receive(other, "/nemo/mid", "f", 0.25)
     peers = [desk.peer(PHONE, port) for port in range(50_000, 50_040)]
     for peer in peers:
-        desk.hear(peer, "/nemo/mid", "f", 0.75)
+        desk.receive(peer, "/nemo/mid", "f", 0.75)
     desk.timers.advance(1.0)
     assert changes(desk, rig, other, *peers) == [True, *[False] * 32, *[True] * 8]
 
@@ -260,9 +260,9 @@ def test_one_host_has_at_most_eight_of_these(desk: Desk, rig: MemoryRig) -> None
 def test_who_has_asked_is_not_sent_everything_twice(desk: Desk, rig: MemoryRig) -> None:
     """A phone that sends from one port and receives at another is one client."""
     peer = desk.peer(PHONE)
-    desk.hear(peer, "/nemo/mid", "f", 0.25)
+    desk.receive(peer, "/nemo/mid", "f", 0.25)
     subscribe(desk, peer, port=9001)
-    desk.hear(peer, "/nemo/mid", "f", 0.75)
+    desk.receive(peer, "/nemo/mid", "f", 0.75)
     desk.timers.advance(0.1)
     assert changes(desk, rig, peer, peer.other(9001)) == [False, True]
 

@@ -15,7 +15,7 @@ def subscribed(desk: Desk, count: int, *flags: str) -> list[Peer]:
     """Return subscribers that have been sent their dump."""
     peers = [desk.peer(port=50_000 + number) for number in range(count)]
     for peer in peers:
-        desk.hear(peer, "/nemo/subscribe", "s" * len(flags), *flags)
+        desk.receive(peer, "/nemo/subscribe", "s" * len(flags), *flags)
     desk.timers.advance(5.0)
     for peer in peers:
         peer.packets.clear()
@@ -98,7 +98,7 @@ def test_eight_dumps_at_once_keep_the_limit(desk: Desk) -> None:
     """They arrive complete, one after the other."""
     peers = [desk.peer(port=50_000 + number) for number in range(8)]
     for peer in peers:
-        desk.hear(peer, "/nemo/subscribe", "sssss", *ALL_FLAGS)
+        desk.receive(peer, "/nemo/subscribe", "sssss", *ALL_FLAGS)
     desk.timers.advance(4.0)
     assert worst_second(peers) <= 64_000
     wanted = {leaf.address for leaf in desk.dispatcher.tree.leaves.values() if leaf.flags}
@@ -109,7 +109,7 @@ def test_eight_dumps_at_once_keep_the_limit(desk: Desk) -> None:
 def test_packets_are_bundles_of_at_most_1200_bytes(desk: Desk, rig: MemoryRig) -> None:
     """As many messages in each as fit; a single message has no bundle around it."""
     (peer,) = subscribed(desk, 1, *ALL_FLAGS)
-    desk.hear(peer, "/nemo/refresh")
+    desk.receive(peer, "/nemo/refresh")
     desk.timers.advance(0.02)
     *full, _ = [len(packet) for _, packet in peer.packets if packet.startswith(b"#bundle")]
     assert min(full) > 1100
@@ -124,7 +124,7 @@ def test_packets_are_bundles_of_at_most_1200_bytes(desk: Desk, rig: MemoryRig) -
     assert [packet for _, packet in peer.packets] == [b"/nemo/mute\0\0,F\0\0"]
 
 
-def test_a_client_that_does_not_read_waits_and_delays_nobody(desk: Desk, rig: MemoryRig) -> None:
+def test_a_client_that_does_not_read_delays_no_other(desk: Desk, rig: MemoryRig) -> None:
     """It loses intermediate values, not the last one, and nothing piles up for it."""
     slow, quick = subscribed(desk, 2, "params")
     slow.is_full = True

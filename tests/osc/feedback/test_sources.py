@@ -22,7 +22,7 @@ from tests.osc.conftest import Desk, MemoryRig, Peer
 def subscribed(desk: Desk, *flags: str, port: int = 50_000) -> Peer:
     """Return a subscriber that has been sent its dump."""
     peer = desk.peer(port=port)
-    desk.hear(peer, "/nemo/subscribe", "s" * len(flags), *flags)
+    desk.receive(peer, "/nemo/subscribe", "s" * len(flags), *flags)
     desk.timers.advance(0.5)
     peer.packets.clear()
     return peer
@@ -118,7 +118,7 @@ def test_meters_are_sent_at_their_rate(
 ) -> None:
     """However often there are new ones, and only to those that want them."""
     peer, other = subscribed(desk, "meters"), subscribed(desk, "params", port=1)
-    desk.hear(other, "/nemo/meter/rate", "f", rate_hz)
+    desk.receive(other, "/nemo/meter/rate", "f", rate_hz)
     desk.timers.advance(0.1)
     assert peer.messages() == []
     for step in range(1000):
@@ -148,10 +148,15 @@ def test_meters_in_dbfs_need_both_flags(desk: Desk, rig: MemoryRig) -> None:
 
 
 def test_who_listens_to_an_address_is_sent_that_address(desk: Desk, rig: MemoryRig) -> None:
-    """And no other, without a dump; also one that appears with another model."""
+    """Its value now and its changes, and no other; also one that appears with another model."""
     peer = desk.peer(gets_echoes=False)
     addresses = frozenset({"/nemo/bass", "/nemo/knob/Sag", "/nemo/meter/in"})
+    desk.dispatcher.feedback.listen(peer.sender, addresses - {"/nemo/meter/in"})
+    desk.timers.advance(0.1)
+    assert peer.messages() == [("/nemo/bass", [0.5])]
     desk.dispatcher.feedback.listen(peer.sender, addresses)
+    desk.timers.advance(0.1)
+    assert peer.messages() == [("/nemo/meter/in", [0.75])]
     rig.settings.set("bass", 0.25)
     rig.settings.set("mid", 0.25)
     rig.events.publish(rig.levels)
@@ -161,8 +166,8 @@ def test_who_listens_to_an_address_is_sent_that_address(desk: Desk, rig: MemoryR
     rig.events.publish(ModelChanged("fuzz", DAEMON))
     desk.timers.advance(0.1)
     assert peer.messages() == [("/nemo/knob/Sag", [0.5])]
-    desk.hear(peer, "/nemo/bass", "f", 0.75)
-    desk.hear(peer, "/nemo/knob/3", "f", 0.75)
+    desk.receive(peer, "/nemo/bass", "f", 0.75)
+    desk.receive(peer, "/nemo/knob/3", "f", 0.75)
     desk.timers.advance(0.1)
     assert peer.messages() == [("/nemo/knob/Sag", [0.75])]
     desk.dispatcher.feedback.forget(peer.sender)
