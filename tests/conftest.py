@@ -10,6 +10,7 @@ import jax
 import pytest
 
 from nemod.common import xla
+from tests.parts import avahi
 
 xla.prepare()  # before jax compiles for the first time
 
@@ -33,6 +34,11 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
         "PortAudio is missing (Debian: libportaudio2)",
     ),
     "ngspice": (lambda: shutil.which("ngspice"), "ngspice is missing (Debian: ngspice)"),
+    "avahi": (
+        avahi.is_available,
+        "avahi-daemon, avahi-browse or dbus-daemon is missing, or this is not root "
+        "(Debian: avahi-daemon avahi-utils dbus iproute2)",
+    ),
     "liblo": (lambda: shutil.which("oscsend"), "oscsend is missing (Debian: liblo-tools)"),
 }
 

@@ -140,8 +140,9 @@ def unit_request(kind: ServiceKind, arguments: argparse.Namespace) -> UnitReques
     config = configuration(arguments)
     if kind is ServiceKind.USER:
         return UnitRequest(kind=kind, arguments=words)
-    if isinstance(config.state, Path) and not config.state.is_relative_to(_SYSTEM_STATE):
-        raise disk.ServiceError(f"{config.state}: a system service can only write {_SYSTEM_STATE}")
+    for written in (config.state, config.presets):
+        if isinstance(written, Path) and not written.is_relative_to(_SYSTEM_STATE):
+            raise disk.ServiceError(f"{written}: a system service can only write {_SYSTEM_STATE}")
     needed = _needed(Path(arguments.config), config)
     for path in needed:
         disk.check_readable(path)

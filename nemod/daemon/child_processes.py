@@ -28,6 +28,7 @@ from nemod.engine.ipc import (
     AudioProcessArguments,
     OpenDevice,
     PlayRig,
+    PrepareRig,
     StopProcess,
     TelemetryRecord,
     decode_telemetry,
@@ -201,6 +202,10 @@ class AudioProcess(_Child):
         Raises: ConnectionError.
         """
         self.rig_id = rig.rig_id
+        await self._send(rig)
+
+    async def prepare(self, rig: PrepareRig) -> None:
+        """Have the programs of a rig loaded, before it is played. Raises: ConnectionError."""
         await self._send(rig)
 
     async def open_device(self, message: OpenDevice) -> None:

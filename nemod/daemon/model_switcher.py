@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from nemod.builder.messages import BuildFailure, BuildRequest, Level
+from nemod.builder.messages import Level
 from nemod.common.background import in_background
 from nemod.common.errors import NemodError
 from nemod.config import Config
@@ -23,6 +23,7 @@ from nemod.control.errors import Code, ControlError
 from nemod.control.events import DAEMON, EventStream, ModelChanged, Source
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
+from nemod.daemon.build_ahead import BuildAhead, UnplayableError
 from nemod.daemon.built_model import BuiltModel
 from nemod.daemon.protocols import AudioOutput, Builder, Controls, FaultLog
 from nemod.daemon.quarantine import CRASHES, WITHIN_S, Quarantine
@@ -34,15 +35,6 @@ FIRST_MODEL_JOB = "first model"
 REBUILD_JOB = "rebuild"
 
 log = structlog.get_logger("nemod")
-
-
-class _UnplayableError(Exception):
-    """A model cannot be played, but another one may."""
-
-    def __init__(self, reason: str, *, is_model_fault: bool = True) -> None:
-        """`is_model_fault`: it is the file, not this machine or this moment."""
-        self.is_model_fault = is_model_fault
-        super().__init__(reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,18 +74,17 @@ class ModelSwitcher:
         """Done when a model is heard for the first time; an exception when none can be played."""
         # Retrieved here, or asyncio would log it where the daemon ends for another reason.
         self.first_model.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._config = config
         self._settings = settings
         self._events = events
         self._size = size
-        self._builder = builder
+        level = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)
+        self._rigs = BuildAhead(builder, audio, settings, level, on_unplayable=self._mark)
         self._audio = audio
         self._faults = faults
         self._first_candidates: Callable[[], Iterable[ModelFile]] = tuple
         self._previous: BuiltModel | None = None
         self._pending: BuiltModel | None = None
         self._pending_heard: asyncio.Future[str] | None = None
-        self._rig_ids = 0
         self._queued: _Request | None = None
         self._wake = asyncio.Event()
         self._is_loading = False
@@ -149,6 +140,8 @@ class ModelSwitcher:
             self._wake.clear()
             request, self._queued = self._queued, None
             if request is None:
+                if await self._rigs.build_next(lambda: self._queued is None):
+                    self._wake.set()
                 continue
             self._is_loading = True
             try:
@@ -160,6 +153,7 @@ class ModelSwitcher:
                 self._after_failure(request)
             finally:
                 self._is_loading = False
+                self._wake.set()  # for another request, or for what is built ahead
 
     async def _carry_out(self, request: _Request) -> None:
         """Try the candidates in order until one plays, and end the job."""
@@ -178,7 +172,7 @@ class ModelSwitcher:
                 job.fail(error)
                 self._after_failure(request)
                 return
-            except _UnplayableError as error:
+            except UnplayableError as error:
                 log.warning("model cannot be played", model=model.name, reason=str(error))
                 if error.is_model_fault:
                     self._mark(model.name, str(error))
@@ -231,32 +225,16 @@ class ModelSwitcher:
     async def _load(self, model: ModelFile, source: Source, recall: Recall | None) -> None:
         """Return when the model is heard, or is what will be heard.
 
-        Raises: _UnplayableError when the model cannot be played, ControlError when it was
+        Raises: UnplayableError when the model cannot be played, ControlError when it was
         superseded or something else failed.
         """
         device = self._audio().device
         assert device is not None
-        self._rig_ids += 1
-        result = await self._builder.build(
-            BuildRequest(
-                request_id=self._rig_ids,
-                path=str(model.path or ""),
-                rate_hz=device.rate_hz,
-                block_frames=device.block_frames,
-                positions=self._positions(recall),
-                level=Level(
-                    normalize=self._config.level.normalize,
-                    input_dbu=self._config.level.input_dbu,
-                ),
-                size=self._size if recall is None else recall.size,
-            )
-        )
-        if isinstance(result, BuildFailure):
-            raise _UnplayableError(result.reason, is_model_fault=result.is_model_fault)
+        result = await self._rigs.build(model, recall, self._size)
         if self._queued is not None:
             raise self._superseded(self._queued.job.subject)
         built = BuiltModel(
-            rig_id=self._rig_ids, model=model, result=result, device=device, recall=recall
+            rig_id=result.request_id, model=model, result=result, device=device, recall=recall
         )
         if self._audio().is_playing:
             await self._play(built)
@@ -266,7 +244,7 @@ class ModelSwitcher:
         log.info("model", model=built.name, cached=result.cached, rate_policy=result.rate_policy)
 
     async def _play(self, built: BuiltModel) -> None:
-        """Send a rig and wait until it is heard. Raises: _UnplayableError, ControlError."""
+        """Send a rig and wait until it is heard. Raises: UnplayableError, ControlError."""
         self._pending = built
         self._pending_heard = asyncio.get_running_loop().create_future()
         try:
@@ -282,7 +260,7 @@ class ModelSwitcher:
         finally:
             self._pending = self._pending_heard = None
         if reason:
-            raise _UnplayableError(f"{built.name}: {reason}")
+            raise UnplayableError(f"{built.name}: {reason}")
 
     def _make_current(self, built: BuiltModel, source: Source) -> None:
         before = self.current
@@ -306,6 +284,8 @@ class ModelSwitcher:
 
     def build_ahead(self, wanted: Sequence[tuple[ModelFile, Recall]]) -> None:
         """Build these models while nothing else is to be done; a new list replaces the last."""
+        self._rigs.want(wanted)
+        self._wake.set()
 
     def panic(self) -> None:
         """Fade to silence at once and empty all effects."""
@@ -334,6 +314,7 @@ class ModelSwitcher:
 
     def rig_failed(self, rig_id: int, reason: str) -> None:
         """Called when the audio process could not load or verify a rig."""
+        self._rigs.forget()
         if self._pending is not None and self._pending.rig_id == rig_id:
             self._end_pending(reason)
         elif self.current is not None and self.current.rig_id == rig_id:
@@ -386,17 +367,11 @@ class ModelSwitcher:
             if built is not None:
                 self._audio().send_settings(built.rig_id, self._controls(built))
 
-    def _positions(self, recall: Recall | None) -> dict[str, float]:
-        """Return the positions that are set once a sound, if any, has been recalled."""
-        if recall is None:
-            return self._settings.set_positions()
-        return self._settings.recalled(recall.sound)
-
     def _controls(self, built: BuiltModel) -> Controls:
         """Return the controls [n] of a rig; one that is being loaded has its own sound."""
         settings = self._settings
         if built.recall is not None:
-            settings = Settings(self._positions(built.recall))
+            settings = Settings(settings.recalled(built.recall.sound))
         return settings.vector(built.result.layout, built.result.knobs)
 
 

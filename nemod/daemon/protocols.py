@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
-from nemod.engine.ipc import DeviceOpened, PlayRig
+from nemod.engine.ipc import DeviceOpened, PlayRig, PrepareRig
 
 Controls = NDArray[np.float32]
 """[n] The controls of a rig, in the order of its layout."""
@@ -62,6 +62,10 @@ class AudioOutput(Protocol):
 
     async def play(self, rig: PlayRig) -> None:
         """Send a rig. Raises: ConnectionError when there is no audio process."""
+        ...
+
+    async def prepare(self, rig: PrepareRig) -> None:
+        """Have the programs of a rig loaded that may be played soon."""
         ...
 
     def send_settings(self, rig_id: int, controls: Controls) -> None:

@@ -28,6 +28,7 @@ from nemod.engine.ipc import (
     DeviceRequest,
     OpenDevice,
     PlayRig,
+    PrepareRig,
     RigFailed,
     TelemetryRecord,
 )
@@ -135,6 +136,12 @@ class Supervisor:
         if self._process is None:
             raise ConnectionError("no audio process is playing")
         await self._process.play(rig)
+
+    async def prepare(self, rig: PrepareRig) -> None:
+        """Have the programs of a rig loaded that may be played soon."""
+        if self._process is not None:
+            with suppress(ConnectionError):
+                await self._process.prepare(rig)
 
     def send_settings(self, rig_id: int, controls: Controls) -> None:
         """Send the controls of a rig; the next audio process asks for them by itself."""

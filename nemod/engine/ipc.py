@@ -230,6 +230,18 @@ class PlayRig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareRig:
+    """Daemon -> audio process: load the programs of a rig that may have to be played soon.
+
+    Loading a program takes longer than everything else between `PlayRig` and the first sample.
+    """
+
+    rig: bytes
+    """A pickled `AnyCompiledRig`."""
+    block_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenDevice:
     """Daemon -> audio process: open the device and play."""
 

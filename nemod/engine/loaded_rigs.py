@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nemod.engine.active_rig import ActiveRig, LoadedRig, settle_blocks
 from nemod.engine.compiled_rig import CompiledRig
-from nemod.engine.ipc import PlayRig
+from nemod.engine.ipc import PlayRig, PrepareRig
 from nemod.engine.loading import load_part, load_rig
 from nemod.engine.program import Program
 
@@ -29,8 +29,15 @@ class LoadedRigs:
 
         Raises: any exception, when the rig is damaged or its output is not finite.
         """
-        frames = request.block_frames
-        rig = load_rig(pickle.loads(request.rig), frames, self._program)
+        rig = self._verified(request.rig, request.block_frames)
+        self.loaded[request.rig_id] = replace(request, rig=b"", controls=None), rig
+
+    def prepare(self, request: PrepareRig) -> None:
+        """Load the programs of a rig that may be loaded soon. Raises: as `load`."""
+        self._verified(request.rig, request.block_frames)
+
+    def _verified(self, pickled: bytes, frames: int) -> LoadedRig:
+        rig = load_rig(pickle.loads(pickled), frames, self._program)
         silence = np.zeros(frames, np.float32)
         _, sound = rig.call(rig.weights, rig.controls, rig.fresh(), silence)
         output = np.asarray(sound)
@@ -38,7 +45,7 @@ class LoadedRigs:
             raise ValueError(f"the verification block has shape {output.shape}")
         if not np.isfinite(output).all():
             raise ValueError("the verification block is not finite")
-        self.loaded[request.rig_id] = replace(request, rig=b"", controls=None), rig
+        return rig
 
     def _program(self, rig: CompiledRig, frames: int) -> Program:
         digest = hashlib.sha256(rig.executable).digest()

@@ -36,6 +36,7 @@ from nemod.engine.ipc import (
     DeviceOpened,
     OpenDevice,
     PlayRig,
+    PrepareRig,
     ProcessReady,
     RigFailed,
     StopProcess,
@@ -82,6 +83,11 @@ class Helper:
         except Exception as error:
             send_frame(self.link, RigFailed(request.rig_id, f"{type(error).__name__}: {error}"))
 
+    def prepare(self, request: PrepareRig) -> None:
+        """Load the programs of a rig; what is wrong with it is reported when it is played."""
+        with suppress(Exception):
+            self.rigs.prepare(request)
+
     def maintain(self) -> None:
         """Free the rigs that the engine has retired, and refill used reserve states."""
         while self.engine.retired:
@@ -113,7 +119,10 @@ def _serve(helper: Helper, device: Device) -> int:
                 continue
             if isinstance(request, StopProcess):
                 break
-            helper.load(request)
+            if isinstance(request, PrepareRig):
+                helper.prepare(request)
+            else:
+                helper.load(request)
         helper.maintain()
         failure = device.failure
         if not failure and device.may_vanish and engine.idle_s > DISCONNECTED_S:

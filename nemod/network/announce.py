@@ -8,13 +8,14 @@ clients then need host and port by hand.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 import structlog
 
 from nemod.network.avahi import Avahi, AvahiError
 from nemod.network.interfaces import LocalAddress, local_addresses
-from nemod.network.names import host_label, host_name, instance_label
+from nemod.network.names import Names, host_label, host_name, instance_label
 from nemod.network.services import Service
 
 STOP_S = 1.0
@@ -30,7 +31,7 @@ class Announced(NamedTuple):
 
     by: str
     """`avahi` or `zeroconf`."""
-    name: str
+    instance: str
     """Instance name of the services, as `nemod on pi`."""
     host: str
     """Host name by multicast DNS, as `pi.local`."""
@@ -67,8 +68,18 @@ class Announcer:
         self._retry_s = retry_s
         self._avahi: Avahi | None = None
         self._task: asyncio.Task[None] | None = None
+        self._publisher: asyncio.Task[None] | None = None
         self._warned = ""
+        self._is_without_bus = False
         self._log = structlog.get_logger("nemod.network")
+
+    @property
+    def host(self) -> str:
+        """Host name by multicast DNS, as `pi.local`; empty while nothing is announced.
+
+        Where another machine has that name, it is not the machine's own: `pi-2.local`.
+        """
+        return self.announced.host if self.announced else ""
 
     async def start(self) -> None:
         """Begin to announce, in the background; it takes about two seconds until all is checked."""
@@ -79,7 +90,8 @@ class Announcer:
         """Withdraw what is announced; takes at most a second."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait({self._task}, timeout=STOP_S)
+            running = {task for task in (self._task, self._publisher) if task is not None}
+            await asyncio.wait(running, timeout=STOP_S)
             self._task = None
         self.announced = None
 
@@ -96,7 +108,7 @@ class Announcer:
         while True:
             avahi = await self._find_avahi_soon(refused_by) or await self._use_zeroconf(refused_by)
             try:
-                await avahi.publish(self._services, self._name, self._report_avahi)
+                await avahi.publish(self._services, self._name, partial(self._report, "avahi"))
                 refused_by = ""
             except AvahiError as error:
                 refused_by = avahi.owner
@@ -119,10 +131,13 @@ class Announcer:
                     self._avahi = await Avahi.connect()
                 await self._avahi.wait_running(refused_by)
             except AvahiError as error:
-                self._log.debug("mdns.no_avahi", reason=str(error))
+                if not self._is_without_bus:
+                    self._is_without_bus = True
+                    self._log.debug("mdns.no_avahi", reason=str(error))
                 await self._disconnect()
                 await asyncio.sleep(self._retry_s)
             else:
+                self._is_without_bus = False
                 return self._avahi
 
     async def _disconnect(self) -> None:
@@ -132,13 +147,13 @@ class Announcer:
 
     async def _use_zeroconf(self, refused_by: str) -> Avahi:
         """Announce with zeroconf until an avahi-daemon runs."""
-        publisher = asyncio.create_task(self._publish_by_zeroconf(), name="mdns-zeroconf")
+        self._publisher = asyncio.create_task(self._publish_by_zeroconf(), name="mdns-zeroconf")
         try:
             return await self._find_avahi(refused_by)
         finally:
-            publisher.cancel()
+            self._publisher.cancel()
             # Returns after the goodbyes, so that avahi does not find the name taken.
-            await asyncio.wait({publisher})
+            await asyncio.wait({self._publisher})
             self.announced = None
 
     async def _publish_by_zeroconf(self) -> None:
@@ -151,7 +166,7 @@ class Announcer:
                     self._services,
                     self._name,
                     self._host,
-                    self._report_zeroconf,
+                    partial(self._report, "zeroconf"),
                     addresses=self._addresses,
                     poll_s=poll_s,
                 )
@@ -161,17 +176,13 @@ class Announcer:
                 self.announced = None
             await asyncio.sleep(self._retry_s)
 
-    def _report_avahi(self, name: str, host: str) -> None:
-        self._report(Announced("avahi", name, host))
-
-    def _report_zeroconf(self, name: str, host: str) -> None:
-        self._report(Announced("zeroconf", name, host))
-
-    def _report(self, announced: Announced) -> None:
-        if announced != self.announced:
-            self.announced = announced
+    def _report(self, by: str, names: Names | None) -> None:
+        announced = Announced(by, *names) if names else None
+        if announced and announced != self.announced:
+            self._warned = ""
             types = " ".join(service.type for service in self._services)
             self._log.info("mdns.announced", services=types, **announced._asdict())
+        self.announced = announced
 
     def _warn(self, what: str, error: Exception) -> None:
         """Log a problem once, not each time that it is met again."""

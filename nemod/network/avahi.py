@@ -6,11 +6,12 @@ The interface is described in avahi's `org.freedesktop.Avahi.Server.xml` and `En
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nemod.common.errors import NemodError
+from nemod.network.names import Names, Report
 from nemod.network.services import Service
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ FREE_S = 0.5
 MAX_NAMES = 100
 """Most names that are tried when all are taken."""
 
-Published = Callable[[str, str], None]
-"""Called with the instance name and the host name that other machines find."""
 
 _ANY = -1
 """Any interface, any protocol: `AVAHI_IF_UNSPEC` and `AVAHI_PROTO_UNSPEC`."""
@@ -109,23 +108,28 @@ class Avahi:
             self._changed.clear()
             await self._changed.wait()
 
-    async def publish(self, services: Sequence[Service], name: str, published: Published) -> None:
+    async def publish(self, services: Sequence[Service], name: str, report: Report) -> None:
         """Publish the services under this name, or the next free one, until avahi stops.
 
-        `published` is called with the instance name and the host name once other machines can find
-        them, and again when either changes. Cancel to withdraw. Raises: AvahiError where avahi
-        refuses.
+        `report` is called with the names once other machines can find them, and with None when they
+        are about to change. Cancel to withdraw. Raises: AvahiError where avahi refuses.
         """
         owner = self.owner
+        if not owner:
+            return
         try:
-            await self._publish(services, name, published, owner)
+            await self._publish(services, name, report, owner)
         except AvahiError:
             # A question that avahi does not answer because it stops is no refusal.
             if self.owner == owner:
                 raise
 
     async def _publish(
-        self, services: Sequence[Service], name: str, published: Published, owner: str
+        self,
+        services: Sequence[Service],
+        name: str,
+        report: Report,
+        owner: str,
     ) -> None:
         self._group_states.clear()
         self._server_state = 0
@@ -146,6 +150,7 @@ class Avahi:
                         name = await self._alternative(name)
                     await self._reset(group)
                     is_added = is_reported = False
+                    report(None)
                 elif state == _GROUP_FAILURE:
                     raise AvahiError(f"avahi cannot publish: {reason}")
                 elif self._server_state == _SERVER_RUNNING and not is_added:
@@ -153,7 +158,7 @@ class Avahi:
                     is_added = True
                 elif state == _GROUP_ESTABLISHED and not is_reported:
                     is_reported = True
-                    published(name, str(await self._server("GetHostNameFqdn")))
+                    report(Names(name, str(await self._server("GetHostNameFqdn"))))
                 else:
                     await self._changed.wait()
         finally:

@@ -71,6 +71,8 @@ class LocalHosts:
     ) -> None:
         """`allow_hosts` adds names and addresses; an IPv6 address stands in brackets.
 
+        Where the host name by multicast DNS may differ from the machine's, `names` adds it.
+
         Raises: ConfigError that names every entry that is neither, or has a port.
         """
         self._allowed = _parse_allowed(allow_hosts)

@@ -3,6 +3,8 @@
 import re
 import socket
 import unicodedata
+from collections.abc import Callable
+from typing import NamedTuple
 
 from nemod.common.names import normal
 
@@ -11,6 +13,19 @@ MAX_LABEL = 63
 _NOT_HOST = re.compile(r"[^a-z0-9-]+")
 _NUMBER = re.compile(r"^(.*) #(\d+)$", re.DOTALL)
 _HOST_NUMBER = re.compile(r"^(.*)-(\d+)$", re.DOTALL)
+
+
+class Names(NamedTuple):
+    """Under which names other machines find the services."""
+
+    instance: str
+    """Name of the services, as `nemod on pi`."""
+    host: str
+    """Host name by multicast DNS, as `pi.local`."""
+
+
+Report = Callable[[Names | None], None]
+"""Called with the names once services are announced, with None when they no longer are."""
 
 
 def host_name() -> str:

@@ -1,11 +1,9 @@
 """One TCP connection: frames in, answers and feedback out, and what its client may not do."""
 
 import asyncio
-import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -22,14 +20,6 @@ _DROPS_PER_PAUSE = 256
 _PAUSE_S = 0.02
 """[s] How long a client is not read from after each `_DROPS_PER_PAUSE` packets or messages that had
 to be dropped: bounds the work that it causes. Its queue in the system then fills up, not ours."""
-_KEEP_ALIVE = {
-    "TCP_KEEPIDLE": 20,
-    "TCP_KEEPINTVL": 5,
-    "TCP_KEEPCNT": 4,
-    "TCP_USER_TIMEOUT": 40_000,
-}
-"""[s, s, count, ms] A phone that has left the network is found out within 40 s, whether or not
-something was being sent to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +130,6 @@ class Connection(asyncio.BufferedProtocol):
             self.abort()
             return
         self._transport.set_write_buffer_limits(high=self._limits.send_buffer)
-        # asyncio has set TCP_NODELAY.
-        _keep_alive(transport.get_extra_info("socket"))
 
     def get_buffer(self, sizehint: int) -> bytearray:
         """Return where the next bytes are put."""
@@ -237,18 +225,3 @@ class Connection(asyncio.BufferedProtocol):
         if transport is None or transport.is_closing() or self._is_full:
             return
         transport.write(frame(packet, self._reader.framing or Framing.LENGTH))
-
-
-def _options() -> Iterator[tuple[int, int]]:
-    for name, value in _KEEP_ALIVE.items():
-        # Each system has its own choice of these.
-        if hasattr(socket, name):
-            yield getattr(socket, name), value
-
-
-def _keep_alive(opened: socket.socket) -> None:
-    """Let the system notice that the other machine has disappeared."""
-    with suppress(OSError):
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in _options():
-            opened.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -1,7 +1,8 @@
 """Presets: sounds that are kept in files, by number and name.
 
 preset      what a preset holds
-store       all presets, in memory and on the disk
+store       all presets, in memory
+disk        the files of a folder
 reader      the text of a file -> preset
 writer      preset -> the text of a file
 folders     where the files are

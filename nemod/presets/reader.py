@@ -4,6 +4,7 @@ A wrong value takes its default and what this version does not know is kept; bot
 what is not plain YAML, without aliases and tags, and with keys at its top, cannot be read.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,6 @@ _KEYS = ("version", "name", "model", "positions", "snapshots")
 _MODEL_KEYS = ("name", "sha256", "size")
 _HEX = frozenset("0123456789abcdef")
 
-log = structlog.get_logger("nemod")
-
 
 def parse(text: str, name: str, file: Path | str = "") -> Preset:
     """Return the preset in a file's text; what is skipped is logged.
@@ -52,7 +51,8 @@ def parse(text: str, name: str, file: Path | str = "") -> Preset:
         raise DamagedFileError("keys (name, model, positions, ...) are expected")
     reader = _Reader(tree)
     preset = reader.read(name)
-    reader.skipped.log(log.bind(file=str(file)).warning, "preset", MAX_LOGGED)
+    warning = structlog.get_logger("nemod").bind(file=str(file)).warning
+    reader.skipped.log(warning, "preset", MAX_LOGGED)
     return preset
 
 
@@ -102,7 +102,7 @@ class _Reader:
             if key not in _MODEL_KEYS:  # it need not be true of the next model
                 self.skipped.keep(f"model.{key}", "unknown key", is_writable=False)
         name, sha256 = _text(tree.get("name", "")), _text(tree.get("sha256", ""))
-        if name is None or len(name) > MAX_MODEL_NAME or not name.isprintable():
+        if name is None or len(name) > MAX_MODEL_NAME or any(map(_is_control, name)):
             self.skipped.add("model.name", f"a name is expected, not {short(name)}")
             name = ""
         if sha256 is None or (sha256 and (len(sha256) != 64 or not _HEX.issuperset(sha256))):
@@ -158,6 +158,11 @@ def _canonical(path: str) -> str:
     if not param(known).is_in_preset:
         raise KeyError(path)
     return known
+
+
+def _is_control(sign: str) -> bool:
+    """Whether no model's name holds a character; joiners, as of emoji, may stand in one."""
+    return unicodedata.category(sign) == "Cc"
 
 
 def _never(_path: tuple[str, ...]) -> bool:

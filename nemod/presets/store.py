@@ -1,35 +1,12 @@
-"""The presets of a folder, in memory; what is saved is on the disk before it is in memory.
+"""The presets in memory; what is saved is on the disk before it is in memory."""
 
-A preset's file is `NNN.yaml` by its number, so a new name is one atomic replacement of the file.
-The version before it is `previous/NNN.yaml`. All other files of the folder are left alone.
-"""
-
-import os
-import re
 import threading
 from pathlib import Path
 
-import structlog
-
-from nemod.common.files import flush_folder, replacing
-from nemod.common.kept_files import DamagedFileError, move_aside, read_kept
+from nemod.presets import disk
 from nemod.presets.folders import factory_folder
-from nemod.presets.preset import (
-    MAX_BYTES,
-    MAX_PRESETS,
-    Preset,
-    PresetEntry,
-    PresetError,
-    name_problem,
-)
-from nemod.presets.reader import parse
+from nemod.presets.preset import MAX_PRESETS, Preset, PresetEntry, PresetError, name_problem
 from nemod.presets.writer import to_text
-
-PREVIOUS = "previous"
-"""Folder of the versions before the last change."""
-_FILE = re.compile(r"[0-9]{3}\.yaml", re.ASCII)
-
-log = structlog.get_logger("nemod")
 
 
 class PresetStore:
@@ -86,10 +63,10 @@ class PresetStore:
         """
         with self._disk:
             notes: list[str] = []
-            factory = _read_folder(self._factory_folder, self._factory, notes, may_move=False)
+            factory = disk.read_folder(self._factory_folder, self._factory, notes, may_move=False)
             user = self._user
             if self.folder is not None:
-                user = _read_folder(self.folder, user, notes, may_move=self._moves_damaged)
+                user = disk.read_folder(self.folder, user, notes, may_move=self._moves_damaged)
             with self._maps:
                 self._factory, self._user = factory, user
             self.notes = tuple(notes)
@@ -105,8 +82,10 @@ class PresetStore:
             raise PresetError(f"{preset.name!r}: {problem}")
         text = to_text(preset)
         with self._disk:
+            with self._maps:
+                known = self._user.get(number)
             if self.folder is not None:
-                _write(self.folder, number, text)
+                disk.write(self.folder, number, text, known)
             with self._maps:
                 self._user[number] = preset
 
@@ -123,91 +102,6 @@ class PresetStore:
                     raise PresetError(f"preset {number} ships with nemod and cannot be removed")
                 raise KeyError(number)
             if self.folder is not None:
-                _remove(self.folder, number)
+                disk.remove(self.folder, number)
             with self._maps:
                 del self._user[number]
-
-
-def _read_folder(
-    folder: Path, known: dict[int, Preset], notes: list[str], *, may_move: bool
-) -> dict[int, Preset]:
-    """Return the presets in a folder; what cannot be read is logged and added to `notes`.
-
-    `known` are those of the last time, for what the disk fails to give.
-    """
-    try:
-        names = sorted(name for name in os.listdir(folder) if _FILE.fullmatch(name))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        _note(notes, folder, error.strerror or str(error))
-        return known
-    presets: dict[int, Preset] = {}
-    for name in names:
-        number, path = int(name[:3]), folder / name
-        if number >= MAX_PRESETS:
-            continue
-        try:
-            presets[number] = parse(read_kept(path, MAX_BYTES), f"Preset {number}", path)
-        except FileNotFoundError:
-            continue  # removed meanwhile, or a link to nothing
-        except DamagedFileError as error:
-            _note(notes, path, str(error), _moved(path) if may_move else "")
-        except OSError as error:
-            _note(notes, path, error.strerror or str(error))
-            if number in known:
-                presets[number] = known[number]
-    return presets
-
-
-def _note(notes: list[str], path: Path, reason: str, moved: str = "") -> None:
-    log.warning("preset not read", file=str(path), reason=reason, moved=moved or None)
-    notes.append(f"{path}: {reason}{f'; moved to {moved}' if moved else ''}")
-
-
-def _moved(path: Path) -> str:
-    """Move a damaged file aside and return its new name; empty where that fails."""
-    try:
-        return move_aside(path).name
-    except OSError as error:
-        log.warning("damaged preset not moved aside", file=str(path), reason=error.strerror)
-        return ""
-
-
-def _write(folder: Path, number: int, text: str) -> None:
-    """Replace a preset's file, and before it the previous version. Raises: OSError."""
-    path = folder / _name(number)
-    data = text.encode()
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        before = read_kept(path, MAX_BYTES).encode()
-    except FileNotFoundError:
-        before = None
-    except DamagedFileError:
-        move_aside(path)
-        before = None
-    if before == data:
-        return
-    if before is not None:
-        previous = folder / PREVIOUS / path.name
-        previous.parent.mkdir(exist_ok=True)
-        with replacing(previous) as draft:
-            draft.write_bytes(before)
-    with replacing(path) as draft:
-        draft.write_bytes(data)
-
-
-def _remove(folder: Path, number: int) -> None:
-    """Make a preset's file the previous version; one that is gone already is no error."""
-    path = folder / _name(number)
-    if not os.path.lexists(path):
-        return
-    previous = folder / PREVIOUS / path.name
-    previous.parent.mkdir(exist_ok=True)
-    path.replace(previous)
-    flush_folder(previous.parent)
-    flush_folder(folder)
-
-
-def _name(number: int) -> str:
-    return f"{number:03d}.yaml"

@@ -9,6 +9,9 @@ _UNNAMED = "Preset"
 _SAFE = frozenset("-_.+")
 """Characters of a file's name, besides letters and digits."""
 
+_MAX_FILE_NAME = 200
+"""[bytes] Most file systems allow 255, that of a draft beside the file included."""
+
 
 def imported(text: str, source: str, stem: str = "") -> Preset:
     """Return the preset in a text from elsewhere.
@@ -34,7 +37,8 @@ def imported(text: str, source: str, stem: str = "") -> Preset:
 def file_name(number: int, name: str) -> str:
     """Return a name for a preset's file: `003-Fuzz-Lead.yaml`, without separators of paths."""
     safe = "".join(sign if sign.isalnum() or sign in _SAFE else "-" for sign in name)
-    return f"{number:03d}-{safe}{SUFFIX}"
+    cut = safe.encode()[:_MAX_FILE_NAME].decode(errors="ignore")
+    return f"{number:03d}-{cut}{SUFFIX}"
 
 
 def _name(stem: str) -> str:

@@ -9,20 +9,14 @@ otherwise the shipped models with noise.
 
 import argparse
 import math
-import os
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import soundfile
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
-from scipy.signal import firwin, resample_poly
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -34,17 +28,21 @@ xla.prepare()
 from nemod.builder import build  # noqa: E402
 from nemod.builder.rate_policy import rate_policy  # noqa: E402
 from nemod.control.settings import Settings  # noqa: E402
-from nemod.engine.compiled_rig import CompiledResampledRig  # noqa: E402
-from nemod.engine.resampled import MODEL_BLOCK_FRAMES, RateConverter, lead_and_latency  # noqa: E402
-from nemod.formats import Model, load_model  # noqa: E402
+from nemod.engine.resampled import lead_and_latency  # noqa: E402
+from nemod.formats import Model  # noqa: E402
 from nemod.formats.network import Lstm  # noqa: E402
-from nemod.formats.rate import is_recurrent, with_state_delay, with_taps  # noqa: E402
+from nemod.formats.rate import is_recurrent  # noqa: E402
 from nemod.formats.state_delay import lagrange_delay, state_taps  # noqa: E402
-from nemod.fx.nn.neural import model_weights, neural  # noqa: E402
-from tests.parts.cells import high_gain, slow_memory  # noqa: E402
+from tests.benchmarks.rate_errors import (  # noqa: E402
+    BLOCK,
+    SOUND_S,
+    Sound,
+    delayed,
+    errors_db,
+    models,
+    offline,
+)
 
-Sound = NDArray[np.float32]
-DATA = Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data"
 CASES = (
     (44_100, 48_000),
     (48_000, 44_100),
@@ -66,22 +64,8 @@ RATIOS = ((44_100, 48_000), (48_000, 64_000), (32_000, 44_100), (44_100, 64_000)
           (48_000, 88_200), (48_000, 96_000), (44_100, 96_000), (44_100, 192_000))  # fmt: skip
 """Every ratio between 1 and 2 that two of 14 rates from 8 to 192 kHz have, and some above."""
 COSTED = ("LSTM 40 (HT40)", "GRU 20 (Blues Jr)", "A1 standard", "clipper-lstm16")  # fmt: skip
-BLOCK = 64
-SOUND_S = 3.0
-WARM_S = 0.5
 ROUNDS = 9
 POLICIES = ("plain", "cubic", "delay", "resample")
-MODELS = {
-    "LSTM 20 (TS9)": "aga/GuitarML__NeuralPi/models_TS9.json",
-    "LSTM 40 (HT40)": "aga/GuitarML__ToneLibrary/Proteus_BlackstarHT40_AmpHighGain.json",
-    "LSTM 32 (Chameleon)": "aga/GuitarML__Chameleon/models_gold.json",
-    "GRU 8 (TS9)": "aga/GuitarML__NeuralSeed/models_gru8_ts9_pytorch.json",
-    "GRU 20 (Blues Jr)": "aga/GuitarML__NeuralPi/hist_aab061b_models_BluesJr.json",
-    "A1 standard": "nam/mikeoliphant__NeuralAudio/Utils_Models_BossWN-standard.nam",
-    "A1 feather": "nam/mikeoliphant__NeuralAudio/Utils_Models_BossWN-feather.nam",
-    "A2 lite": "nam/fabiohl__NeuralAmpModeler-rs/tests_fixtures_models_wavenet_a2_lite.nam",
-    "ConvNet": "nam/fabiohl__NeuralAmpModeler-rs/tests_fixtures_models_convnet_test.nam",
-}
 
 
 class Row(NamedTuple):
@@ -90,92 +74,6 @@ class Row(NamedTuple):
     model: str
     case: tuple[int, int]
     errors_db: dict[str, float]
-
-
-def offline(sound: Sound, old_hz: int, new_hz: int) -> Sound:
-    """Return sound at another rate, by a linear-phase filter with 64 zero crossings per side."""
-    common = math.gcd(old_hz, new_hz)
-    up, down = new_hz // common, old_hz // common
-    widest = max(up, down)
-    taps = firwin(2 * 64 * widest + 1, 0.95 / widest, window=("kaiser", 12.0))
-    return np.asarray(resample_poly(sound.astype(np.float64), up, down, window=taps), np.float32)
-
-
-def alone(model: Model, sound: Sound) -> Sound:
-    """Return a model's output [frames], with all knobs at 0.5, from its start state."""
-    effect = neural(model)
-    count = -(-sound.size // BLOCK)
-    blocks = np.pad(sound, (0, count * BLOCK - sound.size)).reshape(count, BLOCK)
-    knobs = np.full((len(effect.controls), BLOCK), 0.5, np.float32)
-
-    def run(weights: Any, blocks: Any) -> Any:
-        state = effect.init(weights, jnp.asarray(knobs[:, 0]))
-        step = lambda state, block: effect.process(weights, jnp.asarray(knobs), state, block)  # noqa: E731
-        return jax.lax.scan(step, state, blocks)[1].reshape(-1)
-
-    return np.asarray(jax.jit(run)(model_weights(model), blocks))[: sound.size]
-
-
-def through_resamplers(model: Model, sound: Sound, device_hz: int) -> tuple[Sound, int]:
-    """Return a model's output between the rig's streaming resamplers, and its latency [frames]."""
-    lead, latency = lead_and_latency(device_hz, model.sample_rate, BLOCK)
-    rig = CompiledResampledRig(
-        parts=(), rate_hz=device_hz, model_rate_hz=model.sample_rate, block_frames=BLOCK,
-        lead_frames=lead, latency_frames=latency, rest=0.0,
-    )  # fmt: skip
-    converter, taken = RateConverter(rig), []
-    blocks = sound[: sound.size // BLOCK * BLOCK].reshape(-1, BLOCK)
-    for block in blocks:
-        converter.push_input(block)
-        taken.append([])
-        while converter.input_queue.size >= MODEL_BLOCK_FRAMES:
-            taken[-1].append(converter.pop_input())
-    answer = alone(model, np.concatenate([piece for pieces in taken for piece in pieces]))
-    answers = iter(answer.reshape(-1, MODEL_BLOCK_FRAMES))
-    out = []
-    for pieces in taken:
-        converter.push_output([next(answers) for _ in pieces])
-        out.append(converter.pop_output(BLOCK))
-    return np.concatenate(out), latency
-
-
-def delayed(model: Model, device_hz: int) -> Model:
-    """Return a recurrent model with its state delayed for a device's rate."""
-    return replace(model, network=with_state_delay(model.network, device_hz / model.sample_rate))
-
-
-def delayed_with_gain(model: Model, device_hz: int) -> Model:
-    """Return the same by third-order Lagrange interpolation, whose gain exceeds 1 below ratio 2."""
-    taps = lagrange_delay(device_hz / model.sample_rate, range(1, 5))
-    return replace(model, network=with_taps(model.network, taps))
-
-
-def errors_db(model: Model, guitar: Sound, device_hz: int) -> dict[str, float]:
-    """Return the error-to-signal ratio [dB] of each policy, infinite where it is unstable."""
-    silence = np.zeros(round(WARM_S * device_hz), np.float32)
-    sound = np.concatenate([silence, guitar])
-    exact = alone(model, offline(sound, device_hz, model.sample_rate))
-    wanted = offline(exact, model.sample_rate, device_hz)
-    found = {}
-    if (model.sample_rate, device_hz) in MAIN_CASES:
-        found["plain"] = (alone(model, sound), 0)
-    if is_recurrent(model.network) and device_hz > model.sample_rate:
-        found["delay"] = (alone(delayed(model, device_hz), sound), 0)
-        if device_hz < 2 * model.sample_rate:
-            found["cubic"] = (alone(delayed_with_gain(model, device_hz), sound), 0)
-    found["resample"] = through_resamplers(model, sound, device_hz)
-    ratios = {}
-    for policy, (out, lag) in found.items():
-        end = min(wanted.size, out.size - lag) - 1000
-        begin = silence.size
-        reference = wanted[begin:end].astype(np.float64)
-        error = out[begin + lag : end + lag] - reference
-        if np.isfinite(error).all():
-            ratio = np.sum(error**2) / np.sum(reference**2)
-            ratios[policy] = 10.0 * math.log10(ratio + 1e-20)
-        else:
-            ratios[policy] = math.inf
-    return ratios
 
 
 def costs_us(model: Model, device_hz: int) -> dict[str, float]:
@@ -202,19 +100,6 @@ def costs_us(model: Model, device_hz: int) -> dict[str, float]:
     return costs
 
 
-def models() -> tuple[dict[str, Model], Sound]:
-    """Return the models by name, and three seconds of guitar at 48 kHz."""
-    own = {path.stem: load_model(path) for path in sorted((ROOT / "models").glob("*.json"))}
-    own |= {model.name: model for model in (slow_memory(), high_gain())}
-    if not DATA.is_dir():
-        print(f"{DATA}: the shared data is absent; using the shipped models with noise")
-        noise = np.random.default_rng(0).normal(0.0, 0.1, round(SOUND_S * 48_000))
-        return own, noise.astype(np.float32)
-    sound, _ = soundfile.read(DATA / "di" / "t3k_Mayer-Guitar.wav", dtype="float32")
-    released = {name: load_model(DATA / "models" / path) for name, path in MODELS.items()}
-    return released | own, np.ascontiguousarray(sound[: round(SOUND_S * 48_000)])
-
-
 def cases_of(name: str, model: Model) -> tuple[tuple[int, int], ...]:
     """Return the pairs of rates that a model is measured at."""
     if not is_recurrent(model.network):
@@ -225,7 +110,10 @@ def cases_of(name: str, model: Model) -> tuple[tuple[int, int], ...]:
 def measured(name: str, model: Model, case: tuple[int, int], guitar: Sound) -> Row:
     """Return the errors of a model in one case; `guitar` is at 48 kHz."""
     sound = offline(guitar, 48_000, case[1]) if case[1] != 48_000 else guitar
-    return Row(name, case, errors_db(replace(model, sample_rate=case[0]), sound, case[1]))
+    ratios = errors_db(
+        replace(model, sample_rate=case[0]), sound, case[1], with_plain=case in MAIN_CASES
+    )
+    return Row(name, case, ratios)
 
 
 def label(case: tuple[int, int]) -> str:
@@ -330,13 +218,15 @@ at any frequency:
 {newline.join(gains())}
 
 The first six are all ratios between 1 and 2 that two of the rates 8, 11.025, 12, 16, 22.05, 24, 32,
-44.1, 48, 64, 88.2, 96, 176.4 and 192 kHz have; a test checks the gain over a dense grid of ratios.
+44.1, 48, 64, 88.2, 96, 128, 176.4 and 192 kHz have; a test checks the gain over a dense grid of
+ratios.
 
 ## Error
 
 Error-to-signal ratio [dB] against the model at its own rate, resampled offline before and after, on
 {SOUND_S:g} s of guitar, knobs in the middle, without the latency. The model alone; in bold what is
-chosen. `slow-memory` and `high-gain` are random cells made for this test (`tests/parts/cells.py`).
+chosen for the pair. `slow-memory` and `high-gain` are random cells made for this test
+(`tests/parts/cells.py`).
 
 {newline.join(errors(rows, known))}
 
@@ -356,17 +246,19 @@ the best of {ROUNDS} rounds, on one machine. A block lasts 1333.
 At a whole ratio a recurrent model is played by `delay`: it adds no latency, and nothing is
 interpolated. Between ratios 1 and 2 no delay without gain is as accurate as `cubic` at low
 frequencies. At 44.1 to 48 kHz (ratio 1.088) the difference is at most 3 dB, so `delay` is chosen
-there, and at ratios nearer to 1. At 1.33 to 1.5 it is up to 8 dB: `resample` is chosen. From 1.72
-on the error is again below that at 1.088, for a frame of the device is a smaller part of the
-model's: `delay`. From 2 on `cubic` has no gain, and `delay` is the same. The limit is in
-`nemod/builder/rate_policy.py`.
+there, and at ratios nearer to 1; above 44.1 kHz it is larger, so a model for 88.2 or 176.4 kHz is
+resampled at that ratio. At 1.33 to 1.5 it is up to 12.5 dB: `resample` is chosen. From 1.72 on the
+error is again below that at 1.088, for a frame of the device is a smaller part of the model's, and
+`cubic` oscillates: `delay`. From 2 on `cubic` has no gain, and `delay` is the same. The limits are
+in `nemod/builder/rate_policy.py`; [every pair of rates](rate-pairs.md) shows their effect.
 
 Below the model's rate the delay is shorter than a frame, so states would be needed that are not
-known yet. There, and for all convolutional models, `resample` is chosen: the smallest error
-everywhere, for its latency and cost.
+known yet. There, and for all convolutional models, `resample` is chosen. Its error is the smallest,
+but for `slow-memory` from a ratio of 1.33 on, where it is -115 dB.
 
 The builder tests every rig once with noise and silence (`nemod/builder/verify.py`). A delayed rig
-that fails is resampled.
+that fails is resampled; the table above does not show that. Of the models that ship, at the rates
+above, that is `screamer-gru24` at 96 kHz.
 """
 
 

@@ -429,7 +429,7 @@ def picture(clocks: list[Clock], path: Path) -> None:
         panel.set_xlabel("time of a block [us]; dashed: 30 % of the period, black: the period")
     panels[0].set_ylabel("share of blocks that take longer")
     handles = panels[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=4, fontsize=8)
+    figure.legend(*handles, loc="outside lower center", ncols=2 * len(clocks), fontsize=8)
     figure.savefig(path, dpi=110)
 
 

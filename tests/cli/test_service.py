@@ -212,17 +212,16 @@ def test_a_system_service_allows_the_networks_of_its_configuration(
     assert config in request.needed
 
 
-def test_a_system_service_keeps_its_state_in_its_own_folder(
+def test_a_system_service_keeps_state_and_presets_in_its_own_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It cannot write anywhere else."""
     monkeypatch.setattr("nemod.service.disk.check_readable", lambda path: None)
-    with pytest.raises(ServiceError, match=r"/srv/s\.json: a system service can only write /var"):
-        unit_request(ServiceKind.SYSTEM, _parsed(["--state", "/srv/s.json"]))
-    words = unit_request(
-        ServiceKind.SYSTEM, _parsed(["--state", "/var/lib/nemod/s.json"])
-    ).arguments
-    assert words == ("--wait-for-device", "--state", "/var/lib/nemod/s.json")
+    for option in ("--state", "--presets"):
+        with pytest.raises(ServiceError, match=r"/srv/own: a system service can only write /var"):
+            unit_request(ServiceKind.SYSTEM, _parsed([option, "/srv/own"]))
+        words = unit_request(ServiceKind.SYSTEM, _parsed([option, "/var/lib/nemod/own"])).arguments
+        assert words == ("--wait-for-device", option, "/var/lib/nemod/own")
 
 
 def test_what_the_user_of_the_service_cannot_read_is_reported(tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from nemod.control.backends import ModelFile
 from nemod.control.events import Changed, Event, EventStream, ModelChanged, Source
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
-from nemod.daemon import model_switcher
+from nemod.daemon import build_ahead, model_switcher
 from nemod.daemon.model_switcher import ModelSwitcher, session_model
 from nemod.daemon.quarantine import CRASHES
-from nemod.engine.ipc import DeviceOpened, PlayRig
+from nemod.engine.ipc import DeviceOpened, PlayRig, PrepareRig
 from nemod.parameters.parameter_set import KnobSpec
 
 ME = Source("test")
@@ -32,6 +32,18 @@ def device(rate_hz: int = 48_000) -> DeviceOpened:
 
 def model(name: str) -> ModelFile:
     return ModelFile(name, Path(f"/models/{name}.json"))
+
+
+@pytest.fixture(autouse=True)
+def _no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at the models' files at once, not on a thread."""
+
+    def at_once(work: Callable[[], Any]) -> "asyncio.Future[Any]":
+        future = asyncio.get_running_loop().create_future()
+        future.set_result(work())
+        return future
+
+    monkeypatch.setattr(build_ahead, "in_background", at_once)
 
 
 @dataclass
@@ -78,6 +90,7 @@ class FakeAudio:
     settings: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     on_play: Callable[[PlayRig], None] = lambda rig: None
     panics: int = 0
+    prepared: list[PrepareRig] = field(default_factory=list)
 
     async def play(self, rig: PlayRig) -> None:
         self.played.append(rig)
@@ -85,6 +98,9 @@ class FakeAudio:
 
     def send_settings(self, rig_id: int, controls: NDArray[np.float32]) -> None:
         self.settings[rig_id] = controls
+
+    async def prepare(self, rig: PrepareRig) -> None:
+        self.prepared.append(rig)
 
     def panic(self) -> None:
         self.panics += 1

@@ -9,7 +9,7 @@ import pytest
 from nemod.builder.build import build
 from nemod.control.settings import Settings
 from nemod.engine.compiled_rig import CompiledRig
-from nemod.engine.ipc import PlayRig
+from nemod.engine.ipc import PlayRig, PrepareRig
 from nemod.engine.loaded_rigs import LoadedRigs
 from tests.engine.conftest import RATE_HZ, tiny
 
@@ -60,6 +60,16 @@ def test_a_rig_with_a_non_finite_output_fails_its_verification(compiled: Compile
     with pytest.raises(ValueError, match="not finite"):
         rigs.load(play_rig(bad, 1))
     assert rigs.loaded == {}
+
+
+def test_a_prepared_rig_has_its_program_loaded(compiled: CompiledRig) -> None:
+    """It is not one of the rigs that can be played."""
+    rigs = LoadedRigs()
+    rigs.prepare(PrepareRig(rig=pickle.dumps(compiled), block_frames=BLOCK))
+    assert rigs.loaded == {}
+    (program,) = rigs.programs.values()
+    rigs.load(play_rig(compiled, 1))
+    assert list(rigs.programs.values()) == [program]
 
 
 def test_a_used_reserve_state_is_refilled(compiled: CompiledRig) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tests.fuzz.files import read_files
 from tests.fuzz.network import DaemonClient, against_daemon, decode_and_perform
+from tests.fuzz.streams import streams_against_daemon
 from tests.parts.daemon import launch
 
 FULL = 1_000_000
@@ -28,7 +29,7 @@ def main(argv: list[str]) -> int:
     ):
         _packets(count, progress, table)
         _daemon(count // 10, Path(folder), progress, table)
-        for kind in ("config", "state"):
+        for kind in ("config", "state", "preset"):
             task = progress.add_task(f"{kind} files", total=count // 100)
             files = read_files(
                 kind, count // 100, Path(folder), progress=partial(progress.advance, task)
@@ -64,6 +65,11 @@ def _daemon(count: int, folder: Path, progress: Progress, table: Table) -> None:
         client = DaemonClient(socket.AF_INET, ("127.0.0.1", daemon.port))
         advance = partial(progress.advance, task)
         live = against_daemon(client, daemon.process.pid, count, progress=advance)
+        task = progress.add_task("TCP streams", total=count * 3 // 8)
+        advance = partial(progress.advance, task)
+        streams = streams_against_daemon(
+            client, daemon.port, daemon.process.pid, count // 4, progress=advance
+        )
         client.close()
     finally:
         daemon.end()
@@ -71,6 +77,10 @@ def _daemon(count: int, folder: Path, progress: Progress, table: Table) -> None:
     memory = f"{live.memory_before} to {live.memory_after} kB"
     _row(table, "daemon, malformed", live.refused, live.counted, "", "", "", "", memory)
     _row(table, "daemon, well-formed", live.sent, "", "", "", "", "", "")
+    memory = f"{streams.memory_before} to {streams.memory_after} kB"
+    _row(table, "TCP streams, refused", streams.refused, streams.counted, "", "", "", "", memory)
+    slowest = f"{1e3 * streams.slowest_s:.0f} ms"
+    _row(table, "TCP streams, valid", streams.answered, "", "", "", "", slowest, "")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Reads mutated configuration and state files in a process with limited memory.
+"""Reads mutated configuration, state and preset files in a process with limited memory.
 
 `python -m tests.fuzz.files KIND COUNT SEED FOLDER` is that process; `read_files` starts it.
 """
@@ -23,9 +23,12 @@ import yaml
 
 from nemod import config
 from nemod.common.errors import ConfigError
-from nemod.common.kept_files import DamagedFileError
+from nemod.common.kept_files import DamagedFileError, read_kept
 from nemod.config.loader import MAX_CONFIG_BYTES
 from nemod.daemon import session
+from nemod.presets.preset import MAX_BYTES, ModelReference, Preset
+from nemod.presets.reader import parse
+from nemod.presets.writer import to_text
 
 MEMORY_BYTES = 512 << 20
 """Address space of the process; without a limit, a file that expands could exhaust the machine."""
@@ -52,6 +55,18 @@ STATE = session.to_text(
         positions={"gain": 0.5, "delay/mix": 0.25, "bypass": 1.0},
     )
 )
+PRESET = to_text(
+    Preset(
+        name="Lead",
+        model=ModelReference(name="drive-gru20", sha256="0123456789abcdef" * 4, size=0.5),
+        positions={"gain": 0.5, "delay/mix": 0.25, "bypass": 1.0, "knob/3": 0.75},
+        snapshots={0: {"gain": 0.25, "reverb/mix": 0.5}, 7: {"gain": 0.75}},
+        unknown={"cab": {"load": "5150", "parts": [1, None, True]}},
+        unknown_positions={"fuzz/bias": 0.5},
+    )
+)
+TEMPLATES = {"config": CONFIG, "state": STATE, "preset": PRESET}
+MOST_BYTES = {"config": MAX_CONFIG_BYTES, "state": session.MAX_BYTES, "preset": MAX_BYTES}
 JUNK: list[Any] = [
     *(None, True, "", "x", "nan", "~nobody/x", "/", "\0", "\ud800", "::1/999", "A" * 20_000),
     *(-1, 0, 1, 65, 10**6, 10**18, 10**300, -0.5, 1e39, float("nan"), float("inf")),
@@ -85,6 +100,7 @@ TEXTS = {
         *('"\\ud800"', "\ufeff", '"version": 1, "version": 2', "\\", "0" * 99, '"' * 9999),
     ),
 }
+TEXTS["preset"] = TEXTS["config"]
 BILLION_LAUGHS = "a: &a [x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
@@ -109,23 +125,39 @@ class Files:
 def _load(kind: str, path: Path) -> str:
     """Return the message of the expected error, empty if there is none; others propagate."""
     try:
-        loaded = config.load(path, {}) if kind == "config" else session.load(path)
+        loaded = _READERS[kind](path)
     except (ConfigError, DamagedFileError) as error:
         return str(error)
-    assert isinstance(loaded, config.Config | session.Session)
+    assert isinstance(loaded, config.Config | session.Session | Preset)
     return ""
 
 
-def _check_rewritten(path: Path) -> None:
-    """Check that a session is the same after it was written and read again."""
-    loaded = session.load(path)
-    assert loaded is not None
-    assert session.parse(session.to_text(loaded)) == loaded
+def _load_preset(path: Path) -> Preset:
+    return parse(read_kept(path, MAX_BYTES), "no name", path)
+
+
+_READERS: dict[str, Callable[[Path], object]] = {
+    "config": lambda path: config.load(path, {}),
+    "state": session.load,
+    "preset": _load_preset,
+}
+
+
+def _check_rewritten(kind: str, path: Path) -> None:
+    """Check that a session or a preset is the same after it was written and read again."""
+    if kind == "state":
+        loaded = session.load(path)
+        assert loaded is not None
+        assert session.parse(session.to_text(loaded)) == loaded
+    elif kind == "preset":
+        # By its text: an unknown value may be no number, which is not equal to itself.
+        text = to_text(_load_preset(path))
+        assert to_text(parse(text, "no name")) == text
 
 
 def hostile(kind: str) -> Iterator[tuple[bytes, int]]:
     """Yield (piece, times) of expensive files, which have the largest size allowed or more."""
-    room = MAX_CONFIG_BYTES if kind == "config" else session.MAX_BYTES
+    room = MOST_BYTES[kind]
     yield BILLION_LAUGHS.encode(), 1
     yield b"9" * 1_000_000, 100
     for text in (
@@ -159,16 +191,18 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 def mutated(kind: str, seed: str) -> Iterator[bytes]:
     """Yield an infinite series of damaged files: values replaced, keys renamed, bytes changed."""
     rng = random.Random(seed + kind)
-    tree = yaml.safe_load(CONFIG) if kind == "config" else json.loads(STATE)
+    template = TEMPLATES[kind]
+    is_yaml = kind != "state"
+    tree = yaml.safe_load(template) if is_yaml else json.loads(template)
     places = [place for place in _places(tree) if place]
     texts = TEXTS[kind]
     while True:
         changed = copy.deepcopy(tree)
         for _ in range(rng.choice((0, 0, 1, 1, 2, 4))):
             _change(changed, rng.choice(places), rng)
-        if kind == "config" and changed == tree:
-            text = CONFIG
-        elif kind == "config" and rng.random() < 0.5:
+        if is_yaml and changed == tree:
+            text = template
+        elif is_yaml and rng.random() < 0.5:
             text = yaml.safe_dump(changed, allow_unicode=True)
         else:
             text = json.dumps(changed)  # also valid YAML
@@ -219,8 +253,8 @@ def _read_all(kind: str, count: int, seed: str, folder: Path) -> None:
         try:
             message = _load(kind, path)
             spent = time.thread_time() - begin
-            if kind == "state" and not message:
-                _check_rewritten(path)
+            if not message:
+                _check_rewritten(kind, path)
         except BaseException:
             print(f"{kind}: {data[:300]!r} ({len(data)} bytes)", file=sys.stderr)  # noqa: T201
             raise
@@ -237,7 +271,7 @@ def _read_all(kind: str, count: int, seed: str, folder: Path) -> None:
 def read_files(
     kind: str, count: int, folder: Path, seed: str = "nemod", progress: Callable[[int], object] = id
 ) -> Files:
-    """Read the hostile and `count` mutated files of a kind, `config` or `state`.
+    """Read the hostile and `count` mutated files of a kind: `config`, `state` or `preset`.
 
     Raises: AssertionError with the output of the process, where a file made it fail.
     """

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pythonosc import slip
 
@@ -135,9 +136,9 @@ class Streams:
     memory_before: int = 0
     memory_after: int = 0
     """[kB] Resident memory of the daemon."""
-    files_before: int = 0
-    files_after: int = 0
-    """Open files of the daemon, sockets included."""
+    sockets_before: int = 0
+    sockets_after: int = 0
+    """TCP sockets that the daemon has open."""
 
 
 @dataclass
@@ -168,7 +169,8 @@ class StreamClient:
             if ending < 0.4:
                 abandon(connection)
                 return
-            connection.shutdown(socket.SHUT_WR)
+            with suppress(OSError):  # not connected, where the daemon has ended it already
+                connection.shutdown(socket.SHUT_WR)
             answer = connection.recv(65536)
             assert not answer, f"{stream[:200]!r} was answered with {answer[:200]!r}"
         connection.close()
@@ -235,6 +237,7 @@ def streams_against_daemon(
     result = Streams()
     client = StreamClient(port, StreamMaker(seed))
     before, bad = udp.state(), udp.count("bad_packets")
+    result.sockets_before = sockets(process)
     for number in range(1, count + 1):
         client.send_refused()
         result.refused += 1
@@ -248,7 +251,6 @@ def streams_against_daemon(
     udp.settle(count + 1)
     assert udp.state() == before
     result.counted = udp.count("bad_packets") - bad
-    result.files_before = open_files(process)
     for number in range(1, count // 2 + 1):
         result.slowest_s = max(result.slowest_s, client.send_valid())
         result.answered += 1
@@ -256,11 +258,20 @@ def streams_against_daemon(
             udp.settle(number)
             progress(BATCH)
     udp.settle(count + 2)
-    result.files_after = open_files(process)
     result.memory_after = memory(process)
+    end = time.monotonic() + ANSWER_S
+    while (left := sockets(process)) > result.sockets_before and time.monotonic() < end:
+        time.sleep(0.1)
+    result.sockets_after = left
     return result
 
 
-def open_files(process: int) -> int:
-    """Return how many files a process has open."""
-    return len(os.listdir(f"/proc/{process}/fd"))
+def sockets(process: int) -> int:
+    """Return how many TCP sockets a process has open."""
+    tables = (Path(f"/proc/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6"))
+    names = {f"socket:[{line.split()[9]}]" for table in tables for line in table}
+    count = 0
+    for entry in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since the folder was listed
+            count += os.readlink(entry) in names
+    return count

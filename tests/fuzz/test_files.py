@@ -1,4 +1,4 @@
-"""Damaged configuration and state files: refused or read, in bounded time and memory."""
+"""Damaged configuration, state and preset files: refused or read, in bounded time and memory."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.fuzz.files import LONGEST_MESSAGE, read_files
 COUNT = int(os.environ.get("NEMOD_FUZZ", "20000")) // 100
 
 
-@pytest.mark.parametrize("kind", ["config", "state"])
+@pytest.mark.parametrize("kind", ["config", "state", "preset"])
 def test_a_damaged_file_is_refused_or_read(kind: str, tmp_path: Path) -> None:
     """With 512 MB of address space: expanding aliases, 100 MB of digits, nesting, odd scalars."""
     result = read_files(kind, COUNT, tmp_path)

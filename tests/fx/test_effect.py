@@ -11,6 +11,7 @@ from nemod.fx.delay import delay
 from nemod.fx.effect import Block, Controls, Effect, chain, in_pieces
 from nemod.fx.eq import eq
 from nemod.fx.gain import gain
+from nemod.fx.reverb import reverb
 
 
 def test_chain_plays_its_effects_in_order(play, noise):
@@ -79,3 +80,14 @@ def test_each_effect_of_a_chain_decides_what_it_keeps_of_a_warm_up(noise):
     settled = effects.settle(warm, fresh)
     assert jax.tree.structure(settled) == jax.tree.structure(fresh)
     assert [float(leaf) for leaf in jax.tree.leaves(settled)] == [3.0, 69.0, 78.0]
+
+
+def test_a_chain_names_the_tails_of_its_effects():
+    """Also through a chain within it; an effect that says nothing has none."""
+    effects = chain("outer", gain("gain"), chain("inner", delay(48_000.0)), reverb(48_000.0))
+    state = effects.init(effects.weights, jnp.zeros(len(effects.controls)))
+    tails = effects.tails(state)
+    assert tails.keys() == {"delay", "reverb"}
+    assert tails["delay"] is state[1][0]
+    assert tails["reverb"] is state[2]
+    assert gain("gain").tails(()) == {}

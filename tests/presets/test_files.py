@@ -23,7 +23,7 @@ PRESETS = st.builds(
     name=NAMES,
     model=st.builds(
         ModelReference,
-        name=NAMES | st.just(""),
+        name=st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=40),
         sha256=st.just("") | st.text("0123456789abcdef", min_size=64, max_size=64),
         size=st.none() | st.floats(0.0, 1.0),
     ),

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +58,8 @@ def test_a_number_or_name_that_cannot_be_is_refused(store: Store, tmp_path: Path
             mine.save(number, LEAD)
     with pytest.raises(PresetError, match="a name is needed"):
         mine.save(0, replace(LEAD, name=" "))
-    assert mine.entries() == names(tmp_path) == []
+    assert mine.entries() == []
+    assert names(tmp_path) == []
 
 
 def test_a_users_preset_takes_the_place_of_the_factorys(tmp_path: Path) -> None:
@@ -98,7 +100,8 @@ def test_without_a_folder_presets_are_in_memory(tmp_path: Path) -> None:
     memory.rescan()
     assert memory.get(3) == LEAD
     memory.delete(3)
-    assert memory.entries() == names(tmp_path) == []
+    assert memory.entries() == []
+    assert names(tmp_path) == []
 
 
 def test_a_damaged_file_is_moved_aside(store: Store, tmp_path: Path) -> None:
@@ -127,15 +130,21 @@ def test_a_damaged_file_is_moved_aside(store: Store, tmp_path: Path) -> None:
     assert mine.notes == ()
 
 
-def test_a_file_that_was_damaged_meanwhile_is_not_overwritten(store: Store, tmp_path: Path) -> None:
-    """It is moved aside when the preset is saved."""
+@pytest.mark.parametrize("content", [b"\xff", b"name: ["])
+def test_a_file_that_was_damaged_meanwhile_is_not_lost(
+    store: Store, tmp_path: Path, content: bytes
+) -> None:
+    """It is moved aside by the next save; what was changed by hand is the version before."""
     mine = store()
     mine.save(0, LEAD)
     path = tmp_path / "presets" / "000.yaml"
-    path.write_bytes(b"\xff")
+    path.write_bytes(content)
     mine.save(0, CLEAN)
     assert store().get(0) == CLEAN
-    assert path.with_name("000.yaml.damaged-1").read_bytes() == b"\xff"
+    assert path.with_name("000.yaml.damaged-1").read_bytes() == content
+    path.write_text("version: 1\nname: Edited")
+    mine.save(0, LEAD)
+    assert (path.parent / "previous" / "000.yaml").read_text() == "version: 1\nname: Edited"
 
 
 def test_other_files_are_left_alone(store: Store, tmp_path: Path) -> None:
@@ -180,7 +189,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     folder = tmp_path / "file" / "presets"
     mine = PresetStore(folder, factory=tmp_path)
-    with pytest.raises(OSError, match="presets"):
+    with pytest.raises(OSError, match="file"):
         mine.save(0, LEAD)
     assert mine.entries() == []
     assert "Not a directory" in mine.notes[0]
@@ -199,6 +208,37 @@ def test_what_is_in_memory_stays_where_the_disk_fails(
     assert mine.get(0) == LEAD
     assert len(mine.notes) == 1
     assert path.is_symlink()
+
+
+def test_reading_never_waits_for_the_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a save is stuck, the presets in memory are as they were."""
+    mine = store()
+    mine.save(0, LEAD)
+    is_stuck, go_on = threading.Event(), threading.Event()
+
+    def write(*_arguments: object) -> None:
+        is_stuck.set()
+        assert go_on.wait(30.0)
+
+    monkeypatch.setattr("nemod.presets.disk.write", write)
+    saving = threading.Thread(target=mine.save, args=(0, CLEAN))
+    saving.start()
+    assert is_stuck.wait(30.0)
+    assert (mine.get(0), mine.entries()) == (LEAD, [PresetEntry(0, "Lead")])
+    go_on.set()
+    saving.join()
+    assert mine.get(0) == CLEAN
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_what_root_makes_belongs_to_the_owner_of_the_folder(store: Store, tmp_path: Path) -> None:
+    """A service could not save its presets in folders of root's."""
+    os.chown(tmp_path, 12345, 54321)
+    for preset in (LEAD, CLEAN):
+        store().save(0, preset)
+    made = [tmp_path / "presets", *(tmp_path / "presets").rglob("*")]
+    assert len(made) == 4
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(12345, 54321)}
 
 
 def test_where_presets_are(monkeypatch: pytest.MonkeyPatch) -> None:
