@@ -51,8 +51,13 @@ def gate(rate_hz: float) -> Effect[Nothing, jax.Array]:
     window = round(WINDOW_S * rate_hz)
     course = -COURSE_DB * math.log(10.0) / 20.0 / frames_per_ms
 
+    def longest_frames(hold_ms: jax.Array) -> jax.Array:
+        return window + jnp.round(hold_ms * frames_per_ms)
+
     def init(_weights: Nothing, controls: jax.Array) -> jax.Array:
-        return jnp.stack([jnp.float32(0.0), jnp.where(controls[0] == 0.0, 1.0, 0.0)])
+        # At rest on silence: open for as long as it is off, else closed.
+        opened = jnp.stack([longest_frames(controls[3]), jnp.float32(1.0)])
+        return jnp.where(controls[0] == 0.0, opened, jnp.zeros_like(opened))
 
     def step(
         state: tuple[jax.Array, jax.Array], frame: tuple[jax.Array, ...]
@@ -78,7 +83,7 @@ def gate(rate_hz: float) -> Effect[Nothing, jax.Array]:
         _weights: Nothing, controls: Controls, state: jax.Array, block: Block
     ) -> tuple[jax.Array, Block]:
         enable, threshold, attack_ms, hold_ms, release_ms = controls
-        longest = window + jnp.round(hold_ms * frames_per_ms)
+        longest = longest_frames(hold_ms)
         rise = -jnp.expm1(course / attack_ms)
         loss = jnp.expm1(course / release_ms)
         frames = (jnp.abs(block), enable, threshold, longest, rise, loss)
