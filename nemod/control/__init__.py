@@ -2,7 +2,9 @@
 
 controller      the one API of all surfaces
 settings        the positions of all parameters
-presets         the current preset: load, save, dirty; preset_list: numbers and names
+presets         the current preset: load, save, dirty
+preset_list     numbers and names of presets
+preset_models   the files of presets' models; neighbours: those that are built ahead
 snapshots       positions within a preset
 tempo           tap tempo
 events          the event stream and its subscriptions

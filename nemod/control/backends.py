@@ -81,6 +81,11 @@ class Player(Protocol):
         ...
 
     @property
+    def is_clean(self) -> bool:
+        """Whether the clean rig plays, which has no model."""
+        ...
+
+    @property
     def size(self) -> float | None:
         """0..1: the size of models that have several."""
         ...

@@ -78,7 +78,8 @@ class Controller:
             library=library,
             player=player,
             load_model=self._load,
-            is_loading=lambda: self._newest_load is not None and not self._newest_load.is_over,
+            newest_load=lambda: self._newest_load,
+            commit=self._commit,
         )
 
     # --- parameters ------------------------------------------------------------------------------
@@ -161,6 +162,11 @@ class Controller:
             if self._is_dirty and not self._held:
                 self._is_dirty = False
                 self._player.commit()
+
+    def _commit(self) -> None:
+        """Have the settings take effect, at the end of the present block of `one_commit`."""
+        with self.one_commit():
+            self._is_dirty = True
 
     def _canonical(self, path: str) -> str:
         try:
@@ -286,6 +292,7 @@ class Controller:
             if error is None:
                 self._events.publish(LibraryChanged(len(self.model_names)))
                 self._events.publish(PresetListChanged(len(self.presets.entries)))
+                self.presets.reread()
             for job in jobs:
                 if error is not None:
                     job.fail(ControlError(Code.IO, "", str(error)))

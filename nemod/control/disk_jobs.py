@@ -42,10 +42,13 @@ class DiskJobs:
         def over(task: "asyncio.Future[None]") -> None:
             self._is_running = False
             error = None if task.cancelled() else task.exception()
-            if error is None:
-                done()
-                job.finish(job.subject)
-            else:
+            try:
+                if error is None:
+                    done()
+                    job.finish(job.subject)
+            except Exception as fault:
+                error = fault
+            if error is not None:
                 job.fail(_as_control_error(error, job.subject))
             if self._waiting:
                 self._run_next()
@@ -54,6 +57,8 @@ class DiskJobs:
 
 
 def _as_control_error(error: BaseException, subject: str) -> ControlError:
+    if isinstance(error, KeyError):
+        return ControlError(Code.NOT_FOUND, subject, "it was deleted meanwhile")
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return ControlError(Code.IO, subject, f"not written: {where}{error.strerror or error}")

@@ -1,6 +1,6 @@
 """The list of presets: found by number and name, and where a new one goes. Thread: control."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from nemod.common.names import fold
 from nemod.control.backends import PresetStore
@@ -17,8 +17,8 @@ class PresetList:
 
     def __init__(self, store: PresetStore) -> None:
         self._store = store
-        self._reserved: dict[int, str] = {}
-        """Names by number of presets that are being saved."""
+        self._reserved: list[tuple[int, str]] = []
+        """Numbers and names of presets that are being written."""
 
     @property
     def entries(self) -> Sequence[PresetEntry]:
@@ -57,6 +57,13 @@ class PresetList:
         except KeyError:
             raise ControlError(Code.NOT_FOUND, str(which), "the preset was deleted") from None
 
+    def peek(self, number: int) -> Preset | None:
+        """Return a preset by number, or None. Thread: any."""
+        try:
+            return self._store.get(number)
+        except KeyError:
+            return None
+
     def neighbour(self, start: int, step: int) -> int | None:
         """Return the number after `start` (`step` 1) or before it (-1), around the list.
 
@@ -75,7 +82,7 @@ class PresetList:
 
         Raises: ControlError.
         """
-        names = {entry.number: entry.name for entry in self.entries} | self._reserved
+        names = dict(self._numbers_and_names())
         if isinstance(where, int):
             if not 0 <= where < MAX_PRESETS:
                 text = f"no preset can have number {where}; they are 0..{MAX_PRESETS - 1}"
@@ -91,22 +98,26 @@ class PresetList:
         self.check_name(where, None)
         return free_number(names), where
 
-    def reserve(self, number: int, name: str) -> None:
-        """Give a number to a preset that is being saved, so that no other one takes it."""
-        self._reserved[number] = name
+    def reserve(self, number: int, name: str) -> Callable[[], None]:
+        """Give number and name to a preset that is being written, so that no other takes them.
 
-    def release(self, number: int) -> None:
-        """End a reservation; the preset is in the list now, or was not saved."""
-        self._reserved.pop(number, None)
+        Returns what ends the reservation.
+        """
+        taken = number, name
+        self._reserved.append(taken)
+        return lambda: self._reserved.remove(taken)
+
+    def _numbers_and_names(self) -> list[tuple[int, str]]:
+        return [*((entry.number, entry.name) for entry in self.entries), *self._reserved]
 
     def check_name(self, name: str, number: int | None) -> None:
         """Raise ControlError where a name is unusable, or that of another preset."""
         problem = name_problem(name)
         if problem:
             raise ControlError(Code.VALUE, name[:120], problem)
-        for entry in self.entries:
-            if entry.number != number and fold(entry.name) == fold(name):
-                text = f"preset {entry.number} is named {entry.name!r} already"
+        for other, known in self._numbers_and_names():
+            if other != number and fold(known) == fold(name):
+                text = f"preset {other} is named {known!r} already"
                 raise ControlError(Code.VALUE, name, text)
 
 

@@ -7,13 +7,15 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import structlog
+
 from nemod.common.background import in_background
-from nemod.common.errors import NotFoundError
-from nemod.control.backends import CLEAN, ModelFile, ModelLibrary, Player, PresetStore, Recall
+from nemod.control.backends import ModelFile, ModelLibrary, Player, PresetStore, Recall
 from nemod.control.disk_jobs import DiskJobs
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import (
     DAEMON,
+    SESSION,
     EventStream,
     ModelChanged,
     PresetChanged,
@@ -21,10 +23,14 @@ from nemod.control.events import (
     Source,
 )
 from nemod.control.jobs import Job
+from nemod.control.neighbours import Neighbours
 from nemod.control.preset_list import PresetList
+from nemod.control.preset_models import PresetModels
 from nemod.control.settings import Settings
 from nemod.control.snapshots import Snapshots
 from nemod.presets.preset import ModelReference, Preset, PresetEntry
+
+log = structlog.get_logger("nemod")
 
 PRESET_JOB = "preset"
 SAVE_JOB = "preset file"
@@ -45,27 +51,36 @@ class Presets:
         library: ModelLibrary,
         player: Player,
         load_model: LoadModel,
-        is_loading: Callable[[], bool],
+        newest_load: Callable[[], Job | None],
+        commit: Callable[[], None],
     ) -> None:
-        """`is_loading` returns whether a model was requested and is not yet current."""
+        """`newest_load` returns the model request that was made last.
+
+        `commit` has the settings take effect, together with others of the same message.
+        """
         self._settings = settings
         self._events = events
         self._store = store
         self.list = PresetList(store)
+        self._models = PresetModels(library)
         self._library = library
         self._player = player
         self._load_model = load_model
-        self._is_loading = is_loading
+        self._newest_load = newest_load
+        self._commit = commit
         self._current: int | None = None
         self._name = ""
         self._is_dirty = False
         self._saved_sound: Mapping[str, float] = {}
         """The positions of the current preset, as long as it is not dirty."""
-        self.snapshots = Snapshots(settings, player, on_save=self._become_dirty)
+        self._model_name = ""
+        """The model that the current preset was loaded or saved with."""
+        self.snapshots = Snapshots(settings, commit, on_save=self._on_snapshot)
         self._newest: tuple[Job, int] | None = None
         """The preset that was requested last."""
+        self._neighbours = Neighbours(self.list, self._models, player)
         self._disk = DiskJobs()
-        self._models = events.subscribe((ModelChanged,), wake=self._on_model_change)
+        self._model_changes = events.subscribe((ModelChanged,), wake=self._on_model_change)
 
     # --- what there is ---------------------------------------------------------------------------
 
@@ -89,6 +104,11 @@ class Presets:
         """Whether the sound is not the one that was saved."""
         return self._is_dirty
 
+    @property
+    def is_loading(self) -> bool:
+        """Whether a preset was requested and is not yet current."""
+        return self._newest is not None and not self._newest[0].is_over
+
     # --- loading ---------------------------------------------------------------------------------
 
     def load(self, which: str | int, source: Source) -> Job:
@@ -103,11 +123,11 @@ class Presets:
         preset = self.list.get(number)
         job = Job(PRESET_JOB, preset.name, source, self._events)
         self._newest = job, number
-        file = self._file_of(preset.model)
-        if file is not None:
+        file = self._models.named(preset.model)
+        if not preset.model.sha256 or self._is_playing(file, preset.model.size):
             self._load(number, preset, file, job)
         else:
-            self._load_renamed(number, preset, job)
+            self._load_resolved(number, preset, job)
         return job
 
     def step(self, step: int, source: Source) -> Job:
@@ -116,84 +136,70 @@ class Presets:
         The step counts from the preset that was requested last. Raises: ControlError `not_found`.
         """
         start = self.number
-        if self._newest is not None and not self._newest[0].is_over:
+        if self._newest is not None and self.is_loading:
             start = self._newest[1]
         number = self.list.neighbour(start, step)
         if number is None:
             raise ControlError(Code.NOT_FOUND, "", "there are no presets")
         return self.load(number, source)
 
-    def _file_of(self, model: ModelReference) -> ModelFile | None:
-        if not model.name:
-            return CLEAN
-        try:
-            return ModelFile(*self._library.find(model.name))
-        except NotFoundError:
-            return None
+    def _load_resolved(self, number: int, preset: Preset, job: Job) -> None:
+        """Load a preset once it is known which file has the hash of its model."""
+        before = self._newest_load()
 
-    def _load_renamed(self, number: int, preset: Preset, job: Job) -> None:
-        """Load a preset whose model has another name now, found by the hash of its file."""
-
-        def found(search: "asyncio.Future[str]") -> None:
-            name = "" if search.cancelled() or search.exception() else search.result()
-            file = self._file_of(replace(preset.model, name=name)) if name else None
-            if self._newest is None or self._newest[0] is not job:
+        def resolved(search: "asyncio.Future[ModelFile | None]") -> None:
+            is_newest = self._newest is not None and self._newest[0] is job
+            if not is_newest or self._newest_load() is not before:
                 job.fail(ControlError(Code.BUSY, preset.name, "superseded by a newer request"))
-            elif file is None:
-                text = f"its model {preset.model.name!r} is not in the library"
-                job.fail(ControlError(Code.NOT_FOUND, preset.name, text))
+            elif search.cancelled() or search.exception() is not None:
+                job.fail(ControlError(Code.IO, preset.name, str(search.exception())))
             else:
-                self._load(number, preset, file, job)
+                self._load(number, preset, search.result(), job)
 
-        sha256 = preset.model.sha256
-        in_background(
-            lambda: self._library.find_by_hash(sha256) if sha256 else ""
-        ).add_done_callback(found)
+        in_background(lambda: self._models.resolved(preset.model)).add_done_callback(resolved)
 
-    def _load(self, number: int, preset: Preset, file: ModelFile, job: Job) -> None:
+    def _is_playing(self, file: ModelFile | None, size: float | None) -> bool:
+        """Return whether this model plays, and no other one was requested."""
+        newest, player = self._newest_load(), self._player
+        if file is None or (newest is not None and not newest.is_over):
+            return False
+        known = (player.model_name, player.is_clean, player.size)
+        return known == (file.name, file.path is None, size)
+
+    def _load(self, number: int, preset: Preset, file: ModelFile | None, job: Job) -> None:
+        if file is None:
+            text = f"its model {preset.model.name!r} is not in the library"
+            job.fail(ControlError(Code.NOT_FOUND, preset.name, text))
+            return
         recall = Recall(preset.positions, preset.model.size, Source("preset", preset.name))
-        is_current = (file.name, recall.size) == (self._player.model_name, self._player.size)
-        if is_current and not self._is_loading():
-            self._settings.recall(recall.sound, recall.source)
-            self._player.commit()
-            self._loaded(number, preset, job.source)
-            job.finish(preset.name)
+        if self._is_playing(file, recall.size):
+            self._settings.recall(preset.positions, recall.source)
+            self._commit()
+            self._loaded(number, preset, file.name, job)
             return
 
         def over(model_job: Job) -> None:
             if model_job.error is not None:
                 job.fail(model_job.error)
             else:
-                self._loaded(number, preset, job.source)
-                job.finish(preset.name)
+                self._loaded(number, preset, file.name, job)
 
         self._load_model([file], file.name, job.source, recall).when_over(over)
 
-    def _loaded(self, number: int, preset: Preset, source: Source) -> None:
+    def _loaded(self, number: int, preset: Preset, model_name: str, job: Job) -> None:
+        self._current, self._name, self._is_dirty = number, preset.name, False
+        self._saved_sound, self._model_name = self._settings.sound(), model_name
         self.snapshots.use(preset.snapshots)
-        self._become(number, preset.name, source)
-        self._build_ahead()
-
-    def _become(self, number: int | None, name: str, source: Source) -> None:
-        self._current, self._name, self._is_dirty = number, name, False
-        self._saved_sound = self._settings.sound()
-        self._announce(source)
+        self._announce(job.source)
+        self.build_ahead()
+        job.finish(preset.name)
 
     def _announce(self, source: Source) -> None:
         self._events.publish(PresetChanged(self.number, self._name, self._is_dirty, source))
 
-    def _build_ahead(self) -> None:
+    def build_ahead(self) -> None:
         """Have the models of the neighbours built, so that a step is only a crossfade."""
-        wanted = []
-        for number in dict.fromkeys(self.list.neighbour(self.number, step) for step in (1, -1)):
-            if number is None or number == self.number:
-                continue
-            preset = self._store.get(number)
-            file = self._file_of(preset.model)
-            if file is not None:
-                source = Source("preset", preset.name)
-                wanted.append((file, Recall(preset.positions, preset.model.size, source)))
-        self._player.build_ahead(wanted)
+        self._neighbours.build(self.number)
 
     def restore(
         self,
@@ -203,16 +209,43 @@ class Presets:
         is_dirty: bool,
         snapshots: Mapping[int, Mapping[str, float]],
     ) -> None:
-        """Be where the last session ended; a preset that is gone or renamed is forgotten."""
-        try:
-            preset = self._store.get(number)
-        except KeyError:
+        """Make the preset of the last session current, unless another one was requested already.
+
+        One that is gone or has another name now is not. With another model than the preset's, as
+        where its file is missing, it is dirty.
+        """
+        preset = self.list.peek(number)
+        if preset is None or preset.name != name or self._newest or self._current is not None:
             return
-        if preset.name == name:
-            self._current, self._name, self._is_dirty = number, name, is_dirty
-            self._saved_sound = self._settings.sound()
-            self.snapshots.use(snapshots)
-            self._build_ahead()
+        file = self._models.named(preset.model)
+        if not self._is_playing(file, self._player.size):
+            is_dirty = True
+            log.warning(
+                "preset of the last session restored without its model",
+                preset=name,
+                model=preset.model.name,
+                instead=self._player.model_name,
+            )
+        self._current, self._name, self._is_dirty = number, name, is_dirty
+        self._saved_sound = self._settings.sound()
+        self._model_name = self._player.model_name
+        self.snapshots.use(snapshots)
+        self._announce(SESSION)
+
+    def reread(self) -> None:
+        """Follow what a rescan has found: the current preset may be gone or have another name."""
+        preset = None if self._current is None else self.list.peek(self._current)
+        if self._current is not None and preset is None:
+            self._leave(DAEMON)
+        elif preset is not None and preset.name != self._name:
+            self._name = preset.name
+            self._announce(DAEMON)
+        self.build_ahead()
+
+    def _leave(self, source: Source) -> None:
+        """Have no current preset; the sound stays."""
+        self._current, self._name, self._is_dirty = None, "", False
+        self._announce(source)
 
     # --- changes ---------------------------------------------------------------------------------
 
@@ -233,24 +266,18 @@ class Presets:
             self._is_dirty = True
             self._announce(source)
 
-    def _on_model_change(self) -> None:
-        for event in self._models.take():
-            # What a preset loads makes it current; a model that a client or a fault put in its
-            # place makes it dirty.
-            is_ours = self._newest is not None and not self._newest[0].is_over
-            if isinstance(event, ModelChanged) and not is_ours:
-                try:
-                    expected = self._store.get(self.number).model.name or CLEAN.name
-                except KeyError:
-                    continue
-                if event.name != expected:
-                    self._become_dirty(event.source)
+    def _on_snapshot(self, source: Source) -> None:
+        """Note a snapshot that is not yet in the preset's file."""
+        self._is_dirty = self._current is not None
+        self._announce(source)
 
-    def leave(self, source: Source = DAEMON) -> None:
-        """Have no current preset, because it cannot be played."""
-        if self._current is not None:
-            self._become(None, "", source)
-            self.snapshots.use({})
+    def _on_model_change(self) -> None:
+        for event in self._model_changes.take():
+            # A model that a client or a fault put in place of the preset's makes it dirty; one
+            # that a preset brings makes that preset current.
+            is_other = isinstance(event, ModelChanged) and event.name != self._model_name
+            if isinstance(event, ModelChanged) and is_other and not self.is_loading:
+                self._become_dirty(event.source)
 
     # --- files -----------------------------------------------------------------------------------
 
@@ -264,37 +291,35 @@ class Presets:
         `limit` where all numbers are taken or too many writes wait.
         """
         number, name = self.list.place(where, self._current, self._name)
-        sound = self._settings.sound()
-        snapshots = self.snapshots.all()
-        model, size = self._player.model_name, self._player.size
-        is_clean = model in ("", CLEAN.name)
+        request, player = self._newest, self._player
+        sound, snapshots = self._settings.sound(), self.snapshots.all()
+        model, size, is_clean = player.model_name, player.size, player.is_clean
+        made = Preset(name=name)
 
         def work() -> None:
+            nonlocal made
             sha256 = "" if is_clean else self._library.content_hash(model)
-            try:
-                known = self._store.get(number)
-            except KeyError:
-                known = Preset(name=name)
+            # Its name may have changed since: a rename may have been under way.
+            known = self.list.peek(number) or made
             reference = ModelReference(name="" if is_clean else model, sha256=sha256, size=size)
-            made = replace(known, name=name, model=reference, positions=sound, snapshots=snapshots)
+            made = replace(known, model=reference, positions=sound, snapshots=snapshots)
             self._store.save(number, made)
 
         def done() -> None:
-            self._current, self._name = number, name
-            self._saved_sound = sound
-            now = self._settings.sound(), self.snapshots.all(), self._player.model_name
+            newest = self._newest
+            if newest is not None and newest is not request and newest[0].error is None:
+                return  # another preset was requested meanwhile: that one is current
+            self._current, self._name = number, made.name
+            self._saved_sound, self._model_name = sound, model
+            now = self._settings.sound(), self.snapshots.all(), player.model_name
             self._is_dirty = now != (sound, snapshots, model)
             self._announce(source)
-            self._build_ahead()
 
-        job = self._write(name, source, work, done)
-        self.list.reserve(number, name)
-        job.when_over(lambda _job: self.list.release(number))
-        return job
+        return self._write(number, name, source, work, done)
 
     def rename(self, name: str, source: Source, which: str | int | None = None) -> Job:
         """Start to rename a preset; None is the current one. Raises: ControlError."""
-        number = self._given_or_current(which)
+        number = self.given_or_current(which)
         self.list.check_name(name, number)
 
         def done() -> None:
@@ -305,23 +330,29 @@ class Presets:
         def work() -> None:
             self._store.save(number, replace(self._store.get(number), name=name))
 
-        return self._write(name, source, work, done)
+        return self._write(number, name, source, work, done)
 
     def delete(self, source: Source, which: str | int | None = None) -> Job:
         """Start to delete a preset; the sound stays. None is the current one.
 
         Raises: ControlError.
         """
-        number = self._given_or_current(which)
+        number = self.given_or_current(which)
         name = self.list.get(number).name
 
         def done() -> None:
-            if number == self._current:
-                self._become(None, "", source)
+            preset = self.list.peek(number)
+            if number == self._current and preset is None:
+                self._leave(source)
+            elif number == self._current and preset is not None:
+                # The factory's preset of this number is there again; the sound is another one.
+                self._name, self._is_dirty = preset.name, True
+                self._announce(source)
 
-        return self._write(name, source, lambda: self._store.delete(number), done)
+        return self._write(number, name, source, lambda: self._store.delete(number), done)
 
-    def _given_or_current(self, which: str | int | None) -> int:
+    def given_or_current(self, which: str | int | None) -> int:
+        """Return the number of a preset, None being the current one. Raises: ControlError."""
         if which is not None:
             return self.list.find(which)
         if self._current is None:
@@ -329,10 +360,21 @@ class Presets:
         return self._current
 
     def _write(
-        self, name: str, source: Source, work: Callable[[], None], done: Callable[[], None]
+        self,
+        number: int,
+        name: str,
+        source: Source,
+        work: Callable[[], None],
+        done: Callable[[], None],
     ) -> Job:
+        """Start a job that writes to the disk, and then tell everybody."""
+
         def written() -> None:
             done()
             self._events.publish(PresetListChanged(len(self.entries)))
+            self.build_ahead()
 
-        return self._disk.start(Job(SAVE_JOB, name, source, self._events), work, written)
+        job = self._disk.start(Job(SAVE_JOB, name, source, self._events), work, written)
+        release = self.list.reserve(number, name)
+        job.when_over(lambda _job: release())
+        return job

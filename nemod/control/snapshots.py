@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-from nemod.control.backends import Player
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import Source
 from nemod.control.settings import Settings
@@ -16,11 +15,14 @@ class Snapshots:
     """The snapshots of the current preset, saved with it or not yet."""
 
     def __init__(
-        self, settings: Settings, player: Player, *, on_save: Callable[[Source], None]
+        self, settings: Settings, commit: Callable[[], None], *, on_save: Callable[[Source], None]
     ) -> None:
-        """`on_save` is called when a snapshot was taken, which is not yet in the preset's file."""
+        """`commit` has the settings take effect.
+
+        `on_save` is called when a snapshot was taken, which is not yet in the preset's file.
+        """
         self._settings = settings
-        self._player = player
+        self._commit = commit
         self._on_save = on_save
         self._sounds: dict[int, Sound] = {}
 
@@ -32,30 +34,36 @@ class Snapshots:
         """Replace all snapshots."""
         self._sounds = dict(sounds)
 
+    def get(self, number: int) -> Sound:
+        """Return a snapshot. Raises: ControlError `not_found`."""
+        self.check(number)
+        sound = self._sounds.get(number)
+        if sound is None:
+            text = f"snapshot {number} was never saved in this preset"
+            raise ControlError(Code.NOT_FOUND, str(number), text)
+        return sound
+
     def load(self, number: int, source: Source) -> None:
         """Recall the positions of a snapshot, in one audio block.
 
         Raises: ControlError `not_found`.
         """
-        _check(number)
-        sound = self._sounds.get(number)
-        if sound is None:
-            text = f"snapshot {number} was never saved in this preset"
-            raise ControlError(Code.NOT_FOUND, str(number), text)
+        sound = self.get(number)
         self._settings.recall(sound, source)
-        self._player.commit()
+        self._commit()
 
     def save(self, number: int, source: Source) -> None:
         """Take the present positions as a snapshot; saving the preset writes it to the file.
 
         Raises: ControlError `not_found`.
         """
-        _check(number)
+        self.check(number)
         self._sounds[number] = self._settings.sound()
         self._on_save(source)
 
-
-def _check(number: int) -> None:
-    if not 0 <= number < MAX_SNAPSHOTS:
-        text = f"no snapshot has number {number}; they are 0..{MAX_SNAPSHOTS - 1}"
-        raise ControlError(Code.NOT_FOUND, str(number), text)
+    @staticmethod
+    def check(number: int) -> None:
+        """Raise ControlError `not_found` for a number that no snapshot can have."""
+        if not 0 <= number < MAX_SNAPSHOTS:
+            text = f"no snapshot has number {number}; they are 0..{MAX_SNAPSHOTS - 1}"
+            raise ControlError(Code.NOT_FOUND, str(number), text)

@@ -10,14 +10,14 @@ from contextlib import suppress
 import structlog
 
 from nemod.common.background import in_background
-from nemod.common.errors import ModelError
+from nemod.common.errors import ModelError, NemodError
 from nemod.config import MODEL_RATE, Config
 from nemod.control.controller import Controller
 from nemod.control.events import DAEMON, EventStream, ModelChanged, StateChanged
 from nemod.control.settings import Settings
 from nemod.daemon import notify
 from nemod.daemon.child_processes import BuilderProcess
-from nemod.daemon.failed_starts import STABLE_S
+from nemod.daemon.failed_starts import STABLE_S, count_start
 from nemod.daemon.model_switcher import ModelSwitcher, session_model
 from nemod.daemon.monitor import RigMonitor
 from nemod.daemon.recorder import Recorder
@@ -85,6 +85,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._is_ready = False
         self._failed_starts = startup.session.failed_starts
+        """Not zero until it is clear that this start does not fail."""
         self._preset_to_restore = None if startup.is_requested else startup.session.preset
         self._changes = self.events.subscribe((StateChanged, ModelChanged), source=DAEMON)
 
@@ -116,6 +117,10 @@ class Daemon:
         tasks: list[asyncio.Task[None]] = []
         try:
             await self._play(tasks, seconds)
+        except NemodError:
+            # Such as a missing device: no fault of the session.
+            self._has_started()
+            raise
         finally:
             await self._shut_down(tasks)
 
@@ -127,6 +132,7 @@ class Daemon:
         """Start everything, in order, and wait for the end. Raises: NemodError."""
         await self._surfaces.start()
         await self._builder.start()
+        await self._count_start()
         self._switcher.start(self._startup.candidates)
         supervision = asyncio.create_task(self._supervise(), name="supervision")
         stop = asyncio.create_task(_until(self._stop), name="stop")
@@ -161,6 +167,13 @@ class Daemon:
             self.controller.presets.restore(
                 preset.number, preset.name, is_dirty=preset.is_dirty, snapshots=preset.snapshots
             )
+        self.controller.presets.build_ahead()
+
+    async def _count_start(self) -> None:
+        file = self._startup.state_file
+        if file is not None:
+            session = self._startup.session
+            self._failed_starts = await in_background(lambda: count_start(file, session))
 
     def _has_started(self) -> None:
         """Note in the session that this start did not fail."""
@@ -276,6 +289,7 @@ class Daemon:
             size=self._switcher.size,
             positions=self._settings.set_positions(),
             preset=self._session_preset(),
+            is_clean=not model and self._switcher.is_clean and self._switcher.was_requested,
             failed_starts=self._failed_starts,
             unknown=last.unknown,
             unknown_positions=last.unknown_positions,

@@ -1,8 +1,8 @@
 """Starts with a clean rig after several starts in a row that failed.
 
 A sound that ends the daemon would do so again at every start, and a service is started again and
-again. The count is in the state file: raised before anything is played, and zero again once the
-daemon has played for a while or was ended in order.
+again. The count is in the state file: raised when the daemon begins to play, and zero again once it
+has played for a while or has ended in order, be it with an error.
 """
 
 import shutil
@@ -23,34 +23,40 @@ SUFFIX = ".before-clean-start"
 log = structlog.get_logger("nemod")
 
 
-def count_start(file: Path, session: Session) -> Session:
-    """Return the session to start with, after counting this start in the state file.
+def session_to_start_with(file: Path, session: Session) -> Session:
+    """Return the session, or after `LIMIT` failed starts an empty one.
 
-    After `LIMIT` failed starts that is an empty one; a copy of the state file is kept beside it.
+    A copy of the state file is then kept beside it, as long as there is anything in it.
     """
     if session.failed_starts < LIMIT:
-        session = replace(session, failed_starts=session.failed_starts + 1)
-    else:
-        kept = file.with_name(file.name + SUFFIX)
-        preset = session.preset.name if session.preset is not None else ""
+        return session
+    kept = file.with_name(file.name + SUFFIX)
+    if session.model or session.positions or session.preset:
         try:
             shutil.copyfile(file, kept)
         except OSError as error:
             log.warning("state file not copied", file=str(kept), reason=error.strerror)
-        log.error(
-            f"the last {session.failed_starts} starts failed: starting clean, without a model",
-            model=session.model or None,
-            preset=preset or None,
-            last_session=str(kept),
-        )
-        session = Session(
-            unknown=session.unknown,
-            unknown_positions=session.unknown_positions,
-            failed_starts=1,
-            is_clean_start=True,
-        )
+    log.error(
+        f"the last {session.failed_starts} starts failed: starting clean, without a model",
+        model=session.model or None,
+        preset=session.preset.name if session.preset is not None else None,
+        last_session=str(kept),
+    )
+    return Session(
+        is_clean=True,
+        unknown=session.unknown,
+        unknown_positions=session.unknown_positions,
+    )
+
+
+def count_start(file: Path, session: Session) -> int:
+    """Count in the state file that this session begins to play; return the count.
+
+    Thread: any; writes to the disk.
+    """
+    count = session.failed_starts + 1
     try:
-        save(file, session)
+        save(file, replace(session, failed_starts=count))
     except OSError as error:
         log.warning("state file not written", file=str(file), reason=error.strerror or str(error))
-    return session
+    return count

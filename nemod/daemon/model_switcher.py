@@ -108,6 +108,11 @@ class ModelSwitcher:
         self._request(candidates(), FIRST_MODEL_JOB)
 
     @property
+    def is_clean(self) -> bool:
+        """Whether the clean rig plays, which has no model."""
+        return self.current is not None and self.current.model.path is None
+
+    @property
     def size(self) -> float | None:
         """0..1: the size of models that have several."""
         return self._size

@@ -28,7 +28,7 @@ MAX_TEXT = 4096
 MAX_COUNT = 1_000_000
 MAX_SKIPPED = 20
 """Most skipped values that are logged one by one."""
-_KEYS = ("version", "model", "path", "size", "positions", "preset", "failed_starts")
+_KEYS = ("version", "model", "path", "size", "positions", "preset", "clean", "failed_starts")
 
 log = structlog.get_logger("nemod")
 
@@ -60,8 +60,8 @@ class Session:
     preset: SessionPreset | None = None
     failed_starts: int = 0
     """How many starts in a row ended before the daemon had played for a while."""
-    is_clean_start: bool = False
-    """This session replaces one whose starts failed; not part of the file."""
+    is_clean: bool = False
+    """The clean rig played, without a model, because somebody wanted it."""
     unknown: Mapping[str, object] = field(default_factory=dict)
     """Keys of the file that this version does not know, written back unchanged."""
     unknown_positions: Mapping[str, object] = field(default_factory=dict)
@@ -86,6 +86,7 @@ def _json(
         "size": session.size,
         "positions": dict(sorted({**unknown_positions, **session.positions}.items())),
         "preset": None if session.preset is None else _preset_tree(session.preset),
+        "clean": session.is_clean,
         "failed_starts": session.failed_starts,
     }
     return json.dumps(tree, indent=1, allow_nan=False) + "\n"
@@ -146,6 +147,7 @@ class _Reader:
             size=self.skipped.fraction("size", self._tree.get("size")),
             positions=positions,
             preset=self._preset(self._tree.get("preset")),
+            is_clean=self._switch("clean"),
             failed_starts=self._count("failed_starts"),
             unknown=unknown,
             unknown_positions=unknown_positions,
@@ -172,6 +174,13 @@ class _Reader:
             return value
         self.skipped.add(key, f"a count is expected, not {short(value)}")
         return 0
+
+    def _switch(self, key: str) -> bool:
+        value = self._tree.get(key, False)
+        if isinstance(value, bool):
+            return value
+        self.skipped.add(key, f"true or false is expected, not {short(value)}")
+        return False
 
     def _preset(self, tree: object) -> SessionPreset | None:
         if tree is None:

@@ -123,8 +123,7 @@ class SessionWriter:
         self._changes.close()
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=LAST_WRITE_S)
-        if self._due is not None or self._has_failed:
-            self._start_write()
+        self._start_write()
         if self._due is not None:
             self._due.cancel()
         if self._writing is not None:

@@ -12,7 +12,7 @@ from nemod.common.paths import FolderError
 from nemod.common.process_lock import ProcessLock
 from nemod.config import Config
 from nemod.control.backends import CLEAN, ModelFile
-from nemod.daemon.failed_starts import count_start
+from nemod.daemon.failed_starts import session_to_start_with
 from nemod.daemon.session import Session, default_path
 from nemod.daemon.session_writer import restore
 from nemod.library import Library
@@ -65,7 +65,7 @@ def prepare(config: Config) -> Startup:
         asked = Path(config.model)
         library = Library(config.library, files=[asked] if asked.is_file() else [])
         preferred = [_requested(config.model, library)]
-    elif session.is_clean_start:
+    elif session.is_clean:
         library, preferred = Library(config.library), [CLEAN]
     else:
         library, preferred = _restored(config, session)
@@ -112,7 +112,7 @@ def _session(config: Config) -> tuple[Path | None, Session, ProcessLock | None]:
         )
         file = lock = None
     if file is not None:
-        session = count_start(file, session)
+        session = session_to_start_with(file, session)
     return file, session, lock
 
 

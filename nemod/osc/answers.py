@@ -35,6 +35,7 @@ class Answers:
         self._left: float = math.inf if sender.is_local else AMPLIFICATION * size
         """[bytes] What may still be sent without the budget."""
         self._is_one_packet = not sender.is_local and budget is None
+        self._is_sent = False
         self._messages: list[bytes] = []
         """Those of the one packet."""
         self._packets: list[bytes] = []
@@ -75,7 +76,8 @@ class Answers:
         return size + overhead <= self._left or self._has_budget(size)
 
     def flush(self) -> None:
-        """Send what was added."""
+        """Send what was added; from now on answers are sent one by one."""
+        self._is_sent = True
         if len(self._messages) > 1:
             self._packets.append(bundle(self._messages))
         else:
@@ -85,14 +87,19 @@ class Answers:
             self.sender.send(packet)
 
     def send_later(self, address: str, message: bytes) -> None:
-        """Send a message that comes after the other answers, or an error if it is too long."""
-        if self._take(len(message)):
+        """Send a message that may come after the other answers, or an error if it is too long."""
+        if not self._is_sent:
+            self.add(address, message)
+        elif self._take(len(message)):
             self.sender.send(message)
         else:
             self.fail_later(self._too_long(address, len(message)))
 
     def fail_later(self, error: OscError) -> None:
-        """Send an error that comes after the other answers, as far as there is room."""
+        """Send an error that may come after the other answers, as far as there is room."""
+        if not self._is_sent:
+            self.fail(error)
+            return
         message = self._error(error, 0)
         if message and self._take(len(message)):
             self.sender.send(message)

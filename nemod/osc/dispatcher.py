@@ -165,6 +165,7 @@ class Dispatcher:
             if leaf is None:
                 return ignore if address in SENT else self._plan_container(message)
             address = leaf.address
+            return _echoing(self._plan(Message(address, tags, values), request), address)
         if leaf.check_all is not None:
             return leaf.check_all(self.controller, tags, values)
         if len(values) > 1:
@@ -177,6 +178,9 @@ class Dispatcher:
             return lambda request: request.answer(leaf)
         if leaf.check is None:
             raise OscError("readonly", address, "can be queried but not set")
+        if leaf.needs_write_access and not request.may_write:
+            text = "only from this machine, or as `osc.allow_write` says"
+            raise OscError("denied", address, text)
         tag, value = (tags[0], values[0]) if values else ("I", None)
         action = leaf.check(self.controller, tag, value)
         return action if leaf.concerns_client else _touching(action)
@@ -225,6 +229,16 @@ def _touching(action: Action) -> Step:
     def act(request: PacketRequest) -> None:
         request.touch()
         action(request)
+
+    return act
+
+
+def _echoing(step: Step, address: str) -> Step:
+    """Return a step that sends back what a short form has set, as it was sent elsewhere."""
+
+    def act(request: PacketRequest) -> None:
+        step(request)
+        request.adjusted(address)
 
     return act
 

@@ -141,6 +141,11 @@ class Scheduler:
         self._per_host[host] += 1
         heappush(self._waiting, (due_s, next(self._order), work))
 
+    def _forget(self, host: str) -> None:
+        self._per_host[host] -= 1
+        if not self._per_host[host]:
+            del self._per_host[host]
+
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -156,7 +161,7 @@ class Scheduler:
         try:
             while self._waiting and self._waiting[0][0] <= now:
                 _, _, work = heappop(self._waiting)
-                self._per_host[work.answers.sender.host] -= 1
+                self._forget(work.answers.sender.host)
                 self._perform(work)
         finally:
             self._arm()

@@ -14,7 +14,7 @@ import structlog
 
 from nemod.common.files import flush_folder, replacing
 from nemod.common.kept_files import DamagedFileError, move_aside, read_kept
-from nemod.presets.preset import MAX_BYTES, MAX_PRESETS, Preset
+from nemod.presets.preset import MAX_BYTES, MAX_PRESETS, Preset, PresetError
 from nemod.presets.reader import parse
 from nemod.presets.writer import to_text
 
@@ -57,9 +57,11 @@ def read_folder(
 
 
 def write(folder: Path, number: int, text: str, known: Preset | None) -> None:
-    """Replace a preset's file, and before it the previous version. Raises: OSError.
+    """Replace a preset's file, and before it the previous version.
 
     A file that is neither `known` nor any other preset is damaged, and moved aside.
+
+    Raises: OSError; PresetError where no preset is known but there is one, from another program.
     """
     path = folder / _name(number)
     _make_folder(folder)
@@ -68,6 +70,8 @@ def write(folder: Path, number: int, text: str, known: Preset | None) -> None:
         before = read_kept(path, MAX_BYTES)
         if known is None or before != to_text(known):
             parse(before, "", path)
+            if known is None and before != text:
+                raise PresetError(f"{path} is the preset of another program; nothing was saved")
     except FileNotFoundError:
         pass
     except DamagedFileError:

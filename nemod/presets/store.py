@@ -74,13 +74,23 @@ class PresetStore:
     def save(self, number: int, preset: Preset) -> None:
         """Keep a preset under a number; the version before it is kept as the previous one.
 
-        Raises: OSError, PresetError; nothing has changed then.
+        Where another program has put a preset there since the last `rescan`, it is read now, and
+        not replaced.
+
+        Raises: OSError, PresetError; nothing has changed on the disk then.
         """
         if not 0 <= number < MAX_PRESETS:
             raise PresetError(f"{number}: presets have numbers from 0 to {MAX_PRESETS - 1}")
         if problem := name_problem(preset.name):
             raise PresetError(f"{preset.name!r}: {problem}")
         text = to_text(preset)
+        try:
+            self._save(number, preset, text)
+        except PresetError:
+            self.rescan()
+            raise
+
+    def _save(self, number: int, preset: Preset, text: str) -> None:
         with self._disk:
             with self._maps:
                 known = self._user.get(number)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nemod.daemon.failed_starts import LIMIT, SUFFIX, count_start
+from nemod.daemon.failed_starts import LIMIT, SUFFIX, count_start, session_to_start_with
 from nemod.daemon.session import Session, SessionPreset, load, save
 
 LAST = Session(
@@ -25,10 +25,11 @@ def file(tmp_path: Path) -> Path:
 
 
 def start(file: Path) -> Session:
-    """Start as the daemon does, and end without a word."""
+    """Start as the daemon does, and end without a word; return what was started with."""
     session = load(file)
     assert session is not None
-    return count_start(file, session)
+    session = session_to_start_with(file, session)
+    return replace(session, failed_starts=count_start(file, session))
 
 
 def test_three_failed_starts_then_a_clean_one(file: Path) -> None:
@@ -38,7 +39,7 @@ def test_three_failed_starts_then_a_clean_one(file: Path) -> None:
         assert load(file) == replace(LAST, failed_starts=count)
     clean = start(file)
     assert (clean.model, clean.positions, clean.preset) == ("", {}, None)
-    assert clean.is_clean_start
+    assert clean.is_clean
     assert clean.unknown == {"later": 1}
 
 
@@ -54,7 +55,14 @@ def test_a_clean_start_counts_too(file: Path) -> None:
     for _ in range(LIMIT + 1):
         start(file)
     again = start(file)
-    assert (again.failed_starts, again.is_clean_start) == (2, False)
+    assert again.failed_starts == 2
+
+
+def test_the_copy_is_not_replaced_by_an_empty_session(file: Path) -> None:
+    """However often it is started: what was there can be put back."""
+    for _ in range(4 * LIMIT):
+        start(file)
+    assert load(file.with_name(file.name + SUFFIX)) == replace(LAST, failed_starts=LIMIT)
 
 
 def test_a_start_that_went_well_begins_the_count_again(file: Path) -> None:
@@ -69,4 +77,5 @@ def test_a_folder_that_cannot_be_written_does_not_keep_it_from_starting(tmp_path
     """The session is restored all the same."""
     nowhere = tmp_path / "file" / "state.json"
     (tmp_path / "file").write_text("not a folder")
-    assert count_start(nowhere, LAST).model == "amp"
+    assert session_to_start_with(nowhere, LAST).model == "amp"
+    assert count_start(nowhere, LAST) == 1

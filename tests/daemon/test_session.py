@@ -214,7 +214,7 @@ def test_the_preset_and_its_snapshots_survive() -> None:
     preset = SessionPreset(
         number=127, name="Lead", is_dirty=True, snapshots={0: {"gain": 0.25}, 7: {"mid": 1.0}}
     )
-    session = Session(preset=preset, failed_starts=2)
+    session = Session(preset=preset, failed_starts=2, is_clean=True)
     assert parse(to_text(session)) == session
 
 

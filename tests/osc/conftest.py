@@ -73,6 +73,7 @@ class MemoryRig:
         self.is_slow = False
         self.loads: list[tuple[ModelFile, Job, Recall | None]] = []
         self.size: float | None = None
+        self.is_clean = False
         self.ahead: list[str] = []
         """Models that were to be built ahead."""
         self.panics = 0
@@ -116,7 +117,7 @@ class MemoryRig:
             self.size = recall.size
             self.settings.recall(recall.sound, recall.source)
             self.commit()
-        self.model_name = model.name
+        self.model_name, self.is_clean = model.name, model.path is None
         self.events.publish(ModelChanged(model.name, job.source))
         job.finish(model.name)
 

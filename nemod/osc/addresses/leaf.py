@@ -124,6 +124,8 @@ class Leaf:
     """Instead of `check`, where several arguments are taken."""
     wildcard_settable: bool = False
     """Whether a wildcard can reach it: numbers and switches only."""
+    needs_write_access: bool = False
+    """Whether only senders that may write are served."""
     needs_value: bool = True
     """Without one it is triggered, where it can be; see `kind`."""
     path: str = ""

@@ -90,7 +90,6 @@ def _choice(path: str, row: Parameter) -> Leaf:
             address, LeafKind.ENUM, lambda controller: row.index(controller.position(path))
         ),
         check=check,
-        wildcard_settable=True,
         path=path,
         flags=PARAMS,
     )

@@ -1,6 +1,7 @@
 """Leaves of presets and snapshots: `/nemo/preset/...`, `/nemo/snapshot/...`."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
@@ -16,6 +17,8 @@ from nemod.osc.errors import OscError, with_address
 
 PRESET = "/nemo/preset/"
 SNAPSHOT = "/nemo/snapshot/"
+
+Checked = TypeVar("Checked")
 
 Start = Callable[[Controller, Source, str | int | None], Job]
 """(controller, source, name or number) -> job"""
@@ -55,6 +58,7 @@ def preset_leaves() -> list[Leaf]:
             choices=_numbers_and_names,
             check=_check_delete,
             needs_value=False,
+            needs_write_access=True,
         ),
         Leaf(
             address=PRESET + "current",
@@ -100,8 +104,8 @@ def preset_leaves() -> list[Leaf]:
             read=reader(PRESET + "dirty", LeafKind.BOOL, lambda rig: rig.presets.is_dirty),
             flags=PARAMS,
         ),
-        _snapshot("load", "Recall a snapshot of the current preset, in one audio block.", _recall),
-        _snapshot("save", "Take a snapshot; saving the preset writes it to the file.", _take),
+        _recall_snapshot(),
+        _take_snapshot(),
     ]
 
 
@@ -123,7 +127,7 @@ def _set_index(address: str, controller: Controller, tag: str, value: Value) -> 
 
     def act(request: Request) -> None:
         rig = request.controller
-        is_loading = rig.requested_model != rig.model_name
+        is_loading = rig.requested_model != rig.model_name or rig.presets.is_loading
         if number == rig.presets.number and not rig.presets.is_dirty and not is_loading:
             # Two clients that send each other what they receive would load it for ever.
             request.reply(encode("/nemo/done", "ss", address, rig.presets.name))
@@ -134,15 +138,16 @@ def _set_index(address: str, controller: Controller, tag: str, value: Value) -> 
 
 
 def _load_known(address: str, controller: Controller, which: str | int) -> Action:
-    number = _found(address, lambda: controller.presets.list.find(which))
+    number = _checked(address, lambda: controller.presets.list.find(which))
     return lambda request: request.job(
         address, lambda: request.controller.presets.load(number, request.source)
     )
 
 
-def _found(address: str, find: Callable[[], int]) -> int:
+def _checked(address: str, check: Callable[[], Checked]) -> Checked:
+    """Return what `check` returns; its ControlError gets the address."""
     try:
-        return find()
+        return check()
     except ControlError as error:
         raise with_address(error, address) from None
 
@@ -164,35 +169,43 @@ def _step(word: str, step: int, text: str) -> Leaf:
 
 def _check_save(controller: Controller, tag: str, value: Value) -> Action:
     address = PRESET + "save"
-    return _write(address, tag, value, lambda rig, source, where: rig.presets.save(source, where))
+    presets = controller.presets
+
+    def can_save(where: str | int | None) -> None:
+        presets.list.place(where, presets.number if presets.number >= 0 else None, presets.name)
+
+    return _write(
+        address, tag, value, can_save, lambda rig, source, where: rig.presets.save(source, where)
+    )
 
 
 def _check_rename(controller: Controller, tag: str, value: Value) -> Action:
     address = PRESET + "rename"
     name = to_string(address, tag, value)
+    presets = controller.presets
+    _checked(address, lambda: presets.list.check_name(name, presets.given_or_current(None)))
     return lambda request: request.job(
         address, lambda: request.controller.presets.rename(name, request.source)
     )
 
 
 def _check_delete(controller: Controller, tag: str, value: Value) -> Action:
-    address = PRESET + "delete"
-    delete = _write(
-        address, tag, value, lambda rig, source, which: rig.presets.delete(source, which)
+    return _write(
+        PRESET + "delete",
+        tag,
+        value,
+        controller.presets.given_or_current,
+        lambda rig, source, which: rig.presets.delete(source, which),
     )
 
-    def act(request: Request) -> None:
-        if not request.may_write:
-            raise OscError("denied", address, "only from this machine, or see `allow_write`")
-        delete(request)
 
-    return act if delete is not ignore else ignore
-
-
-def _write(address: str, tag: str, value: Value, start: Start) -> Action:
+def _write(
+    address: str, tag: str, value: Value, check: Callable[[str | int | None], object], start: Start
+) -> Action:
     """Return the action of a leaf that takes a name, a number, or a trigger for the current one.
 
-    A float is a button: surfaces send 1.0 and 0.0, which must not be taken for numbers.
+    A float is a button: surfaces send 1.0 and 0.0, which must not be taken for numbers. `check`
+    raises ControlError for what cannot be done.
     """
     which: str | int | None = None
     if isinstance(value, str):
@@ -201,6 +214,7 @@ def _write(address: str, tag: str, value: Value, start: Start) -> Action:
         which = to_int(address, tag, value)
     elif not to_trigger(address, tag, value):
         return ignore
+    _checked(address, lambda: check(which))
     return lambda request: request.job(
         address, lambda: start(request.controller, request.source, which)
     )
@@ -214,11 +228,17 @@ def _numbers_and_names(controller: Controller) -> list[tuple[int, str]]:
     return [(entry.number, entry.name) for entry in controller.presets.entries]
 
 
-def _snapshot(word: str, text: str, act: Callable[[Controller, int, Source], None]) -> Leaf:
+def _snapshot(
+    word: str,
+    text: str,
+    check_number: Callable[[Controller, int], object],
+    act: Callable[[Controller, int, Source], None],
+) -> Leaf:
     address = SNAPSHOT + word
 
     def check(controller: Controller, tag: str, value: Value) -> Action:
         number = to_int(address, tag, value)
+        _checked(address, lambda: check_number(controller, number))
         return lambda request: act(request.controller, number, request.source)
 
     return Leaf(
@@ -226,9 +246,19 @@ def _snapshot(word: str, text: str, act: Callable[[Controller, int, Source], Non
     )
 
 
-def _recall(controller: Controller, number: int, source: Source) -> None:
-    controller.presets.load_snapshot(number, source)
+def _recall_snapshot() -> Leaf:
+    return _snapshot(
+        "load",
+        "Recall a snapshot of the current preset, in one audio block.",
+        lambda rig, number: rig.presets.snapshots.get(number),
+        lambda rig, number, source: rig.presets.load_snapshot(number, source),
+    )
 
 
-def _take(controller: Controller, number: int, source: Source) -> None:
-    controller.presets.snapshots.save(number, source)
+def _take_snapshot() -> Leaf:
+    return _snapshot(
+        "save",
+        "Take a snapshot; saving the preset writes it to the file.",
+        lambda rig, number: rig.presets.snapshots.check(number),
+        lambda rig, number, source: rig.presets.snapshots.save(number, source),
+    )

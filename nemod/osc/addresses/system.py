@@ -171,7 +171,6 @@ def _meter_rate(meter_rate: MeterRate) -> Leaf:
         unit="Hz",
         read=reader(METER_RATE, LeafKind.FLOAT, lambda controller: meter_rate.hz),
         check=check,
-        wildcard_settable=True,
         flags=PARAMS,
     )
 

@@ -19,10 +19,15 @@ STATUS_INTERVAL_S = 1.0
 """[s] Between two looks at the status."""
 
 EVENT_ADDRESSES: Mapping[type[Event], tuple[str, ...]] = {
-    ModelChanged: ("/nemo/model/current", "/nemo/model/index"),
-    LibraryChanged: ("/nemo/model/count", "/nemo/model/index"),
+    ModelChanged: ("/nemo/model/current", "/nemo/model/index", "/nemo/model/info"),
+    LibraryChanged: (
+        "/nemo/model/count",
+        "/nemo/model/index",
+        "/nemo/model/list",
+        "/nemo/model/problems",
+    ),
     PresetChanged: ("/nemo/preset/current", "/nemo/preset/index", "/nemo/preset/dirty"),
-    PresetListChanged: ("/nemo/preset/count",),
+    PresetListChanged: ("/nemo/preset/count", "/nemo/preset/list"),
     StateChanged: (STATUS + "state",),
 }
 """What an event changes, besides `Changed` (the addresses of a parameter) and `Meters`."""
