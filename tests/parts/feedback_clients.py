@@ -140,7 +140,7 @@ class KnobSender(threading.Thread):
         self._rate = rate
         self._count = round(rate * seconds)
         rng = random.Random(seed)
-        self._packets = [datagram(rng.choice(knobs), rng.random()) for _ in range(4096)]
+        self._packets = [datagram(rng.choice(knobs), rng.random()) for _ in range(1024)]
 
     def run(self) -> None:
         """Send; what was not sent in time is sent at once."""
