@@ -124,10 +124,10 @@ curl -s -o /dev/null -w '%{http_code}\\n' 'http://localhost:9080/nemo/nothing'
 curl -s -o /dev/null -w '%{http_code}\\n' 'http://localhost:9080/nemo/ping?VALUE'
 """,
         """\
-{"VALUE": [0.75]}
-{"VALUE": ["+6.0 dB"]}
-{"RANGE": [{"MIN": 0.0, "MAX": 1.0}]}
-{"ACCESS": 3}
+{"VALUE":[0.75]}
+{"VALUE":["+6.0 dB"]}
+{"RANGE":[{"MIN":0.0,"MAX":1.0}]}
+{"ACCESS":3}
 400
 404
 204

@@ -131,8 +131,12 @@ prints
 
 
 def announcement(folder: Path) -> str:
-    """Return what avahi-browse shows on a second machine. Raises: ClientError, RuntimeError."""
+    """Return what avahi-browse shows on a second machine, nothing where that cannot be tried.
+
+    Raises: ClientError, RuntimeError.
+    """
     if not avahi.is_available():
+        print(f"without avahi-browse: needs root and {', '.join(avahi.PROGRAMS)}", file=sys.stderr)
         return ""
     with avahi.two_machines(folder) as (stage, phone):
         home = {f"XDG_{kind}_HOME": str(folder) for kind in ("CONFIG", "STATE", "DATA")}

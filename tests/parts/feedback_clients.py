@@ -23,7 +23,7 @@ from tests.parts.osc_client import datagram
 EVERYTHING = ("params", "text", "real", "meters", "status")
 """Flags of a subscription to all that the daemon sends."""
 BYTES_PER_S, BURST = 64_000, 16_000
-"""[bytes] Most feedback in any second in all; of them, what may be sent at once (docs/osc.md)."""
+"""[bytes] Most feedback in any second in all; of them, what may be sent at once."""
 RATE_HZ = 50
 """Most values of one address that a client is sent in a second."""
 _SO_TIMESTAMPNS = 35
