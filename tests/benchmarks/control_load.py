@@ -363,13 +363,13 @@ def picture(run: Run, path: Path) -> None:
     panels[0].axhline(BYTES_PER_S, color="black", linestyle=":", label="limit")
     panels[0].set_ylabel("feedback [bytes/s]")
     panels[0].set_xlabel("seconds")
-    panels[0].legend(fontsize=8, ncols=4)
+    panels[0].legend(fontsize=8, ncols=4, loc="lower center")
     if run.memory:
         times, kilobytes = np.array(run.memory).T
         panels[1].plot(times / 60.0, kilobytes / 1024.0)
         panels[1].set_ylabel("RSS of the control process [MB]")
         panels[1].set_xlabel("minutes")
-        panels[1].set_ylim(bottom=0)
+        panels[1].set_ylim(0.0, 1.2 * kilobytes.max() / 1024.0)
     figure.savefig(path, dpi=110)
 
 
