@@ -19,6 +19,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -149,7 +150,7 @@ def announcement(folder: Path) -> str:
             avahi.wait_for(lambda: phone.browse(SERVICES[-1]), "an announcement")
             shown = []
             for service in SERVICES:
-                avahi.wait_for(lambda service=service: phone.browse(service), service)
+                avahi.wait_for(partial(phone.browse, service), service)
                 lines = phone.run("avahi-browse", "-rt", service)
                 shown.append(f"$ avahi-browse -rt {service}\n{lines.rstrip()}")
                 port = "9080" if service == SERVICES[-1] else "9000"

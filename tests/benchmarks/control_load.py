@@ -351,7 +351,7 @@ def memory_text(run: Run) -> str:
 def picture(run: Run, path: Path) -> None:
     """Draw bytes per second of all clients, and the memory where it was sampled."""
     figure = Figure(figsize=(9.0, 6.0 if run.memory else 3.5), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(2 if run.memory else 1, 1))
+    panels = figure.subplots(2 if run.memory else 1, 1, squeeze=False)[:, 0]
     began = min(client.arrivals[0][0] for client in run.clients)
     edges = np.arange(0.0, run.clients_s + 1.0)
     sums = []
