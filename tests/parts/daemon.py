@@ -32,6 +32,15 @@ class Daemon:
         """Its output, for error messages."""
         return "".join(self.lines)
 
+    def http_port(self) -> int:
+        """Return the TCP port for OSCQuery, waiting until it is open. Raises: RuntimeError."""
+        end = time.monotonic() + END_S
+        while time.monotonic() < end:
+            if found := re.search(r"OSCQuery +http=(\d+)", self.text):
+                return int(found[1])
+            time.sleep(0.05)
+        raise RuntimeError(f"nemod serves no HTTP:\n{self.text}")
+
     def end(self) -> None:
         """Terminate it, and kill it if it does not exit in time."""
         if self.process.poll() is None:

@@ -49,6 +49,10 @@ class Running:
         """The daemon's output, for messages of failed tests."""
         return self._daemon.text
 
+    def http_port(self) -> int:
+        """Return the TCP port for OSCQuery, waiting until it is open. Raises: RuntimeError."""
+        return self._daemon.http_port()
+
     def end(self) -> None:
         """Close the clients and end the daemon."""
         for client in self.clients:
