@@ -230,7 +230,7 @@ def test_patterns_set_numbers_and_switches_only(desk: Desk, rig: MemoryRig) -> N
         ("/nemo/{bass,mid}", ["bass", "mid"]),
         ("/nemo/[b-m]??s", ["bass"]),
         ("/nemo/*/mix", ["delay/mix", "reverb/mix"]),
-        ("/nemo/delay/[!f]*", ["delay/mix", "delay/time", "delay/sync", "delay/note"]),
+        ("/nemo/delay/[!f]*", ["delay/mix", "delay/time", "delay/sync"]),
         ("/*/treble", ["treble"]),
     ],
 )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from nemod.osc.codec import Bundle, Message, Packet
 from nemod.presets.preset import MAX_NAME, ModelReference, Preset
 from tests.osc.conftest import Client, Desk, MemoryRig, Served
 
@@ -155,3 +156,52 @@ def test_save_refuses_before_it_writes(served: Served, client: Client) -> None:
     answers = client.ask("/nemo/preset/*", ("f", 1.0))
     assert answers[0][1][0] == "address"
     assert not served.rig.presets.kept
+
+
+@pytest.mark.parametrize(
+    ("address", "tags", "value"),
+    [
+        ("/nemo/snapshot/load", "i", 99),
+        ("/nemo/snapshot/load", "i", 3),
+        ("/nemo/snapshot/save", "i", 8),
+        ("/nemo/preset/save", "s", " bad "),
+        ("/nemo/preset/save", "i", 128),
+        ("/nemo/preset/rename", "s", "Clean"),
+        ("/nemo/preset/delete", "s", "nothing"),
+        ("/nemo/preset/load", "i", 99),
+    ],
+)
+def test_a_transaction_that_cannot_be_carried_out_changes_nothing(
+    filled: MemoryRig, desk: Desk, address: str, tags: str, value: object
+) -> None:
+    """Whatever is wrong is found before anything is touched."""
+    desk.say("/nemo/preset/load", "i", 2)
+    messages = (
+        Message("/nemo/tx", "i", (1,)),
+        Message("/nemo/gain", "f", (0.77,)),
+        Message(address, tags, (value,)),  # type: ignore[arg-type]
+    )
+    ((answered, (code, where, _)),) = desk.perform(Packet(Bundle(1, messages), 3, 96))
+    assert (answered, code, where) == ("/nemo/error", "tx", "/nemo/tx")
+    assert filled.controller.position("gain") == 0.9
+
+
+def test_a_transaction_of_a_phone_deletes_nothing(filled: MemoryRig, stranger: Desk) -> None:
+    """Nor does it change anything else."""
+    messages = (
+        Message("/nemo/tx", "i", (1,)),
+        Message("/nemo/gain", "f", (0.77,)),
+        Message("/nemo/preset/delete", "i", (2,)),
+    )
+    ((_, (code, _, text)),) = stranger.perform(Packet(Bundle(1, messages), 3, 96))
+    assert (code, "denied" in str(text)) == ("tx", True)
+    assert filled.controller.position("gain") == 0.5
+
+
+def test_answers_and_ends_of_jobs_keep_the_order_of_their_messages(
+    filled: MemoryRig, desk: Desk
+) -> None:
+    """Also where a job ends at once."""
+    messages = (Message("/nemo/ping", "", ()), Message("/nemo/preset/load", "i", (7,)))
+    answers = desk.perform(Packet(Bundle(1, messages), 2, 64))
+    assert [address for address, _ in answers] == ["/nemo/pong", "/nemo/done"]

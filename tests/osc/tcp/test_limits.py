@@ -169,7 +169,8 @@ def test_connections_from_other_machines_share_what_may_be_sent(
                 received += len(data)
     took_s = time.monotonic() - begin
     asked = len(question) * 50 * len(streams)
-    assert 16_000 < received < 16_000 + 64_000 * took_s + 8 * asked
+    # An answer has some 5 kB, so that of the 16 kB that may be sent at once most is used.
+    assert 8_000 < received < 16_000 + 64_000 * took_s + 8 * asked
 
 
 def test_a_half_closed_connection_waits_for_its_jobs(
