@@ -22,13 +22,59 @@ it. Knobs are 0..1; `/nemo/real/...` is the same knob in its own unit, `/nemo/te
 Wildcards (`? * [a-z] [!a] {a,b}`) reach numbers and switches. r: read, w: write, t: trigger, sent:
 by the daemon only. The default is in brackets.
 
-What changes is sent to subscribers (`/nemo/subscribe`), and for 60 s to whoever sets a value. A
-subscriber on another machine also gets long answers; without a subscription an answer has at most
-8 times the bytes of its question, or is an error `limit`.
+An answer goes to the port that asked, so a program that only sends (`oscsend`) shows none; use a
+program that receives ([clients.md](clients.md)), or `curl` ([oscquery.md](oscquery.md)). A sender on
+another machine without a subscription gets at most 8 times the bytes of its question.
 
 UDP and TCP have the same port. A TCP connection that begins with the byte 0xC0 has the framing of
 OSC 1.1 (SLIP), every other one that of OSC 1.0 (each packet after its length); it is answered on
 the connection.
+
+## Subscriptions
+
+`/nemo/subscribe` sends everything as it is now, and then every change, whoever made it, for 60 s:
+send it again every 30 s. Its arguments are the port to send to (i), where that is not the sender's
+own, and flags, one string each (`,iss 9700 params text`):
+
+| flag | what is sent |
+|---|---|
+| `params` | knobs, switches, names and numbers of model and preset |
+| `status` | what is below `/nemo/status`, at most once a second |
+| `text` | labels of the knobs, below `/nemo/text` |
+| `real` | knobs in their units, below `/nemo/real`; with `meters` the levels in dBFS |
+| `meters` | what is below `/nemo/meter`, `/nemo/meter/rate` times a second |
+| `tuner` | what the tuner reads, while it is enabled |
+
+Without flags they are `params status`, as for the targets of `osc.feedback` in the configuration. A
+client that sets something is sent `params` for 60 s without asking. Nobody is sent back the value
+that he has just set, at the address that he used, unless it was clipped or rounded.
+
+## A page of TouchOSC and the like
+
+- A fader or knob: its address, 0..1. `/nemo/delay/note` and other lists of names: a fader or radio
+  with the range of the numbers, as 0..15.
+- A button for a trigger (`next`, `tap`, `panic`, `toggle/bypass`): as it is; releasing it does
+  nothing.
+- A button for one preset, snapshot or model: `/nemo/preset/load` with a constant integer, sent when
+  it is pressed only: a 0 at its release would load number 0.
+- `/nemo/preset/save` and `/nemo/preset/delete` take a number (i), a name (s), or for the current
+  preset a button (a float, or nothing).
+- A label: `/nemo/text/...`, with a subscription to `text`.
+- A page that has just been opened: `/nemo/subscribe`, or any control that is moved.
+
+Settings that arrive while a model or preset is being loaded belong to the sound that still plays; to
+go on with the new one, wait for `/nemo/done`, or send `/nemo/sync` and wait for `/nemo/synced`.
+
+## Errors
+
+`/nemo/error` is sent to the sender alone: code, address, text. `address` nothing is there; `type` an
+argument of a kind that it does not take; `args` too many; `value` not a number that can be set, or a
+name that cannot be; `not_found` no such model, preset or snapshot; `busy` superseded by a newer
+request; `io` the disk, a file or the audio process; `denied` not from this machine; `readonly`,
+`writeonly`; `tx` a transaction, of which nothing was carried out; `rate` and `limit` too much at
+once.
+
+## Addresses
 """
 _NEURALPI = f"""
 ## Addresses of NeuralPi

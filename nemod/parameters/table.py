@@ -256,7 +256,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         path="delay/time",
         label="Delay time",
-        help="Time between echoes.",
+        help="Time between echoes; without effect while they are synchronised.",
         unit="ms",
         low=1.0,
         high=2000.0,

@@ -51,8 +51,8 @@ def system_leaves(counters: Counters, meter_rate: MeterRate) -> list[Leaf]:
     *status, uptime = (_status(*row) for row in _STATUS)
     return [
         *(_toggle(path) for path in TOGGLES),
-        *_meter("in", "Level of the input."),
-        *_meter("out", "Level of the output, before the limiter."),
+        *_meter("in", "Level of the input"),
+        *_meter("out", "Level of the output, before the limiter"),
         _asked(
             "meter/clip",
             LeafKind.INT,
@@ -135,11 +135,19 @@ def _meter(name: str, text: str) -> list[Leaf]:
         return min(max((level_db(controller) - METER_FLOOR_DB) / -METER_FLOOR_DB, 0.0), 1.0)
 
     return [
-        _asked(f"meter/{name}", LeafKind.FLOAT, text, position, METERS, high=1.0),
+        _asked(
+            f"meter/{name}",
+            LeafKind.FLOAT,
+            f"{text}: 0 is {METER_FLOOR_DB:g} dBFS, 1 full scale; `/nemo/real/meter/{name}` is "
+            "in dBFS.",
+            position,
+            METERS,
+            high=1.0,
+        ),
         _asked(
             f"real/meter/{name}",
             LeafKind.FLOAT,
-            f"{text[:-1]}, in dBFS.",
+            f"{text}, in dBFS.",
             level_db,
             METERS_REAL,
             unit="dB",
