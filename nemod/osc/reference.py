@@ -23,8 +23,8 @@ Wildcards (`? * [a-z] [!a] {a,b}`) reach numbers and switches. r: read, w: write
 by the daemon only. The default is in brackets.
 
 An answer goes to the port that asked, so a program that only sends (`oscsend`) shows none; use a
-program that receives ([clients.md](clients.md)), or `curl` ([oscquery.md](oscquery.md)). A sender on
-another machine without a subscription gets at most 8 times the bytes of its question.
+program that receives ([clients.md](clients.md)), or `curl` ([oscquery.md](oscquery.md)). A sender
+on another machine without a subscription gets at most 8 times the bytes of its question.
 
 UDP and TCP have the same port. A TCP connection that begins with the byte 0xC0 has the framing of
 OSC 1.1 (SLIP), every other one that of OSC 1.0 (each packet after its length); it is answered on
@@ -62,14 +62,14 @@ that he has just set, at the address that he used, unless it was clipped or roun
 - A label: `/nemo/text/...`, with a subscription to `text`.
 - A page that has just been opened: `/nemo/subscribe`, or any control that is moved.
 
-Settings that arrive while a model or preset is being loaded belong to the sound that still plays; to
-go on with the new one, wait for `/nemo/done`, or send `/nemo/sync` and wait for `/nemo/synced`.
+Settings that arrive while a model or preset is being loaded belong to the sound that still plays;
+to go on with the new one, wait for `/nemo/done`, or send `/nemo/sync` and wait for `/nemo/synced`.
 
 ## Errors
 
-`/nemo/error` is sent to the sender alone: code, address, text. `address` nothing is there; `type` an
-argument of a kind that it does not take; `args` too many; `value` not a number that can be set, or a
-name that cannot be; `not_found` no such model, preset or snapshot; `busy` superseded by a newer
+`/nemo/error` is sent to the sender alone: code, address, text. `address` nothing is there; `type`
+an argument of a kind that it does not take; `args` too many; `value` not a number that can be set,
+or a name that cannot be; `not_found` no such model, preset or snapshot; `busy` superseded by a newer
 request; `io` the disk, a file or the audio process; `denied` not from this machine; `readonly`,
 `writeonly`; `tx` a transaction, of which nothing was carried out; `rate` and `limit` too much at
 once.
