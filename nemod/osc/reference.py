@@ -69,10 +69,10 @@ to go on with the new one, wait for `/nemo/done`, or send `/nemo/sync` and wait 
 
 `/nemo/error` is sent to the sender alone: code, address, text. `address` nothing is there; `type`
 an argument of a kind that it does not take; `args` too many; `value` not a number that can be set,
-or a name that cannot be; `not_found` no such model, preset or snapshot; `busy` superseded by a newer
-request; `io` the disk, a file or the audio process; `denied` not from this machine; `readonly`,
-`writeonly`; `tx` a transaction, of which nothing was carried out; `rate` and `limit` too much at
-once.
+or a name that cannot be; `not_found` no such model, preset or snapshot; `busy` superseded by a
+newer request; `io` the disk, a file or the audio process; `denied` not from this machine;
+`readonly`, `writeonly`; `tx` a transaction, of which nothing was carried out; `rate` and `limit`
+too much at once.
 
 ## Addresses
 """
