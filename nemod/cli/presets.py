@@ -32,7 +32,7 @@ commands:
   nemod presets import FILE|- ...  read presets from files
 
 Each has --help, and takes --presets DIR and --config FILE. Presets are files of one folder, which
-a running nemod reads when it starts. A preset is replaced with --force only, and its version
+a running nemod reads when it starts and on /nemo/model/rescan. A preset is replaced with --force only, and its version
 before is kept in the folder 'previous'.
 """
 _STANDARD = "-"

@@ -172,6 +172,10 @@ class PresetStore(Protocol):
         """Keep a preset. Raises: OSError, NemodError."""
         ...
 
+    def rescan(self) -> None:
+        """Read all presets again."""
+        ...
+
     def delete(self, number: int) -> None:
         """Remove a preset of the user. Raises: KeyError, OSError, NemodError."""
         ...

@@ -22,7 +22,14 @@ from nemod.control.backends import (
     Status,
 )
 from nemod.control.errors import Code, ControlError
-from nemod.control.events import EventStream, LibraryChanged, Meters, Source, Subscription
+from nemod.control.events import (
+    EventStream,
+    LibraryChanged,
+    Meters,
+    PresetListChanged,
+    Source,
+    Subscription,
+)
 from nemod.control.jobs import Job
 from nemod.control.presets import Presets
 from nemod.control.settings import Settings
@@ -53,6 +60,7 @@ class Controller:
         self._settings = settings
         self._events = events
         self._library = library
+        self._preset_store = presets
         self._player = player
         self._monitor = monitor
         self._held = 0
@@ -254,7 +262,7 @@ class Controller:
         return self._load(self._playable(order), order[0], source)
 
     def rescan(self, source: Source) -> Job:
-        """Start to list the library's folders again.
+        """Start to list the library's folders, and to read the presets, again.
 
         One rescan runs at a time; requests that arrive meanwhile share the next one. Raises:
         ControlError `limit` when too many wait.
@@ -276,6 +284,7 @@ class Controller:
             error = None if task.cancelled() else task.exception()
             if error is None:
                 self._events.publish(LibraryChanged(len(self.model_names)))
+                self._events.publish(PresetListChanged(len(self.presets.entries)))
             for job in jobs:
                 if error is not None:
                     job.fail(ControlError(Code.IO, "", str(error)))
@@ -284,7 +293,11 @@ class Controller:
             if self._rescan_jobs:
                 self._start_rescan()
 
-        in_background(self._library.rescan).add_done_callback(done)
+        def work() -> None:
+            self._library.rescan()
+            self._preset_store.rescan()
+
+        in_background(work).add_done_callback(done)
 
     def _load(
         self,

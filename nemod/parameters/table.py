@@ -72,6 +72,8 @@ class Parameter:
     """Surfaces send and show the value itself, not a position: it is a count or a time."""
     synced_by: tuple[str, str] | None = None
     """Paths of a switch and a note value that replace this time [ms] by one of the tempo."""
+    is_effect_control: bool = True
+    """Whether an effect has it as a control; others are for the control core alone."""
     is_in_preset: bool = True
     """Whether it belongs to the sound; what belongs to the room or the instrument does not."""
 
@@ -141,6 +143,7 @@ def _switch(
     *,
     has_toggle: bool = True,
     is_in_preset: bool = True,
+    is_effect_control: bool = True,
 ) -> Parameter:
     return Parameter(
         path=path,
@@ -151,6 +154,7 @@ def _switch(
         smooth_s=smooth_s,
         has_toggle=has_toggle,
         is_in_preset=is_in_preset,
+        is_effect_control=is_effect_control,
     )
 
 
@@ -208,6 +212,7 @@ TABLE: tuple[Parameter, ...] = (
         "Take the time between echoes from the tempo and the note value.",
         0.0,
         has_toggle=False,
+        is_effect_control=False,
     ),
     Parameter(
         path="delay/note",
@@ -218,6 +223,7 @@ TABLE: tuple[Parameter, ...] = (
         choices=tuple(NOTE_BEATS),
         default=list(NOTE_BEATS).index(DEFAULT_NOTE) / (len(NOTE_BEATS) - 1.0),
         smooth_s=0.0,
+        is_effect_control=False,
     ),
     _mix("reverb", "Reverb mix", "Level of the reverberation; 0 is the dry sound alone."),
     Parameter(
@@ -254,6 +260,7 @@ TABLE: tuple[Parameter, ...] = (
         default=LINEAR.to_position(120.0, 20.0, 300.0),
         smooth_s=0.0,
         in_unit=True,
+        is_effect_control=False,
     ),
     _gain(
         "output", "Output", "Trim after all effects, before the limiter.", 24.0, is_in_preset=False

@@ -42,6 +42,9 @@ class MemoryPresets:
     def get(self, number: int) -> Preset:
         return self.kept[number]
 
+    def rescan(self) -> None:
+        """Find nothing new."""
+
     def save(self, number: int, preset: Preset) -> None:
         if self.error is not None:
             raise self.error

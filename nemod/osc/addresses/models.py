@@ -132,7 +132,7 @@ def _rescan() -> Leaf:
     return Leaf(
         address=address,
         kind=LeafKind.TRIGGER,
-        help="List the library's folders again; background job.",
+        help="List the library's folders, and read the presets, again; background job.",
         check=check,
     )
 
