@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 MAX_PARTIALS = 12
 FAINTEST = 1e-3
 """Amplitude of the faintest partial that counts, relative to the strongest."""
+FAINTEST_NOISE = 5.0
+"""Amplitude of the faintest partial that counts, relative to the noise."""
+FIFTH = 0.67
+"""A fifth of the bins of noise are below this, relative to its standard deviation (Rayleigh)."""
 STIFFEST = 5e-3
 """Largest inharmonicity `B`."""
 REACH = 0.12
@@ -40,6 +44,8 @@ class String(NamedTuple):
     """[partials, Hz] 0 where there is none."""
     amplitudes: Samples
     """[partials] 0 where there is none."""
+    errors: Samples
+    """[partials, cents] How far each is from where it should be; 0 where there is none."""
 
 
 class PartialFinder:
@@ -69,27 +75,27 @@ class PartialFinder:
         spectra = np.fft.rfft(np.stack([sound * self._window, sound * self._slope]), self._size)
         spectra = spectra[:, : self._highest]
         levels = np.abs(spectra[0])
-        frequencies, amplitudes = self._search(spectra, levels, hz)
+        # The level that a fifth of the bins are below: it lies between and above the partials.
+        noise = float(np.partition(levels, levels.size // 5)[levels.size // 5]) / FIFTH
+        frequencies, amplitudes = self._search(spectra, levels, hz, FAINTEST_NOISE * noise)
         found = amplitudes > 0.0
         if not found.any():
             return None
-        deviation = self._deviation(frequencies, amplitudes, float(np.median(levels)))
+        deviation = self._deviation(frequencies, amplitudes, noise)
         pitch, stiffness = _fit(frequencies, deviation, found)
-        if found.sum() > 3:
-            order = np.arange(1, found.size + 1)
-            model = order * pitch * np.sqrt((1.0 + stiffness * order**2) / (1.0 + stiffness))
-            errors = np.abs(np.log(np.where(found, frequencies, model) / model)) * _CENTS
-            kept = found & (errors < np.maximum(OUTLIER_CENTS, 3.0 * deviation))
-            if kept.sum() > 2:
-                pitch, stiffness = _fit(frequencies, deviation, kept)
-        return String(pitch, stiffness, frequencies, amplitudes)
+        errors = _errors(frequencies, found, pitch, stiffness)
+        kept = found & (np.abs(errors) < np.maximum(OUTLIER_CENTS, 3.0 * deviation))
+        if kept.sum() > 2:
+            pitch, stiffness = _fit(frequencies, deviation, kept)
+            errors = _errors(frequencies, found, pitch, stiffness)
+        return String(pitch, stiffness, frequencies, amplitudes, errors)
 
     def _search(
-        self, spectra: NDArray[np.complex128], levels: Samples, hz: float
+        self, spectra: NDArray[np.complex128], levels: Samples, hz: float, faintest: float
     ) -> tuple[Samples, Samples]:
         """Return frequencies and amplitudes [partials] of the partials."""
         frequencies, amplitudes = np.zeros(MAX_PARTIALS), np.zeros(MAX_PARTIALS)
-        strongest = float(levels.max())
+        faintest = max(faintest, FAINTEST * float(levels.max()))
         expected, spacing = hz, hz
         for index in range(MAX_PARTIALS):
             low = int((expected - REACH * hz) / self._bin_hz)
@@ -98,7 +104,7 @@ class PartialFinder:
                 break
             at = low + int(np.argmax(levels[low:high]))
             level = float(levels[at])
-            if level > FAINTEST * strongest and 0 < at and levels[at - 1] <= level >= levels[at + 1]:
+            if level > faintest and 0 < at and levels[at - 1] <= level >= levels[at + 1]:
                 change = -spectra[1, at] / spectra[0, at]
                 found = at * self._bin_hz + change.imag / (2.0 * np.pi)
                 if (
@@ -134,3 +140,13 @@ def _fit(frequencies: Samples, deviation: Samples, used: NDArray[np.bool_]) -> t
     slope = min(max(slope, 0.0), STIFFEST * float(mean_y))
     base = float(mean_y - slope * mean_x)
     return float(np.sqrt(base + slope)), slope / base
+
+
+def _errors(
+    frequencies: Samples, found: NDArray[np.bool_], pitch: float, stiffness: float
+) -> Samples:
+    """Return how far [cents] each partial is from that of a string; 0 where none was found."""
+    number = np.arange(1, frequencies.size + 1)
+    model = number * pitch * np.sqrt((1.0 + stiffness * number**2) / (1.0 + stiffness))
+    errors: Samples = np.log(np.where(found, frequencies, model) / model) * _CENTS
+    return errors

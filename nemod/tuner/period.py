@@ -9,8 +9,8 @@ HIGHEST_HZ = 1_450.0
 LOWEST_HZ = 28.0
 """[Hz] Range of periods that are looked for; a note beyond it has no reading."""
 FIRST_PEAK = 0.9
-"""The period is the first peak of the autocorrelation that is this high, relative to the highest
-one (McLeod and Wyvill 2005, there `k`): all multiples of a period are periods, too."""
+"""The period is usually the first peak of the autocorrelation that is this high, relative to the
+highest one (McLeod and Wyvill 2005, there `k`): all multiples of a period are periods, too."""
 OVERSAMPLED = 4
 """Points of the autocorrelation per sample, so that no peak lies between two points."""
 SOFT_HZ = 500.0
@@ -24,6 +24,9 @@ class Period(NamedTuple):
 
     hz: float
     """Its inverse: the pitch to within some cents, as the partials are not exact multiples."""
+    multiple: int
+    """This many periods are still more alike than one: they may be the true period, where the odd
+    partials are faint. 1 where they are not."""
     clarity: float
     """How alike two periods are, 0..1: 1 without noise and with exact multiples."""
 
@@ -43,7 +46,8 @@ class PeriodFinder:
         longest = int(rate_hz / LOWEST_HZ) + 2
         self._size = 1 << (frames + longest - 1).bit_length()
         hertz = np.fft.rfftfreq(self._size, 1.0 / rate_hz)
-        self._weights = 1.0 / (1.0 + (hertz / SOFT_HZ) ** 2) / (1.0 + (LOWEST_HZ / 2.0 / np.maximum(hertz, 1.0)) ** 8)
+        soft = 1.0 / (1.0 + (hertz / SOFT_HZ) ** 2)
+        self._weights = soft / (1.0 + (0.5 * LOWEST_HZ / np.maximum(hertz, 1.0)) ** 8)
         self._first = int(OVERSAMPLED * rate_hz / HIGHEST_HZ)
         self._last = OVERSAMPLED * longest
         self._of_window = self._correlation(np.abs(np.fft.rfft(self._window, self._size)) ** 2)
@@ -71,4 +75,6 @@ class PeriodFinder:
         before, here, after = likeness[at - 1 : at + 2]
         curvature = before - 2.0 * here + after
         offset = 0.5 * (before - after) / curvature if curvature < 0.0 else 0.0
-        return Period(OVERSAMPLED * self._rate_hz / (at + offset), min(float(here), 1.0))
+        lag = at + offset
+        multiple = round(float(peaks[np.argmax(heights)]) / lag)
+        return Period(OVERSAMPLED * self._rate_hz / lag, multiple, min(float(here), 1.0))
