@@ -32,8 +32,8 @@ commands:
   nemod presets import FILE|- ...  read presets from files
 
 Each has --help, and takes --presets DIR and --config FILE. Presets are files of one folder, which
-a running nemod reads when it starts and on /nemo/model/rescan. A preset is replaced with --force only, and its version
-before is kept in the folder 'previous'.
+a running nemod reads when it starts and on /nemo/model/rescan. A preset is replaced with --force
+only, and its version before is kept in the folder 'previous'.
 """
 _STANDARD = "-"
 """Standard input or output in place of a file."""

@@ -6,7 +6,7 @@ of the rig, and what one of them can do, every one of them can do.
 
 import asyncio
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from nemod.common.background import in_background
@@ -23,6 +23,7 @@ from nemod.control.backends import (
 )
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import (
+    Event,
     EventStream,
     LibraryChanged,
     Meters,
@@ -344,6 +345,12 @@ class Controller:
         """Set the count of clipped blocks and the peak load to zero."""
         self._monitor.reset_meters()
 
-    def subscribe(self, source: Source | None = None) -> Subscription:
-        """Begin to receive events; see `nemod.control.events`."""
-        return self._events.subscribe(source=source)
+    def subscribe(
+        self,
+        source: Source | None = None,
+        wake: Callable[[], None] | None = None,
+        *,
+        kinds: Collection[type[Event]] = (),
+    ) -> Subscription:
+        """Begin to receive events; see `EventStream.subscribe`."""
+        return self._events.subscribe(kinds, source=source, wake=wake)

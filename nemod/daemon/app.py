@@ -26,11 +26,11 @@ from nemod.daemon.session_writer import SessionWriter
 from nemod.daemon.standby import wants_standby
 from nemod.daemon.startup import Startup
 from nemod.daemon.supervisor import Supervisor
+from nemod.daemon.surfaces import Surfaces
 from nemod.daemon.telemetry import Telemetry
 from nemod.engine.cpu_latency import suitable_us
 from nemod.engine.ipc import DeviceOpened, DeviceRequest
 from nemod.formats import load_model
-from nemod.osc.server import OscServer
 
 log = structlog.get_logger("nemod")
 
@@ -76,14 +76,7 @@ class Daemon:
             monitor=RigMonitor(self._supervisor, self._switcher, self._telemetry),
             presets=startup.presets,
         )
-        osc = config.osc
-        self._osc = OscServer(
-            self.controller,
-            osc.port,
-            local=osc.local,
-            allow=osc.allow,
-            allow_write=osc.allow_write,
-        )
+        self._surfaces = Surfaces(self.controller, config)
         self._session_writer = (
             SessionWriter(startup.state_file, self._session, startup.session, self.events)
             if startup.state_file
@@ -102,8 +95,13 @@ class Daemon:
 
     @property
     def osc_port(self) -> int:
-        """UDP port of the OSC server."""
-        return self._osc.port
+        """Port of OSC over UDP and TCP."""
+        return self._surfaces.osc_port
+
+    @property
+    def http_port(self) -> int:
+        """Port of HTTP; 0 while there is none."""
+        return self._surfaces.http_port
 
     # --- running ---------------------------------------------------------------------------------
 
@@ -127,7 +125,7 @@ class Daemon:
 
     async def _play(self, tasks: list[asyncio.Task[None]], seconds: float | None) -> None:
         """Start everything, in order, and wait for the end. Raises: NemodError."""
-        await self._osc.start()
+        await self._surfaces.start()
         await self._builder.start()
         self._switcher.start(self._startup.candidates)
         supervision = asyncio.create_task(self._supervise(), name="supervision")
@@ -208,7 +206,7 @@ class Daemon:
         await asyncio.gather(*tasks, return_exceptions=True)
         writing = [self._session_writer.close()] if self._session_writer is not None else []
         await asyncio.gather(self._supervisor.stop(), self._builder.stop(), *writing)
-        await self._osc.close()
+        await self._surfaces.close()
         if self._recorder is not None:
             self._recorder.close()
             lost = self._telemetry.total("recording_lost")

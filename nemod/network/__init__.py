@@ -3,6 +3,7 @@
 access               which source addresses are served
 hosts                which `Host` values of HTTP requests name this machine
 interfaces           the machine's addresses
+sockets              opens the sockets of a port
 port_owner           which process has a port open
 announce             announces the services by multicast DNS
 services             what is announced: types, ports, TXT records

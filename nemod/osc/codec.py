@@ -64,6 +64,8 @@ class Packet(NamedTuple):
 
     root: Message | Bundle
     message_count: int
+    size: int
+    """[bytes]"""
 
 
 def decode(data: bytes, limit: int = MAX_DATAGRAM) -> Packet:
@@ -75,7 +77,7 @@ def decode(data: bytes, limit: int = MAX_DATAGRAM) -> Packet:
         raise DecodeError(f"{len(data)} bytes, {limit} are allowed")
     decoder = _Decoder(data)
     root = decoder.element(0, len(data), 0)
-    return Packet(root, decoder.messages)
+    return Packet(root, decoder.messages, len(data))
 
 
 class _Decoder:

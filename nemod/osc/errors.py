@@ -28,13 +28,3 @@ def with_address(error: ControlError, address: str) -> OscError:
     """Return an error of the core as the answer to a message that was sent to `address`."""
     code = "address" if error.code is Code.UNKNOWN else str(error.code)
     return OscError(code, address, error.text, error.hint)
-
-
-class PortError(NemodError):
-    """The OSC port cannot be opened."""
-
-    def __init__(self, port: int, reason: str, protocol: str = "UDP", hint: str = "") -> None:
-        """`reason` says what is in the way, `hint` what can be done for the main port."""
-        self.port = port
-        self.reason = reason
-        super().__init__(f"OSC port {port} ({protocol}): {reason}{hint and ', '}{hint}")

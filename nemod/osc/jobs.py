@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from nemod.control.errors import Code, ControlError
 from nemod.control.jobs import Job
+from nemod.osc.answers import Answers
 from nemod.osc.encode import encode
 from nemod.osc.errors import OscError, with_address
 from nemod.osc.sender import Sender
@@ -14,31 +15,36 @@ MAX_WAITING_SYNCS = 64
 class SenderJobs:
     """The jobs that were started over OSC and have not ended. Thread: control."""
 
-    def __init__(self, fail: Callable[[OscError, Sender], None]) -> None:
-        """`fail` sends an error."""
-        self._fail = fail
+    def __init__(self) -> None:
         self._open: dict[int, Sender] = {}
-        self._syncs: list[tuple[set[int], Sender, int]] = []
+        self._syncs: list[tuple[set[int], Answers, int]] = []
 
-    def start(self, address: str, sender: Sender, start: Callable[[], Job]) -> None:
-        """Start a job; its end, or that it cannot start, is sent to the sender, once."""
+    @property
+    def count(self) -> int:
+        """How many jobs run."""
+        return len(self._open)
+
+    def start(self, address: str, answers: Answers, start: Callable[[], Job]) -> None:
+        """Start a job; its end is sent to the sender, once.
+
+        Raises: OscError where it cannot start.
+        """
         try:
             job = start()
         except ControlError as error:
-            self._fail(with_address(error, address), sender)
-            return
+            raise with_address(error, address) from None
         except Exception:
-            text = "internal error, see the log"
-            self._fail(with_address(ControlError(Code.IO, "", text), address), sender)
+            answers.fail(OscError(Code.IO, address, "internal error, see the log"))
             raise
-        self._open[job.id] = sender
+        self._open[job.id] = answers.sender
 
         def over(job: Job) -> None:
             del self._open[job.id]
             if job.error is not None:
-                self._fail(with_address(job.error, address), sender)
+                answers.fail_later(with_address(job.error, address))
             else:
-                sender.send(encode("/nemo/done", "ss", address, job.result or ""))
+                done = encode("/nemo/done", "ss", address, job.result or "")
+                answers.send_later(address, done)
             self._settle(job.id)
 
         job.when_over(over)
@@ -47,25 +53,25 @@ class SenderJobs:
         """Return whether a job that this sender started is under way."""
         return any(owner is sender for owner in self._open.values())
 
-    def sync(self, number: int, sender: Sender) -> None:
-        """Answer when the jobs that this sender started have ended, as scsynth does.
+    def sync(self, number: int, answers: Answers) -> bool:
+        """Return whether no jobs run that this sender started; if some do, answer at their end.
 
         Raises: OscError `limit` where too many wait.
         """
-        jobs = {job for job, owner in self._open.items() if owner is sender}
+        jobs = {job for job, owner in self._open.items() if owner is answers.sender}
         if not jobs:
-            sender.send(encode("/nemo/synced", "i", number))
-        elif len(self._syncs) < MAX_WAITING_SYNCS:
-            self._syncs.append((jobs, sender, number))
-        else:
+            return True
+        if len(self._syncs) >= MAX_WAITING_SYNCS:
             raise OscError("limit", "/nemo/sync", f"{MAX_WAITING_SYNCS} are waiting already")
+        self._syncs.append((jobs, answers, number))
+        return False
 
     def _settle(self, job: int) -> None:
         waiting = []
-        for jobs, sender, number in self._syncs:
+        for jobs, answers, number in self._syncs:
             jobs.discard(job)
             if jobs:
-                waiting.append((jobs, sender, number))
+                waiting.append((jobs, answers, number))
             else:
-                sender.send(encode("/nemo/synced", "i", number))
+                answers.send_later("/nemo/sync", encode("/nemo/synced", "i", number))
         self._syncs = waiting

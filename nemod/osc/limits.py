@@ -17,19 +17,26 @@ Item = TypeVar("Item")
 
 
 class TokenBucket:
-    """Refills steadily, and holds one second's worth of tokens but never too few for a packet."""
+    """Refills steadily up to its size."""
 
-    def __init__(self, rate: float, now: float) -> None:
-        """`rate` is in tokens per second; the bucket starts full."""
+    def __init__(self, rate: float, now: float, size: float | None = None) -> None:
+        """`rate` is in tokens per second; the bucket starts full.
+
+        Without a `size` it holds one second's worth of tokens, but never too few for a packet.
+        """
         self._rate = rate
-        self._size = max(rate, float(MAX_MESSAGES))
+        self._size = max(rate, float(MAX_MESSAGES)) if size is None else size
         self._tokens = self._size
         self._then = now
 
+    def has(self, count: int, now: float) -> bool:
+        """Return whether `count` tokens are there."""
+        self._refill(now)
+        return count <= self._tokens
+
     def take(self, count: int, now: float) -> bool:
         """Take `count` tokens if they are all there."""
-        self._refill(now)
-        if count > self._tokens:
+        if not self.has(count, now):
             return False
         self._tokens -= count
         return True

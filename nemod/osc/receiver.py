@@ -1,8 +1,6 @@
 """From the bytes of a packet to the dispatcher, whatever transport they came by."""
 
-import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
 import structlog
@@ -65,20 +63,28 @@ class Receiver:
         *,
         is_connected: bool = False,
         is_busy: Callable[[], bool] = never_busy,
+        to_port: Callable[[int], Sender] | None = None,
+        gets_echoes: bool = True,
     ) -> Sender:
         """Return a client. `is_connected`: its address is proven by a handshake (TCP, WebSocket).
 
-        `send` must not raise.
+        `send` must not raise. `to_port` returns another port of the same host. `gets_echoes`: it is
+        sent changes because it sets values, without a subscription.
         """
         is_local = address.is_loopback
+        destination: Hashable = object() if is_connected else (str(address), port)
         name = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
-        # Behind loopback there are many programs, behind another address one person.
+        # Behind loopback there are many programs, behind another address usually one person.
         window = self._errors.get(name if is_local else address, lambda: Window(ERRORS_PER_S))
         may_write = is_local or any(address in network for network in self._writers)
         return Sender(
             send=send,
             host=str(address),
             is_trusted=is_local or is_connected,
+            destination=destination,
+            client=destination if is_local or is_connected else str(address),
+            to_port=to_port,
+            gets_echoes=gets_echoes,
             may_write=may_write,
             is_busy=is_busy,
             errors=window,
@@ -102,7 +108,7 @@ class Receiver:
     def drop(self, event: str, *, count: int = 1, **fields: object) -> None:
         """Count dropped packets or messages, and log that, but not more often than every 10 s."""
         self.counters.dropped += count
-        now = time.monotonic()
+        now = self._dispatcher.timers.now_s()
         if now - self._logged_s.get(event, -_QUIET_S) >= _QUIET_S:
             self._logged_s[event] = now
             self._log.warning(event, dropped=self.counters.dropped, **fields)
@@ -119,10 +125,5 @@ class Receiver:
             self.drop("osc.too_many", count=lost, source=sender.source.client)
 
     def _new_traffic(self, host: str) -> Traffic:
-        loop = asyncio.get_running_loop()
-
-        def later(delay_s: float, work: Callable[[], None]) -> None:
-            loop.call_later(delay_s, self.guard, work)
-
         rate = self._rates[address_of(host).is_loopback]
-        return Traffic(self._dispatcher, rate, clock=time.monotonic, later=later)
+        return Traffic(self._dispatcher, rate, self._dispatcher.timers)

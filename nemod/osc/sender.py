@@ -1,10 +1,10 @@
 """Who sent a packet, where its answers are sent, and how errors look."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from nemod.control.events import Source
-from nemod.osc.encode import encode
+from nemod.osc.encode import MAX_PACKET, encode, string_size
 from nemod.osc.errors import OscError
 from nemod.osc.limits import ERRORS_PER_S, Window
 
@@ -20,7 +20,7 @@ def never_busy() -> bool:
     return False
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Sender:
     """One client: a port of a host, or a connection. `Receiver.sender` makes them."""
 
@@ -30,6 +30,14 @@ class Sender:
     """Address without a port: limits per host count by it."""
     is_trusted: bool
     """Whether the address is proven: loopback, or a connection. Answers may then be long."""
+    destination: Hashable = field(default_factory=object)
+    """Where its packets arrive: a port of a host, or a connection."""
+    client: Hashable = field(default_factory=object)
+    """Whose own values are not sent back: a host, a port of loopback, or a connection."""
+    to_port: Callable[[int], "Sender"] | None = None
+    """Returns another port of the same host; None for a connection."""
+    gets_echoes: bool = True
+    """Whether it is sent changes because it sets values, without a subscription."""
     may_write: bool = False
     """Whether it may delete and upload: loopback, or allowed by the configuration."""
     is_busy: Callable[[], bool] = never_busy
@@ -38,16 +46,27 @@ class Sender:
     source: Source = OSC
     """Names the client in events."""
 
-    def error_message(self, error: OscError, now: float) -> bytes:
-        """Return an error to be sent, or nothing when there were too many."""
-        if not self.errors.allow(now):
-            return b""
-        return error_message(error.code, error.address, text_of(error))
+    def error_message(self, error: OscError, now: float, room: float = MAX_PACKET) -> bytes:
+        """Return an error of at most `room` bytes to be sent, or nothing.
+
+        Nothing where there is no room, or when the sender got too many errors.
+        """
+        message = error_message(error.code, error.address, text_of(error), room)
+        return message if message and self.errors.allow(now) else b""
 
 
-def error_message(code: str, address: str, text: str) -> bytes:
-    """Return `/nemo/error`, its parts cut so that it always fits a packet."""
-    return encode("/nemo/error", "sss", code, cut(address, MAX_ADDRESS), cut(text, MAX_TEXT))
+def error_message(code: str, address: str, text: str, room: float = MAX_PACKET) -> bytes:
+    """Return `/nemo/error`, cut to `room` bytes, or nothing where even an empty text is too long.
+
+    Address and text are cut so that it always fits a packet.
+    """
+    address = cut(address, MAX_ADDRESS)
+    taken = sum(map(string_size, ("/nemo/error", ",sss", code, address)))
+    # A string takes one byte more than its text, and a multiple of four.
+    left = int(min(room - taken, MAX_PACKET)) // 4 * 4 - 1
+    if left < 0:
+        return b""
+    return encode("/nemo/error", "sss", code, address, cut(text, min(left, MAX_TEXT)))
 
 
 def text_of(error: OscError) -> str:
@@ -58,4 +77,6 @@ def text_of(error: OscError) -> str:
 def cut(text: str, size: int) -> str:
     """Return a text of at most `size` bytes."""
     data = text.encode("utf-8", "replace")
-    return text if len(data) <= size else data[: size - 3].decode("utf-8", "ignore") + "..."
+    if len(data) <= size:
+        return text
+    return data[: max(size - 3, 0)].decode("utf-8", "ignore") + "..."[:size]

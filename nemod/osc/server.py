@@ -7,17 +7,18 @@ import structlog
 
 from nemod.control.controller import Controller
 from nemod.network.access import Access
+from nemod.network.sockets import PORT_TRIES, PortError
 from nemod.osc import neuralpi
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.connection import ConnectionLimits
 from nemod.osc.counters import Counters
 from nemod.osc.dispatcher import Dispatcher
 from nemod.osc.encode import encode
-from nemod.osc.errors import PortError
+from nemod.osc.feedback.feedback import Feedback
 from nemod.osc.limits import LOOPBACK_MESSAGES_PER_S, MESSAGES_PER_S
 from nemod.osc.receiver import Receiver
-from nemod.osc.sockets import PORT_TRIES
 from nemod.osc.tcp import TcpTransport
+from nemod.osc.timers import LoopTimers
 from nemod.osc.udp import UdpTransport
 
 DEFAULT_PORT = 9000
@@ -50,6 +51,7 @@ class OscServer:
         local: bool = False,
         allow: Sequence[str] = (),
         allow_write: Sequence[str] = (),
+        targets: Sequence[tuple[str, int]] = (),
         messages_per_s: float = MESSAGES_PER_S,
         loopback_messages_per_s: float = LOOPBACK_MESSAGES_PER_S,
         compat: Sequence[str] = (),
@@ -58,6 +60,7 @@ class OscServer:
         """Port 0 takes a free one.
 
         `local` and `allow`: which hosts are served. `allow_write`: which may delete and upload.
+        `targets`: addresses and ports that are sent every change, without asking.
         `compat`: other programs whose addresses are served, too, on their own UDP ports; one of
         the names in `COMPATIBLE`.
 
@@ -65,9 +68,10 @@ class OscServer:
         """
         self.port = port
         self.counters = Counters()
+        timers = LoopTimers(lambda work: self.receiver.guard(work))
         programs = {name: COMPATIBLE[name] for name in compat}
         more_leaves = [leaf for program in programs.values() for leaf in program.leaves()]
-        self.dispatcher = Dispatcher(controller, self.counters, more_leaves=more_leaves)
+        self.dispatcher = Dispatcher(controller, self.counters, timers, more_leaves=more_leaves)
         self.receiver = Receiver(
             self.dispatcher,
             self.counters,
@@ -78,7 +82,11 @@ class OscServer:
         access = Access(local=local, allow=allow)
         self._udp = UdpTransport(self.receiver, access, is_local=local)
         self._compat = [
-            (name, program.port, UdpTransport(self.receiver, access, is_local=local))
+            (
+                name,
+                program.port,
+                UdpTransport(self.receiver, access, is_local=local, gets_echoes=False),
+            )
             for name, program in programs.items()
         ]
         self.compat_ports: dict[str, int] = {}
@@ -89,7 +97,10 @@ class OscServer:
             is_local=local,
             limits=connection_limits,
             has_jobs=self.dispatcher.jobs.has_open,
+            has_lease=self.feedback.has_lease,
+            forget=self.feedback.forget,
         )
+        self._targets = targets
 
     async def start(self) -> None:
         """Open the transports; from now on `port` is the one that is used.
@@ -117,12 +128,23 @@ class OscServer:
                 _log.warning(
                     "osc.no_compat_port", program=name, port=compat_port, reason=error.reason
                 )
+        for host, target_port in self._targets:
+            target = self._udp.sender_to(host, target_port)
+            if target is not None:
+                self.feedback.add_permanent(target)
 
     async def close(self) -> None:
-        """Send `/nemo/bye` to recent clients, and close the transports."""
-        for sender in (*self._udp.senders(), *self._tcp.senders()):
+        """Send `/nemo/bye` to recent clients and subscribers, and close the transports."""
+        known = [*self._udp.senders(), *self._tcp.senders(), *self.feedback.senders()]
+        for sender in {sender.destination: sender for sender in known}.values():
             sender.send(encode("/nemo/bye"))
+        self.dispatcher.close()
         self._udp.close()
         for _, _, transport in self._compat:
             transport.close()
         await self._tcp.close()
+
+    @property
+    def feedback(self) -> Feedback:
+        """What sends clients the changes of the rig."""
+        return self.dispatcher.feedback

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 
 from nemod.network.access import Access, address_of
+from nemod.network.sockets import open_sockets
 from nemod.osc.connection import Connection, ConnectionLimits
 from nemod.osc.receiver import Receiver
 from nemod.osc.sender import Sender
-from nemod.osc.sockets import open_sockets
 
 MAX_CONNECTIONS = 8
 """Most connections in all; loopback may have all of them."""

@@ -1,45 +1,39 @@
 """Rate limiting of one host's packets.
 
-As long as its bucket has tokens, a packet is performed on arrival. Beyond that, a message that
-moves a knob is kept, the newest per address, and performed when the bucket has refilled; all others
-are dropped and counted.
+As long as its bucket has tokens, a packet is carried out on arrival. Beyond that, a message that
+moves a knob is kept, the newest per address, and carried out when the bucket has refilled; all
+others, and bundles for later, are dropped and counted.
 """
 
-from collections.abc import Callable
-
-from nemod.osc.addresses.system import TRANSACTION
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.dispatcher import Dispatcher
+from nemod.osc.encode import string_size
 from nemod.osc.errors import OscError
 from nemod.osc.limits import TokenBucket, Window
+from nemod.osc.scheduler import first_address, is_transaction
 from nemod.osc.sender import Sender
+from nemod.osc.timers import Timers
 
 MAX_KEPT = 256
 """Most addresses for which one host's newest values are kept."""
-
-Later = Callable[[float, Callable[[], None]], object]
-"""(delay [s], work) -> anything: calls `work` on the control thread after the delay."""
 
 
 class Traffic:
     """One host's packets. Thread: control."""
 
-    def __init__(
-        self, dispatcher: Dispatcher, rate: float, *, clock: Callable[[], float], later: Later
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher, rate: float, timers: Timers) -> None:
         """`rate` is in messages per second."""
         self._dispatcher = dispatcher
         self._rate = rate
-        self._clock = clock
-        self._later = later
-        self._bucket = TokenBucket(rate, clock())
+        self._timers = timers
+        self._bucket = TokenBucket(rate, timers.now_s())
         self._complaints = Window(1)
         self._kept: dict[str, tuple[Message, Sender]] = {}
         self._is_waiting = False
 
     def receive(self, packet: Packet, sender: Sender) -> int:
         """Carry out a packet now, or keep what can wait; return the number of dropped messages."""
-        now = self._clock()
+        now = self._timers.now_s()
         self._perform_kept(now)
         if not self._kept and self._bucket.take(max(packet.message_count, 1), now):
             self._dispatcher.perform(packet, sender)
@@ -47,13 +41,14 @@ class Traffic:
         lost = self._keep(packet.root, sender)
         if lost and self._complaints.allow(now):
             text = f"more than {self._rate:g} messages a second; {lost} of these were dropped"
-            self._dispatcher.fail(OscError("rate", _first_address(packet.root), text), sender)
+            error = OscError("rate", first_address(packet.root), text)
+            self._dispatcher.refuse(packet, sender, error)
         self._wait(now)
         return lost
 
     def _keep(self, element: Message | Bundle, sender: Sender) -> int:
         if isinstance(element, Bundle):
-            if _first_address(element) == TRANSACTION:
+            if is_transaction(element) or self._dispatcher.scheduler.is_ahead(element):
                 return _count(element)
             return sum(self._keep(inner, sender) for inner in element.elements)
         # Removed first: where two patterns overlap, the order of arrival decides.
@@ -73,18 +68,19 @@ class Traffic:
         for message, sender in kept.values():
             by_sender.setdefault(id(sender), (sender, []))[1].append(message)
         for sender, messages in by_sender.values():
-            packet = Packet(Bundle(IMMEDIATELY, tuple(messages)), len(messages))
+            size = sum(string_size(message.address) + 4 for message in messages)
+            packet = Packet(Bundle(IMMEDIATELY, tuple(messages)), len(messages), size)
             self._dispatcher.perform(packet, sender)
 
     def _wait(self, now: float) -> None:
         if self._kept and not self._is_waiting:
             self._is_waiting = True
             # A little longer than needed, or rounding would have it wait twice.
-            self._later(self._bucket.wait_s(len(self._kept), now) + 0.001, self._wake)
+            self._timers.later(self._bucket.wait_s(len(self._kept), now) + 0.001, self._wake)
 
     def _wake(self) -> None:
         self._is_waiting = False
-        now = self._clock()
+        now = self._timers.now_s()
         try:
             self._perform_kept(now)
         finally:
@@ -95,11 +91,3 @@ def _count(element: Message | Bundle) -> int:
     if isinstance(element, Message):
         return 1
     return sum(_count(inner) for inner in element.elements)
-
-
-def _first_address(element: Message | Bundle) -> str:
-    while isinstance(element, Bundle):
-        if not element.elements:
-            return ""
-        element = element.elements[0]
-    return element.address

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from nemod.network.access import Access, address_of
+from nemod.network.sockets import open_sockets
 from nemod.osc.codec import MAX_DATAGRAM
 from nemod.osc.limits import Remembered
 from nemod.osc.receiver import Receiver
 from nemod.osc.sender import Sender
-from nemod.osc.sockets import open_sockets
 
 RECENT_S = 60.0
 """[s] Clients that sent a packet in this time get `/nemo/bye` when the daemon ends."""
@@ -24,6 +24,7 @@ _DATAGRAMS_AT_ONCE = 16
 """Most datagrams taken from a socket before other tasks of the event loop run."""
 
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+"""Host and port, for IPv6 with the flow and the interface."""
 
 
 @dataclass(slots=True)
@@ -31,17 +32,25 @@ class _Peer:
     """One port of one host."""
 
     sender: Sender
-    seen_s: float
+    seen_s: float = 0.0
 
 
 class UdpTransport:
     """Receives datagrams and sends answers. Thread: control, inside a running event loop."""
 
-    def __init__(self, receiver: Receiver, access: Access, *, is_local: bool = False) -> None:
-        """`is_local`: listen on loopback alone."""
+    def __init__(
+        self,
+        receiver: Receiver,
+        access: Access,
+        *,
+        is_local: bool = False,
+        gets_echoes: bool = True,
+    ) -> None:
+        """`is_local`: listen on loopback alone. `gets_echoes`: see `Sender`."""
         self._receiver = receiver
         self._access = access
         self._is_local = is_local
+        self._gets_echoes = gets_echoes
         self._sockets: list[socket.socket] = []
         self._peers = Remembered[_Peer](MAX_PEERS)
 
@@ -83,18 +92,31 @@ class UdpTransport:
         if not self._access.allows(address):
             self._receiver.drop("osc.foreign", source=str(address))
             return
-        peer = self._peers.get(source, lambda: self._new_peer(opened, source))
+        peer = self._peers.get(source, lambda: _Peer(self._sender(opened, source)))
         peer.seen_s = time.monotonic()
         self._receiver.receive(data, peer.sender)
 
-    def _new_peer(self, opened: socket.socket, source: SocketAddress) -> _Peer:
-        sender = self._receiver.sender(
-            _answerer(opened, source),
-            address_of(source[0]),
-            source[1],
-            is_busy=lambda: _is_full(opened),
+    def sender_to(self, host: str, port: int) -> Sender | None:
+        """Return a client at this address and port; None where the machine lacks its family."""
+        numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        (family, *_, found), *_ = socket.getaddrinfo(
+            host, port, type=socket.SOCK_DGRAM, flags=numeric
         )
-        return _Peer(sender, 0.0)
+        target: SocketAddress = (str(found[0]), port, *map(int, found[2:]))  # type: ignore[assignment]
+        for opened in self._sockets:
+            if opened.family == family:
+                return self._sender(opened, target)
+        return None
+
+    def _sender(self, opened: socket.socket, target: SocketAddress) -> Sender:
+        return self._receiver.sender(
+            _answerer(opened, target),
+            address_of(target[0]),
+            target[1],
+            is_busy=lambda: _is_full(opened),
+            gets_echoes=self._gets_echoes,
+            to_port=lambda port: self._sender(opened, (target[0], port, *target[2:])),
+        )
 
 
 def _answerer(opened: socket.socket, source: SocketAddress) -> Callable[[bytes], None]:

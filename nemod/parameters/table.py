@@ -184,7 +184,12 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(path="bass", label="Bass", help="Low shelf.", unit="dB", low=-12.0, high=12.0),
     Parameter(path="mid", label="Mid", help="Peaking band.", unit="dB", low=-12.0, high=12.0),
     Parameter(path="treble", label="Treble", help="High shelf.", unit="dB", low=-12.0, high=12.0),
-    _mix("delay", "Delay mix", "Level of the echoes; 0 is the dry sound alone."),
+    _mix(
+        "delay",
+        "Delay mix",
+        "Level at which the sound is sent into the delay, and so of the first echo; at 0 the "
+        "echoes ring out.",
+    ),
     Parameter(
         path="delay/time",
         label="Delay time",
@@ -225,7 +230,11 @@ TABLE: tuple[Parameter, ...] = (
         smooth_s=0.0,
         is_effect_control=False,
     ),
-    _mix("reverb", "Reverb mix", "Level of the reverberation; 0 is the dry sound alone."),
+    _mix(
+        "reverb",
+        "Reverb mix",
+        "Level at which the sound is sent into the reverb; at 0 the reverberation rings out.",
+    ),
     Parameter(
         path="reverb/size",
         label="Reverb decay",

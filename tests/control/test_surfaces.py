@@ -13,7 +13,7 @@ from nemod.control.events import (
     ModelChanged,
     Source,
 )
-from nemod.parameters.table import TABLE
+from nemod.parameters.table import TABLE, Parameter, ParameterKind
 from tests.control.conftest import MemoryClient
 from tests.osc.conftest import Desk, MemoryRig
 
@@ -29,16 +29,17 @@ def desk(rig: MemoryRig) -> Desk:
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.path)
 def test_every_parameter_set_over_osc_is_an_event_with_its_source(
-    row: object, rig: MemoryRig, connect: Connect, desk: Desk
+    row: Parameter, rig: MemoryRig, connect: Connect, desk: Desk
 ) -> None:
     """And set by the client it is what OSC answers to a query."""
-    path = row.path  # type: ignore[attr-defined]
+    path, is_position = row.path, not row.in_unit and row.kind is not ParameterKind.ENUM
+    lowest, highest = (0.0, 1.0) if is_position else (row.low, row.high)
     client = connect("one")
-    desk.say(f"/nemo/{path}", "f", 1.0)
+    desk.say(f"/nemo/{path}", "f", highest)
     assert client.events() == [Changed(path, 1.0, OSC)]
     client.set(path, 0.0)
     ((address, (answer,)),) = desk.say(f"/nemo/{path}")
-    assert (address, float(answer)) == (f"/nemo/{path}", 0.0)  # type: ignore[arg-type]
+    assert (address, float(answer)) == (f"/nemo/{path}", lowest)  # type: ignore[arg-type]
 
 
 def test_both_surfaces_load_models_and_see_the_others_loads(

@@ -96,7 +96,7 @@ async def _decode_and_perform(count: int, seed: str, progress: Progress) -> Deco
             result.refused += 1
         else:
             desk = desks[result.count % 2]
-            desk.now_s += 0.01
+            desk.timers.advance(0.01)
             desk.sent.clear()
             begin = time.thread_time()
             desk.dispatcher.perform(decoded, desk.sender)

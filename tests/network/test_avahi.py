@@ -55,18 +55,20 @@ def machines(cabled: Machines, monkeypatch: pytest.MonkeyPatch) -> Machines:
     """Two machines with avahi; what the test announces is announced by the first."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", cabled.stage.bus_address)
     for machine in cabled:
+        machine.stop_unusual()  # it may have the name of the other
+    for machine in cabled:
         machine.start()
     return cabled
 
 
-def rows(machine: Machine, service: str = "_osc._udp") -> list[list[str]]:
+def rows(machine: Machine, service: str, *options: str) -> list[list[str]]:
     """Return name, host, address, port and TXT record of what a machine lists."""
-    return sorted([row[3], *row[6:]] for row in machine.browse(service))
+    return sorted([row[3], *row[6:]] for row in machine.browse(service, *options))
 
 
 def listed(machine: Machine) -> list[tuple[str, ...]]:
-    """Return name, host, address and port of what a machine lists as OSC over UDP."""
-    return [tuple(row[:4]) for row in rows(machine)]
+    """Return name, host, address, port of what a machine knows of OSC over UDP, without asking."""
+    return [tuple(row[:4]) for row in rows(machine, "_osc._udp", "--cache")]
 
 
 def _escaped(name: str) -> str:
@@ -79,7 +81,7 @@ async def wait_until(condition: Callable[[], bool]) -> None:
     """Wait until the condition is true; it may take its time."""
     async with asyncio.timeout(20.0):
         while not await asyncio.to_thread(condition):
-            pass
+            await asyncio.sleep(0.05)
 
 
 async def wait_listed(machine: Machine, *names: str) -> None:

@@ -21,7 +21,9 @@ from nemod.control.events import EventStream, Meters, ModelChanged
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
 from nemod.osc.codec import Message, Packet
+from nemod.osc.counters import Counters
 from nemod.osc.dispatcher import Dispatcher
+from nemod.osc.encode import string_size
 from nemod.osc.sender import Sender
 from nemod.osc.server import OscServer
 from nemod.parameters.parameter_set import KnobSpec
@@ -66,6 +68,8 @@ class MemoryRig:
         self.info: dict[str, object] = {"architecture": "LSTM-20", "esr": 0.01}
         self.commits: list[dict[str, float]] = []
         self.levels = Meters(-15.0, -90.0, 3)
+        self.state = "running"
+        self.late = 3
         self.is_slow = False
         self.loads: list[tuple[ModelFile, Job, Recall | None]] = []
         self.size: float | None = None
@@ -148,11 +152,11 @@ class MemoryRig:
 
     def status(self) -> Status:
         return Status(
-            state="running",
+            state=self.state,
             load=0.25,
             load_peak=0.5,
             xruns=2,
-            late=3,
+            late=self.late,
             latency_ms=4.5,
             rate=48000,
             block=64,
@@ -224,11 +228,14 @@ class Client:
         return self.until_synced()
 
     def value(self, address: str) -> object:
-        """Return the one value that an address answers."""
-        ((answered, values),) = self.ask(address)
-        assert address == answered
-        (value,) = values
+        """Return the one value that an address answers, beside what is sent without a question."""
+        *_, (value,) = [values for found, values in self.ask(address) if found == address]
         return value
+
+    def wait_for(self, address: str, *values: object) -> None:
+        """Receive until this message has arrived."""
+        while (address, list(values)) not in read(self.packet()):
+            pass
 
     def close(self) -> None:
         self.socket.close()
@@ -312,22 +319,110 @@ def client(served: Served) -> Client:
     return served.client()
 
 
+class FakeTimer:
+    """Work that was put off."""
+
+    def __init__(self, time_s: float, work: Callable[[], None]) -> None:
+        self.time_s = time_s
+        self.work = work
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+class FakeTimers:
+    """A clock that moves when the test says so, and does what has become due on the way."""
+
+    def __init__(self) -> None:
+        self.time_s = 1000.0
+        self._waiting: list[FakeTimer] = []
+
+    def now_s(self) -> float:
+        return self.time_s
+
+    def later(self, delay_s: float, work: Callable[[], None]) -> FakeTimer:
+        assert delay_s >= 0.0
+        timer = FakeTimer(self.time_s + delay_s, work)
+        self._waiting.append(timer)
+        return timer
+
+    def waiting(self) -> list[float]:
+        """Return the times of everything that is put off."""
+        self._waiting = [timer for timer in self._waiting if not timer.is_cancelled]
+        return sorted(timer.time_s for timer in self._waiting)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        end = self.time_s + seconds
+        while (times := self.waiting()) and times[0] <= end:
+            due = next(timer for timer in self._waiting if timer.time_s == times[0])
+            self._waiting.remove(due)
+            self.time_s = max(self.time_s, due.time_s)
+            due.work()
+        self.time_s = end
+
+
+def size_of(message: Message) -> int:
+    """Return how many bytes a message has at least."""
+    return string_size(message.address) + string_size("," + message.tags) + 4 * len(message.values)
+
+
+class Peer:
+    """A client without a socket: what it is sent, with the time."""
+
+    def __init__(
+        self, timers: FakeTimers, host: str = "127.0.0.1", port: int = 50_000, **fields: object
+    ) -> None:
+        self.timers = timers
+        self.packets: list[tuple[float, bytes]] = []
+        is_local = host.startswith("127.")
+        self.others: dict[int, Peer] = {}
+        self.is_full = False
+        options: dict[str, object] = {
+            "is_trusted": is_local,
+            "destination": (host, port),
+            "client": (host, port) if is_local else host,
+            "to_port": lambda other: self.other(other).sender,
+        }
+        self.sender = Sender(
+            send=lambda packet: self.packets.append((timers.now_s(), packet)),
+            host=host,
+            is_busy=lambda: self.is_full,
+            **(options | fields),  # type: ignore[arg-type]
+        )
+
+    def other(self, port: int) -> "Peer":
+        """Return another port of the same host."""
+        return self.others.setdefault(port, Peer(self.timers, self.sender.host, port))
+
+    def messages(self) -> list[tuple[str, list[object]]]:
+        """Return everything that came since the last call."""
+        packets, self.packets = self.packets, []
+        return [message for _, packet in packets for message in read(packet)]
+
+
 class Desk:
-    """A dispatcher without sockets: messages in, answers out, on a clock that stands still."""
+    """A dispatcher without sockets: messages in, answers out (and no echoes), on a fake clock."""
 
     def __init__(self, rig: MemoryRig, *, is_trusted: bool = True) -> None:
-        self.now_s = 1000.0
+        self.timers = FakeTimers()
         self.wall_s = 1_700_000_000.0
         self.sent: list[bytes] = []
         self.dispatcher = Dispatcher(
-            rig.controller, clock=lambda: self.now_s, wall_clock=lambda: self.wall_s
+            rig.controller, Counters(), self.timers, wall_clock=lambda: self.wall_s
         )
         self.sender = Sender(
             send=self.sent.append,
             host="127.0.0.1" if is_trusted else "192.168.1.7",
             is_trusted=is_trusted,
             may_write=is_trusted,
+            gets_echoes=False,
         )
+
+    def peer(self, host: str = "127.0.0.1", port: int = 50_000, **fields: object) -> Peer:
+        """Return another client."""
+        return Peer(self.timers, host, port, **fields)
 
     def perform(self, packet: Packet) -> list[tuple[str, list[object]]]:
         """Return what the packet is answered with."""
@@ -337,7 +432,13 @@ class Desk:
 
     def say(self, address: str, tags: str = "", *values: object) -> list[tuple[str, list[object]]]:
         """Perform one message."""
-        return self.perform(Packet(Message(address, tags, values), 1))  # type: ignore[arg-type]
+        message = Message(address, tags, values)  # type: ignore[arg-type]
+        return self.perform(Packet(message, 1, size_of(message)))
+
+    def receive(self, peer: Peer, address: str, tags: str = "", *values: object) -> None:
+        """Perform one message of another client."""
+        message = Message(address, tags, values)  # type: ignore[arg-type]
+        self.dispatcher.perform(Packet(message, 1, size_of(message)), peer.sender)
 
     def answers(self) -> list[tuple[str, list[object]]]:
         return [message for packet in self.sent for message in read(packet)]

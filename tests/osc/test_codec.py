@@ -59,7 +59,8 @@ def test_every_type_is_read_from_its_bytes(
     datagram: bytes, tags: str, values: tuple[object, ...]
 ) -> None:
     """Each argument type has the layout that the specification gives it."""
-    assert Packet(Message("/a", tags, values), 1) == decode(datagram)  # type: ignore[arg-type]
+    expected = Packet(Message("/a", tags, values), 1, len(datagram))  # type: ignore[arg-type]
+    assert expected == decode(datagram)
 
 
 def test_bundle_keeps_order_nesting_and_time() -> None:
@@ -74,7 +75,7 @@ def test_bundle_keeps_order_nesting_and_time() -> None:
             Message("/b", "", ()),
         ),
     )
-    assert Packet(expected, 3) == decode(datagram)
+    assert Packet(expected, 3, len(datagram)) == decode(datagram)
 
 
 @pytest.mark.parametrize(

@@ -10,17 +10,16 @@ from hypothesis import strategies as st
 
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import Meters
+from nemod.osc.addresses.client import SENT
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.tree import Tree, build_tree
 from nemod.osc.addresses.values import LeafKind
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
-from nemod.osc.dispatcher import SMALL_PACKET
 from nemod.osc.encode import MAX_PACKET
 from nemod.osc.jobs import MAX_WAITING_SYNCS
 from nemod.parameters.parameter_set import KnobSpec, ParameterSet
-from tests.osc.conftest import Client, Desk, MemoryRig, read, status_values
+from tests.osc.conftest import Client, Desk, MemoryRig, size_of, status_values
 
-NTP_1970 = 2_208_988_800
 CODES = {
     *("address", "type", "args", "value", "not_found", "busy", "io", "denied"),
     *("readonly", "writeonly", "tx", "rate", "limit"),
@@ -28,7 +27,8 @@ CODES = {
 
 
 def bundle(*messages: Message | Bundle, time_tag: int = IMMEDIATELY) -> Packet:
-    return Packet(Bundle(time_tag, messages), len(messages))
+    size = 16 + sum(4 + size_of(message) for message in messages if isinstance(message, Message))
+    return Packet(Bundle(time_tag, messages), len(messages), size)
 
 
 def error_of(answers: list[tuple[str, list[object]]]) -> tuple[str, str, str]:
@@ -53,7 +53,6 @@ def gain(value: float) -> Message:
         ("address", "/nemo/gain/", "", (), "no such address"),
         ("address", "/", "", (), "no such address"),
         ("address", "/nemo/delay/swing", "T", (True,), "no such address"),
-        ("address", "/nemo/subscribe", "", (), "no such address"),
         ("address", "/nemo/status", "f", (1.0,), "takes no value"),
         ("address", "/nemo/[", "f", (1.0,), "without ']'"),
         ("address", "/nemo/" + "*a" * 70, "f", (1.0,), "at most 128 characters"),
@@ -75,7 +74,24 @@ def gain(value: float) -> Message:
         ("readonly", "/nemo/model/current", "s", ("fuzz",), "not set"),
         ("readonly", "/nemo/status/load", "f", (0.5,), "not set"),
         ("readonly", "/nemo/text/gain", "s", ("x",), "not set"),
-        ("readonly", "/nemo/meter/*", "f", (0.5,), "not set"),
+        ("readonly", "/nemo/status/*", "f", (0.5,), "not set"),
+        ("readonly", "/nemo/text/delay/note", "s", ("1/8",), "not set"),
+        ("type", "/nemo/delay/note", "T", (True,), "a name (s) or an index (i)"),
+        ("value", "/nemo/delay/note", "s", ("1/7",), "unknown name '1/7', allowed are 1/32, "),
+        ("value", "/nemo/delay/note", "f", (float("nan"),), "nan"),
+        ("type", "/nemo/subscribe", "T", (True,), "whole number"),
+        ("type", "/nemo/subscribe", "sf", ("text", 1.0), "a string (s)"),
+        ("value", "/nemo/subscribe", "i", (0,), "1..65535"),
+        ("value", "/nemo/subscribe", "i", (65_536,), "1..65535"),
+        (
+            "value",
+            "/nemo/subscribe",
+            "is",
+            (9001, "levels"),
+            "unknown flag 'levels', allowed are params, text, real, meters, tuner, status",
+        ),
+        ("args", "/nemo/unsubscribe", "ii", (1, 2), "takes a port"),
+        ("not_found", "/nemo/refresh", "", (), "/nemo/subscribe first"),
         ("writeonly", "/nemo/model/load", "", (), "not queried"),
         ("writeonly", "/nemo/toggle", "", (), "nothing that can be queried"),
         ("not_found", "/nemo/model/load", "s", ("fuz",), "did you mean 'fuzz'?"),
@@ -111,9 +127,9 @@ def test_errors_are_at_most_twenty_in_any_second(desk: Desk) -> None:
     """The 21st error within a second is not sent; a second after the first there is one more."""
     sent = 0
     for step in range(30):
-        desk.now_s = 1000.0 + step / 100
+        desk.timers.time_s = 1000.0 + step / 100
         sent += len(desk.say("/nemo/nowhere"))
-    desk.now_s = 1001.0
+    desk.timers.time_s = 1001.0
     assert (sent, len(desk.say("/nemo/nowhere"))) == (20, 1)
 
 
@@ -121,14 +137,14 @@ def test_long_names_in_errors_are_cut(desk: Desk) -> None:
     """An error fits one packet even where the address is as long as a datagram."""
     desk.say("/" + "ü" * 4000)
     (packet,) = desk.sent
-    assert len(packet) <= SMALL_PACKET
+    assert len(packet) <= MAX_PACKET
 
 
 # Bundles and transactions
 
 
 def test_one_packet_is_one_commit(desk: Desk, rig: MemoryRig) -> None:
-    """All settings of a bundle reach the audio plane together."""
+    """All settings of a bundle reach the audio process together."""
     inner = Bundle(IMMEDIATELY, (Message("/nemo/mute", "T", (True,)),))
     desk.perform(bundle(gain(0.1), Message("/nemo/bass", "f", (0.2,)), inner))
     (snapshot,) = rig.commits
@@ -136,7 +152,7 @@ def test_one_packet_is_one_commit(desk: Desk, rig: MemoryRig) -> None:
 
 
 def test_nothing_changed_is_no_commit(desk: Desk, rig: MemoryRig) -> None:
-    """Queries and values that stand already do not disturb the audio plane."""
+    """Queries and values that stand already cause no commit."""
     desk.say("/nemo/gain")
     desk.say("/nemo/gain", "f", 0.5)
     desk.say("/nemo/gain", "s", "x")
@@ -191,19 +207,6 @@ def test_a_transaction_has_a_number(desk: Desk, rig: MemoryRig) -> None:
     assert code == "tx"
     assert "number" in text
     assert rig.commits == []
-
-
-@pytest.mark.parametrize(
-    ("ahead_s", "counted"), [(-5.0, 0), (3.0, 0), (9.9, 0), (10.1, 1), (1e9, 1)]
-)
-def test_future_bundles_are_performed_at_once(
-    ahead_s: float, counted: int, desk: Desk, rig: MemoryRig
-) -> None:
-    """A bundle timed ahead is not waited for; a clock that is far off is counted."""
-    time_tag = int((desk.wall_s + NTP_1970 + ahead_s) * 2**32)
-    desk.perform(bundle(gain(0.1), time_tag=time_tag))
-    assert rig.settings.get("gain") == 0.1
-    assert counted == desk.dispatcher.counters.far_future
 
 
 # Wildcards
@@ -276,20 +279,7 @@ def test_a_packet_has_a_limited_amount_of_patterns(desk: Desk) -> None:
     assert "limit" in codes
 
 
-# Two addresses, one knob
-
-
-def test_both_addresses_of_a_knob_echo(desk: Desk, rig: MemoryRig) -> None:
-    """`gain` is `knob/1`, whichever is sent; a name of the model's is a third address."""
-    echoes = [("/nemo/gain", [0.25]), ("/nemo/knob/1", [0.25])]
-    assert echoes == desk.say("/nemo/knob/1", "f", 0.25)
-    assert rig.settings.get("gain") == 0.25
-    rig.use_knobs("Drive", "Tone", "Sag")
-    for sent in ("/nemo/gain", "/nemo/knob/1", "/nemo/knob/Drive", "/nemo/real/gain"):
-        assert [*echoes, ("/nemo/knob/Drive", [0.25])] == desk.say(sent, "f", 0.25)
-    expected = [("/nemo/knob/3", [0.75]), ("/nemo/knob/Sag", [0.75])]
-    assert expected == desk.say("/nemo/knob/Sag", "f", 0.75)
-    assert rig.settings.get("knob/3") == 0.75
+# The model's knobs
 
 
 def test_knobs_come_and_go_with_the_model(desk: Desk, rig: MemoryRig) -> None:
@@ -415,7 +405,8 @@ def test_the_list_comes_in_pages(is_trusted: bool, rig: MemoryRig) -> None:
     while len(names) < 200:
         ((address, (total, offset, *page)),) = desk.say("/nemo/model/list", "i", len(names))
         assert ("/nemo/model/list", 200, len(names)) == (address, total, offset)
-        assert len(desk.sent[0]) <= (MAX_PACKET if is_trusted else SMALL_PACKET)
+        # 20 bytes of address, 4 of type tags, 4 of the offset.
+        assert len(desk.sent[0]) <= (MAX_PACKET if is_trusted else 8 * 28)
         assert page
         names += page
     assert list(rig.names) == names
@@ -442,7 +433,7 @@ def test_info_is_json_that_fits(is_trusted: bool, rig: MemoryRig) -> None:
     }
     desk = Desk(rig, is_trusted=is_trusted)
     ((_, (text,)),) = desk.say("/nemo/model/info")
-    assert len(desk.sent[0]) <= (MAX_PACKET if is_trusted else SMALL_PACKET)
+    assert len(desk.sent[0]) <= (MAX_PACKET if is_trusted else 8 * 24)
     expected = {
         "architecture": "LSTM-20",
         "author": "Zoë\0",
@@ -450,6 +441,8 @@ def test_info_is_json_that_fits(is_trusted: bool, rig: MemoryRig) -> None:
         "notes": "n" * 77 + "...",
         "cut": True,
     }
+    if not is_trusted:
+        del expected["notes"]  # with it, the text would have 174 characters, 168 are left
     assert expected == json.loads(str(text))
 
 
@@ -469,7 +462,7 @@ def test_problems_fit_a_packet(is_trusted: bool, reason: str, rig: MemoryRig) ->
     rig.unplayable = {f"model {n}": reason for n in range(3000)}
     desk = Desk(rig, is_trusted=is_trusted)
     ((_, (text,)),) = desk.say("/nemo/model/problems")
-    limit = MAX_PACKET if is_trusted else SMALL_PACKET
+    limit = MAX_PACKET if is_trusted else 8 * 28
     assert len(desk.sent[0]) <= limit
     found = json.loads(str(text))
     assert found.pop("cut") is True
@@ -490,8 +483,8 @@ def test_all_problems_are_listed_if_they_fit_shortened(stranger: Desk, rig: Memo
 def test_a_rescan_is_a_background_job(client: Client) -> None:
     """It is answered when it is done, by the number of models; a released button does nothing."""
     client.send("/nemo/model/rescan")
-    assert client.until_synced() == [("/nemo/done", ["/nemo/model/rescan", "4"])]
-    assert client.ask("/nemo/model/rescan", ("i", 0)) == []
+    assert ("/nemo/done", ["/nemo/model/rescan", "4"]) in client.until_synced()
+    assert "/nemo/done" not in dict(client.ask("/nemo/model/rescan", ("i", 0)))
 
 
 # Status, meters, presence
@@ -506,13 +499,6 @@ def test_status_has_its_types(desk: Desk, rig: MemoryRig) -> None:
         assert type(values[0]) is type(desk.answers()[0][1][0])
 
 
-def test_status_fits_what_a_stranger_gets(stranger: Desk) -> None:
-    """A phone sees the whole status in one packet."""
-    assert len(stranger.say("/nemo/status")) == 12
-    (packet,) = stranger.sent
-    assert len(packet) <= SMALL_PACKET
-
-
 def test_meters_are_positions_and_levels(desk: Desk, rig: MemoryRig) -> None:
     """60 dB are the whole meter, and what is below stays at its bottom."""
     assert desk.say("/nemo/meter/in") == [("/nemo/meter/in", [0.75])]
@@ -521,8 +507,10 @@ def test_meters_are_positions_and_levels(desk: Desk, rig: MemoryRig) -> None:
     assert desk.say("/nemo/meter/clip") == [("/nemo/meter/clip", [3])]
     rig.levels = Meters(6.0, float("-inf"), 3)
     desk.say("/nemo/meter/reset")
-    expected = [("/nemo/meter/in", [1.0]), ("/nemo/meter/out", [0.0]), ("/nemo/meter/clip", [0])]
-    assert expected == desk.say("/nemo/meter")
+    levels = [("/nemo/meter/in", [1.0]), ("/nemo/meter/out", [0.0])]
+    assert [*levels, ("/nemo/meter/clip", [0]), ("/nemo/meter/rate", [10.0])] == desk.say(
+        "/nemo/meter"
+    )
     assert desk.say("/nemo/real/meter/out") == [("/nemo/real/meter/out", [-120.0])]
 
 
@@ -533,7 +521,7 @@ def test_silence_is_a_finite_number(desk: Desk) -> None:
 
 
 def test_ping_and_info(desk: Desk) -> None:
-    """A ping is answered, and the daemon says who it is."""
+    """A ping is answered by a pong, `/nemo/info` by name, version, protocol and host."""
     assert desk.say("/nemo/ping") == [("/nemo/pong", [])]
     answers = dict(desk.say("/nemo/info"))
     assert [address.removeprefix("/nemo/info/") for address in answers] == [
@@ -545,8 +533,15 @@ def test_ping_and_info(desk: Desk) -> None:
     assert answers["/nemo/info/name"] == ["nemod"]
 
 
-def test_sync_waits_for_slow_work(desk: Desk, rig: MemoryRig) -> None:
-    """It is answered after what was begun before it, and not held up by what comes later."""
+@pytest.mark.parametrize("address", SENT)
+def test_what_only_the_daemon_sends_is_ignored(address: str, desk: Desk) -> None:
+    """Two daemons that send each other their changes do not answer errors by errors for ever."""
+    assert desk.say(address) == []
+    assert desk.say(address, "sss", "address", "/x", "no such address") == []
+
+
+def test_sync_waits_for_background_jobs(desk: Desk, rig: MemoryRig) -> None:
+    """It is answered after the jobs that were started before it, and not delayed by later ones."""
     rig.is_slow = True
     desk.say("/nemo/model/load", "s", "fuzz")
     assert desk.say("/nemo/sync", "i", 7) == []
@@ -616,25 +611,9 @@ def test_whatever_is_well_formed_is_done_or_answered_by_an_error(
 
 
 def test_a_container_answers_with_all_of_its_leaves(desk: Desk, rig: MemoryRig) -> None:
-    """Every leaf that can be asked is in one of the bundles, none of which is too long."""
+    """Every leaf that can be queried is in one of the bundles, none of which is too long."""
     readable = [leaf.address for leaf in desk.dispatcher.tree.leaves.values() if leaf.read]
     answers = desk.say("/nemo")
     assert sorted(readable) == sorted(address for address, _ in answers)
     assert max(map(len, desk.sent)) <= MAX_PACKET
     assert len(desk.sent) > 1
-
-
-def test_a_stranger_gets_one_small_packet(stranger: Desk) -> None:
-    """Whatever is asked for in a packet, and says that there is more."""
-    asked = Message("/nemo", "", ())
-    stranger.perform(bundle(asked, asked, Message("/nemo/*", "", ()), asked))
-    large, *errors = stranger.sent
-    assert len(large) <= SMALL_PACKET
-    assert (read(large)[-1][0], *read(large)[-1][1][:2]) == ("/nemo/error", "limit", "/nemo")
-    assert [values[0] for packet in errors for _, values in read(packet)] == ["limit"] * 3
-
-
-def test_a_stranger_is_not_amplified(stranger: Desk) -> None:
-    """The largest question by patterns is answered by no more than one packet."""
-    stranger.say("/nemo/real/*")
-    assert len(stranger.sent) == 1

@@ -1,32 +1,24 @@
-"""Buckets, windows and what becomes of the packets of a host that sends too many."""
-
-from collections.abc import Callable
+"""Token buckets, windows, and packets of a host that sends too many."""
 
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.limits import Remembered, TokenBucket, Window
 from nemod.osc.traffic import MAX_KEPT, Traffic
-from tests.osc.conftest import Desk, MemoryRig
+from tests.osc.conftest import Desk, MemoryRig, size_of
 
 RATE = 500.0
 
 
 class Flow:
-    """One host's traffic on a clock that moves when told."""
+    """One host's traffic, on a fake clock."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.waiting: list[tuple[float, Callable[[], None]]] = []
-        self.traffic = Traffic(
-            desk.dispatcher, RATE, clock=lambda: desk.now_s, later=self._remember
-        )
-
-    def _remember(self, delay_s: float, work: Callable[[], None]) -> None:
-        self.waiting.append((self.desk.now_s + delay_s, work))
+        self.traffic = Traffic(desk.dispatcher, RATE, desk.timers)
 
     def send(self, *messages: Message) -> int:
-        return self.traffic.receive(
-            Packet(Bundle(IMMEDIATELY, messages), len(messages)), self.desk.sender
-        )
+        size = 16 + sum(4 + size_of(message) for message in messages)
+        packet = Packet(Bundle(IMMEDIATELY, messages), len(messages), size)
+        return self.traffic.receive(packet, self.desk.sender)
 
     def fill(self) -> None:
         """Use up the bucket with messages that leave no trace."""
@@ -34,10 +26,8 @@ class Flow:
             assert self.send(*[Message("/nemo/toggle/mute", "i", (0,))] * 250) == 0
 
     def wait(self) -> None:
-        """Let the time come for everything that waits."""
-        while self.waiting:
-            self.desk.now_s, work = self.waiting.pop(0)
-            work()
+        """Let the bucket refill."""
+        self.desk.timers.advance(1.0)
 
 
 def gain(value: float) -> Message:
@@ -71,7 +61,7 @@ def test_window_slides() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """What was not used for longest is forgotten."""
+    """The least recently used item is dropped first."""
     memory = Remembered[str](2)
     for key in ("a", "b", "a", "c"):
         memory.get(key, lambda: "first")
@@ -87,15 +77,14 @@ def test_beyond_the_rate_the_newest_values_are_kept(desk: Desk, rig: MemoryRig) 
     lost = sum(flow.send(gain(value / 100)) for value in range(50))
     lost += flow.send(Message("/nemo/bass", "f", (0.2,)), Message("/nemo/delay", "f", (0.3,)))
     assert (lost, rig.commits) == (0, [])
-    flow.wait()
+    desk.timers.advance(0.1)
     (snapshot,) = rig.commits
     expected = (0.49, 0.2, 0.3)
     assert expected == (snapshot["gain"], snapshot["bass"], snapshot["delay/mix"])
-    assert desk.now_s < 1000.1
 
 
 def test_beyond_the_rate_everything_else_is_lost(desk: Desk, rig: MemoryRig) -> None:
-    """Queries, triggers, loads and transactions are dropped, counted and complained of once."""
+    """Queries, triggers, loads and transactions are dropped and counted; one error is sent."""
     flow = Flow(desk)
     flow.fill()
     desk.sent.clear()
@@ -118,7 +107,7 @@ def test_what_waits_comes_before_what_arrives(desk: Desk, rig: MemoryRig) -> Non
     flow = Flow(desk)
     flow.fill()
     flow.send(gain(0.1))
-    desk.now_s += 1.0
+    desk.timers.time_s += 1.0
     flow.send(gain(0.9))
     flow.wait()
     assert [snapshot["gain"] for snapshot in rig.commits] == [0.1, 0.9]

@@ -163,13 +163,16 @@ class Machine:
         self._bus = None
 
     def start(self) -> None:
-        """Start what does not run of the bus and avahi; an avahi with options is replaced."""
+        """Start what does not run of the bus and avahi."""
         if not self._bus:
             self.start_bus()
-        if self._avahi and self._has_options:
-            self.stop_avahi()
         if not self._avahi:
             self.start_avahi()
+
+    def stop_unusual(self) -> None:
+        """Stop an avahi that was started with options."""
+        if self._has_options:
+            self.stop_avahi()
 
     def start_avahi(self, host: str = "", publish: str = "") -> None:
         """Start avahi-daemon, and wait until it has its host name."""
@@ -191,9 +194,9 @@ class Machine:
             self._avahi.kill()
         self.stop_avahi()
 
-    def browse(self, service: str) -> list[list[str]]:
+    def browse(self, service: str, *options: str) -> list[list[str]]:
         """Return the resolved services of a type: the fields that avahi-browse prints."""
-        lines = self.run("avahi-browse", "-rpt", service).splitlines()
+        lines = self.run("avahi-browse", "-rp", *(options or ("-t",)), service).splitlines()
         return [line.split(";") for line in lines if line.startswith("=")]
 
     def close(self) -> None:

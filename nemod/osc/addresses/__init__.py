@@ -3,10 +3,12 @@
 parameters   the knobs: every row of the table
 models       /nemo/model/...
 presets      /nemo/preset/... and /nemo/snapshot/...
-system       status, meters, info, toggles, ping, sync, transactions
+system       status, meters, info, toggles, tap tempo, panic
+client       subscriptions, ping, sync, transactions
 
 tree         finds the leaves of an address or a pattern
 leaf         what an address is
+flags        which addresses a subscriber is sent
 values       types of arguments
 pages        answers of long lists
 pattern      wildcards

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
+from nemod.osc.addresses.flags import PARAMS
 from nemod.osc.addresses.leaf import Action, Leaf, Reader, ignore, reader
 from nemod.osc.addresses.pages import page
-from nemod.osc.addresses.values import LeafKind, to_int, to_string, to_trigger
+from nemod.osc.addresses.values import LeafKind, to_int, to_name_or_index, to_trigger
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode, string_size
 from nemod.osc.errors import OscError, with_address
@@ -25,6 +26,7 @@ def model_leaves() -> list[Leaf]:
             address=MODEL + "load",
             kind=LeafKind.NAME,
             help="Load a model, by name (any case) or by index; background job.",
+            choices=lambda controller: list(enumerate(controller.model_names)),
             check=lambda controller, tag, value: _load(MODEL + "load", controller, tag, value),
         ),
         Leaf(
@@ -34,24 +36,29 @@ def model_leaves() -> list[Leaf]:
             read=reader(
                 MODEL + "current", LeafKind.STRING, lambda controller: controller.model_name
             ),
+            flags=PARAMS,
         ),
         Leaf(
             address=MODEL + "index",
             kind=LeafKind.INT,
             help="Index of the current model in the list, -1 for none; set it to load another.",
             range="from 0",
+            low=0,
             read=reader(MODEL + "index", LeafKind.INT, lambda controller: controller.model_index),
             check=lambda controller, tag, value: _load_index(
                 MODEL + "index", controller, tag, value
             ),
+            flags=PARAMS,
         ),
         Leaf(
             address=MODEL + "count",
             kind=LeafKind.INT,
             help="Number of models.",
+            low=0,
             read=reader(
                 MODEL + "count", LeafKind.INT, lambda controller: len(controller.model_names)
             ),
+            flags=PARAMS,
         ),
         _step("next", 1, "Load the next model of the list; after the last comes the first."),
         _step("prev", -1, "Load the previous model; before the first comes the last."),
@@ -62,14 +69,12 @@ def model_leaves() -> list[Leaf]:
             help="Total, offset, and as many names as fit; continue at offset + names received.",
             range="query with an offset, or none",
             read=_page,
-            is_large=True,
         ),
         Leaf(
             address=MODEL + "info",
             kind=LeafKind.STRING,
             help="Description of the current model, as JSON.",
             read=_info(MODEL + "info"),
-            is_large=True,
         ),
         Leaf(
             address=MODEL + "problems",
@@ -77,17 +82,12 @@ def model_leaves() -> list[Leaf]:
             help="Models that are known not to play, and why, as JSON by name; "
             "`next` and `prev` skip them.",
             read=_problems(MODEL + "problems"),
-            is_large=True,
         ),
     ]
 
 
 def _load(address: str, controller: Controller, tag: str, value: Value) -> Action:
-    if tag not in ("s", "S", "i", "h", "f", "d"):
-        raise OscError("type", address, f"takes a name (s) or an index (i), not type tag {tag!r}")
-    if isinstance(value, str):
-        return _load_known(address, controller, to_string(address, tag, value))
-    return _load_index(address, controller, tag, value)
+    return _load_known(address, controller, to_name_or_index(address, tag, value))
 
 
 def _load_index(address: str, controller: Controller, tag: str, value: Value) -> Action:

@@ -1,47 +1,61 @@
-"""Leaves of the parameters: every path as `/nemo/x`, `/nemo/real/x` and `/nemo/text/x`."""
+"""Leaves of the parameters: every path as `/nemo/x`, `/nemo/real/x` and `/nemo/text/x`.
+
+A switch and an enum have no `/nemo/real/x`: they are not positions to begin with.
+"""
 
 import math
 import struct
 
 from nemod.common.units import SILENCE_DB
 from nemod.control.controller import Controller
+from nemod.osc.addresses.flags import PARAMS, Flag, Flags
 from nemod.osc.addresses.leaf import Action, Leaf, Request, reader
-from nemod.osc.addresses.values import LeafKind, to_bool, to_float
+from nemod.osc.addresses.values import LeafKind, to_bool, to_choice, to_float
 from nemod.osc.codec import Value
 from nemod.parameters.parameter_set import ParameterSet
 from nemod.parameters.table import Parameter, ParameterKind
 
 ROOT = "/nemo/"
+TEXT: Flags = frozenset({Flag.TEXT})
+REAL: Flags = frozenset({Flag.REAL})
 
 
 def parameter_leaves(parameters: ParameterSet) -> list[Leaf]:
     """Return the leaves of all parameters, by each of their paths."""
-    leaves = []
+    leaves: list[Leaf] = []
     for path in parameters.all_paths():
-        row, paths = parameters.row(path), parameters.paths(path)
-        aliases = tuple(ROOT + other for other in paths) if len(paths) > 1 else ()
-        leaves += _leaves(path, row, aliases)
+        leaves += _leaves(path, parameters.row(path))
     return leaves
 
 
-def _leaves(path: str, row: Parameter, aliases: tuple[str, ...]) -> list[Leaf]:
+def _leaves(path: str, row: Parameter) -> list[Leaf]:
+    match row.kind:
+        case ParameterKind.BOOL:
+            return [_switch(path, row), _text(path, row)]
+        case ParameterKind.ENUM:
+            return [_choice(path, row), _text(path, row)]
+    main = _value(ROOT + path, path, row, PARAMS) if row.in_unit else _position(path, row)
+    return [main, _value(f"{ROOT}real/{path}", path, row, REAL), _text(path, row)]
+
+
+def _text(path: str, row: Parameter) -> Leaf:
     address = f"{ROOT}text/{path}"
-    text = Leaf(
+    return Leaf(
         address=address,
         kind=LeafKind.STRING,
         help=row.label,
         read=reader(address, LeafKind.STRING, lambda controller: controller.text(path)),
+        path=path,
+        flags=TEXT,
     )
-    if row.kind is ParameterKind.BOOL:
-        return [_switch(path, row, aliases), text]
-    return [_position(path, row, aliases), _value(path, row, aliases), text]
 
 
-def _switch(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
+def _switch(path: str, row: Parameter) -> Leaf:
     address = ROOT + path
 
     def check(controller: Controller, tag: str, value: Value) -> Action:
-        return _setter(path, float(to_bool(address, tag, value)), aliases)
+        # A number is not rounded here: every number from 0.5 on means the same, T.
+        return _setter(path, float(to_bool(address, tag, value)), address, is_exact=True)
 
     return Leaf(
         address=address,
@@ -51,62 +65,110 @@ def _switch(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
         read=reader(address, LeafKind.BOOL, lambda controller: controller.position(path) >= 0.5),
         check=check,
         wildcard_settable=True,
+        path=path,
+        flags=PARAMS,
     )
 
 
-def _position(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
+def _choice(path: str, row: Parameter) -> Leaf:
+    address = ROOT + path
+
+    def check(controller: Controller, tag: str, value: Value) -> Action:
+        given = to_choice(address, tag, value, row.choices)
+        # Halves are rounded upward, as those of every whole number.
+        index = math.floor(min(max(given, 0.0), row.high) + 0.5)
+        return _setter(path, row.position(index), address, is_exact=index == given)
+
+    choices = ", ".join(f"{index} `{name}`" for index, name in enumerate(row.choices))
+    return Leaf(
+        address=address,
+        kind=LeafKind.ENUM,
+        help=row.help,
+        range=f"{choices} [{row.index(row.default)}]",
+        choices=lambda controller: list(enumerate(row.choices)),
+        read=reader(
+            address, LeafKind.ENUM, lambda controller: row.index(controller.position(path))
+        ),
+        check=check,
+        wildcard_settable=True,
+        path=path,
+        flags=PARAMS,
+    )
+
+
+def _position(path: str, row: Parameter) -> Leaf:
     address = ROOT + path
 
     def check(controller: Controller, tag: str, value: Value) -> Action:
         given = to_float(address, tag, value)
-        clipped = (address,) if row.clipped(given) != given else ()
-        return _setter(path, given, (*clipped, *aliases))
+        return _setter(path, given, address, is_exact=row.clipped(given) == given)
 
     return Leaf(
         address=address,
         kind=LeafKind.FLOAT,
         help=row.help,
         range=f"0..1 [{row.default:.3g}]",
+        low=0.0,
+        high=1.0,
         read=reader(address, LeafKind.FLOAT, lambda controller: controller.position(path)),
         check=check,
         wildcard_settable=True,
+        path=path,
+        flags=PARAMS,
     )
 
 
-def _value(path: str, row: Parameter, aliases: tuple[str, ...]) -> Leaf:
-    address = f"{ROOT}real/{path}"
+def _value(address: str, path: str, row: Parameter, flags: Flags) -> Leaf:
+    """Return a leaf that takes and shows the parameter in its unit."""
 
     def check(controller: Controller, tag: str, value: Value) -> Action:
         given = to_float(address, tag, value)
-        limited = min(max(given, row.low), row.high)
-        # A limit such as 0.95 has no exact float32: its nearest float32 is within the range.
-        is_clipped = limited != given and _float32(limited) != _float32(given)
-        clipped = (address,) if is_clipped else ()
-        return _setter(path, row.position(limited), (*clipped, *aliases))
-
-    def read_value(controller: Controller) -> float:
-        # Adding zero turns -0.0 into 0.0.
-        return max(controller.value(path), SILENCE_DB) + 0.0
+        position = row.position(min(max(given, row.low), row.high))
+        return _setter(path, position, address, is_exact=_is_same(_shown(row, position), given))
 
     low = "silence" if row.low == -math.inf else f"{row.low:g}"
     high = f"{row.high:g} {row.unit}".rstrip()
-    default = row.value(row.default) + 0.0
+    curve = "" if row.in_unit else f" {row.curve.name}"
     return Leaf(
         address=address,
         kind=LeafKind.FLOAT,
-        help=row.label,
-        range=f"{low}..{high} [{default:.4g}] {row.curve.name}",
-        read=reader(address, LeafKind.FLOAT, read_value),
+        help=row.help if row.in_unit else row.label,
+        range=f"{low}..{high} [{_shown(row, row.default):.4g}]{curve}",
+        low=max(row.low, SILENCE_DB),
+        high=row.high,
+        unit=row.unit,
+        read=reader(
+            address, LeafKind.FLOAT, lambda controller: _shown(row, controller.position(path))
+        ),
         check=check,
         wildcard_settable=True,
+        path=path,
+        flags=flags,
     )
 
 
-def _setter(path: str, position: float, echoes: tuple[str, ...]) -> Action:
+def _shown(row: Parameter, position: float) -> float:
+    """Return the value at a position as it is answered: finite, and never -0.0."""
+    return max(row.value(position), SILENCE_DB) + 0.0
+
+
+def _is_same(shown: float, given: float) -> bool:
+    """Return whether two values are the same to a client, whose floats have 32 bits.
+
+    A limit such as 0.95 has no exact float32, and a curve there and back rounds the last digits.
+    """
+    return math.isclose(_float32(shown), _float32(given), rel_tol=2.0**-22, abs_tol=2.0**-22)
+
+
+def _setter(path: str, position: float, address: str, *, is_exact: bool) -> Action:
+    """Return an action that sets a parameter. `is_exact`: to what was sent to the address."""
+
     def act(request: Request) -> None:
         request.controller.set(path, position, request.source)
-        for address in echoes:
-            request.echo(address)
+        if is_exact:
+            request.unchanged(address)
+        else:
+            request.adjusted(address)
 
     return act
 
@@ -115,5 +177,5 @@ def _float32(value: float) -> float:
     try:
         rounded: float = struct.unpack(">f", struct.pack(">f", value))[0]
     except OverflowError:
-        return value
+        return math.inf
     return rounded

@@ -6,6 +6,7 @@ from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
 from nemod.control.events import Source
 from nemod.control.jobs import Job
+from nemod.osc.addresses.flags import PARAMS
 from nemod.osc.addresses.leaf import Action, Leaf, Request, ignore, reader
 from nemod.osc.addresses.pages import page
 from nemod.osc.addresses.values import LeafKind, to_int, to_string, to_trigger
@@ -26,6 +27,7 @@ def preset_leaves() -> list[Leaf]:
             address=PRESET + "load",
             kind=LeafKind.NAME,
             help="Load a preset, by name (any case) or by number; background job.",
+            choices=_numbers_and_names,
             check=lambda controller, tag, value: _load(PRESET + "load", controller, tag, value),
         ),
         Leaf(
@@ -33,6 +35,8 @@ def preset_leaves() -> list[Leaf]:
             kind=LeafKind.NAME,
             help="Save the sound: over the current preset without an argument or with a button, "
             "under a number (i), or under a name (s); background job.",
+            low=0,
+            high=127,
             check=_check_save,
             needs_value=False,
         ),
@@ -47,6 +51,7 @@ def preset_leaves() -> list[Leaf]:
             kind=LeafKind.NAME,
             help="Delete a preset, by name or number, or the current one without an argument; only "
             "from this machine or where `allow_write` says so; background job.",
+            choices=_numbers_and_names,
             check=_check_delete,
             needs_value=False,
         ),
@@ -55,22 +60,28 @@ def preset_leaves() -> list[Leaf]:
             kind=LeafKind.STRING,
             help="Name of the current preset; empty for none.",
             read=reader(PRESET + "current", LeafKind.STRING, lambda rig: rig.presets.name),
+            flags=PARAMS,
         ),
         Leaf(
             address=PRESET + "index",
             kind=LeafKind.INT,
             help="Number of the current preset, -1 for none; set it to load another.",
             range="0..127",
+            low=0,
+            high=127,
             read=reader(PRESET + "index", LeafKind.INT, lambda rig: rig.presets.number),
             check=lambda controller, tag, value: _load_number(
                 PRESET + "index", controller, tag, value
             ),
+            flags=PARAMS,
         ),
         Leaf(
             address=PRESET + "count",
             kind=LeafKind.INT,
             help="How many presets there are.",
+            low=0,
             read=reader(PRESET + "count", LeafKind.INT, lambda rig: len(rig.presets.entries)),
+            flags=PARAMS,
         ),
         _step("next", 1, "Load the preset with the next number; after the last comes the first."),
         _step("prev", -1, "Load the preset with the number before; the first follows the last."),
@@ -80,13 +91,13 @@ def preset_leaves() -> list[Leaf]:
             help="Total, offset, and number and name of as many presets as fit.",
             range="query with an offset, or none",
             read=_page,
-            is_large=True,
         ),
         Leaf(
             address=PRESET + "dirty",
             kind=LeafKind.BOOL,
             help="Whether the sound is not the one that was saved.",
             read=reader(PRESET + "dirty", LeafKind.BOOL, lambda rig: rig.presets.is_dirty),
+            flags=PARAMS,
         ),
         _snapshot("load", "Recall a snapshot of the current preset, in one audio block.", _recall),
         _snapshot("save", "Take a snapshot; saving the preset writes it to the file.", _take),
@@ -179,8 +190,11 @@ def _write(address: str, tag: str, value: Value, start: Start) -> Action:
 
 
 def _page(controller: Controller, room: int, offset: int) -> bytes:
-    entries = [(entry.number, entry.name) for entry in controller.presets.entries]
-    return page(PRESET + "list", room, offset, entries)
+    return page(PRESET + "list", room, offset, _numbers_and_names(controller))
+
+
+def _numbers_and_names(controller: Controller) -> list[tuple[int, str]]:
+    return [(entry.number, entry.name) for entry in controller.presets.entries]
 
 
 def _snapshot(word: str, text: str, act: Callable[[Controller, int, Source], None]) -> Leaf:
@@ -190,7 +204,9 @@ def _snapshot(word: str, text: str, act: Callable[[Controller, int, Source], Non
         number = to_int(address, tag, value)
         return lambda request: act(request.controller, number, request.source)
 
-    return Leaf(address=address, kind=LeafKind.INT, help=text, range="0..7", check=check)
+    return Leaf(
+        address=address, kind=LeafKind.INT, help=text, range="0..7", low=0, high=7, check=check
+    )
 
 
 def _recall(controller: Controller, number: int, source: Source) -> None:

@@ -1,4 +1,4 @@
-"""Leaves that are neither knobs nor models: status, meters, info, toggles, ping, sync, tx."""
+"""Leaves that are neither knobs nor models: status, meters, info, toggles, tap tempo, panic."""
 
 import math
 import socket
@@ -7,42 +7,48 @@ from importlib import metadata
 
 from nemod.common.units import SILENCE_DB
 from nemod.control.controller import Controller
+from nemod.osc.addresses.flags import NO_FLAGS, PARAMS, Flag, Flags
 from nemod.osc.addresses.leaf import Action, Leaf, Request, ignore, reader
-from nemod.osc.addresses.values import LeafKind, to_int, to_trigger
+from nemod.osc.addresses.meter_rate import FASTEST_HZ, SLOWEST_HZ, MeterRate
+from nemod.osc.addresses.values import LeafKind, to_float, to_trigger
 from nemod.osc.codec import Value
 from nemod.osc.counters import Counters
-from nemod.osc.encode import encode
-from nemod.osc.errors import OscError
 from nemod.parameters.parameter_set import TOGGLES
 
 PROTOCOL = "1"
 """Version of the address space; raised when an address is removed or changes its meaning."""
-TRANSACTION = "/nemo/tx"
+METER_RATE = "/nemo/meter/rate"
 METER_FLOOR_DB = -60.0
 """[dBFS] Level at position 0 of a meter; position 1 is full scale."""
 
+STATUS: Flags = frozenset({Flag.STATUS})
+METERS: Flags = frozenset({Flag.METERS})
+METERS_REAL: Flags = frozenset({Flag.METERS, Flag.REAL})
+
 _STATUS = (
-    ("state", LeafKind.STRING, "`starting`, `running`, `restarting`, `no_device` or `error`."),
-    ("load", LeafKind.FLOAT, "DSP load: share of the period that a block takes."),
-    ("load_peak", LeafKind.FLOAT, "Peak DSP load since the last reset."),
-    ("xruns", LeafKind.INT, "Buffer underruns and overruns that the sound card reported."),
+    ("state", LeafKind.STRING, "", "`starting`, `running`, `restarting`, `no_device` or `error`."),
+    ("load", LeafKind.FLOAT, "", "DSP load: share of the period that a block takes."),
+    ("load_peak", LeafKind.FLOAT, "", "Peak DSP load since the last reset."),
+    ("xruns", LeafKind.INT, "", "Buffer underruns and overruns that the sound card reported."),
     (
         "late",
         LeafKind.INT,
+        "",
         "Blocks that began late; without a sound card: late wake-ups of the clock.",
     ),
-    ("latency_ms", LeafKind.FLOAT, "Latency from input to output, in ms."),
-    ("rate", LeafKind.INT, "Sample rate of the device, in Hz."),
-    ("block", LeafKind.INT, "Block size, in frames."),
-    ("model_rate", LeafKind.INT, "Sample rate of the model, in Hz."),
-    ("rate_policy", LeafKind.STRING, "How a model of another sample rate is played."),
-    ("uptime", LeafKind.INT, "Seconds since the start."),
+    ("latency_ms", LeafKind.FLOAT, "ms", "Latency from input to output, in ms."),
+    ("rate", LeafKind.INT, "Hz", "Sample rate of the device, in Hz."),
+    ("block", LeafKind.INT, "", "Block size, in frames."),
+    ("model_rate", LeafKind.INT, "Hz", "Sample rate of the model, in Hz."),
+    ("rate_policy", LeafKind.STRING, "", "How a model of another sample rate is played."),
+    ("uptime", LeafKind.INT, "s", "Seconds since the start."),
 )
+"""(name, kind, unit, help)"""
 
 
-def system_leaves(counters: Counters) -> list[Leaf]:
+def system_leaves(counters: Counters, meter_rate: MeterRate) -> list[Leaf]:
     """Return the leaves that do not depend on the model."""
-    *status, uptime = (_status(name, kind, text) for name, kind, text in _STATUS)
+    *status, uptime = (_status(*row) for row in _STATUS)
     return [
         *(_toggle(path) for path in TOGGLES),
         *_meter("in", "Level of the input."),
@@ -52,33 +58,54 @@ def system_leaves(counters: Counters) -> list[Leaf]:
             LeafKind.INT,
             "How many blocks of the output were above full scale before the limiter.",
             lambda controller: controller.meters().clips,
+            METERS,
         ),
         _fired("meter/reset", "Set the clip count and the peak DSP load to zero.", _reset_meters),
+        _meter_rate(meter_rate),
         *status,
         _asked(
             "status/bad_packets",
             LeafKind.INT,
             "OSC packets and messages that were malformed, from a foreign source or too many.",
             lambda controller: counters.dropped,
+            STATUS,
         ),
         uptime,
         *_info(),
-        _fired("ping", "Answered by `/nemo/pong`.", _pong),
-        _sync(),
-        _transaction(),
+        _fired(
+            "tempo/tap", "Tap the tempo; the time tag of a bundle is the time of the tap.", _tap
+        ),
+        _fired(
+            "panic",
+            "Fade to silence in 10 ms and end all echoes; the sound returns with `/nemo/mute F`.",
+            lambda request: request.controller.panic(request.source),
+        ),
     ]
 
 
 def _asked(
-    path: str, kind: LeafKind, text: str, value: Callable[[Controller], str | int | float | bool]
+    path: str,
+    kind: LeafKind,
+    text: str,
+    value: Callable[[Controller], str | int | float | bool],
+    flags: Flags = NO_FLAGS,
+    *,
+    unit: str = "",
+    low: float | None = 0,
+    high: float | None = None,
 ) -> Leaf:
     address = f"/nemo/{path}"
+    is_number = kind is not LeafKind.STRING
     return Leaf(
         address=address,
         kind=kind,
         help=text,
+        low=low if is_number else None,
+        high=high,
+        unit=unit,
         read=reader(address, kind, value),
-        wildcard_settable=kind is not LeafKind.STRING,
+        wildcard_settable=is_number,
+        flags=flags,
     )
 
 
@@ -108,13 +135,52 @@ def _meter(name: str, text: str) -> list[Leaf]:
         return min(max((level_db(controller) - METER_FLOOR_DB) / -METER_FLOOR_DB, 0.0), 1.0)
 
     return [
-        _asked(f"meter/{name}", LeafKind.FLOAT, text, position),
-        _asked(f"real/meter/{name}", LeafKind.FLOAT, f"{text[:-1]}, in dBFS.", level_db),
+        _asked(f"meter/{name}", LeafKind.FLOAT, text, position, METERS, high=1.0),
+        _asked(
+            f"real/meter/{name}",
+            LeafKind.FLOAT,
+            f"{text[:-1]}, in dBFS.",
+            level_db,
+            METERS_REAL,
+            unit="dB",
+            low=SILENCE_DB,
+        ),
     ]
 
 
-def _status(name: str, kind: LeafKind, text: str) -> Leaf:
-    return _asked(f"status/{name}", kind, text, lambda controller: _field(controller, name))
+def _meter_rate(meter_rate: MeterRate) -> Leaf:
+    def check(controller: Controller, tag: str, value: Value) -> Action:
+        given = to_float(METER_RATE, tag, value)
+
+        def act(request: Request) -> None:
+            request.set_meter_rate(given)
+            if meter_rate.hz == given:
+                request.unchanged(METER_RATE)
+            else:
+                request.adjusted(METER_RATE)
+
+        return act
+
+    return Leaf(
+        address=METER_RATE,
+        kind=LeafKind.FLOAT,
+        help="How often the meters are sent to all subscribers that want them.",
+        range=f"{SLOWEST_HZ:g}..{FASTEST_HZ:g} Hz [{MeterRate().hz:g}]",
+        low=SLOWEST_HZ,
+        high=FASTEST_HZ,
+        unit="Hz",
+        read=reader(METER_RATE, LeafKind.FLOAT, lambda controller: meter_rate.hz),
+        check=check,
+        wildcard_settable=True,
+        flags=PARAMS,
+    )
+
+
+def _status(name: str, kind: LeafKind, unit: str, text: str) -> Leaf:
+    def value(controller: Controller) -> str | int | float:
+        return _field(controller, name)
+
+    return _asked(f"status/{name}", kind, text, value, STATUS, unit=unit)
 
 
 def _field(controller: Controller, name: str) -> str | int | float:
@@ -140,32 +206,5 @@ def _reset_meters(request: Request) -> None:
     request.controller.reset_meters()
 
 
-def _pong(request: Request) -> None:
-    request.reply(encode("/nemo/pong"))
-
-
-def _sync() -> Leaf:
-    address = "/nemo/sync"
-
-    def check(controller: Controller, tag: str, value: Value) -> Action:
-        number = to_int(address, tag, value)
-        return lambda request: request.sync(number)
-
-    return Leaf(
-        address=address,
-        kind=LeafKind.INT,
-        help="Answered by `/nemo/synced` with the same number when your jobs have ended.",
-        check=check,
-    )
-
-
-def _transaction() -> Leaf:
-    def check(controller: Controller, tag: str, value: Value) -> Action:
-        raise OscError("tx", TRANSACTION, "must be first in a bundle, with a number (i)")
-
-    return Leaf(
-        address=TRANSACTION,
-        kind=LeafKind.INT,
-        help="First in a bundle: all messages of the bundle are carried out, or none.",
-        check=check,
-    )
+def _tap(request: Request) -> None:
+    request.controller.tempo.tap(request.source, request.time_s)

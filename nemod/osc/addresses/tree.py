@@ -1,9 +1,12 @@
 """The address space: finds the leaves of an address or a pattern."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from nemod.control.controller import Controller
 from nemod.control.similar_names import similar_name
+from nemod.osc.addresses.client import client_leaves
 from nemod.osc.addresses.leaf import Leaf
+from nemod.osc.addresses.meter_rate import MeterRate
 from nemod.osc.addresses.models import model_leaves
 from nemod.osc.addresses.parameters import ROOT, parameter_leaves
 from nemod.osc.addresses.pattern import Part, PatternError, Text, compile_part, matches, prepare
@@ -19,17 +22,20 @@ MAX_PATTERN = 128
 """[characters] Longest pattern; the slowest of this length takes about 1 ms."""
 
 
-class _Node:
+class Node:
     """A part of an address: a leaf, or a container of more."""
 
     def __init__(self, text: str) -> None:
+        """`text` is the part itself."""
         self.text: Text = prepare(text)
         self.leaf: Leaf | None = None
-        self.children: dict[str, _Node] = {}
+        self.children: dict[str, Node] = {}
+        """The parts that follow, in the order of the tree; none below a leaf."""
         self.has_targets = False
         """Whether a pattern can reach anything here or below."""
 
     def leaves(self) -> Iterator[Leaf]:
+        """Yield the leaf, or all leaves below the container, in order."""
         if self.leaf:
             yield self.leaf
         for child in self.children.values():
@@ -44,7 +50,7 @@ class Tree:
 
         Raises: ValueError where an address occurs twice, or is a leaf and a container.
         """
-        self._root = _Node("")
+        self._root = Node("")
         self.leaves: dict[str, Leaf] = {}
         for leaf in leaves:
             self._add(leaf)
@@ -55,21 +61,26 @@ class Tree:
         for part in leaf.address.split("/")[1:]:
             if node.leaf:
                 raise ValueError(f"{leaf.address} is below the leaf {node.leaf.address}")
-            node = node.children.setdefault(part, _Node(part))
+            node = node.children.setdefault(part, Node(part))
             node.has_targets |= leaf.wildcard_settable
         if node.leaf or node.children:
             raise ValueError(f"{leaf.address} exists already")
         node.leaf = leaf
         self.leaves[leaf.address] = leaf
 
+    def node(self, address: str) -> Node | None:
+        """Return the leaf or container at an address, or None; `/` is the root."""
+        node = self._root
+        for part in [] if address == "/" else address.split("/")[1:]:
+            if part not in node.children:
+                return None
+            node = node.children[part]
+        return node
+
     def container(self, address: str) -> list[Leaf]:
         """Return all leaves below a container, in order; none if there is no such container."""
-        node = self._root
-        for part in address.split("/")[1:]:
-            if part not in node.children:
-                return []
-            node = node.children[part]
-        return [] if node.leaf else list(node.leaves())
+        node = self.node(address)
+        return [] if node is None or node is self._root or node.leaf else list(node.leaves())
 
     def short_form(self, address: str) -> Leaf | None:
         """Return the leaf that a container stands for when it is given a number."""
@@ -110,7 +121,7 @@ class Tree:
         return OscError("address", address, "no such address", hint)
 
 
-def _matching(node: _Node, part: Part) -> Iterator[_Node]:
+def _matching(node: Node, part: Part) -> Iterator[Node]:
     return (
         child for child in node.children.values() if child.has_targets and matches(part, child.text)
     )
@@ -119,6 +130,7 @@ def _matching(node: _Node, part: Part) -> Iterator[_Node]:
 def build_tree(
     parameters: ParameterSet | None = None,
     counters: Counters | None = None,
+    meter_rate: MeterRate | None = None,
     more_leaves: Iterable[Leaf] = (),
 ) -> Tree:
     """Return the address space with these parameters, and with leaves outside of `/nemo`."""
@@ -126,7 +138,36 @@ def build_tree(
         *parameter_leaves(parameters or ParameterSet()),
         *model_leaves(),
         *preset_leaves(),
-        *system_leaves(counters or Counters()),
+        *system_leaves(counters or Counters(), meter_rate or MeterRate()),
+        *client_leaves(),
         *more_leaves,
     ]
     return Tree(leaves, {ROOT + short: ROOT + path for short, path in SHORT_FORMS.items()})
+
+
+class AddressSpace:
+    """The tree for the parameters that exist now: they change with the model. Thread: control."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        counters: Counters,
+        meter_rate: MeterRate,
+        more_leaves: Sequence[Leaf] = (),
+    ) -> None:
+        """`more_leaves`: addresses outside of `/nemo`."""
+        self._controller = controller
+        self._counters = counters
+        self._meter_rate = meter_rate
+        self._more_leaves = more_leaves
+        self._parameters: ParameterSet | None = None
+        self._tree: Tree
+
+    @property
+    def tree(self) -> Tree:
+        """The addresses as they are now; another object after a change."""
+        parameters = self._controller.parameters
+        if parameters is not self._parameters:
+            self._parameters = parameters
+            self._tree = build_tree(parameters, self._counters, self._meter_rate, self._more_leaves)
+        return self._tree

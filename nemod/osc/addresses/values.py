@@ -5,8 +5,10 @@ numbers, and NaN and infinity are refused.
 """
 
 import math
+from collections.abc import Sequence
 from enum import StrEnum
 
+from nemod.common.names import fold
 from nemod.osc.codec import Value
 from nemod.osc.errors import OscError
 
@@ -17,20 +19,25 @@ class LeafKind(StrEnum):
     FLOAT = "float"
     INT = "int"
     BOOL = "bool"
+    ENUM = "name or index of a choice"
     STRING = "string"
     TRIGGER = "trigger"
     NAME = "name or index"
     LIST = "list"
+    ARGUMENTS = "arguments"
+    """Takes any number of arguments; is never queried."""
 
 
 TAGS = {
     LeafKind.FLOAT: "f",
     LeafKind.INT: "i",
     LeafKind.BOOL: "T",
+    LeafKind.ENUM: "i",
     LeafKind.STRING: "s",
     LeafKind.TRIGGER: "",
     LeafKind.NAME: "s",
     LeafKind.LIST: "iis",
+    LeafKind.ARGUMENTS: "",
 }
 """Type tags that a leaf of each kind has."""
 
@@ -63,6 +70,25 @@ def to_bool(address: str, tag: str, value: Value) -> bool:
     return _number(address, tag, value, "T, F or a number") >= 0.5
 
 
+def to_choice(address: str, tag: str, value: Value, choices: Sequence[str]) -> float:
+    """Return the index of a choice, given by its name in any case or by a number.
+
+    A number is returned as it is: it may be out of range or between two choices.
+
+    Raises: OscError `type`, or `value` for an unknown name and for NaN and infinity.
+    """
+    if tag in ("s", "S") and isinstance(value, str):
+        names = [fold(choice) for choice in choices]
+        if fold(value) in names:
+            return float(names.index(fold(value)))
+        text = f"unknown name {value[:40]!r}, allowed are {', '.join(choices)}"
+        raise OscError("value", address, text)
+    allowed = "a name (s) or an index (i)"
+    if tag in "TF":
+        raise _wrong_type(address, tag, allowed)
+    return float(_number(address, tag, value, allowed))
+
+
 def to_string(address: str, tag: str, value: Value) -> str:
     """Return a text.
 
@@ -71,6 +97,16 @@ def to_string(address: str, tag: str, value: Value) -> str:
     if tag in ("s", "S") and isinstance(value, str):
         return value
     raise _wrong_type(address, tag, "a string (s)")
+
+
+def to_name_or_index(address: str, tag: str, value: Value) -> str | int:
+    """Return a name, or an index as a whole number (a float rounded to the nearest).
+
+    Raises: OscError `type` or `value`.
+    """
+    if tag not in ("s", "S", "i", "h", "f", "d"):
+        raise _wrong_type(address, tag, "a name (s) or an index (i)")
+    return value if isinstance(value, str) else to_int(address, tag, value)
 
 
 def to_trigger(address: str, tag: str, value: Value) -> bool:

@@ -14,9 +14,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.osc_tcp_server import MODE_1_0, MODE_1_1
 from pythonosc.tcp_client import SimpleTCPClient
 
-from nemod.osc.errors import PortError
+from nemod.network.sockets import PortError, open_sockets
 from nemod.osc.server import OscServer
-from nemod.osc.sockets import open_sockets
 from tests.osc.conftest import MemoryRig, Served, read, write
 from tests.osc.tcp.conftest import Connect, sized, wait_until
 

@@ -5,9 +5,10 @@ They are bound to all interfaces, or with `is_local` to 127.0.0.1 and ::1 alone.
 
 import errno
 import socket
+from typing import NamedTuple
 
+from nemod.common.errors import NemodError
 from nemod.network.port_owner import owner_of
-from nemod.osc.errors import PortError
 
 PORT_TRIES = 8
 """Free ports that are tried until one is free for everything that needs it."""
@@ -27,8 +28,33 @@ _BACKLOG = 16
 """Connections that wait to be accepted."""
 
 
+class PortUse(NamedTuple):
+    """What a port is for; for errors."""
+
+    name: str
+    """`OSC`, `HTTP`."""
+    option: str
+    """Option of the command line that chooses the port."""
+
+
+OSC = PortUse("OSC", "--port")
+HTTP = PortUse("HTTP", "--http-port")
+
+
+class PortError(NemodError):
+    """A port cannot be opened."""
+
+    def __init__(
+        self, port: int, reason: str, protocol: str = "UDP", hint: str = "", use: PortUse = OSC
+    ) -> None:
+        """`reason` says what is in the way, `hint` what can be done for the main port."""
+        self.port = port
+        self.reason = reason
+        super().__init__(f"{use.name} port {port} ({protocol}): {reason}{hint and ', '}{hint}")
+
+
 def open_sockets(
-    kind: socket.SocketKind, port: int, *, is_local: bool = False
+    kind: socket.SocketKind, port: int, *, is_local: bool = False, use: PortUse = OSC
 ) -> list[socket.socket]:
     """Return sockets for datagrams, or listening ones for connections, by `kind`.
 
@@ -36,10 +62,10 @@ def open_sockets(
     """
     addresses = ("127.0.0.1", "::1") if is_local else ("0.0.0.0", "::")
     for attempt in range(PORT_TRIES):
-        first = _open(kind, socket.AF_INET, addresses[0], port)
+        first = _open(kind, socket.AF_INET, addresses[0], port, use)
         found = first.getsockname()[1]
         try:
-            second = _open(kind, socket.AF_INET6, addresses[1], found)
+            second = _open(kind, socket.AF_INET6, addresses[1], found, use)
         except PortError:
             first.close()
             # A free port for IPv4 may be taken for IPv6: then another one will do.
@@ -53,7 +79,7 @@ def open_sockets(
 
 
 def _open(
-    kind: socket.SocketKind, family: socket.AddressFamily, address: str, port: int
+    kind: socket.SocketKind, family: socket.AddressFamily, address: str, port: int, use: PortUse
 ) -> socket.socket:
     """Return a bound socket.
 
@@ -80,13 +106,13 @@ def _open(
         if error.errno == errno.EADDRINUSE:
             owner = owner_of(port, "tcp" if is_stream else "udp")
             by = f" by {owner}" if owner else ""
-            hint = "choose another with --port"
-            raise PortError(port, f"is taken{by}", protocol, hint) from error
+            hint = f"choose another with {use.option}"
+            raise PortError(port, f"is taken{by}", protocol, hint, use) from error
         if error.errno == errno.EACCES:
             hint = "choose one from 1024 on"
-            raise PortError(port, "may not be used", protocol, hint) from error
+            raise PortError(port, "may not be used", protocol, hint, use) from error
         if family == socket.AF_INET:
-            raise PortError(port, error.strerror or str(error), protocol) from error
+            raise PortError(port, error.strerror or str(error), protocol, use=use) from error
         raise
     return opened
 

@@ -1,0 +1,38 @@
+"""Starts the HTTP server. aiohttp is loaded in the background: it takes a good part of a second."""
+
+import asyncio
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nemod.network.access import Access
+from nemod.web.guard import Guard
+
+if TYPE_CHECKING:
+    from nemod.web.routes import QueryService
+    from nemod.web.server import WebServer
+
+
+async def start_web_server(
+    service: "QueryService",
+    port: int,
+    *,
+    local: bool = False,
+    allow: Sequence[str] = (),
+    allow_hosts: Sequence[str] = (),
+) -> "WebServer":
+    """Return a server for an OSCQuery service; its `port` is the one that is used (0: a free one).
+
+    `local` and `allow`: which hosts are served, as over OSC. `allow_hosts`: names and addresses of
+    `Host` besides those of this machine.
+
+    Raises: PortError where the port is taken or may not be used; ConfigError for a wrong entry.
+    """
+    guard = Guard(Access(local=local, allow=allow), allow_hosts)
+    await asyncio.to_thread(importlib.import_module, "nemod.web.server")
+    from nemod.web.query import QueryRoute
+    from nemod.web.server import WebServer
+
+    server = WebServer([QueryRoute(service, guard)], guard)
+    await server.start(port, is_local=local)
+    return server
