@@ -49,5 +49,6 @@ def _low_pass(rate_hz: float, lowered_hz: float) -> Samples:
     half = int(np.ceil((ATTENUATION_DB - 7.95) / (2.285 * width) / 2.0))
     beta = 0.1102 * (ATTENUATION_DB - 8.7)
     place = np.arange(-half, half + 1)
-    taps = np.sinc(place * lowered_hz / rate_hz) * np.kaiser(place.size, beta)
-    return taps / taps.sum()
+    taps: Samples = np.sinc(place * lowered_hz / rate_hz) * np.kaiser(place.size, beta)
+    taps /= taps.sum()
+    return taps

@@ -19,14 +19,16 @@ CLEAREST = 0.85
 ALIKE = 2.0 ** (1.0 / 24.0)
 """Two estimates within half a semitone are of the same note."""
 FIRST_DB, ODD_DB = -30.0, -40.0
-"""Level of the first partial, or of the third and the fifth, relative to the strongest: a string
-has either."""
-OWN = 0.01
+"""Level of the first partial, or of the third, fifth and seventh, relative to the strongest: a
+string has either."""
+OWN = 0.005
 """Share of the partials 1, 5, 7 and 11 in the power: not multiples of 2 or 3."""
-OWN_OF_LONGER = 1e-3
+OWN_OF_LONGER = 5e-3
 """Share of the partials in the power that only the longer of two possible periods has."""
 MISFIT_CENTS = 9.0
 """Largest distance of a string's partials from where they should be, weighted by their power."""
+NEAR = 2.0 ** (25.0 / 1200.0)
+"""The partials and the period of a single string have the same pitch to within 25 cents."""
 
 Samples = NDArray[np.float64]
 
@@ -62,21 +64,33 @@ class Estimator:
         if period is None or period.clarity < CLEAREST:
             return None
         finder, sound = (self._of_long, signal) if is_long else (self._of_short, newest)
-        string = self._longer(finder, sound, period) or finder.find(sound, period.hz)
-        if string is None or not _is_single(string):
+        string = _longer(finder, sound, period) or _string(finder, sound, period.hz)
+        if string is None:
             return None
         return Estimate(string.hz, period.clarity)
 
-    def _longer(self, finder: PartialFinder, sound: Samples, period: Period) -> String | None:
-        """Return the string of a multiple of the period, where it has partials of its own."""
-        if period.multiple < 2 or period.hz / period.multiple < LOWEST_HZ:
-            return None
-        string = finder.find(sound, period.hz / period.multiple)
-        if string is None:
-            return None
-        power = string.amplitudes**2
-        own = power[np.arange(1, power.size + 1) % period.multiple != 0].sum()
-        return string if own > OWN_OF_LONGER * power.sum() else None
+
+def _string(finder: PartialFinder, sound: Samples, hz: float) -> String | None:
+    """Return the string in a sound whose pitch is about `hz`, if it is a single one."""
+    string = finder.find(sound, hz)
+    if string is None or not 1.0 / NEAR < string.hz / hz < NEAR:
+        return None
+    return string if _is_single(string) else None
+
+
+def _longer(finder: PartialFinder, sound: Samples, period: Period) -> String | None:
+    """Return the string of two or three periods, where it has partials of its own."""
+    factor = next((n for n in (2, 3) if period.multiple % n == 0), 0)
+    if not factor or period.hz / factor < LOWEST_HZ:
+        return None
+    string = _string(finder, sound, period.hz / factor)
+    if string is None:
+        return None
+    power = string.amplitudes**2
+    own = np.where(np.arange(1, power.size + 1) % factor != 0, power, 0.0)
+    if own.sum() < OWN_OF_LONGER * power.sum():
+        return None
+    return string if _misfit(string, own) < MISFIT_CENTS else None
 
 
 def _dbfs(sound: Samples) -> float:
@@ -93,8 +107,14 @@ def _is_single(string: String) -> bool:
     power = string.amplitudes**2
     levels = 10.0 * np.log10(power / power.max() + 1e-12)
     has_first = levels[0] > FIRST_DB
-    has_odd = levels[2] > ODD_DB and levels[4] > ODD_DB
+    has_odd = bool((levels[[2, 4, 6]] > ODD_DB).all())
     number = np.arange(1, power.size + 1)
     own = power[(number % 2 != 0) & (number % 3 != 0)].sum()
-    misfit = math.sqrt(float(power @ string.errors**2 / power.sum()))
-    return bool((has_first or has_odd) and own > OWN * power.sum() and misfit < MISFIT_CENTS)
+    is_whole = has_first or has_odd
+    fits = _misfit(string, power) < MISFIT_CENTS
+    return bool(is_whole and own > OWN * power.sum() and fits)
+
+
+def _misfit(string: String, weights: Samples) -> float:
+    """Return how far [cents] the partials are from where they should be, weighted."""
+    return math.sqrt(float(weights @ string.errors**2 / weights.sum()))

@@ -104,7 +104,7 @@ class PartialFinder:
                 break
             at = low + int(np.argmax(levels[low:high]))
             level = float(levels[at])
-            if level > faintest and 0 < at and levels[at - 1] <= level >= levels[at + 1]:
+            if level > faintest and at > 0 and levels[at - 1] <= level >= levels[at + 1]:
                 change = -spectra[1, at] / spectra[0, at]
                 found = at * self._bin_hz + change.imag / (2.0 * np.pi)
                 if (
@@ -124,7 +124,8 @@ class PartialFinder:
         found = amplitudes > 0.0
         ratio = noise / np.where(found, amplitudes, 1.0)
         by_noise = ratio / self._seconds / np.where(found, frequencies, 1.0) * _CENTS
-        return np.hypot(MODEL_CENTS, by_noise)
+        deviation: Samples = np.hypot(MODEL_CENTS, by_noise)
+        return deviation
 
 
 def _fit(frequencies: Samples, deviation: Samples, used: NDArray[np.bool_]) -> tuple[float, float]:

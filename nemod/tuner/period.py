@@ -55,7 +55,8 @@ class PeriodFinder:
     def _correlation(self, power: Samples) -> Samples:
         """Return the autocorrelation [lags], 1 at lag 0, of a power spectrum."""
         lags = np.fft.irfft(power, OVERSAMPLED * self._size)[: self._last]
-        return lags / max(lags[0], 1e-300)
+        correlation: Samples = lags / max(lags[0], 1e-300)
+        return correlation
 
     def find(self, sound: Samples) -> Period | None:
         """Return the period of a sound [frames]; None where it has none."""

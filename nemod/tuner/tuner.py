@@ -25,6 +25,9 @@ SLOWEST = 0.35
 """Share of the newest estimate in the frequency that is shown, once a note is steady."""
 MOVING_CENTS = 15.0
 """An estimate that is this far from what is shown is shown at once: the string is being tuned."""
+OVERTONE_HELD = 12
+"""Estimates in a row that may be an overtone of the note that is shown, without being struck: its
+first partial has faded sooner than the second, or another string sounds along."""
 HYSTERESIS_CENTS = 5.0
 """How far beyond the middle between two notes the name changes."""
 
@@ -62,6 +65,7 @@ class Tuner:
         self._level = 0.0
         self._alike = 0
         self._missing = 0
+        self._overtones = 0
         self._last_hz = 0.0
         self._recent: deque[float] = deque(maxlen=3)
         self._shown = 0.0
@@ -88,12 +92,19 @@ class Tuner:
         level = float(np.sqrt(np.mean(hop**2)))
         if level > ONSET * self._level:
             self._alike = min(self._alike, CONFIRMED - 1)
+            self._overtones = OVERTONE_HELD
         self._level = level
         estimate = self._estimator.estimate(self._signal, is_long=self._alike >= LONG_AFTER)
         if estimate is None:
             self._miss()
             return
         self._missing = 0
+        if self._is_overtone(estimate.hz):
+            self._overtones += 1
+            if self._overtones <= OVERTONE_HELD:
+                return
+        else:
+            self._overtones = 0
         is_alike = self._last_hz > 0.0 and 1.0 / ALIKE < estimate.hz / self._last_hz < ALIKE
         self._alike = self._alike + 1 if is_alike else 1
         self._last_hz = estimate.hz
@@ -102,6 +113,11 @@ class Tuner:
         self._recent.append(math.log2(estimate.hz))
         if self._alike >= CONFIRMED:
             self._show(is_other=self._shown == 0.0)
+
+    def _is_overtone(self, hz: float) -> bool:
+        """Whether a frequency is twice or three times the one that is shown."""
+        ratio = hz / 2.0**self._shown if self._shown else 0.0
+        return any(1.0 / ALIKE < ratio / number < ALIKE for number in (2, 3))
 
     def _miss(self) -> None:
         self._alike = 0

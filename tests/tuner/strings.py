@@ -5,6 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+LOWEST_HZ, HIGHEST_HZ = 30.87, 1318.5
+"""[Hz] B0 and E6."""
+
 Sound = NDArray[np.float64]
 
 
@@ -27,7 +30,7 @@ class Pluck(NamedTuple):
 
 def draw(rng: np.random.Generator, hz: float) -> Pluck:
     """Return a string of a guitar or a bass with this pitch."""
-    octaves = np.log2(hz / 30.87)
+    octaves = np.log2(hz / LOWEST_HZ)
     return Pluck(
         hz=hz,
         # Thick strings are stiff: bass strings up to 3e-4, the thin strings of a guitar 2e-5.
@@ -45,8 +48,10 @@ def partials(pluck: Pluck, rate_hz: float) -> NDArray[np.int64]:
     return np.arange(1, max(4, min(count, 60)) + 1)
 
 
-def synthesise(pluck: Pluck, rng: np.random.Generator, rate_hz: float, seconds: float) -> Sound:
-    """Return the sound of a string, with a peak of 0.3, from its pluck on."""
+def synthesise(
+    pluck: Pluck, rng: np.random.Generator, rate_hz: float, seconds: float
+) -> tuple[Sound, Sound]:
+    """Return the sound of a string from its pluck on, with a peak of 0.3, and without its noise."""
     number = partials(pluck, rate_hz)[:, None]
     base = pluck.hz / np.sqrt(1.0 + pluck.stiffness)
     hertz = number * base * np.sqrt(1.0 + pluck.stiffness * number**2)
@@ -57,6 +62,6 @@ def synthesise(pluck: Pluck, rng: np.random.Generator, rate_hz: float, seconds: 
     phase = rng.uniform(0.0, 2.0 * np.pi, number.shape)
     waves = np.where(hertz < 0.48 * rate_hz, shape, 0.0) * decay
     sound = (waves * np.sin(2.0 * np.pi * hertz * time + phase)).sum(axis=0)
-    peak = np.abs(sound).max()
-    noise = rng.normal(0.0, 10.0 ** (pluck.noise_db / 20.0), time.size)
-    return np.asarray(0.3 * (sound / peak + noise), np.float64)
+    clean: Sound = 0.3 * sound / np.abs(sound).max()
+    noise = rng.normal(0.0, 0.3 * 10.0 ** (pluck.noise_db / 20.0), time.size)
+    return clean + noise, clean
