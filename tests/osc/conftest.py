@@ -17,7 +17,7 @@ from nemod.common.errors import NotFoundError
 from nemod.control.backends import ModelFile, Recall, Status
 from nemod.control.controller import Controller
 from nemod.control.errors import Code, ControlError
-from nemod.control.events import EventStream, NO_READING, Meters, ModelChanged, TunerReading
+from nemod.control.events import NO_READING, EventStream, Meters, ModelChanged, TunerReading
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
 from nemod.osc.codec import Message, Packet
