@@ -24,7 +24,9 @@ REACH = 0.12
 FASTEST_CHANGE = 60.0
 """[1/s] A peak that decays or grows faster is noise."""
 MODEL_CENTS = 0.5
-"""[cents] How far partials of real strings are from those of the model, whatever the noise."""
+"""[cents] How far the strongest partial of a real string is from that of the model, whatever the
+noise. Fainter ones are further away, by the root of their amplitudes: hum, other strings and what
+couples at the bridge move them."""
 OUTLIER_CENTS = 4.0
 
 _CENTS = 1200.0 / np.log(2.0)
@@ -124,7 +126,8 @@ class PartialFinder:
         found = amplitudes > 0.0
         ratio = noise / np.where(found, amplitudes, 1.0)
         by_noise = ratio / self._seconds / np.where(found, frequencies, 1.0) * _CENTS
-        deviation: Samples = np.hypot(MODEL_CENTS, by_noise)
+        by_model = MODEL_CENTS * np.sqrt(amplitudes.max() / np.where(found, amplitudes, 1.0))
+        deviation: Samples = np.hypot(by_model, by_noise)
         return deviation
 
 
