@@ -14,6 +14,7 @@ from nemod.config import Config
 from nemod.config.options import HTTP_PORT_ABOVE_OSC
 from nemod.control.controller import Controller
 from nemod.network.announce import Announcer
+from nemod.network.hosts import machine_names
 from nemod.network.names import host_name
 from nemod.network.services import osc_tcp, osc_udp, oscquery
 from nemod.osc.query.service import OscQuery
@@ -101,6 +102,7 @@ class Surfaces:
                 local=osc.local,
                 allow=osc.allow,
                 allow_hosts=http.allow_hosts,
+                names=self._names,
             )
         except NemodError as error:
             self._query.close()
@@ -108,6 +110,11 @@ class Surfaces:
             log.warning("OSCQuery is off", reason=str(error))
         else:
             log.info("OSCQuery", http=self._web.port)
+
+    def _names(self) -> list[str]:
+        """Return the names of this machine; it is announced by another one where that is taken."""
+        announced = [self._announcer.host] if self._announcer is not None else []
+        return [*machine_names(), *announced]
 
     async def _announce(self) -> None:
         wanted = self._config.announce

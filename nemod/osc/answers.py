@@ -25,13 +25,16 @@ class Answers:
     def __init__(
         self, sender: Sender, size: int, timers: Timers, budget: TokenBucket | None = None
     ) -> None:
-        """`size` [bytes] of the packet. `budget`: bytes for senders with a subscription."""
+        """`size` [bytes] of the packet.
+
+        `budget`: bytes for connections from other machines, and for senders with a subscription.
+        """
         self.sender = sender
         self._timers = timers
         self._budget = budget
-        self._left: float = math.inf if sender.is_trusted else AMPLIFICATION * size
+        self._left: float = math.inf if sender.is_local else AMPLIFICATION * size
         """[bytes] What may still be sent without the budget."""
-        self._is_one_packet = not sender.is_trusted and budget is None
+        self._is_one_packet = not sender.is_local and budget is None
         self._messages: list[bytes] = []
         """Those of the one packet."""
         self._packets: list[bytes] = []

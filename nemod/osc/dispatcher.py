@@ -81,8 +81,9 @@ class Dispatcher:
         self.feedback.close()
 
     def _answers(self, packet: Packet, sender: Sender) -> Answers:
-        is_limited = not sender.is_trusted and self.feedback.has_subscription(sender)
-        budget = self.feedback.budget if is_limited else None
+        may_be_long = sender.is_trusted or self.feedback.has_subscription(sender)
+        is_counted = may_be_long and not sender.is_local
+        budget = self.feedback.budget if is_counted else None
         return Answers(sender, packet.size, self.timers, budget)
 
     def _perform(self, work: Work) -> None:
@@ -92,8 +93,10 @@ class Dispatcher:
             with self.controller.one_commit():
                 self._element(work.root, request)
         finally:
-            request.finish()
-            self.feedback.end_packet()
+            try:
+                request.finish()
+            finally:
+                self.feedback.end_packet()
 
     def is_set(self, message: Message) -> bool:
         """Return whether a message only sets parameters, so that a newer value replaces it."""

@@ -54,6 +54,7 @@ def _position(address: str, path: str) -> Leaf:
     return Leaf(
         address=address,
         kind=LeafKind.FLOAT,
+        path=path,
         help=f"`/nemo/{path}`, as NeuralPi's plug-in sends it.",
         range="0..1",
         read=reader(address, LeafKind.FLOAT, lambda controller: controller.position(path)),
@@ -79,6 +80,7 @@ def _master(address: str) -> Leaf:
     return Leaf(
         address=address,
         kind=LeafKind.FLOAT,
+        path=LEVEL,
         help="`/nemo/level`, as NeuralPi's plug-in sends it: 0.5 is 0 dB, 1 is +6 dB.",
         range="0..1",
         read=reader(address, LeafKind.FLOAT, read),

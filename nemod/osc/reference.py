@@ -5,6 +5,7 @@
 
 import sys
 
+from nemod.osc import neuralpi
 from nemod.osc.addresses.client import SENT, SUBSCRIBE
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.tree import build_tree
@@ -24,22 +25,31 @@ by the daemon only. The default is in brackets.
 What changes is sent to subscribers (`/nemo/subscribe`), and for 60 s to whoever sets a value. A
 subscriber on another machine also gets long answers; without a subscription an answer has at most
 8 times the bytes of its question, or is an error `limit`.
+
+UDP and TCP have the same port. A TCP connection that begins with the byte 0xC0 has the framing of
+OSC 1.1 (SLIP), every other one that of OSC 1.0 (each packet after its length); it is answered on
+the connection.
 """
+_NEURALPI = f"""
+## Addresses of NeuralPi
+
+With `compat: [neuralpi]` below `osc` in the configuration these are served, too, and UDP port
+{neuralpi.PORT} is open besides nemod's own: NeuralPi's plug-in (1.3) then controls nemod. It sends
+a model as its place in its own alphabetical list, so both programs need the same models. Presence
+and Ir have no counterpart.
+"""
+_TABLE = ["| address | type | | range | meaning |", "|---|---|---|---|---|"]
 
 
 def reference_page() -> str:
     """Return the page in Markdown, without a model's own knobs."""
     leaves = build_tree().leaves
-    lines = [_HEAD, "| address | type | | range | meaning |", "|---|---|---|---|---|"]
+    lines = [_HEAD, *_TABLE]
     for leaf in leaves.values():
         if leaf.address.startswith(("/nemo/real/", "/nemo/text/")):
             continue
         real = leaves.get(leaf.address.replace("/nemo/", "/nemo/real/", 1))
-        ranges = [leaf.range, *([real.range] if real and real.range != leaf.range else [])]
-        shown = "; ".join(text for text in ranges if text)
-        lines.append(
-            f"| `{leaf.address}` | {_type(leaf)} | {_access(leaf)} | {shown} | {leaf.help} |"
-        )
+        lines.append(_row(leaf, real.range if real else ""))
     lines += [
         f"| `{address}` | {tags} | sent | | {text} |" for address, (tags, text) in SENT.items()
     ]
@@ -51,7 +61,14 @@ def reference_page() -> str:
         "A model's knobs are `/nemo/knob/1`, `/nemo/knob/2`, ... and `/nemo/knob/<name>`; the first"
         " two are `/nemo/gain` and `/nemo/level` too."
     )
+    lines += [_NEURALPI, *_TABLE, *(_row(leaf) for leaf in neuralpi.neuralpi_leaves())]
     return "\n".join(lines) + "\n"
+
+
+def _row(leaf: Leaf, real_range: str = "") -> str:
+    ranges = dict.fromkeys((leaf.range, real_range))
+    shown = "; ".join(text for text in ranges if text)
+    return f"| `{leaf.address}` | {_type(leaf)} | {_access(leaf)} | {shown} | {leaf.help} |"
 
 
 def _type(leaf: Leaf) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from nemod.control.events import Source
+from nemod.network.access import address_of
 from nemod.osc.encode import MAX_PACKET, encode, string_size
 from nemod.osc.errors import OscError
 from nemod.osc.limits import ERRORS_PER_S, Window
@@ -45,6 +46,11 @@ class Sender:
     errors: Window = field(default_factory=lambda: Window(ERRORS_PER_S))
     source: Source = OSC
     """Names the client in events."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine: what it is answered does not count."""
+        return address_of(self.host).is_loopback
 
     def error_message(self, error: OscError, now: float, room: float = MAX_PACKET) -> bytes:
         """Return an error of at most `room` bytes to be sent, or nothing.

@@ -2,10 +2,11 @@
 
 import asyncio
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from nemod.network.access import Access
+from nemod.network.hosts import LocalHosts, machine_names
 from nemod.web.guard import Guard
 
 if TYPE_CHECKING:
@@ -20,15 +21,17 @@ async def start_web_server(
     local: bool = False,
     allow: Sequence[str] = (),
     allow_hosts: Sequence[str] = (),
+    names: Callable[[], Iterable[str]] = machine_names,
 ) -> "WebServer":
     """Return a server for an OSCQuery service; its `port` is the one that is used (0: a free one).
 
     `local` and `allow`: which hosts are served, as over OSC. `allow_hosts`: names and addresses of
-    `Host` besides those of this machine.
+    `Host` besides those of this machine, which has these `names`.
 
     Raises: PortError where the port is taken or may not be used; ConfigError for a wrong entry.
     """
-    guard = Guard(Access(local=local, allow=allow), allow_hosts)
+    hosts = LocalHosts(allow_hosts, names=names)
+    guard = Guard(Access(local=local, allow=allow), allow_hosts, hosts=hosts)
     await asyncio.to_thread(importlib.import_module, "nemod.web.server")
     from nemod.web.query import QueryRoute
     from nemod.web.server import WebServer

@@ -360,6 +360,17 @@ def test_models_are_loaded(
     assert [("/nemo/model/index", [index])] == desk.say("/nemo/model/index")
 
 
+def test_the_index_of_the_current_model_loads_nothing(desk: Desk, rig: MemoryRig) -> None:
+    """It is done at once; while another model is loading it is a request to go back."""
+    rig.is_slow = True
+    done = [("/nemo/done", ["/nemo/model/index", "Amp Clean"])]
+    assert desk.say("/nemo/model/index", "i", 0) == done
+    assert rig.loads == []
+    desk.say("/nemo/model/index", "i", 2)
+    desk.say("/nemo/model/index", "i", 0)
+    assert rig.loads[-1][0].name == "Amp Clean"
+
+
 def test_stepping_counts_presses_not_loads(desk: Desk, rig: MemoryRig) -> None:
     """Two quick presses go two models on though the first has not loaded yet."""
     rig.is_slow = True

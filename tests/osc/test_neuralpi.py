@@ -8,7 +8,8 @@ import structlog.testing
 
 from nemod.osc import neuralpi, server
 from nemod.osc.server import Compatible
-from tests.osc.conftest import Client, MemoryRig, Served, read
+from tests.osc.conftest import Client, MemoryRig, Served, read, write
+from tests.osc.tcp.conftest import own_address
 
 
 @pytest.fixture
@@ -108,6 +109,30 @@ def test_bad_values_change_nothing(remote: Client, rig: MemoryRig) -> None:
         ((address, values),) = remote.ask("/parameter/NeuralPi/Master", argument)
         assert (address, values[0]) == ("/nemo/error", code)
     assert rig.commits == []
+
+
+def test_the_plug_in_is_sent_nothing_but_errors(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not read where it sends from: no echoes, and errors of 8 times the bytes at most."""
+    use_port(monkeypatch, 0)
+    own = own_address()
+    served = serve(local=False, allow=[own], compat=["neuralpi"])
+    remote = served.client(own, served.server.compat_ports["neuralpi"])
+    remote.send("/parameter/NeuralPi/Gain", ("f", 0.25))
+    remote.send("/parameter/NeuralPi/Bass", ("f", 7.0))
+    question = write("/parameter/NeuralPi/Ir", ("f", 0.5))
+    remote.send_bytes(question)
+    answer = remote.packet()
+    ((address, values),) = read(answer)
+    assert (address, values[0]) == ("/nemo/error", "address")
+    assert len(answer) <= 8 * len(question)
+    other = served.client()
+    other.ask("/nemo/mid", ("f", 0.75))
+    assert [other.value(f"/nemo/{name}") for name in ("gain", "bass")] == [0.25, 1.0]
+    remote.socket.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        remote.packet()
 
 
 def test_without_the_option_there_is_neither_address_nor_port(served: Served) -> None:

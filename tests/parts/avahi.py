@@ -11,11 +11,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PROGRAMS = ("avahi-daemon", "avahi-browse", "avahi-publish", "dbus-daemon", "unshare", "ip")
 WAIT_S = 30.0
+BROWSE_S, BROWSE_TRIES = 4.0, 5
 
 _BUS_CONFIG = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -196,8 +197,13 @@ class Machine:
 
     def browse(self, service: str, *options: str) -> list[list[str]]:
         """Return the resolved services of a type: the fields that avahi-browse prints."""
-        lines = self.run("avahi-browse", "-rp", *(options or ("-t",)), service).splitlines()
-        return [line.split(";") for line in lines if line.startswith("=")]
+        command = ("avahi-browse", "-rp", *(options or ("-t",)), service)
+        for _ in range(BROWSE_TRIES):
+            # It never ends when a service is withdrawn while it asks for its address.
+            with suppress(subprocess.TimeoutExpired):
+                lines = self.run(*command, timeout_s=BROWSE_S).splitlines()
+                return [line.split(";") for line in lines if line.startswith("=")]
+        raise RuntimeError(f"{' '.join(command)}: no answer")
 
     def close(self) -> None:
         self.stop_avahi()

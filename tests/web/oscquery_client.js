@@ -19,9 +19,11 @@ async function main() {
   }
 
   const socket = new WebSocket(`ws://127.0.0.1:${PORT}`);
+  let jobs = 0; // that have ended
   socket.on("message", (data, isBinary) => {
-    const text = isBinary ? JSON.stringify(osc.readPacket(new Uint8Array(data), {})) : String(data);
-    console.log("<-", text);
+    const packet = isBinary ? osc.readPacket(new Uint8Array(data), {}) : JSON.parse(data);
+    console.log("<-", JSON.stringify(packet));
+    jobs += ["/nemo/done", "/nemo/error"].includes(packet.address);
   });
   await new Promise(resolve => socket.on("open", resolve));
 
@@ -47,8 +49,12 @@ async function main() {
   });
   await send(float("/nemo/real/bass", 99));
   await command({ COMMAND: "IGNORE", DATA: "/nemo/text/bass" });
-  await send({ address: "/nemo/model/load", args: [{ type: "s", value: "FUZZ" }] });
+  const load = methods.find(method => method.full_path === "/nemo/model/load");
+  const name = load.arguments[0].range.vals[2].toUpperCase();
+  await send({ address: "/nemo/model/load", args: [{ type: "s", value: name }] });
+  while (jobs < 1) await pause(100);
   await send({ address: "/nemo/model/rescan", args: [] });
+  while (jobs < 2) await pause(100);
   await pause(300);
   socket.close();
 }

@@ -96,5 +96,6 @@ def test_an_npm_client_sets_queries_listens_and_sends_a_bundle() -> None:
         {"address": "/nemo/done", "args": ["/nemo/model/load", "fuzz"]},
         {"address": "/nemo/done", "args": ["/nemo/model/rescan", "4"]},
         {"COMMAND": "PATH_CHANGED", "DATA": "/nemo/model"},
+        {"COMMAND": "PATH_CHANGED", "DATA": "/nemo/preset"},
     ]
     assert received == expected

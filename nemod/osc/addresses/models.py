@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
 from nemod.osc.addresses.flags import PARAMS
-from nemod.osc.addresses.leaf import Action, Leaf, Reader, ignore, reader
+from nemod.osc.addresses.leaf import Action, Leaf, Reader, Request, ignore, reader
 from nemod.osc.addresses.pages import page
 from nemod.osc.addresses.values import LeafKind, to_int, to_name_or_index, to_trigger
 from nemod.osc.codec import Value
@@ -45,7 +45,7 @@ def model_leaves() -> list[Leaf]:
             range="from 0",
             low=0,
             read=reader(MODEL + "index", LeafKind.INT, lambda controller: controller.model_index),
-            check=lambda controller, tag, value: _load_index(
+            check=lambda controller, tag, value: _set_index(
                 MODEL + "index", controller, tag, value
             ),
             flags=PARAMS,
@@ -90,8 +90,19 @@ def _load(address: str, controller: Controller, tag: str, value: Value) -> Actio
     return _load_known(address, controller, to_name_or_index(address, tag, value))
 
 
-def _load_index(address: str, controller: Controller, tag: str, value: Value) -> Action:
-    return _load_known(address, controller, to_int(address, tag, value))
+def _set_index(address: str, controller: Controller, tag: str, value: Value) -> Action:
+    index = to_int(address, tag, value)
+    load = _load_known(address, controller, index)
+
+    def act(request: Request) -> None:
+        rig = request.controller
+        if index == rig.model_index and rig.requested_model == rig.model_name:
+            # Two clients that send each other what they receive would load it for ever.
+            request.reply(encode("/nemo/done", "ss", address, rig.model_name))
+        else:
+            load(request)
+
+    return act
 
 
 def _load_known(address: str, controller: Controller, given: str | int) -> Action:

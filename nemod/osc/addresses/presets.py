@@ -11,6 +11,7 @@ from nemod.osc.addresses.leaf import Action, Leaf, Request, ignore, reader
 from nemod.osc.addresses.pages import page
 from nemod.osc.addresses.values import LeafKind, to_int, to_string, to_trigger
 from nemod.osc.codec import Value
+from nemod.osc.encode import encode
 from nemod.osc.errors import OscError, with_address
 
 PRESET = "/nemo/preset/"
@@ -70,7 +71,7 @@ def preset_leaves() -> list[Leaf]:
             low=0,
             high=127,
             read=reader(PRESET + "index", LeafKind.INT, lambda rig: rig.presets.number),
-            check=lambda controller, tag, value: _load_number(
+            check=lambda controller, tag, value: _set_index(
                 PRESET + "index", controller, tag, value
             ),
             flags=PARAMS,
@@ -114,6 +115,22 @@ def _load(address: str, controller: Controller, tag: str, value: Value) -> Actio
 
 def _load_number(address: str, controller: Controller, tag: str, value: Value) -> Action:
     return _load_known(address, controller, to_int(address, tag, value))
+
+
+def _set_index(address: str, controller: Controller, tag: str, value: Value) -> Action:
+    number = to_int(address, tag, value)
+    load = _load_known(address, controller, number)
+
+    def act(request: Request) -> None:
+        rig = request.controller
+        is_loading = rig.requested_model != rig.model_name
+        if number == rig.presets.number and not rig.presets.is_dirty and not is_loading:
+            # Two clients that send each other what they receive would load it for ever.
+            request.reply(encode("/nemo/done", "ss", address, rig.presets.name))
+        else:
+            load(request)
+
+    return act
 
 
 def _load_known(address: str, controller: Controller, which: str | int) -> Action:

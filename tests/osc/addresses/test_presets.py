@@ -48,6 +48,18 @@ def test_next_prev_index_and_count(filled: MemoryRig, desk: Desk) -> None:
     assert desk.say("/nemo/preset/count") == [("/nemo/preset/count", [2])]
 
 
+def test_the_index_of_the_current_preset_loads_nothing(filled: MemoryRig, desk: Desk) -> None:
+    """Unless the sound was changed since: then it is as it was saved again."""
+    done = [("/nemo/done", ["/nemo/preset/index", "Lead"])]
+    assert desk.say("/nemo/preset/index", "i", 2) == done
+    commits = len(filled.commits)
+    assert desk.say("/nemo/preset/index", "i", 2) == done
+    assert len(filled.commits) == commits
+    desk.say("/nemo/bass", "f", 0.125)
+    assert desk.say("/nemo/preset/index", "i", 2) == done
+    assert filled.settings.get("bass") == 0.5
+
+
 def test_the_list_has_numbers_and_names(filled: MemoryRig, desk: Desk) -> None:
     """Total and offset first, as for models."""
     assert desk.say("/nemo/preset/list") == [("/nemo/preset/list", [2, 0, 2, "Lead", 7, "Clean"])]

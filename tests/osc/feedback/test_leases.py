@@ -1,10 +1,15 @@
 """Who is sent changes, and for how long."""
 
-from collections.abc import Sequence
+import socket
+import struct
+import time
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from tests.osc.conftest import Client, Desk, MemoryRig, Peer, Served
+from nemod.osc.feedback.leases import MAX_SUBSCRIBERS
+from nemod.osc.server import OscServer
+from tests.osc.conftest import Client, Desk, MemoryRig, Peer, Served, read, write
 
 SUBSCRIBED = ("/nemo/subscribed", [60])
 PHONE = "192.168.1.7"
@@ -294,16 +299,68 @@ def test_an_explicit_port_over_sockets(served: Served, client: Client) -> None:
     other.wait_for("/nemo/bye")
 
 
+def test_a_tcp_connection_subscribes_until_it_ends(served: Served, rig: MemoryRig) -> None:
+    """It is sent the dump and the changes on itself; afterwards there is room for others."""
+
+    def framed(packet: bytes) -> bytes:
+        return struct.pack(">i", len(packet)) + packet
+
+    for _ in range(MAX_SUBSCRIBERS + 2):
+        with (
+            socket.create_connection(("127.0.0.1", served.server.port), timeout=5.0) as connection,
+            connection.makefile("rb") as stream,
+        ):
+            connection.sendall(framed(write("/nemo/subscribe", ("s", "params"))))
+            value = 1.0 - rig.settings.get("bass") / 2.0
+            waited_for = [("/nemo/gain", [0.5]), ("/nemo/bass", [value])]
+            connection.sendall(framed(write("/nemo/real/bass", ("f", 24.0 * value - 12.0))))
+            while waited_for:
+                (size,) = struct.unpack(">i", stream.read(4))
+                messages = read(stream.read(size))
+                waited_for = [message for message in waited_for if message not in messages]
+        end = time.monotonic() + 5.0
+        while served.server.feedback.senders() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert served.server.feedback.senders() == []
+
+
 def test_a_configured_target_is_sent_everything_without_asking(
-    serve: "type[Served]", rig: MemoryRig
+    serve: Callable[..., Served], rig: MemoryRig
 ) -> None:
     """From the start on, without a lease that ends."""
-    listener = Client(2, ("127.0.0.1", 9))
+    listener = Client(socket.AF_INET, ("127.0.0.1", 9))
     try:
         listener.socket.bind(("127.0.0.1", 0))
-        served = serve(targets=[("127.0.0.1", listener.socket.getsockname()[1])])  # type: ignore[call-arg, arg-type]
+        served = serve(targets=[("127.0.0.1", listener.socket.getsockname()[1])])
         listener.wait_for("/nemo/gain", 0.5)
         served.call(lambda: rig.settings.set("bass", 0.75) and None)
         listener.wait_for("/nemo/bass", 0.75)
     finally:
         listener.close()
+
+
+def test_two_servers_that_are_each_others_targets_come_to_rest(
+    serve: Callable[..., Served], rig: MemoryRig
+) -> None:
+    """What one sends the other sets, and sends back what it has not got from there: nothing."""
+    first, other_rig = serve(), MemoryRig()
+    second = Served(
+        other_rig,
+        OscServer(other_rig.controller, 0, local=True, targets=[("127.0.0.1", first.server.port)]),
+    )
+    try:
+        client = first.client()
+        client.send("/nemo/subscribe", ("i", second.server.port))
+        client.wait_for("/nemo/subscribed", 60)
+        first.call(lambda: rig.settings.set("gain", 0.25) and None)
+        end = time.monotonic() + 5.0
+        while other_rig.settings.get("gain") != 0.25 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert other_rig.settings.get("gain") == 0.25
+        loads: list[object] = []
+        for each, served in ((rig, first), (other_rig, second)):
+            served.call(lambda each=each: setattr(each, "load", lambda *args: loads.append(args)))
+        time.sleep(0.3)
+        assert loads == []
+    finally:
+        second.close()

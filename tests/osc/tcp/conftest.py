@@ -59,6 +59,23 @@ class Stream:
         packet, self._data = self._data[4 : 4 + size], self._data[4 + size :]
         return packet
 
+    def wait(self, address: str, value: object = None) -> Answers:
+        """Return everything that arrives until this address does, with this value if given."""
+        answers: Answers = []
+        while True:
+            packet = self.packet()
+            assert packet, "the connection has ended"
+            answers += read(packet)
+            if any(one == address and value in (None, *values) for one, values in answers):
+                return answers
+
+    def rest(self) -> Answers:
+        """Return everything that arrives until the other side ends the connection."""
+        answers: Answers = []
+        while packet := self.packet():
+            answers += read(packet)
+        return answers
+
     def until_synced(self, number: int = 1) -> Answers:
         """Return everything that arrives before the answer to a sync sent now."""
         self.send("/nemo/sync", ("i", number))

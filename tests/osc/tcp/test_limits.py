@@ -4,6 +4,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -123,6 +124,52 @@ def test_a_half_closed_connection_gets_its_answers(connect: Connect, rig: Memory
     assert read(stream.packet()) == [("/nemo/bass", [0.5])]
     assert read(stream.packet()) == [("/nemo/mid", [0.5])]
     assert stream.packet() == b""
+
+
+def test_a_subscription_over_tcp(served: Served, connect: Connect, rig: MemoryRig) -> None:
+    """The dump and all changes arrive on the connection; its end is the end of the lease."""
+    for is_slip in (False, True):
+        stream, other = connect(is_slip=is_slip), connect()
+        stream.send("/nemo/subscribe")
+        dump = dict(stream.wait("/nemo/status/uptime"))
+        assert {"/nemo/bass", "/nemo/status/state"} <= dump.keys()
+        other.send("/nemo/bass", ("f", 0.25 if is_slip else 0.75))
+        assert stream.wait("/nemo/bass")[-1] == ("/nemo/bass", [0.25 if is_slip else 0.75])
+        stream.close()
+        other.close()
+    wait_until(lambda: not served.server.feedback.senders())
+
+
+def test_a_subscriber_may_be_silent(serve: Callable[..., Served], connect: Connect) -> None:
+    """Its connection ends with its lease, not after the time for others."""
+    served = serve(connection_limits=QUICK)
+    stream = connect(served.server.port)
+    stream.send("/nemo/subscribe", ("s", "params"))
+    time.sleep(1.2)
+    served.client().ask("/nemo/mid", ("f", 0.25))
+    assert stream.wait("/nemo/mid", 0.25)
+
+
+def test_connections_from_other_machines_share_what_may_be_sent(
+    serve: Callable[..., Served], connect: Connect
+) -> None:
+    """64 kB in a second, besides eight times the bytes of their questions."""
+    own = own_address()
+    served = serve(local=False, allow=[own], messages_per_s=10_000)
+    streams = [connect(served.server.port, own) for _ in range(4)]
+    question = sized(write("/nemo"))
+    begin = time.monotonic()
+    for stream in streams:
+        stream.socket.sendall(question * 50)
+    received = 0
+    for stream in streams:
+        stream.socket.settimeout(0.3)
+        with suppress(TimeoutError):
+            while data := stream.socket.recv(65536):
+                received += len(data)
+    took_s = time.monotonic() - begin
+    asked = len(question) * 50 * len(streams)
+    assert 16_000 < received < 16_000 + 64_000 * took_s + 8 * asked
 
 
 def test_a_half_closed_connection_waits_for_its_jobs(
