@@ -49,7 +49,7 @@ EMPTY = Reading("", 0.0, 0.0)
 class Tuner:
     """Reads the pitch of a signal twenty times a second. Not for several threads at once.
 
-    The first reading of a note comes after two estimates: 0.1 to 0.2 s after it was struck.
+    The first reading of a note comes after two estimates of it: 0.15 to 0.25 s after it was struck.
     """
 
     def __init__(self, rate_hz: float, reference_hz: float = 440.0) -> None:

@@ -1,6 +1,6 @@
 """Plays synthesised strings and recordings to the tuner and writes its page and picture.
 
-python tests/benchmarks/tuner.py [--strings 1000] [--out docs]
+python tests/benchmarks/tuner.py [--strings 400] [--out docs]
 """
 
 import argparse
@@ -106,7 +106,7 @@ as long.
 def main() -> int:
     """Play, draw and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--strings", type=int, default=1000)
+    parser.add_argument("--strings", type=int, default=400)
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     given = parser.parse_args()
     notes = read_strings(given.strings)
