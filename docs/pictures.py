@@ -1,4 +1,4 @@
-"""Draws the pictures of README and ARCHITECTURE: `python docs/pictures.py`."""
+"""Draws the pictures of README, ARCHITECTURE and `docs`: `python docs/pictures.py`."""
 
 from pathlib import Path
 
@@ -6,13 +6,15 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 import nemod
-from nemod.engine.devices.demo import phrase
+from nemod.engine.devices.demo import phrase, pluck
+from nemod.fx.gate import HYSTERESIS_DB, gate
 
 HERE = Path(__file__).resolve().parent
 RATE = 48_000
@@ -43,6 +45,50 @@ def before_and_after() -> None:
         axes.legend(loc="upper right")
     figure.suptitle("drive-gru20, gain 0.8, as rendered by `nemod render`")
     figure.savefig(HERE / "before-after.png", dpi=110)
+    plt.close(figure)
+
+
+def gate_during_rests() -> None:
+    """Draw damped notes with hum before and after the gate, and the gain of the gate."""
+    threshold_db, hum_db = -44.0, -54.0
+    time = np.arange(round(2.1 * RATE)) / RATE
+    sound = 10.0 ** (hum_db / 20.0) * np.sin(2.0 * np.pi * 50.0 * time)
+    sound *= 1.0 + 0.4 * np.sin(2.0 * np.pi * 150.0 * time)
+    rng = np.random.default_rng(1)
+    for start_s, pitch_hz, ring_s in ((0.2, 82.4, 0.3), (0.8, 110.0, 0.12), (1.15, 146.8, 0.35)):
+        note = 0.3 * pluck(pitch_hz, 2.4, RATE, rng)
+        note *= np.minimum(1.0, np.exp((ring_s - np.arange(note.size) / RATE) / 0.012))
+        piece = note[: sound.size - round(start_s * RATE)]
+        sound[round(start_s * RATE) :][: piece.size] += piece
+    knobs = (1.0, 10.0 ** (threshold_db / 20.0), 1.0, 50.0, 100.0)
+    controls = np.repeat(np.array(knobs, np.float32)[:, None], sound.size, axis=1)
+    effect = gate(RATE)
+    start = effect.init((), jnp.asarray(controls[:, 0]))
+    block = jnp.asarray(sound, jnp.float32)
+    after = np.asarray(effect.process((), jnp.asarray(controls), start, block)[1], np.float64)
+    level_db = 20.0 * np.log10(np.abs(sound) + 1e-9)
+    seen = np.abs(sound) > 2e-5  # where the sound crosses zero its ratio says nothing
+    gain_db = 20.0 * np.log10(np.maximum(after[seen] / sound[seen], 1e-5))
+    figure, (wave, level, gain) = plt.subplots(
+        3, 1, figsize=(10.0, 6.0), sharex=True, layout="constrained"
+    )
+    wave.plot(time, sound, label="guitar with hum", color="#1f77b4", linewidth=0.6)
+    wave.plot(time, after, label="after the gate", color="#d95f02", linewidth=0.6)
+    wave.set(ylim=(-0.03, 0.03), ylabel="full scale", title="the gate during rests, enlarged")
+    level.plot(time, level_db, color="#1f77b4", linewidth=0.3)
+    opening, closing = threshold_db, threshold_db - HYSTERESIS_DB
+    level.axhline(opening, color="#333333", linewidth=1.0, label="opens")
+    level.axhline(closing, color="#333333", linewidth=1.0, linestyle="--", label="closes")
+    level.set(ylim=(-80, 0), ylabel="dBFS", title="level of the guitar with hum")
+    gain.plot(time[seen], gain_db, color="#d95f02", linewidth=1.2)
+    gain.set(ylim=(-105, 5), xlim=(0, time[-1]), xlabel="s", ylabel="dB", title="gain of the gate")
+    for axes in (wave, level, gain):
+        axes.grid(alpha=0.3)
+    wave.legend(loc="upper right")
+    level.legend(loc="upper right")
+    times = f"attack {knobs[2]:.0f} ms, hold {knobs[3]:.0f} ms, release {knobs[4]:.0f} ms"
+    figure.suptitle(f"threshold {threshold_db:.0f} dB, {times}")
+    figure.savefig(HERE / "gate.png", dpi=110)
     plt.close(figure)
 
 
@@ -127,3 +173,4 @@ def architecture() -> None:
 if __name__ == "__main__":
     architecture()
     before_and_after()
+    gate_during_rests()

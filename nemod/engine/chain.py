@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 from nemod.formats.model import Model
 from nemod.fx.bypass import mute
+from nemod.fx.compressor import compressor
 from nemod.fx.dc import dc_blocker
 from nemod.fx.delay import delay
 from nemod.fx.effect import AnyEffect
 from nemod.fx.eq import eq
 from nemod.fx.gain import gain
+from nemod.fx.gate import gate
 from nemod.fx.limiter import limiter
 from nemod.fx.reverb import reverb
 
@@ -52,6 +54,8 @@ class Chain(NamedTuple):
 DEFAULT_CHAIN = Chain(
     before_model=(
         Slot(lambda _rate_hz: gain("input")),
+        Slot(gate),
+        Slot(compressor),
         Slot(lambda _rate_hz: gain("gain"), _unless_model_has_knob(1)),
     ),
     after_model=(

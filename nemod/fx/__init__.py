@@ -2,6 +2,8 @@
 
     effect      the plug-in API: `Effect`, and `chain`, which joins effects into one
     gain        multiplication by a knob: trims, drive, level
+    gate        noise gate, keyed by the dry input
+    compressor  feed-forward compressor with a soft knee
     dc          DC blocker: removes the offset that a model may add
     eq          three-band EQ
     delay       echoes with feedback

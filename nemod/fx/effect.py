@@ -58,8 +58,9 @@ class Effect(Generic[W, S]):
     settle: Callable[[S, S], S] = start_fresh
     """(state after a warm-up on silence, state of `init`) -> state to start playing with."""
     tails: Callable[[S], Tails] = no_tails
-    """state -> the parts that the next rig continues, so that echoes and reverberation ring out
-    after a change of rig. An effect of the same name in the next rig starts with them."""
+    """state -> the parts that the next rig continues, so that echoes and reverberation ring out and
+    an open gate stays open after a change of rig. An effect of the same name in the next rig starts
+    with them."""
     latency_frames: int = 0
 
 

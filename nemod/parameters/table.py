@@ -163,12 +163,75 @@ def _switch(
     )
 
 
+def _time(
+    path: str, label: str, text: str, low_ms: float, high_ms: float, default_ms: float
+) -> Parameter:
+    """Return a time of an effect that smooths the sound itself: its changes need no smoothing."""
+    curve = LOGARITHMIC if low_ms > 0.0 else LINEAR
+    return Parameter(
+        path=path,
+        label=label,
+        help=text,
+        unit="ms",
+        low=low_ms,
+        high=high_ms,
+        default=curve.to_position(default_ms, low_ms, high_ms),
+        curve=curve,
+        smooth_s=0.0,
+    )
+
+
 def _mix(effect: str, label: str, text: str) -> Parameter:
     return Parameter(path=f"{effect}/mix", label=label, help=text, default=0.0, short_form=effect)
 
 
 TABLE: tuple[Parameter, ...] = (
     _gain("input", "Input", "Trim before all effects.", 24.0, is_in_preset=False),
+    _switch(
+        "gate/enable", "Gate", "Silence the input below the threshold.", 0.01, has_toggle=False
+    ),
+    Parameter(
+        path="gate/threshold",
+        label="Gate threshold",
+        help="Level of the input at which the gate opens; it closes 6 dB below.",
+        unit="dB",
+        low=-90.0,
+        high=-20.0,
+        default=LINEAR.to_position(-60.0, -90.0, -20.0),
+        is_gain=True,
+    ),
+    _time("gate/attack", "Gate attack", "Time in which the gate opens.", 0.1, 50.0, 1.0),
+    _time("gate/hold", "Gate hold", "Time before the gate begins to close.", 0.0, 500.0, 50.0),
+    _time("gate/release", "Gate release", "Time in which it falls by 60 dB.", 5.0, 1000.0, 100.0),
+    _switch("comp/enable", "Compressor", "Compress before the model.", 0.01, has_toggle=False),
+    Parameter(
+        path="comp/threshold",
+        label="Compressor threshold",
+        help="Level above which it compresses; its knee is 6 dB wide.",
+        unit="dB",
+        low=-60.0,
+        high=0.0,
+        default=LINEAR.to_position(-24.0, -60.0, 0.0),
+    ),
+    Parameter(
+        path="comp/ratio",
+        label="Compressor ratio",
+        help="Decibels of the input that become one above the threshold.",
+        low=1.0,
+        high=20.0,
+        default=LOGARITHMIC.to_position(4.0, 1.0, 20.0),
+        curve=LOGARITHMIC,
+    ),
+    _time("comp/attack", "Compressor attack", "Time constant of its onset.", 0.1, 100.0, 5.0),
+    _time("comp/release", "Compressor release", "Time constant of its end.", 10.0, 1000.0, 120.0),
+    Parameter(
+        path="comp/makeup",
+        label="Compressor make-up",
+        help="Gain after compression.",
+        unit="dB",
+        high=24.0,
+        default=0.0,
+    ),
     _gain(
         "gain",
         "Gain",

@@ -14,8 +14,10 @@ from nemod.engine import rig as rig_module
 from nemod.engine.chain import DEFAULT_CHAIN, Chain, Slot, effects
 from nemod.engine.rig import rig_parts, rig_spec
 from nemod.formats.model import Model
+from nemod.fx.compressor import compressor
 from nemod.fx.effect import Block, Controls, Effect, Nothing
 from nemod.fx.gain import gain
+from nemod.fx.gate import gate
 from nemod.fx.limiter import limiter
 from tests.engine.conftest import RATE_HZ, tiny
 
@@ -37,16 +39,18 @@ def test_drive_and_fader_replace_the_knobs_that_a_model_lacks(knobs: int) -> Non
 
 
 def test_the_default_chain_has_its_documented_order() -> None:
-    """Tone and echoes after the model; the limiter last."""
+    """Dynamics between the trim and the drive, tone and echoes after the model, limiter last."""
+    before = ["gain:input", "gate", "compressor", "gain:gain"]
     tone = ["dc_blocker", "eq", "delay", "reverb"]
-    expected = ["gain:input", "gain:gain", *tone, "gain:level", "gain:output", "mute", "limiter"]
-    assert names(tiny()) == expected
+    assert names(tiny()) == [*before, *tone, "gain:level", "gain:output", "mute", "limiter"]
 
 
 def test_the_layout_is_the_order_of_the_chain() -> None:
     """The controls of the effects one after the other, with the bypass before the mute."""
     layout = rig_spec(tiny(knobs=1), RATE_HZ).layout
-    assert layout[:3] == ("input", "knob/1", "bass")
+    knobs = ("enable", "threshold", "attack", "hold", "release")
+    assert layout[:6] == ("input", *(f"gate/{knob}" for knob in knobs))
+    assert layout[12:14] == ("knob/1", "bass")
     assert layout[-3:] == ("output", "bypass", "mute")
 
 
@@ -131,6 +135,39 @@ def test_an_effect_that_halves_the_sound_does_so_before_and_after_the_model() ->
         outputs.append(np.asarray(sound)[:BLOCK])
     np.testing.assert_array_equal(outputs[0], outputs[1])
     np.testing.assert_allclose(outputs[0], block / 2, atol=1e-7)
+
+
+def without_dynamics() -> Chain:
+    """Return the default chain without gate and compressor."""
+    front = DEFAULT_CHAIN.before_model
+    kept = tuple(slot for slot in front if slot.make not in (gate, compressor))
+    assert len(kept) == len(front) - 2
+    return DEFAULT_CHAIN._replace(before_model=kept)
+
+
+@pytest.mark.parametrize("block_frames", [1, 64, 65, 1000])
+@pytest.mark.parametrize("unit", ["LSTM", "GRU"])
+def test_the_rig_is_bit_identical_to_one_without_dynamics_while_both_are_off(
+    unit: str, block_frames: int
+) -> None:
+    """Whatever stands on their other knobs; sound, meters and quiet passages included."""
+    settings = Settings({"gate/threshold": 1.0, "comp/makeup": 1.0, "input": 0.7, "gain": 0.6})
+    rng = np.random.default_rng(9)
+    count = max(3000 // block_frames, 2)
+    sound = rng.uniform(-0.5, 0.5, (count, block_frames)).astype(np.float32)
+    sound[count // 2 :] *= np.float32(1e-4)
+    outputs = []
+    for slots in (DEFAULT_CHAIN, without_dynamics()):
+        spec = rig_spec(tiny(unit), RATE_HZ, slots)
+        controls = jnp.asarray(settings.vector(spec.layout))
+        state = spec.init(spec.weights, controls)
+        process = jax.jit(spec.process)
+        played = []
+        for block in sound:
+            state, out = process(spec.weights, controls, state, jnp.asarray(block))
+            played.append(np.asarray(out))
+        outputs.append(np.concatenate(played))
+    assert np.array_equal(outputs[0], outputs[1])
 
 
 def test_latencies_add_up() -> None:

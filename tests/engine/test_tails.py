@@ -200,7 +200,7 @@ def test_tails_of_another_layout_are_left_alone() -> None:
     assert low.state is not None
     assert high.state is not None
     theirs, mine = low._tails(low.state), high._tails(high.state)
-    assert set(mine) == {"delay", "reverb"}
+    assert set(mine) == {"gate", "compressor", "delay", "reverb"}
     Destination.of(mine).fill(theirs, layout_of(theirs))
     Destination.of(mine).fill({}, {})
     assert not np.asarray(mine["delay"][0]).any()

@@ -67,6 +67,17 @@ CONTRACT = [
     ("level", -math.inf, 12.0, 0.0),
     ("input", -24.0, 24.0, 0.0),
     ("output", -24.0, 24.0, 0.0),
+    ("gate/enable", 0.0, 1.0, 0.0),
+    ("gate/threshold", -90.0, -20.0, -60.0),
+    ("gate/attack", 0.1, 50.0, 1.0),
+    ("gate/hold", 0.0, 500.0, 50.0),
+    ("gate/release", 5.0, 1000.0, 100.0),
+    ("comp/enable", 0.0, 1.0, 0.0),
+    ("comp/threshold", -60.0, 0.0, -24.0),
+    ("comp/ratio", 1.0, 20.0, 4.0),
+    ("comp/attack", 0.1, 100.0, 5.0),
+    ("comp/release", 10.0, 1000.0, 120.0),
+    ("comp/makeup", 0.0, 24.0, 0.0),
     ("bass", -12.0, 12.0, 0.0),
     ("mid", -12.0, 12.0, 0.0),
     ("treble", -12.0, 12.0, 0.0),
@@ -128,6 +139,8 @@ def test_logarithmic_knobs_have_the_geometric_mean_in_the_middle() -> None:
     """Half the way is half the octaves."""
     assert param("delay/time").value(0.5) == pytest.approx(math.sqrt(2000.0))
     assert param("reverb/size").value(0.5) == pytest.approx(math.sqrt(2.0))
+    assert param("comp/ratio").value(0.5) == pytest.approx(math.sqrt(20.0))
+    assert param("gate/attack").value(0.5) == pytest.approx(math.sqrt(0.1 * 50.0))
 
 
 @pytest.mark.parametrize(
@@ -144,6 +157,9 @@ def test_logarithmic_knobs_have_the_geometric_mean_in_the_middle() -> None:
         ("reverb/size", 1.0, "10.0 s"),
         ("reverb/predelay", 0.05, "10.0 ms"),
         ("delay/mix", 0.25, "0.25"),
+        ("gate/threshold", 3.0 / 7.0, "-60.0 dB"),
+        ("gate/attack", 0.0, "0.10 ms"),
+        ("comp/ratio", 0.5, "4.47"),
         ("bypass", 0.0, "off"),
         ("mute", 1.0, "on"),
     ],
