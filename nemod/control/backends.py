@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from nemod.control.events import Meters, Source
+from nemod.control.events import Meters, Source, TunerReading
 from nemod.control.jobs import Job
 from nemod.presets.preset import Preset, PresetEntry
 
@@ -122,6 +122,10 @@ class Monitor(Protocol):
 
     def meters(self) -> Meters:
         """Return the levels of the last moment."""
+        ...
+
+    def tuner(self) -> TunerReading:
+        """Return the last reading of the tuner; empty while it is off."""
         ...
 
     def reset_meters(self) -> None:

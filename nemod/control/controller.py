@@ -30,6 +30,7 @@ from nemod.control.events import (
     PresetListChanged,
     Source,
     Subscription,
+    TunerReading,
 )
 from nemod.control.jobs import Job
 from nemod.control.presets import Presets
@@ -342,6 +343,10 @@ class Controller:
     def meters(self) -> Meters:
         """Return the levels of the last moment and the count of clipped blocks."""
         return self._monitor.meters()
+
+    def tuner(self) -> TunerReading:
+        """Return the last reading of the tuner; empty while it is off or hears no string."""
+        return self._monitor.tuner()
 
     def panic(self, source: Source) -> None:
         """Fade to silence within 10 ms and empty all effects; `mute` stays on."""

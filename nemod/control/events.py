@@ -147,6 +147,21 @@ class Meters(Event):
     """Blocks above full scale since the last reset."""
 
 
+@dataclass(frozen=True, slots=True)
+class TunerReading(Event):
+    """What the tuner shows."""
+
+    note: str
+    """Name with octave, as `E2`; empty when no single string is heard, or the tuner is off."""
+    cents: float
+    """-50..50: how far the string is above the note."""
+    hz: float
+    """Frequency of the string; 0 when none is heard."""
+
+
+NO_READING = TunerReading("", 0.0, 0.0)
+
+
 class Subscription:
     """The events that one listener has not taken yet."""
 

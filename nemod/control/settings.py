@@ -11,6 +11,7 @@ from nemod.parameters.parameter_set import KnobSpec, ParameterSet
 from nemod.parameters.table import MODEL_KNOBS, Parameter, canonical, knob_number, param
 
 TEMPO = "tempo/bpm"
+TUNER, TUNER_MUTE, TUNER_REFERENCE = "tuner/enable", "tuner/mute", "tuner/ref"
 
 DEFAULT_KNOB = 0.5
 """Position of a model's knob that neither a client nor the model's file states."""
@@ -121,9 +122,16 @@ class Settings:
             if row.synced_by is not None and self.get(row.synced_by[0]) >= 0.5:
                 controls.append(self._synced_ms(row, row.synced_by[1]))
                 continue
+            if path == "mute" and self._is_tuning_silently():
+                controls.append(1.0)
+                continue
             position = self._position(canonical(path), specs if is_knob else ())
             controls.append(row.control(position))
         return np.array(controls, np.float32)
+
+    def _is_tuning_silently(self) -> bool:
+        """Return whether the tuner mutes the output."""
+        return self.get(TUNER) >= 0.5 and self.get(TUNER_MUTE) >= 0.5
 
     def _synced_ms(self, row: Parameter, note_path: str) -> float:
         """Return the time [ms] of a note at the tempo, as the value of a row."""

@@ -9,6 +9,7 @@ child_processes    handles of the audio process and the builder
 progress_watchdog  how long to wait for the builder
 quarantine         which model crashed the audio process too often
 telemetry          counts and timings from the audio process
+tuner_thread       the tuner, on the input of the audio process
 monitor            status and meters for the control core
 recorder           writes the output to a file
 session            what survives a power cycle: the state file

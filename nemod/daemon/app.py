@@ -28,6 +28,7 @@ from nemod.daemon.startup import Startup
 from nemod.daemon.supervisor import Supervisor
 from nemod.daemon.surfaces import Surfaces
 from nemod.daemon.telemetry import Telemetry
+from nemod.daemon.tuner_thread import TunerThread
 from nemod.engine.cpu_latency import suitable_us
 from nemod.engine.ipc import DeviceOpened, DeviceRequest
 from nemod.formats import load_model
@@ -59,6 +60,11 @@ class Daemon:
             audio=lambda: self._supervisor,
             faults=startup.library,
         )
+        self._tuner = TunerThread(
+            self._settings,
+            self.events,
+            lambda is_on: self._supervisor.stream_input(is_on=is_on),
+        )
         self._supervisor = Supervisor(
             self._switcher,
             self._telemetry,
@@ -67,13 +73,14 @@ class Daemon:
             standby=wants_standby(config.standby),
             wait=config.audio.wait,
             recording=recorder is not None,
+            input_w=self._tuner.input_w,
         )
         self.controller = Controller(
             self._settings,
             self.events,
             library=startup.library,
             player=self._switcher,
-            monitor=RigMonitor(self._supervisor, self._switcher, self._telemetry),
+            monitor=RigMonitor(self._supervisor, self._switcher, self._telemetry, self._tuner),
             presets=startup.presets,
         )
         self._surfaces = Surfaces(self.controller, config)
@@ -219,6 +226,7 @@ class Daemon:
         await asyncio.gather(*tasks, return_exceptions=True)
         writing = [self._session_writer.close()] if self._session_writer is not None else []
         await asyncio.gather(self._supervisor.stop(), self._builder.stop(), *writing)
+        self._tuner.close()
         await self._surfaces.close()
         if self._recorder is not None:
             self._recorder.close()
@@ -263,6 +271,7 @@ class Daemon:
     def _on_opened(self, opened: DeviceOpened) -> None:
         for notice in opened.notices:
             log.warning("audio", notice=notice)
+        self._tuner.device_opened(opened.rate_hz)
         if self._recorder is not None:
             self._record(self._recorder, opened.rate_hz)
 

@@ -22,6 +22,7 @@ from nemod.common import xla
 from nemod.daemon.progress_watchdog import ProgressWatchdog
 from nemod.engine.ipc import (
     FRAME_HEAD_BYTES,
+    INPUT_ID,
     MAX_FRAME_BYTES,
     PANIC_ID,
     TELEMETRY_BYTES,
@@ -33,6 +34,7 @@ from nemod.engine.ipc import (
     TelemetryRecord,
     decode_telemetry,
     encode_frame,
+    encode_input_stream,
     encode_panic,
     encode_settings,
     frame_length,
@@ -154,14 +156,17 @@ class AudioProcess(_Child):
         self.rig_id = 0
         """The rig that was sent last."""
 
-    async def start(self, recording_fd: int = -1) -> None:
-        """Start the process. `recording_fd`: where it writes its output, -1 for nowhere.
+    async def start(self, recording_fd: int = -1, input_fd: int = -1) -> None:
+        """Start the process.
+
+        `recording_fd`: where it writes its output, -1 for nowhere; `input_fd`: its input, while
+        `stream_input` is on.
 
         Raises: OSError when the system has no processes or descriptors left.
         """
         settings_r, self._settings_fd = os.pipe()
         self._telemetry_fd, telemetry_w = os.pipe()
-        recording_w = os.dup(recording_fd) if recording_fd >= 0 else -1
+        recording_w, input_w = (os.dup(fd) if fd >= 0 else -1 for fd in (recording_fd, input_fd))
         for fd in (self._settings_fd, self._telemetry_fd):
             os.set_blocking(fd, False)
 
@@ -171,9 +176,10 @@ class AudioProcess(_Child):
                 settings_fd=settings_r,
                 telemetry_fd=telemetry_w,
                 recording_fd=recording_w,
+                input_fd=input_w,
             ).to_json()
 
-        theirs = [fd for fd in (settings_r, telemetry_w, recording_w) if fd >= 0]
+        theirs = [fd for fd in (settings_r, telemetry_w, recording_w, input_w) if fd >= 0]
         await self._start("nemod.engine.process", argument, theirs)
         asyncio.get_running_loop().add_reader(self._telemetry_fd, self.read_telemetry)
         self._pump = asyncio.create_task(self._gather(), name="events of the audio process")
@@ -219,6 +225,10 @@ class AudioProcess(_Child):
     def panic(self) -> None:
         """Have the sound faded out and all effects emptied, after the settings sent so far."""
         self._send_record(PANIC_ID, encode_panic())
+
+    def stream_input(self, *, is_on: bool) -> None:
+        """Start or stop the stream of the input."""
+        self._send_record(INPUT_ID, encode_input_stream(is_on=is_on))
 
     def _send_record(self, rig_id: int, record: bytes) -> None:
         if self._settings_fd < 0:

@@ -3,22 +3,28 @@
 import time
 
 from nemod.control.backends import Status
-from nemod.control.events import Meters
+from nemod.control.events import Meters, TunerReading
 from nemod.daemon.model_switcher import ModelSwitcher
 from nemod.daemon.supervisor import Supervisor
 from nemod.daemon.telemetry import Telemetry
+from nemod.daemon.tuner_thread import TunerThread
 
 
 class RigMonitor:
     """Implements `nemod.control.backends.Monitor` from what the parts of the daemon know."""
 
     def __init__(
-        self, supervisor: Supervisor, switcher: ModelSwitcher, telemetry: Telemetry
+        self,
+        supervisor: Supervisor,
+        switcher: ModelSwitcher,
+        telemetry: Telemetry,
+        tuner: TunerThread,
     ) -> None:
         """The uptime counts from now on."""
         self._supervisor = supervisor
         self._switcher = switcher
         self._telemetry = telemetry
+        self._tuner = tuner
         self._started_at = time.monotonic()
 
     def status(self) -> Status:
@@ -44,6 +50,10 @@ class RigMonitor:
     def meters(self) -> Meters:
         """Return the levels of the last moment."""
         return self._telemetry.meters()
+
+    def tuner(self) -> TunerReading:
+        """Return the last reading of the tuner."""
+        return self._tuner.reading
 
     def reset_meters(self) -> None:
         """Set the count of clipped blocks and the peak load to zero."""

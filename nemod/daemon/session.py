@@ -16,7 +16,7 @@ from nemod.common.files import replacing
 from nemod.common.kept_files import DamagedFileError, Skipped, read_kept, short
 from nemod.common.paths import state_folder
 from nemod.parameters.kept import read_positions
-from nemod.parameters.table import canonical
+from nemod.parameters.table import canonical, param
 from nemod.presets.preset import MAX_NAME, MAX_PRESETS, MAX_SNAPSHOTS
 
 VERSION = 1
@@ -212,6 +212,7 @@ class _Reader:
             self.skipped.add("positions", f"an object is expected, not {type(tree).__name__}")
             return {}, {}
         found, paths = read_positions(tree, canonical, self.skipped)
+        found = {path: at for path, at in found.items() if param(path).is_in_session}
         unknown = {
             path: tree[path]
             for path in paths

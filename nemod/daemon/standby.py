@@ -60,12 +60,14 @@ class AudioProcessPool:
         *,
         standby: bool,
         recording_w: int,
+        input_w: int,
     ) -> None:
-        """`rig` returns the current rig. `recording_w`: see `AudioProcess.start`."""
+        """`rig` returns the current rig. `recording_w`, `input_w`: see `AudioProcess.start`."""
         self._rig = rig
         self._on_report = on_report
         self._keeps_standby = standby
         self._recording_w = recording_w
+        self._input_w = input_w
         self._running: set[AudioProcess] = set()
         self._next: asyncio.Task[AudioProcess] | None = None
         self._due = 0.0
@@ -127,7 +129,7 @@ class AudioProcessPool:
         self._made_at = began
         self._running.add(process)
         try:
-            await process.start(self._recording_w)
+            await process.start(self._recording_w, self._input_w)
             await asyncio.wait_for(process.next_event(), READY_LIMIT_S)
             rig = self._rig()
             if rig is not None:

@@ -4,7 +4,6 @@ Thread: control. New audio processes, and the standby process, come from `nemod.
 """
 
 import asyncio
-import fcntl
 import os
 import signal
 import sys
@@ -31,6 +30,7 @@ from nemod.engine.ipc import (
     PrepareRig,
     RigFailed,
     TelemetryRecord,
+    enlarge_pipe,
 )
 
 CHECK_S = 0.05
@@ -85,11 +85,13 @@ class Supervisor:
         standby: bool,
         wait: bool,
         recording: bool,
+        input_w: int = -1,
     ) -> None:
         """`on_opened(device)` and `on_state(state, reason)` are called after the callbacks.
 
         `standby`: keep a second audio process ready. `wait`: wait for a device that is absent at
         the start, too. `recording`: open a pipe for the output; its read end is `recording_fd`.
+        `input_w`: pipe for the input, see `stream_input`.
         """
         self.state = "starting"
         self.device: DeviceOpened | None = None
@@ -101,7 +103,11 @@ class Supervisor:
         self._on_state = on_state
         self._wait = wait
         self._processes = AudioProcessPool(
-            self._rig, self._report, standby=standby, recording_w=self._recording_w
+            self._rig,
+            self._report,
+            standby=standby,
+            recording_w=self._recording_w,
+            input_w=input_w,
         )
         self._process: AudioProcess | None = None
         self._device_known = asyncio.Event()
@@ -111,8 +117,9 @@ class Supervisor:
         self._ends_at_start = 0
         self._opened_at = 0.0
         self._quick_ends = 0
+        self._streams_input = False
         if recording:
-            _enlarge(self._recording_w)
+            enlarge_pipe(self._recording_w)
 
     # --- for the model switcher ------------------------------------------------------------------
 
@@ -152,6 +159,12 @@ class Supervisor:
         """Fade to silence at once and empty all effects; the rig then plays on."""
         if self._process is not None:
             self._process.panic()
+
+    def stream_input(self, *, is_on: bool) -> None:
+        """Start or stop the stream of the input, in this audio process and those that follow."""
+        self._streams_input = is_on
+        if self._process is not None:
+            self._process.stream_input(is_on=is_on)
 
     # --- running ---------------------------------------------------------------------------------
 
@@ -256,6 +269,8 @@ class Supervisor:
             lost.rig_suspected = lost.rig_suspected and not is_verified
             raise lost from None
         self._process = process
+        if self._streams_input:
+            process.stream_input(is_on=True)
         self.device = opened
         self._opened_at = self._reported_at = self._checked_at = time.monotonic()
         self._device_known.set()
@@ -399,10 +414,3 @@ async def _is_connected(request: DeviceRequest) -> bool:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-
-
-def _enlarge(recording_fd: int) -> None:
-    """Give the pipe room for seconds of sound, so that a slow disk loses nothing."""
-    # The largest that an unprivileged process may set; a smaller one works too.
-    with suppress(OSError):
-        fcntl.fcntl(recording_fd, fcntl.F_SETPIPE_SZ, 1 << 20)

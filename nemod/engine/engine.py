@@ -3,7 +3,8 @@
 `Engine.process` is the only code of the project that runs on the audio thread. It takes no lock,
 writes no log, parses and compiles nothing and frees nothing large: settings are read from a
 non-blocking pipe, a helper thread provides the next rig in `pending_rig` and frees those in
-`retired`, and telemetry leaves on a non-blocking pipe.
+`retired`, and telemetry leaves on a non-blocking pipe; so do the output, where it is recorded, and
+the input, while the tuner runs.
 
 A change of rig is a crossfade, at whose start the next rig takes over what rings in the delay lines
 (`nemod.engine.tails`). A panic ends everything that sounds (`nemod.engine.panic`).
@@ -20,6 +21,7 @@ from nemod.engine.active_rig import ActiveRig
 from nemod.engine.crossfade import Crossfade
 from nemod.engine.histogram import BlockTimes
 from nemod.engine.ipc import (
+    INPUT_ID,
     PANIC_ID,
     SETTINGS_BYTES,
     TELEMETRY_S,
@@ -51,6 +53,7 @@ class Engine:
         settings_fd: int = -1,
         telemetry_fd: int = -1,
         recording_fd: int = -1,
+        input_fd: int = -1,
         times: BlockTimes | None = None,
     ) -> None:
         """The descriptors are non-blocking pipe ends; -1 omits one. `times` counts block times."""
@@ -59,6 +62,8 @@ class Engine:
         self._settings_fd = settings_fd
         self._telemetry_fd = telemetry_fd
         self._recording_fd = recording_fd
+        self._input_fd = input_fd
+        self._streams_input = False
         self._times = times
 
         self.pending_rig: ActiveRig | None = None
@@ -127,6 +132,9 @@ class Engine:
             out[:] = 0.0
             self._faults += 1
         self._record(out)
+        if self._streams_input:
+            # What does not fit is dropped: whoever reads it starts anew after a gap.
+            write_whole(self._input_fd, block.tobytes())
         self._send_telemetry(started)
         self._is_busy = False
 
@@ -153,6 +161,9 @@ class Engine:
                     rig.controls = controls
         if newest_settings(data, PANIC_ID) is not None:
             self._panic.start()
+        stream = newest_settings(data, INPUT_ID)
+        if stream is not None:
+            self._streams_input = self._input_fd >= 0 and bool(stream[0])
 
     def _take_next_rig(self) -> None:
         if self.pending_rig is None or self._crossfade.is_active or self._panic.is_active:

@@ -5,12 +5,14 @@ the newest record is the last one. Telemetry comes up another pipe in the same f
 messages are framed on a stream socket: a length, then a pickle; both ends are our own processes.
 """
 
+import fcntl
 import json
 import os
 import pickle
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -46,6 +48,15 @@ so that it overtakes rigs that are being sent and loaded, and keeps its order wi
 def encode_panic() -> bytes:
     """Return the record that requests a panic."""
     return encode_settings(PANIC_ID, np.zeros(0, np.float32))
+
+
+INPUT_ID = 0xFFFF_FFFE
+"""The rig id of a record that starts or stops the stream of the input, for the tuner."""
+
+
+def encode_input_stream(*, is_on: bool) -> bytes:
+    """Return the record that starts or stops the stream of the input."""
+    return encode_settings(INPUT_ID, np.array([is_on], np.float32))
 
 
 def newest_settings(data: bytes, rig_id: int) -> NDArray[np.float32] | None:
@@ -110,6 +121,13 @@ def write_whole(fd: int, record: bytes) -> bool:
     except (BlockingIOError, BrokenPipeError):
         return False
     return True
+
+
+def enlarge_pipe(fd: int) -> None:
+    """Give a pipe room for seconds of sound, so that a slow reader loses nothing."""
+    # The largest that an unprivileged process may set; a smaller one works too.
+    with suppress(OSError):
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 1 << 20)
 
 
 # --- frames on a stream socket -----------------------------------------------------------------
@@ -200,6 +218,8 @@ class AudioProcessArguments:
     telemetry_fd: int
     recording_fd: int = -1
     """-1: the output is not recorded."""
+    input_fd: int = -1
+    """-1: the input is never streamed."""
 
     def to_json(self) -> str:
         """Return the text that `from_json` reads."""

@@ -171,6 +171,7 @@ def _start(
         settings_fd=arguments.settings_fd,
         telemetry_fd=arguments.telemetry_fd,
         recording_fd=arguments.recording_fd,
+        input_fd=arguments.input_fd,
         times=histogram.from_environment(),
     )
     if player is not None:
@@ -220,7 +221,12 @@ def main(argv: list[str]) -> int:
     setproctitle.setproctitle("nemod standby")
     arguments = AudioProcessArguments.from_json(argv[1])
     link = socket.socket(fileno=arguments.link_fd)
-    for fd in (arguments.settings_fd, arguments.telemetry_fd, arguments.recording_fd):
+    for fd in (
+        arguments.settings_fd,
+        arguments.telemetry_fd,
+        arguments.recording_fd,
+        arguments.input_fd,
+    ):
         if fd >= 0:
             os.set_blocking(fd, False)
     sys.setswitchinterval(SWITCH_INTERVAL_S)

@@ -86,8 +86,10 @@ class ParameterSet:
 
 SHORT_FORMS: dict[str, str] = {row.short_form: row.path for row in TABLE if row.short_form}
 """Paths that set one of the parameters below them: `delay` sets `delay/mix`."""
-TOGGLES: tuple[str, ...] = tuple(row.path for row in TABLE if row.has_toggle)
-"""Switches that `toggle/<path>` flips."""
+TOGGLES: dict[str, str] = {
+    row.path.removesuffix("/enable"): row.path for row in TABLE if row.has_toggle
+}
+"""Switches that are flipped by `toggle/<word>`, by that word: `tuner` flips `tuner/enable`."""
 
 
 def address_safe(names: Sequence[str]) -> list[str]:

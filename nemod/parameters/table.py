@@ -65,7 +65,7 @@ class Parameter:
     short_form: str = ""
     """Path that stands for this row when it is given a number: `delay` for `delay/mix`."""
     has_toggle: bool = False
-    """Whether `toggle/<path>` flips it."""
+    """Whether a trigger below `toggle` flips it; see `nemod.parameters.parameter_set.TOGGLES`."""
     choices: tuple[str, ...] = ()
     """Labels of an enum, in order."""
     in_unit: bool = False
@@ -74,6 +74,8 @@ class Parameter:
     """Paths of a switch and a note value that replace this time [ms] by one of the tempo."""
     is_effect_control: bool = True
     """Whether an effect has it as a control; others are for the control core alone."""
+    is_in_session: bool = True
+    """Whether the next start restores it."""
     is_in_preset: bool = True
     """Whether it belongs to the sound; what belongs to the room or the instrument does not."""
 
@@ -141,20 +143,23 @@ def _switch(
     text: str,
     smooth_s: float,
     *,
+    default: float = 0.0,
     has_toggle: bool = True,
     is_in_preset: bool = True,
     is_effect_control: bool = True,
+    is_in_session: bool = True,
 ) -> Parameter:
     return Parameter(
         path=path,
         label=label,
         help=text,
         kind=ParameterKind.BOOL,
-        default=0.0,
+        default=default,
         smooth_s=smooth_s,
         has_toggle=has_toggle,
         is_in_preset=is_in_preset,
         is_effect_control=is_effect_control,
+        is_in_session=is_in_session,
     )
 
 
@@ -339,6 +344,38 @@ TABLE: tuple[Parameter, ...] = (
     ),
     _switch("bypass", "Bypass", "Bypass all effects.", 0.01),
     _switch("mute", "Mute", "Mute the output.", 0.01, is_in_preset=False),
+    _switch(
+        "tuner/enable",
+        "Tuner",
+        "Run the tuner; off after every start.",
+        0.0,
+        is_in_preset=False,
+        is_effect_control=False,
+        is_in_session=False,
+    ),
+    _switch(
+        "tuner/mute",
+        "Tuner mute",
+        "Mute the output while the tuner runs.",
+        0.0,
+        has_toggle=False,
+        is_in_preset=False,
+        is_effect_control=False,
+        default=1.0,
+    ),
+    Parameter(
+        path="tuner/ref",
+        label="Tuner reference",
+        help="Frequency of A4 for the tuner.",
+        unit="Hz",
+        low=400.0,
+        high=480.0,
+        default=LINEAR.to_position(440.0, 400.0, 480.0),
+        smooth_s=0.0,
+        in_unit=True,
+        is_in_preset=False,
+        is_effect_control=False,
+    ),
 )
 
 BY_PATH: dict[str, Parameter] = {row.path: row for row in TABLE}

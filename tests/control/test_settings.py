@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nemod.control.events import SESSION
 from nemod.control.settings import Settings
 from nemod.parameters.parameter_set import KnobSpec
 from nemod.parameters.table import MAX_KNOBS, TABLE, ParameterKind, canonical
@@ -139,3 +140,37 @@ def test_a_copy_for_a_model_leaves_the_original() -> None:
     copy = settings.copy_for([KnobSpec("drive", 0.2)])
     assert (copy.get("gain"), copy.get("bass")) == (0.2, 0.1)
     assert settings.get("gain") == 0.5
+
+
+@pytest.mark.parametrize(
+    ("mute", "enable", "tuner_mute", "muted"),
+    [
+        (0.0, 0.0, 0.0, 0.0),
+        (0.0, 0.0, 1.0, 0.0),
+        (0.0, 1.0, 0.0, 0.0),
+        (0.0, 1.0, 1.0, 1.0),
+        (1.0, 0.0, 0.0, 1.0),
+        (1.0, 1.0, 0.0, 1.0),
+        (1.0, 1.0, 1.0, 1.0),
+    ],
+)
+def test_the_tuner_mutes_the_output_unless_it_lets_it_through(
+    mute: float, enable: float, tuner_mute: float, muted: float
+) -> None:
+    """The rig gets `mute or (tuner/enable and tuner/mute)`; `mute` itself stays as it was set."""
+    settings = Settings({"mute": mute, "tuner/enable": enable, "tuner/mute": tuner_mute})
+    assert settings.vector(["bypass", "mute"]).tolist() == [0.0, muted]
+    assert settings.get("mute") == mute
+
+
+def test_the_tuner_mutes_by_itself() -> None:
+    """A player who switches it on expects silence."""
+    assert Settings({"tuner/enable": 1.0}).vector(["mute"]).tolist() == [1.0]
+
+
+def test_no_preset_has_a_setting_of_the_tuner() -> None:
+    """A preset must neither end the tuning nor start it."""
+    settings = Settings({"tuner/enable": 1.0, "tuner/ref": 0.2})
+    assert not any(path.startswith("tuner/") for path in settings.sound())
+    settings.recall({}, SESSION)
+    assert (settings.get("tuner/enable"), settings.get("tuner/ref")) == (1.0, 0.2)

@@ -37,7 +37,9 @@ GOOD: dict[str, Any] = json.loads(to_text(SAVED))
     model=st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), max_size=40),
     size=st.none() | st.floats(0.0, 1.0),
     positions=st.dictionaries(
-        st.sampled_from([row.path for row in TABLE]), st.floats(0.0, 1.0), max_size=20
+        st.sampled_from([row.path for row in TABLE if row.is_in_session]),
+        st.floats(0.0, 1.0),
+        max_size=20,
     ),
 )
 def test_what_is_written_is_read(
@@ -244,3 +246,11 @@ def test_snapshots_are_read_leniently() -> None:
     session = parse(text)
     assert session.preset is not None
     assert session.preset.snapshots == {0: {"gain": 0.5}}
+
+
+def test_the_tuner_is_off_after_every_start() -> None:
+    """Left on, it would mute the stage; its reference and whether it mutes are kept."""
+    positions = {"tuner/enable": 1.0, "tuner/mute": 0.0, "tuner/ref": 0.4}
+    kept = parse(to_text(Session(positions=positions)))
+    assert kept.positions == {"tuner/mute": 0.0, "tuner/ref": 0.4}
+    assert kept.unknown_positions == {}

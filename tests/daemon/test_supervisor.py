@@ -102,3 +102,42 @@ def test_a_driver_that_crashes_is_retried_with_pauses_and_the_rig_is_not_suspect
     assert not any(callbacks.losses[1:])
     assert CRASHES < len(callbacks.losses) <= CRASHES + 10
     assert callbacks.states[-1] == "error"
+
+
+def test_the_input_stream_goes_on_in_the_next_audio_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that was switched on before there was a process is on from its first opening."""
+    streams: list[bool] = []
+
+    class Streaming(Process):
+        def stream_input(self, *, is_on: bool) -> None:
+            """Start or stop the stream."""
+            streams.append(is_on)
+
+    async def take(*, at_first: bool) -> Process:
+        return Streaming(iter([True]))
+
+    async def end(process: Process) -> None:
+        pass
+
+    async def run() -> None:
+        made = Supervisor(
+            Callbacks(),  # type: ignore[arg-type]
+            Telemetry(),
+            on_opened=lambda device: None,
+            on_state=lambda state, reason: None,
+            standby=False,
+            wait=False,
+            recording=False,
+        )
+        processes = SimpleNamespace(take=take, end=end, maintain_standby=id)
+        monkeypatch.setattr(made, "_processes", processes)
+        made.stream_input(is_on=True)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(made.run(DeviceRequest(name="card")), WAIT_S)
+
+    monkeypatch.setattr(supervisor, "is_stopped", lambda process: False)
+    asyncio.run(run())
+    assert len(streams) >= 2
+    assert all(streams)

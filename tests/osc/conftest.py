@@ -17,7 +17,7 @@ from nemod.common.errors import NotFoundError
 from nemod.control.backends import ModelFile, Recall, Status
 from nemod.control.controller import Controller
 from nemod.control.errors import Code, ControlError
-from nemod.control.events import EventStream, Meters, ModelChanged
+from nemod.control.events import NO_READING, EventStream, Meters, ModelChanged, TunerReading
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
 from nemod.osc.codec import Message, Packet
@@ -67,6 +67,7 @@ class MemoryRig:
         self.quarantined = ""
         self.info: dict[str, object] = {"architecture": "LSTM-20", "esr": 0.01}
         self.commits: list[dict[str, float]] = []
+        self.tuned = NO_READING
         self.levels = Meters(-15.0, -90.0, 3)
         self.state = "running"
         self.late = 3
@@ -168,6 +169,9 @@ class MemoryRig:
 
     def meters(self) -> Meters:
         return self.levels
+
+    def tuner(self) -> TunerReading:
+        return self.tuned
 
     def reset_meters(self) -> None:
         self.levels = Meters(self.levels.in_dbfs, self.levels.out_dbfs, 0)

@@ -50,7 +50,7 @@ def test_knobs_beyond_the_limit_are_left_out() -> None:
 def test_short_forms_and_toggles_come_from_the_table() -> None:
     """As the control contract has them."""
     assert SHORT_FORMS == {"delay": "delay/mix", "reverb": "reverb/mix"}
-    assert TOGGLES == ("bypass", "mute")
+    assert TOGGLES == {"bypass": "bypass", "mute": "mute", "tuner": "tuner/enable"}
 
 
 def test_canonical_paths() -> None:

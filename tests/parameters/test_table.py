@@ -93,6 +93,9 @@ CONTRACT = [
     ("reverb/predelay", 0.0, 200.0, 10.0),
     ("bypass", 0.0, 1.0, 0.0),
     ("mute", 0.0, 1.0, 0.0),
+    ("tuner/enable", 0.0, 1.0, 0.0),
+    ("tuner/mute", 0.0, 1.0, 1.0),
+    ("tuner/ref", 400.0, 480.0, 440.0),
 ]
 
 

@@ -3,6 +3,7 @@
 parameters   the knobs: every row of the table
 models       /nemo/model/...
 presets      /nemo/preset/... and /nemo/snapshot/...
+tuner        readings of the tuner
 system       status, meters, info, toggles, tap tempo, panic
 client       subscriptions, ping, sync, transactions
 

@@ -50,7 +50,7 @@ def system_leaves(counters: Counters, meter_rate: MeterRate) -> list[Leaf]:
     """Return the leaves that do not depend on the model."""
     *status, uptime = (_status(*row) for row in _STATUS)
     return [
-        *(_toggle(path) for path in TOGGLES),
+        *(_toggle(word, path) for word, path in TOGGLES.items()),
         *_meter("in", "Level of the input"),
         *_meter("out", "Level of the output, before the limiter"),
         _asked(
@@ -118,11 +118,11 @@ def _fired(path: str, text: str, action: Action) -> Leaf:
     return Leaf(address=address, kind=LeafKind.TRIGGER, help=text, check=check)
 
 
-def _toggle(path: str) -> Leaf:
+def _toggle(word: str, path: str) -> Leaf:
     def flip(request: Request) -> None:
         request.controller.toggle(path, request.source)
 
-    return _fired(f"toggle/{path}", f"Flip `/nemo/{path}`.", flip)
+    return _fired(f"toggle/{word}", f"Flip `/nemo/{path}`.", flip)
 
 
 def _meter(name: str, text: str) -> list[Leaf]:

@@ -12,6 +12,7 @@ from nemod.osc.addresses.parameters import ROOT, parameter_leaves
 from nemod.osc.addresses.pattern import Part, PatternError, Text, compile_part, matches, prepare
 from nemod.osc.addresses.presets import preset_leaves
 from nemod.osc.addresses.system import system_leaves
+from nemod.osc.addresses.tuner import tuner_leaves
 from nemod.osc.counters import Counters
 from nemod.osc.errors import OscError
 from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
@@ -138,6 +139,7 @@ def build_tree(
         *parameter_leaves(parameters or ParameterSet()),
         *model_leaves(),
         *preset_leaves(),
+        *tuner_leaves(),
         *system_leaves(counters or Counters(), meter_rate or MeterRate()),
         *client_leaves(),
         *more_leaves,

@@ -10,8 +10,10 @@ from nemod.control.events import (
     PresetChanged,
     PresetListChanged,
     StateChanged,
+    TunerReading,
 )
 from nemod.osc.addresses.tree import Tree
+from nemod.osc.addresses.tuner import CENTS, HZ, NOTE
 from nemod.osc.encode import MAX_PACKET
 
 STATUS = "/nemo/status/"
@@ -29,6 +31,7 @@ EVENT_ADDRESSES: Mapping[type[Event], tuple[str, ...]] = {
     PresetChanged: ("/nemo/preset/current", "/nemo/preset/index", "/nemo/preset/dirty"),
     PresetListChanged: ("/nemo/preset/count", "/nemo/preset/list"),
     StateChanged: (STATUS + "state",),
+    TunerReading: (NOTE, CENTS, HZ),
 }
 """What an event changes, besides `Changed` (the addresses of a parameter) and `Meters`."""
 

@@ -55,7 +55,7 @@ def test_every_row_is_echoed_to_others_and_not_to_its_sender(row: Parameter, des
     given = {
         ParameterKind.BOOL: ("T", True) if row.default < 0.5 else ("F", False),
         ParameterKind.ENUM: ("i", 1),
-        ParameterKind.FLOAT: ("f", row.high / 4.0 if row.in_unit else 0.25),
+        ParameterKind.FLOAT: ("f", row.value(0.25) if row.in_unit else 0.25),
     }[row.kind]
     desk.receive(sender, address, *given)
     everything = dict(echoes(desk, other))

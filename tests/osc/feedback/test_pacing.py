@@ -8,7 +8,7 @@ from nemod.osc.feedback.pacing import Pace
 from nemod.parameters.table import TABLE
 from tests.osc.conftest import Desk, MemoryRig, Peer, read
 
-ALL_FLAGS = ("params", "text", "real", "meters", "status")
+ALL_FLAGS = ("params", "text", "real", "meters", "tuner", "status")
 
 
 def subscribed(desk: Desk, count: int, *flags: str) -> list[Peer]:
@@ -98,7 +98,7 @@ def test_eight_dumps_at_once_keep_the_limit(desk: Desk) -> None:
     """They arrive complete, one after the other."""
     peers = [desk.peer(port=50_000 + number) for number in range(8)]
     for peer in peers:
-        desk.receive(peer, "/nemo/subscribe", "sssss", *ALL_FLAGS)
+        desk.receive(peer, "/nemo/subscribe", "s" * len(ALL_FLAGS), *ALL_FLAGS)
     desk.timers.advance(4.0)
     assert worst_second(peers) <= 64_000
     wanted = {leaf.address for leaf in desk.dispatcher.tree.leaves.values() if leaf.flags}

@@ -13,6 +13,7 @@ from nemod.control.events import (
     PresetChanged,
     PresetListChanged,
     StateChanged,
+    TunerReading,
 )
 from nemod.osc.addresses.tree import build_tree
 from nemod.osc.feedback.sources import EVENT_ADDRESSES
@@ -38,6 +39,7 @@ def subscribed(desk: Desk, *flags: str, port: int = 50_000) -> Peer:
             PresetChanged(1, "Solo", False, DAEMON),
             ["preset/current", "preset/index", "preset/dirty"],
         ),
+        (TunerReading("E2", 1.0, 82.0), []),
         (StateChanged("no_device", "unplugged"), ["status/state"]),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Event) else "",
