@@ -13,8 +13,9 @@ from nemod.common.errors import ModelError, NotFoundError
 from nemod.formats import load_model
 from nemod.library import Library
 from nemod.library.text import clean
+from nemod.parameters.parameter import Parameter
 from nemod.parameters.parameter_set import KnobSpec, ParameterSet
-from nemod.parameters.table import Parameter, param
+from nemod.parameters.table import param
 from nemod.presets import ModelReference, Preset, PresetEntry
 
 _LONGEST = 1000

@@ -8,8 +8,8 @@ from nemod.builder.build import knob_specs
 from nemod.builder.offline import knob_path
 from nemod.common.errors import did_you_mean
 from nemod.formats.model import Model
+from nemod.parameters.parameter import Parameter
 from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
-from nemod.parameters.table import Parameter
 
 _WORDS = {"true": 1.0, "on": 1.0, "false": 0.0, "off": 0.0}
 

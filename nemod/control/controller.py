@@ -37,8 +37,8 @@ from nemod.control.presets import Presets
 from nemod.control.settings import Settings
 from nemod.control.similar_names import names_around, similar_name
 from nemod.control.tempo import TapTempo
+from nemod.parameters.parameter import Parameter
 from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
-from nemod.parameters.table import Parameter
 
 MODEL_JOB = "model"
 RESCAN_JOB = "rescan"

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from nemod.control.events import MODEL, SESSION, Changed, EventStream, Source
 from nemod.parameters.notes import note_ms
+from nemod.parameters.parameter import Parameter
 from nemod.parameters.parameter_set import KnobSpec, ParameterSet
-from nemod.parameters.table import MODEL_KNOBS, Parameter, canonical, knob_number, param
+from nemod.parameters.table import MODEL_KNOBS, canonical, knob_number, param
 
 TEMPO = "tempo/bpm"
 TUNER, TUNER_MUTE, TUNER_REFERENCE = "tuner/enable", "tuner/mute", "tuner/ref"

@@ -6,7 +6,6 @@ Thread: control. New audio processes, and the standby process, come from `nemod.
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +16,7 @@ import structlog
 from nemod.common.errors import AudioError
 from nemod.common.procinfo import oom_kills
 from nemod.daemon.child_processes import AudioProcess
+from nemod.daemon.device_probe import is_connected
 from nemod.daemon.protocols import Controls, SupervisorCallbacks
 from nemod.daemon.quarantine import CRASHES
 from nemod.daemon.standby import AudioProcessPool, is_stopped
@@ -379,7 +379,7 @@ class Supervisor:
             self._processes.prepare()
             await asyncio.sleep(self._wait_s)
             self._wait_s = min(2.0 * self._wait_s, LONGEST_WAIT_S)
-            if await _is_connected(request):
+            if await is_connected(request, OPEN_LIMIT_S):
                 return
 
 
@@ -388,29 +388,3 @@ def _same_rate(request: DeviceRequest, device: DeviceOpened) -> DeviceRequest:
     if request.rate_hz is not None:
         return request
     return replace(request, rate_hz=device.rate_hz, rate_is_wish=True)
-
-
-async def _is_connected(request: DeviceRequest) -> bool:
-    """Return whether the device is connected; see `nemod.engine.devices.probe`."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "nemod.engine.devices.probe",
-            request.to_json(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except OSError:
-        return False
-    try:
-        return await asyncio.wait_for(process.wait(), OPEN_LIMIT_S) == 0
-    except TimeoutError:
-        return False
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()

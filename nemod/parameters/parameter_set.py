@@ -4,15 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from nemod.parameters.table import (
-    BY_PATH,
-    MAX_KNOBS,
-    MODEL_KNOBS,
-    TABLE,
-    Parameter,
-    canonical,
-    knob,
-)
+from nemod.parameters.parameter import Parameter
+from nemod.parameters.table import BY_PATH, MAX_KNOBS, MODEL_KNOBS, TABLE, canonical, knob
 
 _RESERVED = frozenset(" #,/?*[]{}")
 """Characters that no part of an OSC address can hold; other surfaces use the same paths."""

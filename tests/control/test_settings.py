@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from nemod.control.events import SESSION
 from nemod.control.settings import Settings
+from nemod.parameters.parameter import ParameterKind
 from nemod.parameters.parameter_set import KnobSpec
-from nemod.parameters.table import MAX_KNOBS, TABLE, ParameterKind, canonical
+from nemod.parameters.table import MAX_KNOBS, TABLE, canonical
 
 PATHS = [row.path for row in TABLE if row.kind is ParameterKind.FLOAT]
 

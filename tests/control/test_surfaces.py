@@ -13,7 +13,8 @@ from nemod.control.events import (
     ModelChanged,
     Source,
 )
-from nemod.parameters.table import TABLE, Parameter, ParameterKind
+from nemod.parameters.parameter import Parameter, ParameterKind
+from nemod.parameters.table import TABLE
 from tests.control.conftest import MemoryClient
 from tests.osc.conftest import Desk, MemoryRig
 

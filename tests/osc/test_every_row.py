@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from nemod.osc.query.answers import QueryAnswers
-from nemod.parameters.table import TABLE, Parameter, ParameterKind
+from nemod.parameters.parameter import Parameter, ParameterKind
+from nemod.parameters.table import TABLE
 from tests.osc.conftest import Client, MemoryRig, Served, read
 
 KNOBS = ("sustain", "volume", "tone")

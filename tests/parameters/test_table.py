@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemod.common.units import db_to_amplitude
-from nemod.parameters.table import BY_PATH, MAX_KNOBS, TABLE, Parameter, ParameterKind, knob, param
+from nemod.parameters.parameter import Parameter, ParameterKind
+from nemod.parameters.table import BY_PATH, MAX_KNOBS, TABLE, knob, param
 
 EVERY_ROW = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.path)
 STEPS = [step / 64 for step in range(65)]

@@ -12,8 +12,8 @@ from nemod.osc.addresses.flags import PARAMS, Flag, Flags
 from nemod.osc.addresses.leaf import Action, Leaf, Request, reader
 from nemod.osc.addresses.values import LeafKind, to_bool, to_choice, to_float
 from nemod.osc.codec import Value
+from nemod.parameters.parameter import Parameter, ParameterKind
 from nemod.parameters.parameter_set import ParameterSet
-from nemod.parameters.table import Parameter, ParameterKind
 
 ROOT = "/nemo/"
 TEXT: Flags = frozenset({Flag.TEXT})

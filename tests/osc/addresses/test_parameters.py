@@ -5,7 +5,8 @@ import struct
 
 import pytest
 
-from nemod.parameters.table import TABLE, Parameter, ParameterKind
+from nemod.parameters.parameter import Parameter, ParameterKind
+from nemod.parameters.table import TABLE
 from tests.osc.conftest import Client, MemoryRig
 
 FLOATS = [row for row in TABLE if row.kind is ParameterKind.FLOAT and not row.in_unit]

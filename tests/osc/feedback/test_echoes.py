@@ -6,7 +6,8 @@ import pytest
 
 from nemod.control.events import Source
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
-from nemod.parameters.table import TABLE, Parameter, ParameterKind
+from nemod.parameters.parameter import Parameter, ParameterKind
+from nemod.parameters.table import TABLE
 from tests.osc.conftest import Client, Desk, MemoryRig, Peer, size_of
 
 PHONE = "192.168.1.7"

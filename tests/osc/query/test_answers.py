@@ -16,7 +16,8 @@ from nemod.osc.addresses.tree import Tree, build_tree
 from nemod.osc.addresses.values import LeafKind
 from nemod.osc.query.answers import ATTRIBUTES, Answer, QueryAnswers
 from nemod.osc.query.describe import MAX_CHOICES, UNITS
-from nemod.parameters.table import TABLE, ParameterKind
+from nemod.parameters.parameter import ParameterKind
+from nemod.parameters.table import TABLE
 from nemod.presets.preset import Preset
 from tests.osc.conftest import Desk, MemoryRig
 from tests.osc.query.proposal import EXAMPLE, check_node, check_tree, nodes
