@@ -29,8 +29,8 @@ CLEAN = ModelFile("clean", None)
 class Recall(NamedTuple):
     """The sound that takes effect together with a model."""
 
-    sound: Mapping[str, float]
-    """0..1 by canonical path; see `nemod.control.settings.Settings.recall`."""
+    sound: Mapping[str, float] | None
+    """0..1 by canonical path; see `nemod.control.settings.Settings.recall`. None: as it is."""
     size: float | None
     """0..1: the size of a model that has several."""
     source: Source

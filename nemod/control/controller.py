@@ -13,6 +13,7 @@ from nemod.common.background import in_background
 from nemod.common.errors import NotFoundError
 from nemod.common.names import fold
 from nemod.control.backends import (
+    CLEAN,
     ModelFile,
     ModelLibrary,
     Monitor,
@@ -33,6 +34,7 @@ from nemod.control.events import (
     TunerReading,
 )
 from nemod.control.jobs import Job
+from nemod.control.model_size import ModelSize
 from nemod.control.presets import Presets
 from nemod.control.settings import Settings
 from nemod.control.similar_names import names_around, similar_name
@@ -72,6 +74,9 @@ class Controller:
         """Jobs that wait for the next rescan."""
         self._is_rescanning = False
         self.tempo = TapTempo(self.set_value)
+        self.size = ModelSize(
+            player, events, newest_load=lambda: self._newest_load, load=self._load_size
+        )
         self.presets = Presets(
             settings,
             events,
@@ -323,6 +328,17 @@ class Controller:
             job.fail(ControlError(Code.IO, subject, "internal error, see the log"))
             raise
         return job
+
+    def _load_size(self, size: float, source: Source) -> Job:
+        """Start to load the current model with another size."""
+        name = self.model_name
+        try:
+            file = CLEAN if self._player.is_clean else ModelFile(*self._library.find(name))
+        except NotFoundError as error:
+            job = Job(MODEL_JOB, name, source, self._events)
+            job.fail(ControlError(Code.NOT_FOUND, name, str(error)))
+            return job
+        return self._load([file], file.name, source, Recall(None, size, source))
 
     def _playable(self, names: Iterable[str]) -> Iterator[ModelFile]:
         """Yield the files of these models, except those that are known not to play."""

@@ -72,6 +72,15 @@ class ModelChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SizeChanged(Event):
+    """Another size of models that have several is wanted."""
+
+    size: float
+    """0..1"""
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class PresetChanged(Event):
     """Another preset is the current one, or its name or its state has changed."""
 

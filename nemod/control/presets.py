@@ -73,8 +73,8 @@ class Presets:
         self._is_dirty = False
         self._saved_sound: Mapping[str, float] = {}
         """The positions of the current preset, as long as it is not dirty."""
-        self._model_name = ""
-        """The model that the current preset was loaded or saved with."""
+        self._model_name, self._model_size = "", player.size
+        """The model that the current preset was loaded or saved with, and its size."""
         self.snapshots = Snapshots(settings, commit, on_save=self._on_snapshot)
         self._newest: tuple[Job, int] | None = None
         """The preset that was requested last."""
@@ -188,7 +188,8 @@ class Presets:
 
     def _loaded(self, number: int, preset: Preset, model_name: str, job: Job) -> None:
         self._current, self._name, self._is_dirty = number, preset.name, False
-        self._saved_sound, self._model_name = self._settings.sound(), model_name
+        self._saved_sound = self._settings.sound()
+        self._model_name, self._model_size = model_name, preset.model.size
         self.snapshots.use(preset.snapshots)
         self._announce(job.source)
         self.build_ahead()
@@ -228,7 +229,7 @@ class Presets:
             )
         self._current, self._name, self._is_dirty = number, name, is_dirty
         self._saved_sound = self._settings.sound()
-        self._model_name = self._player.model_name
+        self._model_name, self._model_size = self._player.model_name, self._player.size
         self.snapshots.use(snapshots)
         self._announce(SESSION)
 
@@ -275,8 +276,9 @@ class Presets:
         for event in self._model_changes.take():
             # A model that a client or a fault put in place of the preset's makes it dirty; one
             # that a preset brings makes that preset current.
-            is_other = isinstance(event, ModelChanged) and event.name != self._model_name
-            if isinstance(event, ModelChanged) and is_other and not self.is_loading:
+            if not isinstance(event, ModelChanged) or self.is_loading:
+                continue
+            if (event.name, self._player.size) != (self._model_name, self._model_size):
                 self._become_dirty(event.source)
 
     # --- files -----------------------------------------------------------------------------------
@@ -310,9 +312,9 @@ class Presets:
             if newest is not None and newest is not request and newest[0].error is None:
                 return  # another preset was requested meanwhile: that one is current
             self._current, self._name = number, made.name
-            self._saved_sound, self._model_name = sound, model
-            now = self._settings.sound(), self.snapshots.all(), player.model_name
-            self._is_dirty = now != (sound, snapshots, model)
+            self._saved_sound, self._model_name, self._model_size = sound, model, size
+            now = self._settings.sound(), self.snapshots.all(), player.model_name, player.size
+            self._is_dirty = now != (sound, snapshots, model, size)
             self._announce(source)
 
         return self._write(number, name, source, work, done)

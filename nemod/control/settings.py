@@ -75,13 +75,15 @@ class Settings:
         """Return the positions of all parameters that belong to the sound."""
         return {path: self.get(path) for path in self.parameters if param(path).is_in_preset}
 
-    def recalled(self, sound: Mapping[str, float]) -> dict[str, float]:
+    def recalled(self, sound: Mapping[str, float] | None) -> dict[str, float]:
         """Return the positions that will be set after `recall(sound)`, by canonical path."""
+        if sound is None:
+            return self.set_positions()
         kept = {path: at for path, at in self._set.items() if not param(path).is_in_preset}
         return kept | {path: param(path).clipped(at) for path, at in sound.items()}
 
-    def recall(self, sound: Mapping[str, float], source: Source) -> None:
-        """Set the whole sound, as a preset holds it.
+    def recall(self, sound: Mapping[str, float] | None, source: Source) -> None:
+        """Set the whole sound, as a preset holds it; None leaves it as it is.
 
         What belongs to the sound and is missing in `sound` has its default again. `sound` is by
         canonical path, and only of paths that belong to it.

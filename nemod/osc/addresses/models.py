@@ -9,12 +9,13 @@ from nemod.control.errors import ControlError
 from nemod.osc.addresses.flags import PARAMS
 from nemod.osc.addresses.leaf import Action, Leaf, Reader, Request, ignore, reader
 from nemod.osc.addresses.pages import page
-from nemod.osc.addresses.values import LeafKind, to_int, to_name_or_index, to_trigger
+from nemod.osc.addresses.values import LeafKind, to_float, to_int, to_name_or_index, to_trigger
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode, string_size
 from nemod.osc.errors import OscError, with_address
 
 MODEL = "/nemo/model/"
+SIZE = "/nemo/size"
 _SHORT_TEXT = 80
 """[characters] To what a long text in a model's description is cut where it must fit a packet."""
 
@@ -83,7 +84,34 @@ def model_leaves() -> list[Leaf]:
             "`next` and `prev` skip them.",
             read=_problems(MODEL + "problems"),
         ),
+        _size(),
     ]
+
+
+def _size() -> Leaf:
+    def check(controller: Controller, tag: str, value: Value) -> Action:
+        given = to_float(SIZE, tag, value)
+
+        def act(request: Request) -> None:
+            if request.controller.size.set(given, request.source) == given:
+                request.unchanged(SIZE)
+            else:
+                request.adjusted(SIZE)
+
+        return act
+
+    return Leaf(
+        address=SIZE,
+        kind=LeafKind.FLOAT,
+        help="Size of a model that has several: a smaller one takes less time. The model is built "
+        "again, so it is heard a moment later.",
+        range="0..1 [1]",
+        low=0.0,
+        high=1.0,
+        read=reader(SIZE, LeafKind.FLOAT, lambda controller: controller.size.value),
+        check=check,
+        flags=PARAMS,
+    )
 
 
 def _load(address: str, controller: Controller, tag: str, value: Value) -> Action:

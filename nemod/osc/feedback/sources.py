@@ -9,6 +9,7 @@ from nemod.control.events import (
     ModelChanged,
     PresetChanged,
     PresetListChanged,
+    SizeChanged,
     StateChanged,
     TunerReading,
 )
@@ -21,7 +22,13 @@ STATUS_INTERVAL_S = 1.0
 """[s] Between two looks at the status."""
 
 EVENT_ADDRESSES: Mapping[type[Event], tuple[str, ...]] = {
-    ModelChanged: ("/nemo/model/current", "/nemo/model/index", "/nemo/model/info"),
+    ModelChanged: (
+        "/nemo/model/current",
+        "/nemo/model/index",
+        "/nemo/model/info",
+        "/nemo/size",
+    ),
+    SizeChanged: ("/nemo/size",),
     LibraryChanged: (
         "/nemo/model/count",
         "/nemo/model/index",

@@ -12,6 +12,7 @@ from nemod.control.events import (
     ModelChanged,
     PresetChanged,
     PresetListChanged,
+    SizeChanged,
     StateChanged,
     TunerReading,
 )
@@ -32,7 +33,8 @@ def subscribed(desk: Desk, *flags: str, port: int = 50_000) -> Peer:
 @pytest.mark.parametrize(
     ("event", "addresses"),
     [
-        (ModelChanged("fuzz", DAEMON), ["model/current", "model/index"]),
+        (ModelChanged("fuzz", DAEMON), ["model/current", "model/index", "size"]),
+        (SizeChanged(0.5, DAEMON), ["size"]),
         (LibraryChanged(4), ["model/count", "model/index"]),
         (PresetListChanged(1), ["preset/count"]),
         (
@@ -77,6 +79,7 @@ def test_knobs_of_another_model_are_sent_in_full(desk: Desk, rig: MemoryRig) -> 
         *(f"/nemo/{path}" for path in knobs),
         *(f"/nemo/text/{path}" for path in knobs),
         *("/nemo/bass", "/nemo/text/bass", "/nemo/model/current", "/nemo/model/index"),
+        "/nemo/size",
     }
     assert found["/nemo/text/gain"] == ["0.50"]
     rig.settings.set("gain", 0.75)
