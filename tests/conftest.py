@@ -19,9 +19,13 @@ jax.config.update("jax_numpy_rank_promotion", "raise")  # type: ignore[no-untype
 
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEM = ROOT / "tests" / "system"
-_NUMERICAL = ("golden", "fx", "builder", "engine", "trainer/data", "trainer/learn")
-NUMERICAL = {ROOT / "tests" / name for name in _NUMERICAL}
-"""Folders whose tests take minutes and compute the same on every Python."""
+_SLOW = (
+    *("golden", "fx", "builder", "engine", "tuner"),
+    *("trainer/data", "trainer/learn", "trainer/simulate", "trainer/study"),
+    *("fuzz", "packaging"),
+)
+SLOW = {ROOT / "tests" / name for name in _SLOW}
+"""Folders whose tests take minutes and do the same on every Python."""
 SHARED = (Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data").resolve()
 
 PARTS: dict[str, tuple[Callable[[], object], str]] = {
@@ -56,7 +60,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_daemon = "start" in getattr(item, "fixturenames", ())
         if is_daemon or SYSTEM in item.path.parents or any(map(item.get_closest_marker, PARTS)):
             item.add_marker(pytest.mark.server)
-        if not NUMERICAL.isdisjoint(item.path.parents):
+        if not SLOW.isdisjoint(item.path.parents):
             item.add_marker(pytest.mark.slow)
 
 
