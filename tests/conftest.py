@@ -45,6 +45,8 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "liblo": (lambda: shutil.which("oscsend"), "oscsend is missing (Debian: liblo-tools)"),
 }
+SOUND_PARTS = ("jack", "portaudio")
+"""What runs in real time, so that nothing may run beside it."""
 
 
 def lacks(reason: str) -> None:
@@ -58,9 +60,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what ./test --quick leaves out, where a folder or a part says so for all its tests."""
     for item in items:
         is_daemon = "start" in getattr(item, "fixturenames", ())
-        if is_daemon or SYSTEM in item.path.parents or any(map(item.get_closest_marker, PARTS)):
+        has_sound = any(map(item.get_closest_marker, SOUND_PARTS))
+        if is_daemon or SYSTEM in item.path.parents or has_sound:
             item.add_marker(pytest.mark.server)
-        if not SLOW.isdisjoint(item.path.parents):
+        has_part = any(map(item.get_closest_marker, PARTS))
+        if has_part or not SLOW.isdisjoint(item.path.parents):
             item.add_marker(pytest.mark.slow)
 
 
@@ -81,8 +85,12 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Compiled programs of the tests stay with the tests, and one compilation serves all."""
-    os.environ["NEMOD_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    """Compiled programs of the tests stay with the tests, and one compilation serves all.
+
+    `NEMOD_TEST_CACHE` is a folder that several runs share.
+    """
+    shared = os.environ.get("NEMOD_TEST_CACHE")
+    os.environ["NEMOD_CACHE"] = shared or str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(autouse=True)

@@ -63,7 +63,7 @@ def test_a_clock_that_jumps_by_a_day_changes_nothing(start: Any, tmp_path: Path)
 def _bass(state: Path) -> float | None:
     if not state.exists():
         return None
-    position: float = json.loads(state.read_text())["positions"]["bass"]
+    position: float | None = json.loads(state.read_text())["positions"].get("bass")
     return position
 
 

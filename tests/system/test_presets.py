@@ -4,7 +4,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from nemod.daemon.failed_starts import LIMIT
+from nemod.daemon.failed_starts import LIMIT, SUFFIX
+from nemod.daemon.session import Session, SessionPreset, load, save
 from nemod.presets import PresetStore
 
 
@@ -49,21 +50,27 @@ def test_after_three_starts_that_ended_at_once_the_next_is_clean(
 ) -> None:
     """It says so, and what was there can be loaded again."""
     kept = ["--device", "null", "--state", "state.json", "--presets", "presets"]
+    file = tmp_path / "state.json"
+    session = Session(
+        positions={"bass": 0.25},
+        preset=SessionPreset(number=0, name=PresetStore(None).get(0).name),
+        failed_starts=LIMIT - 1,
+    )
+    save(file, session)
     daemon = start(*kept)
     client = daemon.client()
-    client.send("/nemo/preset/load", 0)
-    assert client.wait("/nemo/done", "/nemo/error", seconds=60.0).address == "/nemo/done"
-    assert daemon.stop() == 0
-    for _ in range(LIMIT):
-        daemon = start(*kept)
-        assert daemon.client().query("/nemo/preset/index") == 0
-        daemon.stop(signal.SIGKILL)
+    assert client.query("/nemo/preset/index") == 0
+    assert client.query("/nemo/bass") == 0.25
+    daemon.stop(signal.SIGKILL)
     daemon = start(*kept)
     client = daemon.client()
     assert client.query("/nemo/model/current") == "clean"
     assert client.query("/nemo/preset/index") == -1
+    assert client.query("/nemo/bass") == 0.5
     assert any("starts failed" in line for line in daemon.lines)
     client.send("/nemo/preset/load", 0)
     assert client.wait("/nemo/done", "/nemo/error", seconds=60.0).address == "/nemo/done"
     assert daemon.stop() == 0
-    assert (tmp_path / "state.json.before-clean-start").exists()
+    before = load(file.with_name(file.name + SUFFIX))
+    assert before is not None
+    assert (before.positions, before.failed_starts) == ({"bass": 0.25}, LIMIT)
