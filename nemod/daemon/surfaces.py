@@ -68,8 +68,12 @@ class Surfaces:
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.gather(self._starting, return_exceptions=True)
-        withdrawing = [self._announcer.stop()] if self._announcer is not None else []
-        await asyncio.gather(*withdrawing)
+        closing = [self._close_servers()]
+        if self._announcer is not None:
+            closing.append(self._announcer.stop())
+        await asyncio.gather(*closing)
+
+    async def _close_servers(self) -> None:
         if self._query is not None:
             self._query.close()
         if self._web is not None:
