@@ -16,8 +16,8 @@ from nemod.daemon.session import Session, save
 LIMIT = 3
 """After this many failed starts in a row the next one is clean."""
 STABLE_S = 5.0
-"""[s] A daemon that has played for so long did not fail to start: short, because a pedalboard may be
-switched off at any time."""
+"""[s] A daemon that has played for so long did not fail to start: short, because a pedalboard may
+be switched off at any time."""
 SUFFIX = ".before-clean-start"
 """What is added to the name of the copy of the state file."""
 
