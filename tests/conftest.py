@@ -20,12 +20,11 @@ jax.config.update("jax_numpy_rank_promotion", "raise")  # type: ignore[no-untype
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEM = ROOT / "tests" / "system"
 _SLOW = (
-    *("golden", "fx", "builder", "engine", "tuner"),
-    *("trainer/data", "trainer/learn", "trainer/simulate", "trainer/study"),
-    *("fuzz", "packaging"),
+    *("golden", "fx", "builder", "engine", "tuner", "trainer"),
+    *("fuzz", "packaging", "network", "web", "osc/tcp", "cli/bench"),
 )
 SLOW = {ROOT / "tests" / name for name in _SLOW}
-"""Folders whose tests take minutes and do the same on every Python."""
+"""Folders whose tests take minutes, with other libraries than Python's own."""
 SHARED = (Path(os.environ.get("NEMOD_SHARED", ROOT.parent / "shared")) / "data").resolve()
 
 PARTS: dict[str, tuple[Callable[[], object], str]] = {

@@ -1,6 +1,6 @@
 """The guard around a program: interrupts, closed streams and errors never end in a traceback.
 
-The programs are interrupted at 10 random moments; NEMOD_INTERRUPTS=200 makes it 200.
+The programs are interrupted at 6 random moments; NEMOD_INTERRUPTS=200 makes it 200.
 """
 
 import os
@@ -20,7 +20,7 @@ import pytest
 import soundfile
 
 ROOT = Path(__file__).resolve().parents[2]
-MOMENTS = int(os.environ.get("NEMOD_INTERRUPTS", "10"))
+MOMENTS = int(os.environ.get("NEMOD_INTERRUPTS", "6"))
 DAEMON = ("--device", "null", "--local", "--port", "0", "--no-state", "--no-standby")
 START = (
     "import os, sys; from {package}.__main__ import main; os.write({fd}, b'x'); sys.exit(main())"

@@ -145,8 +145,7 @@ def without_dynamics() -> Chain:
     return DEFAULT_CHAIN._replace(before_model=kept)
 
 
-@pytest.mark.parametrize("block_frames", [1, 64, 65, 1000])
-@pytest.mark.parametrize("unit", ["LSTM", "GRU"])
+@pytest.mark.parametrize(("unit", "block_frames"), [("LSTM", 1), ("GRU", 65), ("LSTM", 1000)])
 def test_the_rig_is_bit_identical_to_one_without_dynamics_while_both_are_off(
     unit: str, block_frames: int
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fuzz.files import LONGEST_MESSAGE, read_files
 
-COUNT = int(os.environ.get("NEMOD_FUZZ", "20000")) // 100
+COUNT = int(os.environ.get("NEMOD_FUZZ", "10000")) // 100
 
 
 @pytest.mark.parametrize("kind", ["config", "state", "preset"])

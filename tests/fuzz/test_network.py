@@ -12,7 +12,7 @@ from nemod.osc.codec import decode
 from tests.fuzz.network import DaemonClient, against_daemon, decode_and_perform
 from tests.fuzz.packets import Mutator, real_packets
 
-COUNT = int(os.environ.get("NEMOD_FUZZ", "20000"))
+COUNT = int(os.environ.get("NEMOD_FUZZ", "10000"))
 
 
 def test_the_real_packets_are_well_formed() -> None:

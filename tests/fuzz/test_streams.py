@@ -13,7 +13,7 @@ from tests.fuzz.test_network import client_for
 
 __all__ = ["client_for"]
 
-COUNT = int(os.environ.get("NEMOD_FUZZ", "20000")) // 40
+COUNT = int(os.environ.get("NEMOD_FUZZ", "10000")) // 40
 
 
 def test_the_same_seed_makes_the_same_streams() -> None:

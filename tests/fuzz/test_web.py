@@ -5,7 +5,7 @@ import os
 from tests.fuzz.requests import RequestMutator
 from tests.fuzz.web import fuzz_frames, fuzz_requests
 
-COUNT = int(os.environ.get("NEMOD_FUZZ", "20000")) // 50
+COUNT = int(os.environ.get("NEMOD_FUZZ", "10000")) // 50
 
 
 def test_the_same_seed_makes_the_same_requests() -> None:

@@ -352,10 +352,11 @@ def test_two_servers_that_are_each_others_targets_come_to_rest(
         client = first.client()
         client.send("/nemo/subscribe", ("i", second.server.port))
         client.wait_for("/nemo/subscribed", 60)
-        first.call(lambda: rig.settings.set("gain", 0.25) and None)
         end = time.monotonic() + 5.0
         while other_rig.settings.get("gain") != 0.25 and time.monotonic() < end:
-            time.sleep(0.01)
+            # Again, because what the second one sends at its start may arrive after it.
+            first.call(lambda: rig.settings.set("gain", 0.25) and None)
+            time.sleep(0.05)
         assert other_rig.settings.get("gain") == 0.25
         loads: list[object] = []
         for each, served in ((rig, first), (other_rig, second)):
