@@ -38,7 +38,7 @@ def test_a_copy_leaves_the_first_folder_alone(made: Project, ready: Project) -> 
             assert os.fsencode(f"{made.root}/") not in path.read_bytes(), path
 
 
-@pytest.mark.parametrize("name", ["two  words", "Gitärre 吉他", "it's [1] $HOME", "x" * 120])
+@pytest.mark.parametrize("name", ["it's two  words, Gitärre 吉他 [1] $HOME", "x" * 120])
 def test_any_folder_name_will_do(moved: Project, name: str) -> None:
     """Spaces, other alphabets, signs that a shell knows, and long names."""
     other = Project(moved.root.with_name(name))

@@ -86,13 +86,11 @@ def test_a_knob_set_over_osc_changes_the_output(
 
 
 REAL = (
-    "aga/GuitarML__NeuralPi/models_TS9.json",
     "aga/GuitarML__NeuralPi/models_HT40_Overdrive.json",
-    "aga/GuitarML__Chameleon/models_gold.json",
     "aga/GuitarML__TS-M1N3/models_model_ts9_48k_cond2.json",
-    "aga/GuitarML__PrincePedal/models_dist.json",
     "aga/GuitarML__NeuralSeed/models_gru8_ts9_pytorch.json",
 )
+"""A loud amplifier, a model with knobs, a GRU."""
 
 
 def test_a_model_switch_does_not_click(
