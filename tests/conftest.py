@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SYSTEM = ROOT / "tests" / "system"
 _SLOW = (
     *("golden", "fx", "builder", "engine", "tuner", "trainer"),
-    *("fuzz", "packaging", "network", "web", "osc/tcp", "cli/bench"),
+    *("fuzz", "packaging", "network", "web", "osc/tcp", "osc/query", "cli/bench", "docs"),
 )
 SLOW = {ROOT / "tests" / name for name in _SLOW}
 """Folders whose tests take minutes, with other libraries than Python's own."""
@@ -55,8 +55,12 @@ def lacks(reason: str) -> None:
     pytest.skip(reason)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what ./test --quick leaves out, where a folder or a part says so for all its tests."""
+    if not os.environ.get("NEMOD_LONG"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]
     for item in items:
         is_daemon = "start" in getattr(item, "fixturenames", ())
         has_sound = any(map(item.get_closest_marker, SOUND_PARTS))

@@ -29,7 +29,7 @@ from nemod.daemon.protocols import AudioOutput, Builder, Controls, FaultLog
 from nemod.daemon.quarantine import CRASHES, WITHIN_S, Quarantine
 from nemod.engine.ipc import DeviceOpened, PlayRig
 
-HEARD_TIMEOUT_S = 5.0
+HEARD_TIMEOUT_S = 20.0
 """[s] Longest time from sending a rig until it is heard alone."""
 FIRST_MODEL_JOB = "first model"
 REBUILD_JOB = "rebuild"

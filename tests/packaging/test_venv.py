@@ -30,6 +30,7 @@ def test_a_moved_folder_is_repaired(moved: Project) -> None:
     assert moved.call("/bin/sh", "-c", line).stdout == f"{bin_folder}/nemod\n"
 
 
+@pytest.mark.long
 def test_a_copy_leaves_the_first_folder_alone(made: Project, ready: Project) -> None:
     """A copied environment does not depend on the one that it was copied from, nor change it."""
     assert made.run().stdout == made.plays()
@@ -48,6 +49,7 @@ def test_any_folder_name_will_do(moved: Project, name: str) -> None:
     assert other.run().stderr == ""
 
 
+@pytest.mark.long
 def test_the_scripts_are_found_through_links(ready: Project, tmp_path: Path) -> None:
     """Absolute, relative and chained symbolic links, and through the PATH."""
     programs = tmp_path / "programs"
@@ -88,6 +90,7 @@ def other_python() -> str:
     pytest.skip("no second version of Python on this machine")
 
 
+@pytest.mark.long
 def test_the_environment_is_made_again_after_an_upgrade_of_python(
     ready: Project,
 ) -> None:
@@ -101,6 +104,7 @@ def test_the_environment_is_made_again_after_an_upgrade_of_python(
     assert ready.run().stderr == ""
 
 
+@pytest.mark.long
 def test_python_chooses_the_python(ready: Project) -> None:
     """PYTHON wins over the one that made the environment; what is not a Python is named."""
     assert ready.run(PYTHON=base_python()).stderr == ""
@@ -145,6 +149,7 @@ def test_a_failed_creation_leaves_nothing(project: Project) -> None:
     assert not (project.root / ".venv").exists()
 
 
+@pytest.mark.long
 def test_a_failed_update_leaves_the_environment_as_it_was(ready: Project) -> None:
     """Who can play but has no network for the training packages can play afterwards, too."""
     (ready.root / "backend.py").write_text("raise OSError('no network')", encoding="utf-8")
@@ -155,6 +160,7 @@ def test_a_failed_update_leaves_the_environment_as_it_was(ready: Project) -> Non
     assert (after.stdout, after.stderr) == (ready.plays(), "")
 
 
+@pytest.mark.long
 def test_a_python_without_venv_is_explained(project: Project, tmp_path: Path) -> None:
     """Debian's python3 without python3-venv leaves half an environment and fails."""
     programs = tmp_path / "programs"
@@ -204,6 +210,7 @@ def test_two_at_once_make_one_environment(project: Project) -> None:
     assert "".join(reports).count("nemod: waiting for another installation") == 1
 
 
+@pytest.mark.long
 def test_a_folder_that_cannot_be_written_is_explained(project: Project) -> None:
     """The message names the way out, which works."""
     done = project.run(NEMOD_VENV="/proc/nemod")
@@ -216,6 +223,7 @@ def test_a_folder_that_cannot_be_written_is_explained(project: Project) -> None:
     assert not (project.root / ".venv").exists()
 
 
+@pytest.mark.long
 def test_other_folders_are_not_deleted(project: Project) -> None:
     """Only an environment or an empty folder is replaced."""
     kept = project.root / "songs"
@@ -227,6 +235,7 @@ def test_other_folders_are_not_deleted(project: Project) -> None:
     assert [path.name for path in kept.iterdir()] == ["song.wav"]
 
 
+@pytest.mark.long
 def test_an_extra_is_installed_once(ready: Project) -> None:
     """The packages for tests include those for training, and these those for playing."""
     installing = "installing what is missing"
@@ -240,6 +249,7 @@ def test_an_extra_is_installed_once(ready: Project) -> None:
     assert ready.make("test").stderr == ""
 
 
+@pytest.mark.long
 def test_new_versions_are_installed(ready: Project) -> None:
     """A change of the tested versions reaches the environment at the next start."""
     folder = ready.root / "constraints"

@@ -47,6 +47,7 @@ def largest_difference(player: Player, guitar: Sound) -> float:
     return min(differences)
 
 
+@pytest.mark.long
 def test_the_output_on_jack_equals_render(jack: None, play_on_jack: Any, guitar: Sound) -> None:
     """The live rig and `nemod.render` agree to 1e-5, unless JACK loses blocks in every try."""
     _, player = play_on_jack("--model", MODEL)

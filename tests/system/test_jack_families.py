@@ -1,5 +1,6 @@
 """Switches between models of every family while a guitar plays through a real JACK server."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,33 @@ FAMILIES = {
     "wavenetva": "wavenetva/GuitarML__SmartGuitarAmp/models_bluej_clean_p0088.json",
 }
 
+FEW = ("guitarml-gru", "aida-x", "nam-a1", "nam-convnet", "wavenetva")
+"""One of each kind of network."""
+
 
 def largest_jump(sound: Sound) -> float:
     """Return the largest step from one sample to the next."""
     return float(np.abs(np.diff(sound)).max())
 
 
+@pytest.mark.parametrize(
+    "families",
+    [FEW, pytest.param(tuple(FAMILIES), marks=pytest.mark.long)],
+    ids=["few", "all"],
+)
 def test_a_switch_between_families_does_not_click(
-    synchronous_jack: None, play_on_jack: Any, guitar: Sound, shared_data: Path, tmp_path: Path
+    synchronous_jack: None,
+    play_on_jack: Any,
+    guitar: Sound,
+    shared_data: Path,
+    tmp_path: Path,
+    families: Sequence[str],
 ) -> None:
     """The steps between samples during a switch are no larger than those of the models alone."""
     library = tmp_path / "amps"
     library.mkdir()
-    for name, file in FAMILIES.items():
-        path = shared_data / "models" / file
+    for name in families:
+        path = shared_data / "models" / FAMILIES[name]
         (library / f"{name}{path.suffix}").write_bytes(path.read_bytes())
     daemon, player = play_on_jack("--library", str(library), "--model", "clipper-lstm16")
     client = daemon.client()
@@ -50,11 +64,12 @@ def test_a_switch_between_families_does_not_click(
         assert answer.address == "/nemo/done", answer.params
 
     alone: dict[str, float] = {}
-    for name in FAMILIES:
+    for name in families:
         load(name)
-        alone[name] = largest_jump(player.play(piece))
-    before = list(FAMILIES)[-1]
-    for name in FAMILIES:
+        # Twice, because a machine that is held up loses some of the sound.
+        alone[name] = max(largest_jump(player.play(piece)) for _ in range(2))
+    before = families[-1]
+    for name in families:
         remaining = []
 
         def switch(name: str = name, remaining: list[int] = remaining) -> None:
