@@ -65,7 +65,11 @@ def test_another_rate_sounds_like_the_models_own(
     assert esr_db(answer, expected) < worst_db
 
 
-@pytest.mark.parametrize("rate", [44_100, 64_000, 96_000, 192_000])
+LONG = pytest.mark.long
+OTHERS = (22_050, 64_000, 88_200, 176_400, 192_000)
+
+
+@pytest.mark.parametrize("rate", [44_100, 96_000, *(pytest.param(r, marks=LONG) for r in OTHERS)])
 @pytest.mark.parametrize("model", [slow_memory(), high_gain()], ids=lambda model: model.name)
 def test_sensitive_cells_keep_their_sound(model: Model, rate: int) -> None:
     """Slow memory and high gain: an error below 1e-3 of the sound, and silence after it.

@@ -17,7 +17,8 @@ from nemod.formats.model import without_gains
 from nemod.formats.network import Curve, WaveNet
 
 TOLERANCE = 1e-5
-BLOCKS = (64, 65)
+BLOCKS = (65, pytest.param(64, marks=pytest.mark.long))
+"""What is right in blocks of 65 frames is right in even ones, too (tests/fx/test_laws.py)."""
 
 AUDIO_VECTORS = ("conv1d", "dense", "gru", "gru_1d", "lstm", "lstm_1d")
 """Test vectors of RTNeural for audio; the others are for images, or bare tensors."""

@@ -28,6 +28,7 @@ def test_lag_and_polarity_are_those_of_the_manifest(
     assert [finding.fault.code for finding in report.findings] == codes
 
 
+@pytest.mark.long
 def test_simulated_sets_are_clean(shared_data: Path) -> None:
     """79 pairs have no findings except silence at volume 0."""
     assert check_data(shared_data / "spice" / "muff").findings == ()
