@@ -1,6 +1,7 @@
 """Errors of the OSC surface: those of the control core with an address, and those of OSC itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from nemod.common.errors import NemodError
 from nemod.control.errors import Code, ControlError
@@ -22,6 +23,15 @@ class OscError(NemodError):
         self.text = text
         self.hint = hint
         super().__init__(f"{address}: {text}")
+
+
+@contextmanager
+def errors_at(address: str) -> Iterator[None]:
+    """Give errors of the core that are raised inside the block an address. Raises: OscError."""
+    try:
+        yield
+    except ControlError as error:
+        raise with_address(error, address) from None
 
 
 def with_address(error: ControlError, address: str) -> OscError:

@@ -12,5 +12,6 @@ leaf         what an address is
 flags        which addresses a subscriber is sent
 values       types of arguments
 pages        answers of long lists
+loading      what models and presets have in common
 pattern      wildcards
 """

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from nemod.control.controller import Controller
 from nemod.osc.addresses.flags import DEFAULT_FLAGS, Flag, parse_flags
-from nemod.osc.addresses.leaf import Action, Leaf, Request, ignore
-from nemod.osc.addresses.values import LeafKind, to_int, to_string, to_trigger
+from nemod.osc.addresses.leaf import Action, Leaf, Request, trigger
+from nemod.osc.addresses.values import LeafKind, to_int, to_string
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode
 from nemod.osc.errors import OscError
@@ -39,25 +39,22 @@ def client_leaves() -> list[Leaf]:
     return [
         _subscribe(),
         _unsubscribe(),
-        _fired(REFRESH, "Send a subscriber everything that its flags cover again.", _refresh),
-        _fired("/nemo/ping", "Answered by `/nemo/pong`.", _pong),
+        trigger(
+            REFRESH,
+            "Send a subscriber everything that its flags cover again.",
+            _refresh,
+            concerns_client=True,
+        ),
+        trigger("/nemo/ping", "Answered by `/nemo/pong`.", _pong, concerns_client=True),
         _sync(),
         _transaction(),
-        _fired(
+        trigger(
             "/nemo/clear_sched",
             "Drop all bundles that wait for their time, whoever sent them.",
             lambda request: request.clear_scheduled(),
+            concerns_client=True,
         ),
     ]
-
-
-def _fired(address: str, text: str, action: Action) -> Leaf:
-    def check(controller: Controller, tag: str, value: Value) -> Action:
-        return action if to_trigger(address, tag, value) else ignore
-
-    return Leaf(
-        address=address, kind=LeafKind.TRIGGER, help=text, check=check, concerns_client=True
-    )
 
 
 def _subscribe() -> Leaf:

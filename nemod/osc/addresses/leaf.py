@@ -8,7 +8,7 @@ from nemod.control.controller import Controller
 from nemod.control.events import Source
 from nemod.control.jobs import Job
 from nemod.osc.addresses.flags import NO_FLAGS, Flags
-from nemod.osc.addresses.values import LeafKind
+from nemod.osc.addresses.values import LeafKind, to_trigger
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode
 
@@ -158,3 +158,28 @@ def reader(
 
 def ignore(request: Request) -> None:
     """Do nothing: the action of a button that is released."""
+
+
+def trigger(
+    address: str,
+    text: str,
+    action: Action,
+    *,
+    require: Callable[[Controller], None] = lambda controller: None,
+    concerns_client: bool = False,
+) -> Leaf:
+    """Return a leaf that fires; `require` raises OscError where that is not possible now."""
+
+    def check(controller: Controller, tag: str, value: Value) -> Action:
+        if not to_trigger(address, tag, value):
+            return ignore
+        require(controller)
+        return action
+
+    return Leaf(
+        address=address,
+        kind=LeafKind.TRIGGER,
+        help=text,
+        check=check,
+        concerns_client=concerns_client,
+    )

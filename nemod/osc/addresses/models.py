@@ -2,17 +2,17 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from nemod.control.controller import Controller
-from nemod.control.errors import ControlError
 from nemod.osc.addresses.flags import PARAMS
-from nemod.osc.addresses.leaf import Action, Leaf, Reader, Request, ignore, reader
+from nemod.osc.addresses.leaf import Action, Leaf, Reader, Request, reader, trigger
+from nemod.osc.addresses.loading import step, unless_current
 from nemod.osc.addresses.pages import page
-from nemod.osc.addresses.values import LeafKind, to_float, to_int, to_name_or_index, to_trigger
+from nemod.osc.addresses.values import LeafKind, to_float, to_int, to_name_or_index
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode, string_size
-from nemod.osc.errors import OscError, with_address
+from nemod.osc.errors import errors_at
 
 MODEL = "/nemo/model/"
 SIZE = "/nemo/size"
@@ -75,14 +75,16 @@ def model_leaves() -> list[Leaf]:
             address=MODEL + "info",
             kind=LeafKind.STRING,
             help="Description of the current model, as JSON.",
-            read=_info(MODEL + "info"),
+            read=_json(MODEL + "info", lambda rig, size: json_that_fits(rig.model_info(), size)),
         ),
         Leaf(
             address=MODEL + "problems",
             kind=LeafKind.STRING,
             help="Models that are known not to play, and why, as JSON by name; "
             "`next` and `prev` skip them.",
-            read=_problems(MODEL + "problems"),
+            read=_json(
+                MODEL + "problems", lambda rig, size: problems_that_fit(rig.model_problems(), size)
+            ),
         ),
         _size(),
     ]
@@ -120,59 +122,38 @@ def _load(address: str, controller: Controller, tag: str, value: Value) -> Actio
 
 def _set_index(address: str, controller: Controller, tag: str, value: Value) -> Action:
     index = to_int(address, tag, value)
-    load = _load_known(address, controller, index)
 
-    def act(request: Request) -> None:
-        rig = request.controller
-        if index == rig.model_index and rig.requested_model == rig.model_name:
-            # Two clients that send each other what they receive would load it for ever.
-            request.reply(encode("/nemo/done", "ss", address, rig.model_name))
-        else:
-            load(request)
+    def current(rig: Controller) -> str | None:
+        is_current = index == rig.model_index and rig.requested_model == rig.model_name
+        return rig.model_name if is_current else None
 
-    return act
+    return unless_current(address, _load_known(address, controller, index), current)
 
 
 def _load_known(address: str, controller: Controller, given: str | int) -> Action:
-    try:
+    with errors_at(address):
         name = controller.find_model(given)
-    except ControlError as error:
-        raise with_address(error, address) from None
     return lambda request: request.job(
         address, lambda: request.controller.load_model(name, request.source)
     )
 
 
-def _step(word: str, step: int, text: str) -> Leaf:
-    address = MODEL + word
-
-    def check(controller: Controller, tag: str, value: Value) -> Action:
-        if not to_trigger(address, tag, value):
-            return ignore
-        if not controller.model_names:
-            raise OscError("not_found", address, "the library has no models")
-        return lambda request: request.job(
-            address, lambda: request.controller.step_model(step, request.source)
-        )
-
-    return Leaf(address=address, kind=LeafKind.TRIGGER, help=text, check=check)
+def _step(word: str, by: int, text: str) -> Leaf:
+    return step(
+        MODEL + word,
+        text,
+        lambda rig, source: rig.step_model(by, source),
+        listed=lambda rig: rig.model_names,
+        if_empty="the library has no models",
+    )
 
 
 def _rescan() -> Leaf:
     address = MODEL + "rescan"
-
-    def check(controller: Controller, tag: str, value: Value) -> Action:
-        if not to_trigger(address, tag, value):
-            return ignore
-        return lambda request: request.job(
-            address, lambda: request.controller.rescan(request.source)
-        )
-
-    return Leaf(
-        address=address,
-        kind=LeafKind.TRIGGER,
-        help="List the library's folders, and read the presets, again; background job.",
-        check=check,
+    return trigger(
+        address,
+        "List the library's folders, and read the presets, again; background job.",
+        lambda request: request.job(address, lambda: request.controller.rescan(request.source)),
     )
 
 
@@ -180,18 +161,12 @@ def _page(controller: Controller, room: int, offset: int) -> bytes:
     return page(MODEL + "list", room, offset, [(name,) for name in controller.model_names])
 
 
-def _info(address: str) -> Reader:
+def _json(address: str, text: Callable[[Controller, int], str]) -> Reader:
+    """Return a reader of a text that `text` fits into a number of bytes."""
+
     def read(controller: Controller, room: int, offset: int) -> bytes:
         left = room - string_size(address) - string_size(",s")
-        return encode(address, "s", json_that_fits(controller.model_info(), left))
-
-    return read
-
-
-def _problems(address: str) -> Reader:
-    def read(controller: Controller, room: int, offset: int) -> bytes:
-        left = room - string_size(address) - string_size(",s")
-        return encode(address, "s", problems_that_fit(controller.model_problems(), left))
+        return encode(address, "s", text(controller, left))
 
     return read
 

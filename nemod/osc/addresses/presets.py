@@ -1,24 +1,20 @@
 """Leaves of presets and snapshots: `/nemo/preset/...`, `/nemo/snapshot/...`."""
 
 from collections.abc import Callable
-from typing import TypeVar
 
 from nemod.control.controller import Controller
-from nemod.control.errors import ControlError
 from nemod.control.events import Source
 from nemod.control.jobs import Job
 from nemod.osc.addresses.flags import PARAMS
-from nemod.osc.addresses.leaf import Action, Leaf, Request, ignore, reader
+from nemod.osc.addresses.leaf import Action, Leaf, ignore, reader
+from nemod.osc.addresses.loading import step, unless_current
 from nemod.osc.addresses.pages import page
 from nemod.osc.addresses.values import LeafKind, to_int, to_string, to_trigger
 from nemod.osc.codec import Value
-from nemod.osc.encode import encode
-from nemod.osc.errors import OscError, with_address
+from nemod.osc.errors import OscError, errors_at
 
 PRESET = "/nemo/preset/"
 SNAPSHOT = "/nemo/snapshot/"
-
-Checked = TypeVar("Checked")
 
 Start = Callable[[Controller, Source, str | int | None], Job]
 """(controller, source, name or number) -> job"""
@@ -123,48 +119,32 @@ def _load_number(address: str, controller: Controller, tag: str, value: Value) -
 
 def _set_index(address: str, controller: Controller, tag: str, value: Value) -> Action:
     number = to_int(address, tag, value)
-    load = _load_known(address, controller, number)
 
-    def act(request: Request) -> None:
-        rig = request.controller
-        is_loading = rig.requested_model != rig.model_name or rig.presets.is_loading
-        if number == rig.presets.number and not rig.presets.is_dirty and not is_loading:
-            # Two clients that send each other what they receive would load it for ever.
-            request.reply(encode("/nemo/done", "ss", address, rig.presets.name))
-        else:
-            load(request)
+    def current(rig: Controller) -> str | None:
+        presets = rig.presets
+        is_loading = rig.requested_model != rig.model_name or presets.is_loading
+        is_current = number == presets.number and not presets.is_dirty and not is_loading
+        return presets.name if is_current else None
 
-    return act
+    return unless_current(address, _load_known(address, controller, number), current)
 
 
 def _load_known(address: str, controller: Controller, which: str | int) -> Action:
-    number = _checked(address, lambda: controller.presets.list.find(which))
+    with errors_at(address):
+        number = controller.presets.list.find(which)
     return lambda request: request.job(
         address, lambda: request.controller.presets.load(number, request.source)
     )
 
 
-def _checked(address: str, check: Callable[[], Checked]) -> Checked:
-    """Return what `check` returns; its ControlError gets the address."""
-    try:
-        return check()
-    except ControlError as error:
-        raise with_address(error, address) from None
-
-
-def _step(word: str, step: int, text: str) -> Leaf:
-    address = PRESET + word
-
-    def check(controller: Controller, tag: str, value: Value) -> Action:
-        if not to_trigger(address, tag, value):
-            return ignore
-        if not controller.presets.entries:
-            raise OscError("not_found", address, "there are no presets")
-        return lambda request: request.job(
-            address, lambda: request.controller.presets.step(step, request.source)
-        )
-
-    return Leaf(address=address, kind=LeafKind.TRIGGER, help=text, check=check)
+def _step(word: str, by: int, text: str) -> Leaf:
+    return step(
+        PRESET + word,
+        text,
+        lambda rig, source: rig.presets.step(by, source),
+        listed=lambda rig: rig.presets.entries,
+        if_empty="there are no presets",
+    )
 
 
 def _check_save(controller: Controller, tag: str, value: Value) -> Action:
@@ -183,7 +163,8 @@ def _check_rename(controller: Controller, tag: str, value: Value) -> Action:
     address = PRESET + "rename"
     name = to_string(address, tag, value)
     presets = controller.presets
-    _checked(address, lambda: presets.list.check_name(name, presets.given_or_current(None)))
+    with errors_at(address):
+        presets.list.check_name(name, presets.given_or_current(None))
     return lambda request: request.job(
         address, lambda: request.controller.presets.rename(name, request.source)
     )
@@ -214,7 +195,8 @@ def _write(
         which = to_int(address, tag, value)
     elif not to_trigger(address, tag, value):
         return ignore
-    _checked(address, lambda: check(which))
+    with errors_at(address):
+        check(which)
     return lambda request: request.job(
         address, lambda: start(request.controller, request.source, which)
     )
@@ -238,7 +220,8 @@ def _snapshot(
 
     def check(controller: Controller, tag: str, value: Value) -> Action:
         number = to_int(address, tag, value)
-        _checked(address, lambda: check_number(controller, number))
+        with errors_at(address):
+            check_number(controller, number)
         return lambda request: act(request.controller, number, request.source)
 
     return Leaf(

@@ -8,9 +8,9 @@ from importlib import metadata
 from nemod.common.units import SILENCE_DB
 from nemod.control.controller import Controller
 from nemod.osc.addresses.flags import NO_FLAGS, PARAMS, Flag, Flags
-from nemod.osc.addresses.leaf import Action, Leaf, Request, ignore, reader
+from nemod.osc.addresses.leaf import Action, Leaf, Request, reader, trigger
 from nemod.osc.addresses.meter_rate import FASTEST_HZ, SLOWEST_HZ, MeterRate
-from nemod.osc.addresses.values import LeafKind, to_float, to_trigger
+from nemod.osc.addresses.values import LeafKind, to_float
 from nemod.osc.codec import Value
 from nemod.osc.counters import Counters
 from nemod.parameters.parameter_set import TOGGLES
@@ -60,7 +60,9 @@ def system_leaves(counters: Counters, meter_rate: MeterRate) -> list[Leaf]:
             lambda controller: controller.meters().clips,
             METERS,
         ),
-        _fired("meter/reset", "Set the clip count and the peak DSP load to zero.", _reset_meters),
+        trigger(
+            "/nemo/meter/reset", "Set the clip count and the peak DSP load to zero.", _reset_meters
+        ),
         _meter_rate(meter_rate),
         *status,
         _asked(
@@ -72,11 +74,13 @@ def system_leaves(counters: Counters, meter_rate: MeterRate) -> list[Leaf]:
         ),
         uptime,
         *_info(),
-        _fired(
-            "tempo/tap", "Tap the tempo; the time tag of a bundle is the time of the tap.", _tap
+        trigger(
+            "/nemo/tempo/tap",
+            "Tap the tempo; the time tag of a bundle is the time of the tap.",
+            _tap,
         ),
-        _fired(
-            "panic",
+        trigger(
+            "/nemo/panic",
             "Fade to silence in 10 ms and end all echoes; the sound returns with `/nemo/mute F`.",
             lambda request: request.controller.panic(request.source),
         ),
@@ -109,20 +113,11 @@ def _asked(
     )
 
 
-def _fired(path: str, text: str, action: Action) -> Leaf:
-    address = f"/nemo/{path}"
-
-    def check(controller: Controller, tag: str, value: Value) -> Action:
-        return action if to_trigger(address, tag, value) else ignore
-
-    return Leaf(address=address, kind=LeafKind.TRIGGER, help=text, check=check)
-
-
 def _toggle(word: str, path: str) -> Leaf:
     def flip(request: Request) -> None:
         request.controller.toggle(path, request.source)
 
-    return _fired(f"toggle/{word}", f"Flip `/nemo/{path}`.", flip)
+    return trigger(f"/nemo/toggle/{word}", f"Flip `/nemo/{path}`.", flip)
 
 
 def _meter(name: str, text: str) -> list[Leaf]:
