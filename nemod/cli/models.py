@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from nemod.cli.configuration import add_options, configuration
 from nemod.cli.model_table import say, searched, show, show_one, warn
 from nemod.common import xla
-from nemod.common.command_line import Parser, parser
+from nemod.common.command_line import Parser, parser, run_subcommand
 from nemod.common.errors import ConfigError, ModelError, NotFoundError, did_you_mean
 from nemod.common.names import NaturalKey, fold, natural_key
 from nemod.library import SCAN_LIMIT_S, Entry, Library, LibraryError
@@ -39,26 +39,7 @@ _MAX_TAG = 40
 
 def main(argv: Sequence[str]) -> int:
     """Run one of the commands; return its exit status. Raises: NemodError."""
-    word = argv[0] if argv else ""
-    if word in ("-h", "--help"):
-        parser(
-            "nemod models",
-            "The library of models.",
-            epilog=_ALL,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        ).print_help()
-        return 0
-    if not word or word.startswith("-"):
-        return _list(argv)
-    if word not in COMMANDS:
-        raise ConfigError(
-            "command line",
-            [
-                f"nemod models {word}: unknown command{did_you_mean(word, COMMANDS)}; "
-                f"{', '.join(COMMANDS)}"
-            ],
-        )
-    return COMMANDS[word](argv[1:])
+    return run_subcommand("nemod models", "The library of models.", _ALL, COMMANDS, argv)
 
 
 # --- commands ----------------------------------------------------------------------------------

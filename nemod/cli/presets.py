@@ -9,8 +9,8 @@ from pathlib import Path
 from nemod.cli.configuration import add_options, configuration
 from nemod.cli.model_table import say
 from nemod.cli.preset_table import show, show_one
-from nemod.common.command_line import SOURCE, Parser, parser
-from nemod.common.errors import ConfigError, NotFoundError, did_you_mean
+from nemod.common.command_line import SOURCE, Parser, parser, run_subcommand
+from nemod.common.errors import ConfigError, NotFoundError
 from nemod.common.files import replacing
 from nemod.common.kept_files import DamagedFileError, decoded, read_kept
 from nemod.config import Config
@@ -41,26 +41,8 @@ _STANDARD = "-"
 
 def main(argv: Sequence[str]) -> int:
     """Run one of the commands; return its exit status. Raises: NemodError."""
-    word = argv[0] if argv else ""
-    if word in ("-h", "--help"):
-        parser(
-            "nemod presets",
-            "The presets: sounds by number, which is the MIDI program, and name.",
-            epilog=_ALL,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        ).print_help()
-        return 0
-    if not word or word.startswith("-"):
-        return _list(argv)
-    if word not in COMMANDS:
-        raise ConfigError(
-            SOURCE,
-            [
-                f"nemod presets {word}: unknown command{did_you_mean(word, COMMANDS)}; "
-                f"{', '.join(COMMANDS)}"
-            ],
-        )
-    return COMMANDS[word](argv[1:])
+    about = "The presets: sounds by number, which is the MIDI program, and name."
+    return run_subcommand("nemod presets", about, _ALL, COMMANDS, argv)
 
 
 # --- commands ----------------------------------------------------------------------------------

@@ -74,6 +74,34 @@ def parser(prog: str, description: str, **more: Any) -> Parser:
     return made
 
 
+def run_subcommand(
+    program: str,
+    description: str,
+    commands_text: str,
+    commands: Mapping[str, Callable[[Sequence[str]], int]],
+    argv: Sequence[str],
+) -> int:
+    """Run the command that `argv` begins with, `list` where it names none; return its status.
+
+    `commands_text` is the list of commands in `--help`. Raises: ConfigError for an unknown one.
+    """
+    word = argv[0] if argv else ""
+    if word in ("-h", "--help"):
+        parser(
+            program,
+            description,
+            epilog=commands_text,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        ).print_help()
+        return 0
+    if not word or word.startswith("-"):
+        return commands["list"](argv)
+    if word not in commands:
+        problem = f"{program} {word}: unknown command{did_you_mean(word, commands)}"
+        raise ConfigError(SOURCE, [f"{problem}; {', '.join(commands)}"])
+    return commands[word](argv[1:])
+
+
 def whole_or_text(text: str) -> int | str:
     """Return a whole number where the text is one, else the text."""
     try:

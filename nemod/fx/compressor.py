@@ -24,7 +24,7 @@ MAKEUP = "comp/makeup"
 KNEE_DB = 6.0
 """[dB] Width of the range around the threshold in which the ratio goes from 1 to its value."""
 FLOOR_DB = -120.0
-"""[dBFS] Lowest level that is told from silence; below every threshold."""
+"""[dBFS] Lowest level; silence counts as this one. It is below every threshold."""
 
 
 def compressor(rate_hz: float) -> Effect[Nothing, jax.Array]:

@@ -4,6 +4,9 @@ access               which source addresses are served
 hosts                which `Host` values of HTTP requests name this machine
 interfaces           the machine's addresses
 sockets              opens the sockets of a port
+limits               token buckets and windows: what one client may cost
+rare_warnings        warnings about clients, which must not fill the log
+connection           a WebSocket, as what is served over it sees it
 port_owner           which process has a port open
 announce             announces the services by multicast DNS
 services             what is announced: types, ports, TXT records

@@ -4,7 +4,7 @@ server       starts and ends all transports
 udp          datagrams
 tcp          accepts connections; connection: one of them; framing: packets in a stream
 receiver     decoding, limits and counters, the same for every transport
-limits       token buckets and windows
+limits       how many messages and errors a sender may have
 traffic      rate limiting of one host
 codec        the parser: bytes to messages
 encode       messages to bytes

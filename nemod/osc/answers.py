@@ -9,9 +9,9 @@ of what all feedback may take.
 import math
 from collections.abc import Sequence
 
+from nemod.network.limits import TokenBucket
 from nemod.osc.encode import BUNDLE_HEADER, ELEMENT_HEADER, MAX_PACKET, bundle, pack
 from nemod.osc.errors import OscError
-from nemod.osc.limits import TokenBucket
 from nemod.osc.sender import Sender
 from nemod.osc.timers import Timers
 

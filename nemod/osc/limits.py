@@ -1,87 +1,13 @@
-"""Rate limits for one sender: a token bucket for messages, a window for errors.
+"""How many messages and errors one sender may have."""
 
-The time is an argument, so they never wait and tests need no clock.
-"""
-
-from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
-
+from nemod.network.limits import TokenBucket
 from nemod.osc.codec import MAX_MESSAGES
 
 ERRORS_PER_S = 20
 MESSAGES_PER_S = 500
 LOOPBACK_MESSAGES_PER_S = 5000
 
-Item = TypeVar("Item")
 
-
-class TokenBucket:
-    """Refills steadily up to its size."""
-
-    def __init__(self, rate: float, now: float, size: float | None = None) -> None:
-        """`rate` is in tokens per second; the bucket starts full.
-
-        Without a `size` it holds one second's worth of tokens, but never too few for a packet.
-        """
-        self._rate = rate
-        self._size = max(rate, float(MAX_MESSAGES)) if size is None else size
-        self._tokens = self._size
-        self._then = now
-
-    def has(self, count: int, now: float) -> bool:
-        """Return whether `count` tokens are there."""
-        self._refill(now)
-        return count <= self._tokens
-
-    def take(self, count: int, now: float) -> bool:
-        """Take `count` tokens if they are all there."""
-        if not self.has(count, now):
-            return False
-        self._tokens -= count
-        return True
-
-    def wait_s(self, count: int, now: float) -> float:
-        """Return in how many seconds `count` tokens (at most a full bucket) will be there."""
-        self._refill(now)
-        return max(min(count, self._size) - self._tokens, 0.0) / self._rate
-
-    def _refill(self, now: float) -> None:
-        self._tokens = min(self._size, self._tokens + self._rate * max(now - self._then, 0.0))
-        self._then = max(now, self._then)
-
-
-class Window:
-    """Allows at most `count` events in any second."""
-
-    def __init__(self, count: int) -> None:
-        self._times: deque[float] = deque(maxlen=count)
-
-    def allow(self, now: float) -> bool:
-        """Return whether one more event may happen now, and count it if so."""
-        if len(self._times) == self._times.maxlen and now - self._times[0] < 1.0:
-            return False
-        self._times.append(now)
-        return True
-
-
-class Remembered(Generic[Item]):
-    """A bounded cache by key: the least recently used item is dropped first."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._items: OrderedDict[Hashable, Item] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], Item]) -> Item:
-        """Return the item of a key, made now if it is not remembered."""
-        if key in self._items:
-            self._items.move_to_end(key)
-            return self._items[key]
-        item = self._items[key] = make()
-        if len(self._items) > self._size:
-            self._items.popitem(last=False)
-        return item
-
-    def items(self) -> list[Item]:
-        """Return everything that is remembered, least recently used first."""
-        return list(self._items.values())
+def message_bucket(rate: float, now: float) -> TokenBucket:
+    """Return a bucket of messages: one second's worth, but never too few for a packet."""
+    return TokenBucket(rate, now, max(rate, float(MAX_MESSAGES)))

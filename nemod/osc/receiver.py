@@ -8,23 +8,17 @@ import structlog
 from nemod.control.events import Source
 from nemod.network.access import address_of, parse_networks
 from nemod.network.interfaces import Address
+from nemod.network.limits import Remembered, Window
+from nemod.network.rare_warnings import RareWarnings
 from nemod.osc.codec import MAX_DATAGRAM, DecodeError, decode
 from nemod.osc.counters import Counters
 from nemod.osc.dispatcher import Dispatcher
-from nemod.osc.limits import (
-    ERRORS_PER_S,
-    LOOPBACK_MESSAGES_PER_S,
-    MESSAGES_PER_S,
-    Remembered,
-    Window,
-)
+from nemod.osc.limits import ERRORS_PER_S, LOOPBACK_MESSAGES_PER_S, MESSAGES_PER_S
 from nemod.osc.sender import Sender, never_busy
 from nemod.osc.traffic import Traffic
 
 MAX_HOSTS = 256
 """Most hosts whose limits are remembered."""
-_QUIET_S = 10.0
-"""[s] Between two log lines of the same kind."""
 
 
 class Receiver:
@@ -52,8 +46,8 @@ class Receiver:
         self._writers = parse_networks(allow_write)
         self._traffic = Remembered[Traffic](MAX_HOSTS)
         self._errors = Remembered[Window](MAX_HOSTS)
-        self._logged_s: dict[str, float] = {}
-        self._log = structlog.get_logger("nemod.osc")
+        log = structlog.get_logger("nemod.osc")
+        self._warnings = RareWarnings(log, dispatcher.timers.now_s)
 
     def sender(
         self,
@@ -108,10 +102,7 @@ class Receiver:
     def drop(self, event: str, *, count: int = 1, **fields: object) -> None:
         """Count dropped packets or messages, and log that, but not more often than every 10 s."""
         self.counters.dropped += count
-        now = self._dispatcher.timers.now_s()
-        if now - self._logged_s.get(event, -_QUIET_S) >= _QUIET_S:
-            self._logged_s[event] = now
-            self._log.warning(event, dropped=self.counters.dropped, **fields)
+        self._warnings.warn(event, dropped=self.counters.dropped, **fields)
 
     def _receive(self, data: bytes, sender: Sender, limit: int) -> None:
         try:

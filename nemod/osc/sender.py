@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from nemod.control.events import Source
 from nemod.network.access import address_of
+from nemod.network.limits import Window
 from nemod.osc.encode import MAX_PACKET, encode, string_size
 from nemod.osc.errors import OscError
-from nemod.osc.limits import ERRORS_PER_S, Window
+from nemod.osc.limits import ERRORS_PER_S
 
 OSC = Source("osc")
 MAX_ADDRESS = 100

@@ -5,11 +5,12 @@ moves a knob is kept, the newest per address, and carried out when the bucket ha
 others, and bundles for later, are dropped and counted.
 """
 
+from nemod.network.limits import Window
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.dispatcher import Dispatcher
 from nemod.osc.encode import string_size
 from nemod.osc.errors import OscError
-from nemod.osc.limits import TokenBucket, Window
+from nemod.osc.limits import message_bucket
 from nemod.osc.scheduler import first_address, is_transaction
 from nemod.osc.sender import Sender
 from nemod.osc.timers import Timers
@@ -26,7 +27,7 @@ class Traffic:
         self._dispatcher = dispatcher
         self._rate = rate
         self._timers = timers
-        self._bucket = TokenBucket(rate, timers.now_s())
+        self._bucket = message_bucket(rate, timers.now_s())
         self._complaints = Window(1)
         self._kept: dict[str, tuple[Message, Sender]] = {}
         self._is_waiting = False

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from nemod.network.access import Access, address_of
+from nemod.network.limits import Remembered
 from nemod.network.sockets import open_sockets
 from nemod.osc.codec import MAX_DATAGRAM
-from nemod.osc.limits import Remembered
 from nemod.osc.receiver import Receiver
 from nemod.osc.sender import Sender
 

@@ -4,7 +4,6 @@ start        starts the server, and loads aiohttp in the background
 server       listens, checks every request and finds the route that answers it
 guard        which requests are refused: by source address, `Host` and `Origin`
 connections  how many connections there are, and how long they may be idle
-budget       how much a host may ask for
 routes       what a route is, and what the OSCQuery service has to offer
 query        the route of OSCQuery: JSON, and its WebSockets
 websocket    frames to one WebSocket, bounded where its client does not read

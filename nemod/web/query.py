@@ -1,6 +1,7 @@
 """The route of OSCQuery: JSON over HTTP, and WebSockets on the same path."""
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,7 +10,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from nemod.network.access import address_of
 from nemod.network.interfaces import Address
-from nemod.web.budget import Budget
+from nemod.network.limits import TokenBucket
 from nemod.web.guard import Guard
 from nemod.web.routes import QueryService
 from nemod.web.websocket import STUCK_S, Outbox
@@ -117,7 +118,7 @@ class QueryRoute:
         rate = limits.loopback_frames_per_s if address.is_loopback else limits.frames_per_s
         sending = asyncio.create_task(_send(outbox, request))
         try:
-            budget = Budget(rate, rate)
+            budget = TokenBucket(rate, time.monotonic(), rate)
             count = 0
             async for message in socket:
                 match message.type:
@@ -127,10 +128,12 @@ class QueryRoute:
                         session.receive_text(message.data)
                     case _:
                         break
-                budget.spend(1.0)
+                now = time.monotonic()
+                budget.spend(1.0, now)
                 count += 1
-                if budget.wait_s() > 0.0 or count % _FRAMES_AT_ONCE == 0:
-                    await asyncio.sleep(budget.wait_s())
+                wait_s = budget.wait_s(0, now)
+                if wait_s > 0.0 or count % _FRAMES_AT_ONCE == 0:
+                    await asyncio.sleep(wait_s)
         finally:
             session.end()
             sending.cancel()

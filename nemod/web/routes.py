@@ -4,6 +4,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from nemod.network.connection import Connection
 from nemod.network.interfaces import Address
 
 
@@ -40,22 +41,6 @@ class Answer(Protocol):
     @property
     def body(self) -> bytes:
         """JSON, or nothing."""
-        ...
-
-
-class Connection(Protocol):
-    """What a session may do with its WebSocket. Nothing here raises or waits."""
-
-    def send(self, packet: bytes) -> None:
-        """Send a binary frame; it is lost where the client does not read."""
-        ...
-
-    def send_text(self, text: str) -> None:
-        """Send a text frame; it is lost where the client does not read."""
-        ...
-
-    def is_busy(self) -> bool:
-        """Return whether so much waits to be sent that more should wait with its source."""
         ...
 
 

@@ -17,8 +17,9 @@ from aiohttp import HttpVersion10, HttpVersion11, web
 
 from nemod.network.access import address_of
 from nemod.network.interfaces import Address
+from nemod.network.limits import Remembered, TokenBucket
+from nemod.network.rare_warnings import RareWarnings
 from nemod.network.sockets import HTTP, open_sockets
-from nemod.web.budget import Budget, Budgets
 from nemod.web.connections import ConnectionLimits, Connections, LimitedConnection
 from nemod.web.guard import Guard
 from nemod.web.routes import Route
@@ -37,8 +38,6 @@ _MAX_LINE = 4_096
 """[bytes] Longest request line, and thus path and query."""
 _MAX_FIELD = 8_190
 """[bytes] Longest header field. Cookies of other servers on this machine come along."""
-_QUIET_S = 10.0
-"""[s] Between two log lines of the same kind."""
 _SHUTDOWN_S = 1.0
 """[s] How long closing waits for answers under way."""
 _HEADERS = {
@@ -65,14 +64,13 @@ class WebServer:
         """Connections and requests that were not served, since the start."""
         self._routes = sorted(routes, key=lambda route: -len(route.prefix))
         self._guard = guard
-        self._budgets = Budgets(_MAX_HOSTS, _budget)
+        self._budgets = Remembered[TokenBucket](_MAX_HOSTS)
         self._connections = Connections(
             limits or ConnectionLimits(), guard.admits, self._refuse_connection
         )
         self._http: web.Server | None = None
         self._listeners: list[asyncio.Server] = []
-        self._logged_s: dict[str, float] = {}
-        self._log = structlog.get_logger("nemod.web")
+        self._warnings = RareWarnings(structlog.get_logger("nemod.web"), time.monotonic)
 
     async def start(self, port: int, *, is_local: bool = False) -> None:
         """Listen; from now on `port` is the port that is used. Port 0 takes a free one.
@@ -147,13 +145,14 @@ class WebServer:
         if request.method not in route.methods:
             allowed = {"Allow": ", ".join(sorted(route.methods))}
             return self._refuse(request, HTTPStatus.METHOD_NOT_ALLOWED, allowed)
-        budget = self._budgets.of(str(_address(request)))
-        wait_s = budget.wait_s()
+        address = _address(request)
+        budget = self._budgets.get(address, lambda: _budget(address, time.monotonic()))
+        wait_s = budget.wait_s(0, time.monotonic())
         if wait_s > 0.0:
             seconds = {"Retry-After": str(int(wait_s) + 1)}
             return self._refuse(request, HTTPStatus.TOO_MANY_REQUESTS, seconds)
         response = await route.handle(request)
-        budget.spend(max(response.content_length or 0, REQUEST_COST))
+        budget.spend(max(response.content_length or 0, REQUEST_COST), time.monotonic())
         return response
 
     def _refuse(
@@ -171,16 +170,12 @@ class WebServer:
         self._warn("http.refused", reason=reason, source=str(address))
 
     def _warn(self, event: str, **fields: object) -> None:
-        """Log a warning, but not more often than every 10 s."""
-        now = time.monotonic()
-        if now - self._logged_s.get(event, -_QUIET_S) >= _QUIET_S:
-            self._logged_s[event] = now
-            self._log.warning(event, refused=self.refused, **fields)
+        self._warnings.warn(event, refused=self.refused, **fields)
 
 
-def _budget(host: str) -> Budget:
-    factor = LOOPBACK_FACTOR if address_of(host).is_loopback else 1.0
-    return Budget(factor * ANSWER_RATE, factor * ANSWER_BURST)
+def _budget(address: Address, now: float) -> TokenBucket:
+    factor = LOOPBACK_FACTOR if address.is_loopback else 1.0
+    return TokenBucket(factor * ANSWER_RATE, now, factor * ANSWER_BURST)
 
 
 def _address(request: web.BaseRequest) -> Address:

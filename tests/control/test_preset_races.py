@@ -146,7 +146,7 @@ def test_a_restored_preset_without_its_model_is_dirty(rig: MemoryRig) -> None:
 
 
 def test_a_model_of_the_name_clean_is_a_model(rig: MemoryRig) -> None:
-    """The clean rig is told apart by having no file."""
+    """The clean rig is the one without a file."""
     rig.names = (*rig.names, "clean")
     rig.hashes = {"clean": "c1"}
     presets = rig.controller.presets

@@ -125,7 +125,7 @@ def test_a_renamed_model_is_found_by_its_hash(rig: MemoryRig) -> None:
 
 
 def test_the_newest_request_wins(rig: MemoryRig) -> None:
-    """The older one is told so."""
+    """The older one ends with an error."""
     fill(rig)
     rig.is_slow = True
     first = rig.controller.presets.load(2, ME)

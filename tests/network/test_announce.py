@@ -28,7 +28,7 @@ from tests.network.conftest import (
 
 
 def test_services_are_found_resolved_and_withdrawn(unique: str) -> None:
-    """A client lists three services, resolves host, port, TXT; the end is told within a second."""
+    """A client lists three services, resolves host, port, TXT; then nothing, within 1 s."""
 
     async def scenario() -> None:
         name = f"nemod on {unique}"

@@ -1,7 +1,7 @@
 """Token buckets, windows, and packets of a host that sends too many."""
 
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
-from nemod.osc.limits import Remembered, TokenBucket, Window
+from nemod.osc.limits import message_bucket
 from nemod.osc.traffic import MAX_KEPT, Traffic
 from tests.osc.conftest import Desk, MemoryRig, size_of
 
@@ -36,7 +36,7 @@ def gain(value: float) -> Message:
 
 def test_bucket_holds_a_second_and_refills() -> None:
     """As many as the rate at once, then one per period."""
-    bucket = TokenBucket(500.0, 10.0)
+    bucket = message_bucket(500.0, 10.0)
     assert [bucket.take(500, 10.0), bucket.take(1, 10.0)] == [True, False]
     assert bucket.wait_s(5, 10.0) == 0.01
     assert [bucket.take(5, 10.009), bucket.take(5, 10.011)] == [False, True]
@@ -45,29 +45,12 @@ def test_bucket_holds_a_second_and_refills() -> None:
 
 def test_bucket_of_a_slow_rate_still_takes_a_whole_packet() -> None:
     """A packet of 256 messages gets through a bucket of any rate in the end."""
-    bucket = TokenBucket(10.0, 0.0)
+    bucket = message_bucket(10.0, 0.0)
     assert [bucket.take(256, 0.0), bucket.take(256, 25.0), bucket.take(256, 25.7)] == [
         True,
         False,
         True,
     ]
-
-
-def test_window_slides() -> None:
-    """No second, wherever it begins, has more than the allowed number."""
-    window = Window(2)
-    times = (0.0, 0.875, 0.9, 1.0, 1.5, 1.875)
-    assert [window.allow(now) for now in times] == [True, True, False, True, False, True]
-
-
-def test_memory_is_bounded() -> None:
-    """The least recently used item is dropped first."""
-    memory = Remembered[str](2)
-    for key in ("a", "b", "a", "c"):
-        memory.get(key, lambda: "first")
-    assert memory.get("a", lambda: "again") == "first"
-    assert memory.get("b", lambda: "again") == "again"
-    assert len(memory.items()) == 2
 
 
 def test_beyond_the_rate_the_newest_values_are_kept(desk: Desk, rig: MemoryRig) -> None:

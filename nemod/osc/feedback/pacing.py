@@ -1,6 +1,6 @@
 """How often feedback is sent, and how much of it in all."""
 
-from nemod.osc.limits import TokenBucket
+from nemod.network.limits import TokenBucket
 
 INTERVAL_S = 0.02
 """[s] Between two packets to a client, hence 50 Hz per address."""

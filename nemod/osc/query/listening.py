@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Protocol
 
+from nemod.network.connection import Connection
 from nemod.osc.dispatcher import Dispatcher
 from nemod.osc.query.frames import messages_of
 from nemod.osc.receiver import Receiver
@@ -17,22 +18,6 @@ MAX_COMMAND = 4_096
 """[characters] Longest command."""
 MAX_PACKET = 65_536
 """[bytes] Longest packet that is taken, as over TCP."""
-
-
-class Connection(Protocol):
-    """The WebSocket of a client. Nothing here raises or waits."""
-
-    def send(self, packet: bytes) -> None:
-        """Send a binary frame; it is lost where the client does not read."""
-        ...
-
-    def send_text(self, text: str) -> None:
-        """Send a text frame; it is lost where the client does not read."""
-        ...
-
-    def is_busy(self) -> bool:
-        """Return whether so much waits to be sent that more should wait with its source."""
-        ...
 
 
 class Listeners(Protocol):

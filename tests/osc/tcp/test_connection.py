@@ -99,7 +99,7 @@ def in_loop(work: Coroutine[Any, Any, None]) -> None:
 
 
 def test_answers_beyond_the_send_buffer_are_dropped(rig: MemoryRig) -> None:
-    """What is unsent stays below the limit and one answer; feedback is told to wait."""
+    """What is unsent stays below the limit and one answer; feedback waits."""
 
     async def run() -> None:
         line = Line(rig)
