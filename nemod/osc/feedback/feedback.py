@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from nemod.control.controller import Controller
-from nemod.control.events import Changed, Meters
+from nemod.control.events import Changed, Meters, Subscription
 from nemod.osc.addresses.flags import DEFAULT_FLAGS, Flag, Flags
 from nemod.osc.addresses.meter_rate import MeterRate
 from nemod.osc.addresses.system import METER_RATE
@@ -51,7 +51,9 @@ class Feedback:
         self._timer: Timer | None = None
         self._timer_s = math.inf
         """When the timer runs out."""
-        self._events = controller.subscribe(wake=self._wake)
+        self._events = controller.subscribe(wake=self._wake, kinds=(Changed, *EVENT_ADDRESSES))
+        self._meter_events: Subscription | None = None
+        """Only while somebody is sent meters: they come 50 times a second."""
 
     # --- clients ---------------------------------------------------------------------------------
 
@@ -161,6 +163,7 @@ class Feedback:
     def close(self) -> None:
         """Send nothing more."""
         self._events.close()
+        self._follow_meters(is_wanted=False)
         self._leases = Leases()
         if self._timer is not None:
             self._timer.cancel()
@@ -187,6 +190,19 @@ class Feedback:
         if self._leases and not self._is_in_packet:
             self._arm(self._timers.now_s())
 
+    def _on_meters(self) -> None:
+        self._has_new_meters = True
+        if not self._is_in_packet:
+            self._arm(self._meter_pace.next_s)
+
+    def _follow_meters(self, *, is_wanted: bool) -> None:
+        """Listen to the meters as long as somebody is sent them."""
+        if is_wanted and self._meter_events is None:
+            self._meter_events = self._controller.subscribe(wake=self._on_meters, kinds=(Meters,))
+        elif not is_wanted and self._meter_events is not None:
+            self._meter_events.close()
+            self._meter_events = None
+
     def _drain(self) -> None:
         """Mark what the events since the last call have changed."""
         tree = self._follow_tree()
@@ -196,8 +212,6 @@ class Feedback:
         for event in self._events.take():
             if isinstance(event, Changed):
                 self._mark_parameter(event.path)
-            elif isinstance(event, Meters):
-                self._has_new_meters = True
             elif addresses := EVENT_ADDRESSES.get(type(event)):
                 self._status.changed(tree, (a for a in addresses if a.startswith(STATUS)))
                 self._mark_addresses(addresses)
@@ -316,7 +330,9 @@ class Feedback:
         if times:
             self._due(min(times))
         self._due(self._leases.next_expiry_s())
-        if self._has_new_meters and any(lease.coverage.meters for lease in self._leases):
+        has_meters = any(lease.coverage.meters for lease in self._leases)
+        self._follow_meters(is_wanted=has_meters)
+        if self._has_new_meters and has_meters:
             self._due(self._meter_pace.next_s)
         if any(lease.coverage.status for lease in self._leases):
             self._due(self._status_pace.next_s)
