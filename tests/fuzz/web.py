@@ -12,6 +12,7 @@ from itertools import islice
 import aiohttp
 import structlog.testing
 
+from nemod.network.limits import Remembered, TokenBucket
 from nemod.web.connections import ConnectionLimits
 from nemod.web.query import SocketLimits
 from tests.fuzz.packets import KNOBS
@@ -97,7 +98,7 @@ async def _check(served: ServedRig, http: aiohttp.ClientSession, sent: Sent) -> 
     """Send a well-formed request: it is answered, and every setting is in its range."""
     begin = time.monotonic()
     # Loopback may ask for much, but not for everything that this sends.
-    served.web._budgets._budgets.clear()
+    served.web._budgets = Remembered[TokenBucket](1)
     async with asyncio.timeout(10.0), http.get(served.url + "/nemo/gain?VALUE") as answer:
         assert answer.status == 200
         (value,) = json.loads(await answer.read())["VALUE"]
