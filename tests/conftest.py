@@ -4,6 +4,7 @@ import ctypes.util
 import os
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import jax
@@ -41,6 +42,10 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
         avahi.is_available,
         "avahi-daemon, avahi-browse or dbus-daemon is missing, or this is not root "
         "(Debian: avahi-daemon avahi-utils dbus iproute2)",
+    ),
+    "browser": (
+        lambda: shutil.which("chromium") and find_spec("playwright"),
+        "chromium (Debian: chromium) or playwright is missing",
     ),
     "liblo": (lambda: shutil.which("oscsend"), "oscsend is missing (Debian: liblo-tools)"),
 }

@@ -164,7 +164,7 @@ class OscConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpConfig:
-    """OSCQuery over HTTP and WebSocket; `osc.local` and `osc.allow` hold here, too."""
+    """The page and OSCQuery over HTTP and WebSocket; `osc.local` and `osc.allow` hold here, too."""
 
     port: int | None = _option(
         None,
@@ -179,6 +179,11 @@ class HttpConfig:
         Several(Text("a host name")),
         "serve browsers that use this name for the machine, beside its own names and addresses",
         unset="none",
+    )
+    upload_quota: int = _option(
+        1000,
+        Whole(0, 1_000_000, "MB"),
+        "how much your own folder of models may hold for more to be added over HTTP; 0 adds none",
     )
 
 

@@ -32,6 +32,7 @@ from nemod.daemon.tuner_thread import TunerThread
 from nemod.engine.cpu_latency import suitable_us
 from nemod.engine.ipc import DeviceOpened, DeviceRequest
 from nemod.formats import load_model
+from nemod.library.uploads import Uploads
 
 log = structlog.get_logger("nemod")
 
@@ -82,6 +83,7 @@ class Daemon:
             player=self._switcher,
             monitor=RigMonitor(self._supervisor, self._switcher, self._telemetry, self._tuner),
             presets=startup.presets,
+            user_models=Uploads(startup.library, config.http.upload_quota * 1_000_000),
         )
         self._surfaces = Surfaces(self.controller, config)
         self._session_writer = (

@@ -33,6 +33,7 @@ class Surfaces:
     def __init__(self, controller: Controller, config: Config) -> None:
         """Open nothing yet. Raises: ConfigError."""
         self._config = config
+        self._controller = controller
         osc = config.osc
         self._osc = OscServer(
             controller,
@@ -102,9 +103,11 @@ class Surfaces:
         try:
             self._web = await start_web_server(
                 self._query,
+                self._controller,
                 port,
                 local=osc.local,
                 allow=osc.allow,
+                allow_write=osc.allow_write,
                 allow_hosts=http.allow_hosts,
                 names=self._names,
             )

@@ -1,0 +1,114 @@
+"""Makes the pictures of the page for the documentation, with a daemon that plays.
+
+    python -m tests.web.page.screenshots docs
+
+A temporary home folder is used; Debian's chromium and playwright are needed.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nemod.osc.layout.touchosc import SIZES as LAYOUTS
+from nemod.osc.layout.touchosc import document
+from tests.parts.daemon import launch
+from tests.web.page.conftest import CHROMIUM, SIZES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+KNOBS = {"Gain": 4, "Bass": 2, "Treble": 1, "Delay mix": 3, "Reverb mix": 2}
+"""How often each is turned up by a tenth."""
+
+
+def main() -> None:
+    """Make all pictures."""
+    from playwright.sync_api import sync_playwright
+
+    folder = Path(sys.argv[1])
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        layouts(browser, folder)
+        environment = {"HOME": home, "XDG_DATA_HOME": f"{home}/data", "XDG_STATE_HOME": home}
+        daemon = launch(["--device", "demo", "--no-standby"], Path(home), environment)
+        try:
+            pictures(browser, f"http://localhost:{daemon.http_port()}/", folder)
+        finally:
+            daemon.end()
+
+
+def pictures(browser: "Browser", url: str, folder: Path) -> None:
+    """Go through a session: open, choose a model, turn knobs, save a preset, tune."""
+
+    def open_page(size: str) -> "Page":
+        width, height = SIZES[size]
+        page = browser.new_page(
+            viewport={"width": width, "height": height}, device_scale_factor=1.5
+        )
+        page.goto(url)
+        page.wait_for_selector("body:not(.loading) #face [aria-valuetext]")
+        page.wait_for_timeout(1500)
+        return page
+
+    def take(page: "Page", name: str, *, is_full: bool = False) -> None:
+        page.screenshot(path=folder / f"page-{name}.png", full_page=is_full)
+
+    phone = open_page("phone")
+    take(phone, "phone-opens")
+    phone.locator("#model .choose").click()
+    phone.wait_for_timeout(300)
+    take(phone, "phone-models")
+    phone.get_by_role("dialog").get_by_role("button", name="muffcond-gru40").click()
+    phone.get_by_role("button", name="Model: muffcond-gru40").wait_for()
+    phone.get_by_role("slider", name="Bass", exact=True).wait_for()
+    for name, count in KNOBS.items():
+        knob = phone.locator(f'#face [aria-label="{name}"]')
+        if knob.count():
+            knob.focus()
+            for _ in range(count):
+                phone.keyboard.press("PageUp")
+    phone.wait_for_timeout(500)
+    phone.evaluate("document.activeElement.blur()")
+    take(phone, "phone-knobs")
+    phone.get_by_role("button", name="More…").click()
+    phone.get_by_role("button", name="Save as a new preset…").click()
+    phone.get_by_role("textbox", name="Name").fill("Solo")
+    take(phone, "phone-preset")
+    phone.get_by_role("textbox", name="Name").press("Enter")
+    phone.get_by_role("button", name="Preset: Solo").wait_for()
+    phone.get_by_role("switch", name="Compressor").click()
+    phone.wait_for_timeout(4500)
+    take(phone, "phone", is_full=True)
+    take(open_page("tablet"), "tablet", is_full=True)
+    desktop = open_page("desktop")
+    take(desktop, "desktop", is_full=True)
+    phone.get_by_role("switch", name="Tuner", exact=True).click()
+    phone.wait_for_selector(".tuner.heard", timeout=20_000)
+    take(phone, "phone-tuner")
+
+
+def layouts(browser: "Browser", folder: Path) -> None:
+    """Draw the pages of the TouchOSC layouts beside each other."""
+    import py2tosc
+
+    for name, size in LAYOUTS.items():
+        made = document(size)
+        (pager,) = made.find_all(type="PAGER")
+        pages = list(pager.children)
+        shown = pages if name == "phone" else pages[:2]
+        pictures = []
+        for page in shown:
+            for other in pages:
+                other.set("visible", other is page)
+            pictures.append(py2tosc.to_svg(made))
+        style = "<style>body{margin:12px;background:#000;display:flex;gap:12px}</style>"
+        tab = browser.new_page(
+            viewport={"width": (size.width + 12) * len(shown) + 12, "height": size.height + 24}
+        )
+        tab.set_content(style + "".join(pictures))
+        tab.screenshot(path=folder / f"touchosc-{name}.png")
+
+
+if __name__ == "__main__":
+    main()
