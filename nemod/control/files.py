@@ -81,16 +81,15 @@ class Files:
         reading = in_background(lambda: _read(name, content))
 
         def read(task: "asyncio.Future[Preset]") -> None:
-            error = None if task.cancelled() else task.exception()
+            fault = task.exception()
+            if fault is not None:
+                code = Code.VALUE if isinstance(fault, NemodError) else Code.IO
+                job.fail(ControlError(code, name[:120], str(fault)))
+                return
             try:
-                if error is not None:
-                    raise error
                 kept = self._presets.add(task.result(), source)
             except ControlError as refused:
                 job.fail(refused)
-            except Exception as fault:
-                code = Code.VALUE if isinstance(fault, NemodError) else Code.IO
-                job.fail(ControlError(code, name[:120], str(fault)))
             else:
                 kept.when_over(lambda kept: _pass_on(kept, job))
 

@@ -28,9 +28,7 @@ class Added(NamedTuple):
     """False if the same content was in the library already, under this name."""
 
 
-def add(
-    library: Library, source: Path, *, verify: Callable[[Path], object] = load_model
-) -> Added:
+def add(library: Library, source: Path, *, verify: Callable[[Path], object] = load_model) -> Added:
     """Copy a model into the user's folder, unless the library has the same content already.
 
     `verify` raises ModelError for a file that cannot be played.

@@ -113,7 +113,9 @@ class FrontRoute:
 
 def accepts_html(values: list[str]) -> bool:
     """Return whether `Accept` headers name HTML, which no wildcard does."""
-    kinds = (part.partition(";")[0].strip().lower() for value in values for part in value.split(","))
+    kinds = (
+        part.partition(";")[0].strip().lower() for value in values for part in value.split(",")
+    )
     return "text/html" in kinds
 
 

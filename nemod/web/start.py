@@ -29,8 +29,8 @@ async def start_web_server(
     """Return a server for an OSCQuery service, the page, and the files that `controller` takes.
 
     Its `port` is the one that is used (0: a free one). `local` and `allow`: which hosts are served,
-    as over OSC; `allow_write`: which may add files, besides this machine. `allow_hosts`: names and addresses of
-    `Host` besides those of this machine, which has these `names`.
+    as over OSC; `allow_write`: which may add files, besides this machine. `allow_hosts`: names and
+    addresses of `Host` besides those of this machine, which has these `names`.
 
     Raises: PortError where the port is taken or may not be used; ConfigError for a wrong entry.
     """

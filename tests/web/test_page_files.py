@@ -125,7 +125,9 @@ def test_nothing_else_is_a_file(path: str) -> None:
 
     async def check(served: ServedRig, http: aiohttp.ClientSession) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.web.port)
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        writer.write(
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        )
         assert (await reader.readline()).split()[1] == b"404"
         writer.close()
 

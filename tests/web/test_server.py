@@ -227,7 +227,9 @@ def test_a_taken_port_is_named_with_its_owner() -> None:
 
     async def check(served: Served) -> None:
         with pytest.raises(PortError, match=r"is taken by .*choose another with --http-port"):
-            await start_web_server(Service(), MemoryRig().controller, served.server.port, local=True)
+            await start_web_server(
+                Service(), MemoryRig().controller, served.server.port, local=True
+            )
 
     run(check)
 

@@ -51,8 +51,11 @@ def slots(parameters: ParameterSet) -> list[Slot]:
         group = path.rpartition("/")[0]
         if path in _ELSEWHERE or group == _OWN_PAGE or (not group and path in FACE):
             continue
-        grouped.setdefault(group or "rig", []).append(parameters.row(path))
-    return [_slot(group, rows) for group, rows in grouped.items()]
+        grouped.setdefault(group, []).append(parameters.row(path))
+    # What stands alone needs no heading of its own.
+    alone = [group for group, rows in grouped.items() if not group or len(rows) == 1]
+    rig = [row for group in alone for row in grouped.pop(group)]
+    return [_slot(group, rows) for group, rows in ({"rig": rig} | grouped).items() if rows]
 
 
 def split(found: Sequence[Slot], most: int) -> Iterator[list[Slot]]:

@@ -55,11 +55,13 @@ class Size:
     rows: int
     """Rows of faders on a page, in each of its columns."""
     fader_columns: int
+    is_beside: bool
+    """A knob stands beside its text, not between."""
 
 
 SIZES = {
-    "phone": Size(400, 800, 2, 11, 1),
-    "tablet": Size(1024, 768, 4, 11, 2),
+    "phone": Size(400, 800, 2, 11, 1, True),
+    "tablet": Size(1024, 768, 4, 11, 2, False),
 }
 """By the names that `nemod layout --size` takes."""
 
@@ -69,8 +71,9 @@ def document(size: Size, parameters: ParameterSet | None = None) -> py2tosc.Docu
     known = parameters or ParameterSet()
     pages = [_page("Amp", _face_page(size, known))]
     per_page = size.rows * size.fader_columns
-    for shown in split(slots(known), per_page):
-        pages.append(_page(_titles(shown), _fader_page(size, shown)))
+    pages += [
+        _page(_titles(shown), _fader_page(size, shown)) for shown in split(slots(known), per_page)
+    ]
     pages += [_page("Presets", _preset_page()), _page("Tuner", _tuner_page(known))]
     root = ui.column(
         _header(),
@@ -91,9 +94,9 @@ def document(size: Size, parameters: ParameterSet | None = None) -> py2tosc.Docu
 
 def write(path: Path, size: Size) -> None:
     """Write a layout, replacing the file at once. Raises: OSError."""
-    data = py2tosc.dumps(document(size))
+    made = document(size)
     with replacing(path) as draft:
-        draft.write_bytes(data)
+        made.save(draft, validate=True)  # whose suffix stands for a .tosc
 
 
 def _script() -> str:
@@ -116,7 +119,7 @@ def _titles(shown: Sequence[Slot]) -> str:
 
 
 def _face_page(size: Size, known: ParameterSet) -> Control:
-    cells = [_knob(item) for item in face(known)]
+    cells = [_knob(item, is_beside=size.is_beside) for item in face(known)]
     return ui.tiles(*cells, columns=size.columns, gap=8, pad=8)
 
 
@@ -156,9 +159,7 @@ def _preset_page() -> Control:
             sizes=(1, 3, 1),
             gap=6,
         ),
-        ui.row(
-            _button("Save", "/nemo/preset/save"), _lamp("changed", "/nemo/preset/dirty"), gap=6
-        ),
+        ui.row(_button("Save", "/nemo/preset/save"), _lamp("changed", "/nemo/preset/dirty"), gap=6),
         _label("Presets by number", color=_AMBER),
         ui.tiles(*presets, columns=4, gap=6),
         _label("Snapshots", color=_AMBER),
@@ -232,26 +233,22 @@ def _footer() -> Control:
 # --- controls ------------------------------------------------------------------------------------
 
 
-def _knob(item: Item) -> Control:
-    is_bipolar = item.row.low == -item.row.high
+def _knob(item: Item, *, is_beside: bool) -> Control:
+    row = item.row
     radial = py2tosc.radial(
-        name=item.path,
-        color=_AMBER,
-        centered=is_bipolar,
-        messages=[_both(item.row)],
+        name=item.path, color=_AMBER, centered=row.low == -row.high, messages=[_both(row)]
     )
-    return ui.column(
-        _label(item.name, size=18),
-        radial,
-        _shown(f"/nemo/text/{item.path}", size=16),
-        sizes=(1, 5, 1),
-        gap=2,
-    )
+    _preset(radial, "x", row.default)
+    name, text = _label(item.name, size=18), _text_of(row, size=16)
+    if is_beside:
+        texts = ui.column(_label(""), name, text, _label(""), gap=2, outline=False)
+        return ui.row(radial, texts, sizes=(3, 2), gap=4)
+    return ui.column(name, radial, text, sizes=(1, 5, 1), gap=2)
 
 
 def _fader_row(item: Item) -> Control:
     row = item.row
-    text = _shown(f"/nemo/text/{item.path}", size=14)
+    text = _text_of(row, size=14)
     if row.kind is ParameterKind.BOOL:
         control = _switch("", item.path, _AMBER)
     else:
@@ -262,6 +259,7 @@ def _fader_row(item: Item) -> Control:
             centered=row.low == -row.high,
             messages=[_both(row)],
         )
+        _preset(control, "x", row.default)
         if row.kind is ParameterKind.ENUM:
             control.set("gridSteps", len(row.choices))
     return ui.row(
@@ -302,9 +300,7 @@ def _lamp(text: str, address: str) -> Control:
         name=address.removeprefix("/"),
         interactive=False,
         color=_AMBER,
-        messages=[
-            ui.osc(address, send=False, args=[ui.value("x", conversion=Conversion.BOOLEAN)])
-        ],
+        messages=[ui.osc(address, send=False, args=[ui.value("x", conversion=Conversion.BOOLEAN)])],
     )
     return ui.stack(lamp, _label(text, size=15))
 
@@ -332,6 +328,20 @@ def _shown(address: str, *, size: int) -> Control:
     return _label("", size=size, name=address.removeprefix("/"), messages=[message])
 
 
+def _text_of(row: Parameter, *, size: int) -> Control:
+    """Return the label of a parameter's value; until nemod says more, that of its default."""
+    label = _shown(f"/nemo/text/{row.path}", size=size)
+    _preset(label, "text", row.text(row.default))
+    return label
+
+
+def _preset(control: Control, key: str, value: float | str) -> None:
+    """Set what a control holds until nemod says what it is."""
+    for one in control.values:
+        if one.key == key:
+            one.default = value
+
+
 def _label(
     text: str,
     *,
@@ -350,9 +360,5 @@ def _label(
         outline=False,
         messages=list(messages),
     )
-    for value in label.values:
-        if value.key == "text":
-            value.default = text
+    _preset(label, "text", text)
     return label
-
-

@@ -145,4 +145,3 @@ def test_the_command_writes_a_file_that_touchosc_reads(
         assert root.tag == "lexml"
         assert f"a layout for a {size}" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == [file]
-

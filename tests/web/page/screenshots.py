@@ -5,6 +5,7 @@
 A temporary home folder is used; Debian's chromium and playwright are needed.
 """
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.web.page.conftest import CHROMIUM, SIZES
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+LONGEST_MS = 120_000
+"""[ms] A model may have to be compiled on a busy machine."""
 KNOBS = {"Gain": 4, "Bass": 2, "Treble": 1, "Delay mix": 3, "Reverb mix": 2}
 """How often each is turned up by a tenth."""
 
@@ -34,6 +37,9 @@ def main() -> None:
         daemon = launch(["--device", "demo", "--no-standby"], Path(home), environment)
         try:
             pictures(browser, f"http://localhost:{daemon.http_port()}/", folder)
+        except Exception:
+            print(daemon.text)  # noqa: T201
+            raise
         finally:
             daemon.end()
 
@@ -46,6 +52,7 @@ def pictures(browser: "Browser", url: str, folder: Path) -> None:
         page = browser.new_page(
             viewport={"width": width, "height": height}, device_scale_factor=1.5
         )
+        page.set_default_timeout(LONGEST_MS)
         page.goto(url)
         page.wait_for_selector("body:not(.loading) #face [aria-valuetext]")
         page.wait_for_timeout(1500)
@@ -84,29 +91,24 @@ def pictures(browser: "Browser", url: str, folder: Path) -> None:
     desktop = open_page("desktop")
     take(desktop, "desktop", is_full=True)
     phone.get_by_role("switch", name="Tuner", exact=True).click()
-    phone.wait_for_selector(".tuner.heard", timeout=20_000)
+    phone.wait_for_selector(".tuner.heard")
     take(phone, "phone-tuner")
 
 
 def layouts(browser: "Browser", folder: Path) -> None:
-    """Draw the pages of the TouchOSC layouts beside each other."""
+    """Draw the TouchOSC layouts; their pages stand beside each other."""
     import py2tosc
 
     for name, size in LAYOUTS.items():
         made = document(size)
         (pager,) = made.find_all(type="PAGER")
-        pages = list(pager.children)
-        shown = pages if name == "phone" else pages[:2]
-        pictures = []
-        for page in shown:
-            for other in pages:
-                other.set("visible", other is page)
-            pictures.append(py2tosc.to_svg(made))
-        style = "<style>body{margin:12px;background:#000;display:flex;gap:12px}</style>"
-        tab = browser.new_page(
-            viewport={"width": (size.width + 12) * len(shown) + 12, "height": size.height + 24}
-        )
-        tab.set_content(style + "".join(pictures))
+        assert len(pager.children) > 3
+        picture = py2tosc.to_svg(made)
+        found = re.search(r'<svg[^>]* width="([\d.]+)"[^>]* height="([\d.]+)"', picture)
+        assert found is not None
+        width, height = (round(float(text)) for text in found.groups())
+        tab = browser.new_page(viewport={"width": width, "height": height})
+        tab.set_content(f"<style>body{{margin:0;background:#000}}</style>{picture}")
         tab.screenshot(path=folder / f"touchosc-{name}.png")
 
 

@@ -92,8 +92,9 @@ def test_a_knob_is_turned_by_keyboard(open_page: Open, stage: Stage) -> None:
     ]:
         page.keyboard.press(key)
         stage.until(
-            lambda expected=expected: stage.rig.controller.position("bass")
-            == pytest.approx(expected, abs=1e-6)
+            lambda expected=expected: (
+                stage.rig.controller.position("bass") == pytest.approx(expected, abs=1e-6)
+            )
         )
     page.keyboard.type("-6,0")
     page.keyboard.press("Enter")

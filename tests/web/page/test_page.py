@@ -29,7 +29,9 @@ def test_models_are_chosen_by_name(open_page: Open, stage: Stage, rig: MemoryRig
     page.get_by_role("button", name="Model: Amp Clean").click()
     dialog = page.get_by_role("dialog", name="Model")
     dialog.get_by_role("listitem").nth(302).wait_for()
-    assert "the file is cut off" in dialog.get_by_role("listitem").filter(has_text="fuzz").inner_text()
+    assert (
+        "the file is cut off" in dialog.get_by_role("listitem").filter(has_text="fuzz").inner_text()
+    )
     dialog.get_by_role("searchbox").fill("lead")
     dialog.get_by_role("button", name="Amp Lead").click()
     page.get_by_role("button", name="Model: Amp Lead").wait_for()
@@ -266,8 +268,9 @@ def test_a_new_slot_needs_no_new_code(open_page: Open) -> None:
             text: { CONTENTS: { chorus: { CONTENTS: { enable: text("Chorus"),
               rate: text("Chorus rate") } }, model2: { CONTENTS: { gain: text("Gain") } } } },
           } });
+          const row = (one) => [one.short, one.kind, one.default];
           return tree.slots(new Set()).map((slot) => [slot.name, slot.label, slot.hasFiles,
-            slot.enable?.kind ?? null, slot.parameters.map((one) => [one.short, one.kind, one.default])]);
+            slot.enable?.kind ?? null, slot.parameters.map(row)]);
         }"""
     )
     assert slots == [
@@ -295,7 +298,10 @@ def test_osc_of_the_page_is_that_of_other_programs(open_page: Open) -> None:
         """async ([right, wrong]) => {
           const { decode } = await import("/page/js/osc.js");
           const bytes = (list) => new Uint8Array(list).buffer;
-          const fails = (list) => { try { decode(bytes(list)); } catch { return true; } return false; };
+          const fails = (list) => {
+            try { decode(bytes(list)); } catch { return true; }
+            return false;
+          };
           return [decode(bytes(right)), wrong.map(fails)];
         }""",
         [list(packet), [list(one) for one in wrong]],

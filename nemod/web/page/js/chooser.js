@@ -12,7 +12,7 @@ export function chooser(name, label, tree, store, ends, { width = 1, problems = 
   const step = (leaf, text, path) =>
     el(
       "button",
-      { type: "button", class: "step", "aria-label": text, title: text, onclick: () => store.send(at(leaf)) },
+      { type: "button", class: "step", "aria-label": text, title: text, onclick: () => load(leaf, "…") },
       icon(path),
     );
   const shown = el("span", { class: "current" }, "…");
@@ -32,10 +32,24 @@ export function chooser(name, label, tree, store, ends, { width = 1, problems = 
     tree.has(`${name}/next`) ? step("next", `Next ${noun}`, ICONS.next) : null,
   );
   let current = "";
+
+  /** Shows what is on its way until it is there, or has failed. */
+  function load(leaf, name, ...args) {
+    const over = () => {
+      button.classList.remove("busy");
+      button.removeAttribute("aria-busy");
+      shown.textContent = current || "none";
+    };
+    if (!store.start(at(leaf), over, ...args)) return;
+    button.classList.add("busy");
+    button.setAttribute("aria-busy", "true");
+    shown.textContent = name;
+  }
+
   ends.push(
     store.watch(at("current"), (value) => {
       current = value;
-      shown.textContent = value || "none";
+      if (!button.classList.contains("busy")) shown.textContent = value || "none";
       button.setAttribute("aria-label", `${label}: ${value || "none"}`);
     }),
   );
@@ -54,8 +68,8 @@ export function chooser(name, label, tree, store, ends, { width = 1, problems = 
       })),
       choose: (entry) =>
         entry.number === null
-          ? store.send(at("load"), "s", entry.name)
-          : store.send(at("load"), "i", entry.number),
+          ? load("load", entry.name, "s", entry.name)
+          : load("load", entry.name, "i", entry.number),
       extra: extra ? extra() : null,
     });
   }

@@ -84,6 +84,7 @@ class Page {
     const focused = document.activeElement?.getAttribute("data-address");
     for (const end of this.ends) end();
     this.ends = [];
+    this.store.jobs.clear();
     this.signature = tree.signature();
     const { store, ends } = this;
     const problems = new Problems(store, ends, byId("problems"));

@@ -13,6 +13,7 @@ export class Store {
     this.onError = () => {};
     this.onDone = () => {};
     this.answers = new Map();
+    this.jobs = new Map();
   }
 
   /** Calls watcher(value) with the present value, if known, and every new one. Returns the end. */
@@ -39,6 +40,7 @@ export class Store {
   /** Asks for all that is shown: a new connection knows nothing of it. */
   listenAgain() {
     this.unsent.clear();
+    for (const address of [...this.jobs.keys()]) this.endJob(address);
     for (const address of this.watchers.keys()) this.connection.listen(address);
   }
 
@@ -68,6 +70,19 @@ export class Store {
   send(address, tags = "", ...values) {
     this.flush();
     return this.connection.send(address, tags, ...values);
+  }
+
+  /** Starts a background job; `over` is called when it has ended, or the connection has. */
+  start(address, over, tags = "", ...values) {
+    if (!this.send(address, tags, ...values)) return false;
+    this.jobs.set(address, over);
+    return true;
+  }
+
+  endJob(address) {
+    const over = this.jobs.get(address);
+    this.jobs.delete(address);
+    over?.();
   }
 
   /** Asks for the value that an address has now. */
@@ -102,7 +117,10 @@ export class Store {
 
   receive(address, values) {
     if (address === "/nemo/error") this.failed(...values);
-    else if (address === "/nemo/done") this.onDone(...values);
+    else if (address === "/nemo/done") {
+      this.endJob(values[0]);
+      this.onDone(...values);
+    }
     else if (this.answers.has(address)) this.answers.get(address)(values);
     else if (values.length === 1) this.note(address, values[0]);
   }
@@ -111,6 +129,8 @@ export class Store {
   failed(code, address, text) {
     this.unsent.delete(address);
     this.answers.get(address)?.(null);
+    // A newer request has taken its place: that one will end, too.
+    if (code !== "busy") this.endJob(address);
     const shown = address.replace("/nemo/real/", "/nemo/");
     if (this.watchers.has(shown)) this.query(shown);
     this.onError(code, address, text);
