@@ -21,6 +21,12 @@ class MissingError(NemodError):
     """A package that is not installed."""
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= 65_535):
+        raise argparse.ArgumentTypeError(f"{text!r}: 1 to 65535 are allowed")
+    return int(text)
+
+
 def main(argv: Sequence[str]) -> int:
     """Write the file; return the exit status. Raises: NemodError, OSError."""
     made = parser("nemod layout", _ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -28,6 +34,12 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("--size", choices=_SIZES, default=_SIZES[0], help="kind of screen [phone]")
     made.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="[nemod-phone.tosc or nemod-tablet.tosc]"
+    )
+    made.add_argument(
+        "--receive-port",
+        type=_port,
+        metavar="PORT",
+        help="where the program receives, if that is not the port that it sends from",
     )
     arguments = made.parse_args(argv)
     try:
@@ -39,6 +51,6 @@ def main(argv: Sequence[str]) -> int:
             "the package py2tosc is missing; pip install 'nemod[touchosc]' installs it"
         ) from None
     path = arguments.output or Path(f"nemod-{arguments.size}.tosc")
-    write(path, SIZES[arguments.size])
+    write(path, SIZES[arguments.size], port=arguments.receive_port)
     say(f"{path}: a layout for a {arguments.size}")
     return 0

@@ -28,7 +28,7 @@ _SCRIPT = """\
 local sent = -{renew}
 
 local function subscribe()
-  sendOSC({{ '/nemo/subscribe', {{ {flags} }} }})
+  sendOSC({{ '/nemo/subscribe', {{ {arguments} }} }})
   sent = getMillis()
 end
 
@@ -66,8 +66,13 @@ SIZES = {
 """By the names that `nemod layout --size` takes."""
 
 
-def document(size: Size, parameters: ParameterSet | None = None) -> py2tosc.Document:
-    """Return a layout of this size for these parameters, those of the table by default."""
+def document(
+    size: Size, parameters: ParameterSet | None = None, *, port: int | None = None
+) -> py2tosc.Document:
+    """Return a layout of this size for these parameters, those of the table by default.
+
+    `port`: where the program receives, if that is not the port that it sends from.
+    """
     known = parameters or ParameterSet()
     pages = [_page("Amp", _face_page(size, known))]
     per_page = size.rows * size.fader_columns
@@ -85,24 +90,26 @@ def document(size: Size, parameters: ParameterSet | None = None) -> py2tosc.Docu
         frame=(0, 0, size.width, size.height),
         name="nemod",
         color=_DARK,
-        script=_script(),
+        script=_script(port),
     )
     made = py2tosc.Document(root=root)
     made.resolve()
     return made
 
 
-def write(path: Path, size: Size) -> None:
-    """Write a layout, replacing the file at once. Raises: OSError."""
-    made = document(size)
+def write(path: Path, size: Size, *, port: int | None = None) -> None:
+    """Write a layout, replacing the file at once. `port`: see `document`. Raises: OSError."""
+    made = document(size, port=port)
     with replacing(path) as draft:
         made.save(draft, validate=True)  # whose suffix stands for a .tosc
 
 
-def _script() -> str:
+def _script(port: int | None) -> str:
     wanted = (Flag.PARAMS, Flag.TEXT, Flag.STATUS, Flag.METERS, Flag.TUNER)
-    flags = ", ".join(f"{{ tag = 's', value = '{flag}' }}" for flag in wanted)
-    return _SCRIPT.format(renew=RENEW_MS, flags=flags)
+    arguments = [f"{{ tag = 's', value = '{flag}' }}" for flag in wanted]
+    if port is not None:
+        arguments.insert(0, f"{{ tag = 'i', value = {port} }}")
+    return _SCRIPT.format(renew=RENEW_MS, arguments=", ".join(arguments))
 
 
 # --- pages ---------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 from py2tosc import ControlType, OscMessage, PartialType
 
 from nemod.cli.layout import main
+from nemod.common.errors import ConfigError
 from nemod.osc.addresses.tree import build_tree
 from nemod.osc.addresses.values import LeafKind
 from nemod.osc.layout.pages import FACE, face, slots, split
@@ -113,6 +114,20 @@ def test_it_subscribes_by_itself(client: Client) -> None:
     flags = re.findall(r"tag = 's', value = '(\w+)'", script)
     answers = client.ask("/nemo/subscribe", *(("s", flag) for flag in flags))
     assert ("/nemo/subscribed", [60]) in answers
+
+
+def test_it_may_receive_on_a_port_of_its_own() -> None:
+    """The first argument of the subscription."""
+    script = document(SIZES["phone"], port=9001).root.get("script")
+    assert "/nemo/subscribe', { { tag = 'i', value = 9001 }, { tag = 's'," in script
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "99999999999", "x"])
+def test_a_port_is_a_port(text: str, tmp_path: Path) -> None:
+    """As everywhere."""
+    with pytest.raises(ConfigError, match="1 to 65535"):
+        main(["--receive-port", text, "-o", str(tmp_path / "x")])
+    assert not list(tmp_path.iterdir())
 
 
 def test_knobs_of_a_model_are_there() -> None:

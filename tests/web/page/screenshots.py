@@ -8,6 +8,8 @@ A temporary home folder is used; Debian's chromium and playwright are needed.
 import re
 import sys
 import tempfile
+from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,14 +60,23 @@ def pictures(browser: "Browser", url: str, folder: Path) -> None:
         page.wait_for_timeout(1500)
         return page
 
-    def take(page: "Page", name: str, *, is_full: bool = False) -> None:
-        page.screenshot(path=folder / f"page-{name}.png", full_page=is_full)
+    def take(page: "Page") -> bytes:
+        return page.screenshot()
+
+    def take_all(page: "Page", size: str) -> None:
+        # In one tall window: what is fixed to its lower edge would else cover the middle.
+        width, height = SIZES[size]
+        tall = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": width, "height": tall})
+        page.wait_for_timeout(500)
+        page.screenshot(path=folder / f"page-{size}.png")
+        page.set_viewport_size({"width": width, "height": height})
 
     phone = open_page("phone")
-    take(phone, "phone-opens")
+    session = [take(phone)]
     phone.locator("#model .choose").click()
     phone.wait_for_timeout(300)
-    take(phone, "phone-models")
+    session.append(take(phone))
     phone.get_by_role("dialog").get_by_role("button", name="muffcond-gru40").click()
     phone.get_by_role("button", name="Model: muffcond-gru40").wait_for()
     phone.get_by_role("slider", name="Bass", exact=True).wait_for()
@@ -77,22 +88,38 @@ def pictures(browser: "Browser", url: str, folder: Path) -> None:
                 phone.keyboard.press("PageUp")
     phone.wait_for_timeout(500)
     phone.evaluate("document.activeElement.blur()")
-    take(phone, "phone-knobs")
+    session.append(take(phone))
     phone.get_by_role("button", name="More…").click()
     phone.get_by_role("button", name="Save as a new preset…").click()
     phone.get_by_role("textbox", name="Name").fill("Solo")
-    take(phone, "phone-preset")
+    session.append(take(phone))
     phone.get_by_role("textbox", name="Name").press("Enter")
     phone.get_by_role("button", name="Preset: Solo").wait_for()
     phone.get_by_role("switch", name="Compressor").click()
     phone.wait_for_timeout(4500)
-    take(phone, "phone", is_full=True)
-    take(open_page("tablet"), "tablet", is_full=True)
-    desktop = open_page("desktop")
-    take(desktop, "desktop", is_full=True)
+    take_all(phone, "phone")
+    take_all(open_page("tablet"), "tablet")
+    take_all(open_page("desktop"), "desktop")
     phone.get_by_role("switch", name="Tuner", exact=True).click()
     phone.wait_for_selector(".tuner.heard")
-    take(phone, "phone-tuner")
+    session.append(take(phone))
+    beside(browser, session, folder / "page-phone-session.png")
+
+
+def beside(browser: "Browser", pictures: Sequence[bytes], path: Path) -> None:
+    """Put pictures of a phone beside each other."""
+    width, height = SIZES["phone"]
+    images = "".join(
+        f'<img width="{width}" src="data:image/png;base64,{b64encode(one).decode()}">'
+        for one in pictures
+    )
+    style = "<style>body{margin:0;display:flex;gap:16px;background:#fff}</style>"
+    page = browser.new_page(
+        viewport={"width": (width + 16) * len(pictures) - 16, "height": height},
+        device_scale_factor=1.5,
+    )
+    page.set_content(style + images)
+    page.screenshot(path=path)
 
 
 def layouts(browser: "Browser", folder: Path) -> None:

@@ -1,6 +1,5 @@
 // The plug-in's face: the seven knobs that a player reaches for first, and the model.
 
-import { el } from "./dom.js";
 import { control } from "./controls.js";
 
 /** As on the plug-in; what the daemon does not have is left out. */
@@ -26,5 +25,3 @@ export function bypassed(tree, store, ends, element) {
   if (!bypass) return;
   ends.push(store.watch(bypass.address, (isOn) => element.classList.toggle("bypassed", Boolean(isOn))));
 }
-
-export const heading = (text) => el("h2", {}, text);

@@ -91,10 +91,7 @@ class Page {
     byId("meters").replaceChildren(...meters(store, ends));
     const model = chooser("model", "Model", tree, store, ends, { problems: () => problems.faults });
     byId("model").replaceChildren(model.element);
-    byId("face").replaceChildren(...face(tree, store, ends));
-    const more = modelKnobs(tree, store, ends);
-    byId("knobs").replaceChildren(...more);
-    byId("knobs").hidden = more.length === 0;
+    byId("face").replaceChildren(...face(tree, store, ends), ...modelKnobs(tree, store, ends));
     byId("presets").replaceChildren(...presets(tree, store, ends));
     byId("board").replaceChildren(...board(tree, store, ends));
     byId("ends").replaceChildren(...chainEnds(tree, store, ends));
