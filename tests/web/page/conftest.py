@@ -1,4 +1,4 @@
-"""One browser and one served rig for all tests of the page."""
+"""One browser and one served rig for all tests of a module."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,9 +20,9 @@ SIZES = {"phone": (320, 640), "tablet": (768, 1024), "desktop": (1440, 900)}
 Open = Callable[..., "Page"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    """Debian's Chromium."""
+    """Debian's Chromium. Until it is closed, this thread has a running event loop."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
@@ -33,7 +33,7 @@ def browser() -> "Iterator[Browser]":
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running() -> Iterator[Stage]:
     """A thread that serves."""
     stage = Stage()
@@ -50,6 +50,7 @@ def stage(running: Stage) -> Stage:
 
     def reset() -> None:
         rig.names = ("Amp Clean", "Amp Lead", "fuzz")
+        rig.model_name, rig.state = "Amp Clean", "running"
         rig.use_knobs()
         for path in rig.controller.parameters:
             default = rig.controller.describe(path).default

@@ -86,6 +86,8 @@ def test_presets_and_snapshots(open_page: Open, stage: Stage, rig: MemoryRig) ->
     page.get_by_role("textbox", name="Name").press("Enter")
     page.get_by_role("button", name="Preset: Solo").wait_for()
     assert rig.presets.kept[1].name == "Solo"
+    # The key that saved it has not pressed the button that has the focus again.
+    assert page.get_by_role("dialog").count() == 0
 
 
 def test_files_go_both_ways(

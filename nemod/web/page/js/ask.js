@@ -31,7 +31,10 @@ export function ask({ title, text = "", label = "", value = "", action }) {
     if (input) {
       input.value = value;
       input.onkeydown = (event) => {
-        if (event.key === "Enter") accept();
+        if (event.key !== "Enter") return;
+        // The button that has the focus again must not be pressed by the same key.
+        event.preventDefault();
+        accept();
       };
     }
     dialog.addEventListener("close", () => {

@@ -187,8 +187,9 @@ class Knob {
     input.onblur = () => end(true);
     input.onkeydown = (event) => {
       event.stopPropagation();
-      if (event.key === "Enter") end(true);
-      else if (event.key === "Escape") end(false);
+      if (event.key !== "Enter" && event.key !== "Escape") return;
+      event.preventDefault();
+      end(event.key === "Enter");
     };
     this.value.replaceWith(input);
     input.focus();
