@@ -75,10 +75,11 @@ def document(
     """
     known = parameters or ParameterSet()
     pages = [_page("Amp", _face_page(size, known))]
-    per_page = size.rows * size.fader_columns
-    pages += [
-        _page(_titles(shown), _fader_page(size, shown)) for shown in split(slots(known), per_page)
-    ]
+    columns = list(split(slots(known), size.rows))
+    for at in range(0, len(columns), size.fader_columns):
+        shown = columns[at : at + size.fader_columns]
+        title = _titles([slot for column in shown for slot in column])
+        pages.append(_page(title, _fader_page(size, shown)))
     pages += [_page("Presets", _preset_page()), _page("Tuner", _tuner_page(known))]
     root = ui.column(
         _header(),
@@ -130,19 +131,17 @@ def _face_page(size: Size, known: ParameterSet) -> Control:
     return ui.tiles(*cells, columns=size.columns, gap=8, pad=8)
 
 
-def _fader_page(size: Size, shown: Sequence[Slot]) -> Control:
-    rows: list[Control] = []
-    for slot in shown:
-        rows.append(_label(slot.title, size=18, color=_AMBER))
-        rows += [_fader_row(item) for item in slot.items]
-    columns = [
-        rows[at : at + size.rows] for at in range(0, size.rows * size.fader_columns, size.rows)
-    ]
-    # Columns of one height, so that faders are of one size on all pages.
-    filled = [
-        [*column, *(_label("") for _ in range(size.rows - len(column)))] for column in columns
-    ]
-    return ui.row(*(ui.column(*one, gap=6) for one in filled), gap=16, pad=8)
+def _fader_page(size: Size, shown: Sequence[Sequence[Slot]]) -> Control:
+    """Return the slots of each column; columns are filled up, so that all rows are alike."""
+    columns: list[Control] = []
+    for slots_of_column in [*shown, *([()] * (size.fader_columns - len(shown)))]:
+        rows: list[Control] = []
+        for slot in slots_of_column:
+            rows.append(_label(slot.title, size=18, color=_AMBER))
+            rows += [_fader_row(item) for item in slot.items]
+        rows += [_label("") for _ in range(size.rows - len(rows))]
+        columns.append(ui.column(*rows, gap=6))
+    return ui.row(*columns, gap=16, pad=8)
 
 
 def _preset_page() -> Control:
@@ -194,6 +193,7 @@ def _tuner_page(known: ParameterSet) -> Control:
             )
         ],
     )
+    _preset(cents, "x", 0.5)
     rows = [
         _fader_row(Item(known.row(path), name))
         for path, name in (("tuner/ref", "A4"), ("tuner/mute", "Mute"))
@@ -249,7 +249,7 @@ def _knob(item: Item, *, is_beside: bool) -> Control:
     name, text = _label(item.name, size=18), _text_of(row, size=16)
     if is_beside:
         texts = ui.column(_label(""), name, text, _label(""), gap=2, outline=False)
-        return ui.row(radial, texts, sizes=(3, 2), gap=4)
+        return ui.row(radial, texts, sizes=(7, 4), gap=4)
     return ui.column(name, radial, text, sizes=(1, 5, 1), gap=2)
 
 

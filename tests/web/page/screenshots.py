@@ -1,22 +1,24 @@
-"""Makes the pictures of the page for the documentation, with a daemon that plays.
+"""Makes the pictures of the page and of the layouts for the documentation.
 
-    python -m tests.web.page.screenshots docs
+    python -m tests.web.page.screenshots docs [URL]
 
-A temporary home folder is used; Debian's chromium and playwright are needed.
+The page is served for a rig in memory, with the models that ship; with the URL of a daemon that
+plays (`nemod --device demo`), it is that daemon's page. It needs Debian's chromium and playwright.
 """
 
 import re
 import sys
-import tempfile
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nemod.control.events import Meters, TunerReading
 from nemod.osc.layout.touchosc import SIZES as LAYOUTS
 from nemod.osc.layout.touchosc import document
-from tests.parts.daemon import launch
+from nemod.presets import PresetStore
 from tests.web.page.conftest import CHROMIUM, SIZES
+from tests.web.page.stage import Stage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -32,22 +34,43 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
 
     folder = Path(sys.argv[1])
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as driver:
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         layouts(browser, folder)
-        environment = {"HOME": home, "XDG_DATA_HOME": f"{home}/data", "XDG_STATE_HOME": home}
-        daemon = launch(["--device", "demo", "--no-standby"], Path(home), environment)
+        if len(sys.argv) > 2:
+            pictures(browser, sys.argv[2], folder, lambda: None)
+            return
+        stage = Stage()
+        stage.start()
         try:
-            pictures(browser, f"http://localhost:{daemon.http_port()}/", folder)
-        except Exception:
-            print(daemon.text)  # noqa: T201
-            raise
+            stage.call(lambda: prepare(stage))
+            pictures(browser, stage.url, folder, lambda: stage.call(lambda: play(stage)))
         finally:
-            daemon.end()
+            stage.stop()
+            stage.close()
 
 
-def pictures(browser: "Browser", url: str, folder: Path) -> None:
-    """Go through a session: open, choose a model, turn knobs, save a preset, tune."""
+def prepare(stage: Stage) -> None:
+    """Have the models and presets that ship."""
+    rig, shipped = stage.rig, PresetStore(None)
+    rig.names = sorted(path.stem for path in (Path(__file__).parents[3] / "models").glob("*.json"))
+    rig.model_name = rig.names[0]
+    rig.presets.kept = {entry.number: shipped.get(entry.number) for entry in shipped.entries()}
+
+
+def play(stage: Stage) -> None:
+    """Have levels, and a string for the tuner."""
+    rig = stage.rig
+    rig.levels, rig.tuned = Meters(-14.0, -8.0, 0), TunerReading("A2", -8.0, 109.5)
+    rig.events.publish(rig.levels)
+    rig.events.publish(rig.tuned)
+
+
+def pictures(browser: "Browser", url: str, folder: Path, play: Callable[[], None]) -> None:
+    """Go through a session: open, choose a model, turn knobs, save a preset, tune.
+
+    `play` is called before each picture.
+    """
 
     def open_page(size: str) -> "Page":
         width, height = SIZES[size]
@@ -57,6 +80,7 @@ def pictures(browser: "Browser", url: str, folder: Path) -> None:
         page.set_default_timeout(LONGEST_MS)
         page.goto(url)
         page.wait_for_selector("body:not(.loading) #face [aria-valuetext]")
+        play()
         page.wait_for_timeout(1500)
         return page
 
@@ -101,7 +125,11 @@ def pictures(browser: "Browser", url: str, folder: Path) -> None:
     take_all(open_page("tablet"), "tablet")
     take_all(open_page("desktop"), "desktop")
     phone.get_by_role("switch", name="Tuner", exact=True).click()
+    phone.wait_for_selector(".tuner[open]")
+    phone.wait_for_timeout(500)
+    play()
     phone.wait_for_selector(".tuner.heard")
+    phone.evaluate("document.activeElement.blur()")
     session.append(take(phone))
     beside(browser, session, folder / "page-phone-session.png")
 
