@@ -10,7 +10,6 @@ import pytest
 
 from nemod.library import Index, Library
 
-
 WriteModel = Callable[..., Path]
 
 
