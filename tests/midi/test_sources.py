@@ -221,6 +221,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> list[FakeClient]:
 
     monkeypatch.setattr(module, "SequencerClientBase", make)
     monkeypatch.setattr(module, "_SETTLE_S", 0.0)
+    monkeypatch.setattr(module, "_DEVICE", os.devnull)
     return made
 
 
@@ -368,16 +369,15 @@ def test_a_sequencer_that_fails_is_left(client: list[FakeClient]) -> None:
     run(work())
 
 
-def test_without_a_sequencer_there_is_one_report(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_sequencer_there_is_one_report(
+    client: list[FakeClient], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """With what to do; it is tried again, and used once it is there."""
     import nemod.midi.sources.sequencer as module
 
-    def fail(_name: str) -> FakeClient:
-        raise alsa_midi.ALSAError("No such file or directory", -errno.ENOENT)
-
     async def work() -> None:
         heard, timers = Heard(), FakeTimers()
-        monkeypatch.setattr(module, "SequencerClientBase", fail)
+        monkeypatch.setattr(module, "_DEVICE", "/dev/snd/none")
         lazy = LazySource(
             "MIDI ports", lambda: sequencer(heard), lambda *_: True, timers, "pip install alsa-midi"
         )
@@ -387,12 +387,14 @@ def test_without_a_sequencer_there_is_one_report(monkeypatch: pytest.MonkeyPatch
             timers.advance(35.0)
         (line,) = logs
         assert "snd-seq" in line["reason"]
-        monkeypatch.setattr(module, "SequencerClientBase", FakeClient)
+        monkeypatch.setattr(module, "_DEVICE", os.devnull)
         timers.advance(10.0)
         assert timers.waiting() == []
+        assert len(client) == 1
         lazy.close()
 
     run(work())
+    assert capfd.readouterr().err == ""
 
 
 # --- keys and pins -------------------------------------------------------------------------------
@@ -600,7 +602,9 @@ def test_pins_are_requested_as_they_are_wired(monkeypatch: pytest.MonkeyPatch) -
 DETENT = [(22, "rising"), (23, "rising"), (22, "falling"), (23, "falling")]
 
 
-def test_an_error_of_a_source_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_sequencer_names_the_remedy(
+    client: list[FakeClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The library's own words, and what to load or install."""
     import nemod.midi.sources.sequencer as module
 

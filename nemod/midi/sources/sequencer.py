@@ -7,6 +7,7 @@ nemod (`aconnect`).
 
 import asyncio
 import errno
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,6 +48,7 @@ class Sequencer:
         """Programs that have connected themselves to our port."""
         self._lost = 0
         self._timer: Timer | None = None
+        _check_device()
         try:
             self._client = SequencerClientBase(name)
         except alsa_midi.ALSAError as error:
@@ -207,6 +209,15 @@ class Sequencer:
         return send
 
 
+def _check_device() -> None:
+    """Raise SourceError where opening must fail: the library would print a line of its own."""
+    try:
+        os.close(os.open(_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        raise SourceError(f"{_DEVICE} cannot be opened ({error.strerror}); {_REMEDY}") from None
+
+
+_DEVICE = "/dev/snd/seq"
 _REMEDY = "load the kernel's module snd-seq, and be in the group audio"
 _ANNOUNCEMENTS = (
     alsa_midi.EventType.CLIENT_START,

@@ -43,8 +43,9 @@ def midi_leaves() -> list[Leaf]:
         Leaf(
             address=LEARNED,
             kind=LeafKind.STRING,
-            help="What was learned last (`,ssi`): parameter or action, kind and device of the "
-            "control, its number.",
+            help="What was learned last: parameter or action, kind and device of the control, its "
+            "number.",
+            type_tags="ssi",
             read=_learned,
             flags=PARAMS,
         ),
@@ -54,6 +55,7 @@ def midi_leaves() -> list[Leaf]:
             help="Total, offset, and as many bindings as fit: each with its parameter or action, "
             "its control, and its device (empty for any); the defaults are last.",
             range="query with an offset, or none",
+            type_tags="iisss",
             read=lambda rig, room, offset: page(
                 LIST,
                 room,
