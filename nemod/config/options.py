@@ -188,13 +188,14 @@ class HttpConfig:
 class MidiConfig:
     """MIDI controllers, pedals, keys and pins."""
 
-    enable: bool = _option(
-        True,
+    enable: bool | None = _option(
+        None,
         Switch(),
         "use MIDI controllers, and the keys and pins that the file of bindings names",
         "--midi",
         no_flag="--no-midi",
         no_help="use no controllers",
+        unset="true",
     )
     bindings: Path | None = _option(  # noqa: RUF009 - a value, as all others
         None,

@@ -96,7 +96,7 @@ class Surfaces:
 
     async def _start_midi(self) -> None:
         midi = self._config.midi
-        if midi.enable:
+        if midi.enable is not False:
             self._midi = await start_midi(
                 self._controller,
                 midi.bindings,

@@ -17,7 +17,7 @@ def controller_devices(config: MidiConfig, default: Path) -> dict[str, str]:
     `default` is the file of bindings where the configuration names none. The group is empty where
     this machine has none of the usual name. ALSA's devices are not among them.
     """
-    if not config.enable:
+    if config.enable is False:
         return {}
     file = BindingStore(config.bindings or default).load()
     devices: dict[str, str] = {}

@@ -99,7 +99,10 @@ def measure(row: str, count: int, seed: int, where: tuple[Path, Path]) -> Steps:
             time.sleep(0.5)
             if abs(probe.last - LEVEL) > CHANGED:
                 raise RuntimeError(f"the output is {probe.last}, expected the input, {LEVEL}")
-            with pedal.open("wb", buffering=0) as pipe, flood(stuck) if ROWS[row] else nullcontext():
+            with (
+                pedal.open("wb", buffering=0) as pipe,
+                flood(stuck) if ROWS[row] else nullcontext(),
+            ):
                 time.sleep(1.0)
                 late = _late(client)
                 for number in range(count):

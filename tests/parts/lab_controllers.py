@@ -73,7 +73,7 @@ async def main() -> None:
         "virtual port connected", lambda: any("Virtual" in p for p in rig.controller.midi.ports)
     )
     print("ports", rig.controller.midi.ports)
-    virtual = open("/dev/snd/midiC3D0", "wb", buffering=0)
+    virtual = Path("/dev/snd/midiC3D0").open("wb", buffering=0)  # noqa: SIM115 - until the end
 
     virtual.write(bytes([0xB0, 20, 127]))
     await until(
