@@ -139,9 +139,9 @@ class _Reader:
         values: dict[str, Any] = {}
         unknown: dict[str, Tree] = {}
         for key, below in entry.items():
-            if key in _CHECKS:
+            if key in CHECKS:
                 try:
-                    values[key] = _CHECKS[key](below, None)
+                    values[key] = CHECKS[key](below, None)
                 except ValueError as error:
                     problems.append(f"{key}: {error}")
             elif self.skipped.keep(f"{at}.{key}", "unknown key", is_writable(key, below)):
@@ -238,7 +238,7 @@ def _word(words: type[Encoding] | type[Mode] | type[Curve] | type[Pull]) -> Call
     return check
 
 
-_CHECKS: Mapping[str, Callable[[Tree, None], Any]] = {
+CHECKS: Mapping[str, Callable[[Tree, None], Any]] = {
     "device": Text(),
     "port": Text(),
     "channel": Whole(1, 16),

@@ -1,5 +1,6 @@
 """The file of bindings: read leniently, written so that it is read again, edited meanwhile."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import yaml
 from nemod.common.kept_files import DamagedFileError
 from nemod.midi.binding import ANY_PROGRAM, Binding, Curve, Encoding, Mode, Pull
 from nemod.midi.messages import Kind
-from nemod.midi.reader import BindingFile, parse
+from nemod.midi.reader import CHECKS, BindingFile, parse
 from nemod.midi.store import BindingStore
 from nemod.midi.writer import to_text
 
@@ -200,3 +201,15 @@ def test_where_nothing_can_be_written_nothing_changes(path: Path) -> None:
     with pytest.raises(OSError, match=r"[Nn]ot a directory|File exists"):
         store.change(add(20))  # type: ignore[arg-type]
     assert store.content == BindingFile()
+
+
+def test_the_examples_of_the_page_are_read_without_a_word() -> None:
+    """Every block of YAML in docs/midi.md, and every key of a binding is explained there."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "midi.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) >= 5
+    with structlog.testing.capture_logs() as logs:
+        for block in blocks:
+            assert parse(block).bindings
+    assert logs == []
+    assert [key for key in CHECKS if f"`{key}" not in page and f"{key}:" not in page] == []

@@ -1,13 +1,17 @@
 """Recorded bytes in, positions and presets out."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nemod.control.events import Source
 from nemod.midi.messages import CLOCK, Kind, Message
 from nemod.parameters.table import param
+from nemod.presets.preset import Preset
 from tests.midi.conftest import KEYBOARD, PEDAL, Stage
 from tests.osc.conftest import MemoryRig
 
@@ -441,3 +445,39 @@ def test_an_unknown_target_is_said_when_the_file_is_read(stage_with: StageWith) 
         stage_with("- {cc: 20, target: gian}\n- {cc: 21, target: knob/any}\n")
     (line,) = [line for line in logs if line["event"] == "binding without effect"]
     assert "did you mean 'gain'" in line["reason"]
+
+
+# --- anything ------------------------------------------------------------------------------------
+
+EVERY_KIND = """\
+- {cc: 1, target: gain, encoding: 14-bit}
+- {cc: 2, target: delay/note, encoding: twos-complement}
+- {cc: 3, target: preset/load}
+- {cc: 4, target: bypass, mode: latch, long: tempo/tap, echo: true}
+- {note: 60, target: mute, mode: momentary}
+- {bend: true, target: level, curve: slow, low: 100, high: 90}
+- {pressure: true, target: snapshot/load}
+- {program: 3, target: panic}
+"""
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.binary(max_size=60), max_size=8), st.booleans())
+def test_no_bytes_do_any_harm(pieces: list[bytes], is_learning: bool) -> None:
+    """Nothing fails, and all positions stay within 0..1; with bindings and while learning."""
+    made = MemoryRig()
+    made.presets.kept[0] = Preset(name="Clean")
+
+    async def work() -> None:
+        stage = Stage(made)
+        stage.use(EVERY_KIND)
+        if is_learning:
+            made.controller.midi.learn("bass", PHONE)
+        for data in pieces:
+            stage.play(bytes(0x80 | byte if byte % 5 == 0 else byte for byte in data))
+            stage.wait(0.05)
+
+    with structlog.testing.capture_logs() as logs:
+        asyncio.run(work())
+    assert [line for line in logs if line["log_level"] == "error"] == []
+    assert all(0.0 <= position <= 1.0 for position in made.controller.positions().values())
