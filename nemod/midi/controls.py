@@ -4,7 +4,6 @@ Knobs and encoders only note what arrives and act once for all messages that hav
 so a controller that sends thousands of values a second costs little.
 """
 
-import math
 from abc import ABC, abstractmethod
 
 from nemod.common.timers import Timers
@@ -128,7 +127,7 @@ class Selector(Control):
         number, self._number = self._number, None
         if number is not None and number != self._last:
             self._last = number
-            self._targets.run(self.binding.target, number, self.source, math.nan)
+            self._targets.run(self.binding.target, number, self.source, None)
 
 
 class RelativeEncoder(Control):
@@ -153,7 +152,7 @@ class RelativeEncoder(Control):
             return
         if target in ACTIONS:
             action = target if count > 0 else OPPOSITE.get(target, target)
-            targets.run(action, 0, self.source, math.nan)
+            targets.run(action, 0, self.source, None)
             return
         current = targets.position(target)
         if current is None:
@@ -262,7 +261,7 @@ class ProgramControl(Control):
         """Load what has the program's number; one program that was bound is a press."""
         target, binding = self.binding.target, self.binding
         if binding.number == ANY_PROGRAM and target in ACTIONS and ACTIONS[target].takes_number:
-            self._targets.run(target, number + binding.offset, self.source, math.nan)
+            self._targets.run(target, number + binding.offset, self.source, None)
         else:
             self._press.take(message, number)
 

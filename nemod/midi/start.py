@@ -10,7 +10,7 @@ from nemod.common.background import in_background
 from nemod.common.paths import FolderError, config_folder, data_folder
 from nemod.common.timers import LoopTimers, Timers
 from nemod.control.controller import Controller
-from nemod.midi.sources.base import Receiver, Source
+from nemod.midi.sources.base import Receiver, Source, check_sequencer
 from nemod.midi.sources.lazy import LazySource, always, has_keys, has_pins
 from nemod.midi.store import BindingStore
 from nemod.midi.surface import MidiSurface
@@ -56,6 +56,7 @@ def default_path() -> Path | None:
 
 def _sources(receiver: Receiver, timers: Timers, raw: Sequence[Path]) -> list[Source]:
     def sequencer() -> Source:
+        check_sequencer()
         from nemod.midi.sources.sequencer import Sequencer
 
         return Sequencer(receiver, timers)
@@ -76,7 +77,9 @@ def _sources(receiver: Receiver, timers: Timers, raw: Sequence[Path]) -> list[So
         return RawMidi(path, receiver, timers)
 
     return [
-        LazySource("MIDI ports", sequencer, always, timers, "pip install alsa-midi"),
+        LazySource(
+            "MIDI ports", sequencer, always, timers, "pip install alsa-midi", is_asked_for=False
+        ),
         LazySource("input devices", keys, has_keys, timers, HARDWARE),
         LazySource("pins", pins, has_pins, timers, HARDWARE),
         *(file(path) for path in raw),

@@ -19,8 +19,8 @@ TOGGLE = "toggle/"
 PRESET_LOAD = "preset/load"
 TAP = "tempo/tap"
 
-Run = Callable[[Controller, Source, int, float], Job | None]
-"""(controller, source, number, time of the press [s]); raises ControlError."""
+Run = Callable[[Controller, Source, int, float | None], Job | None]
+"""(controller, source, number, time of the press [s], None for now); raises ControlError."""
 
 
 class Action(NamedTuple):
@@ -31,15 +31,15 @@ class Action(NamedTuple):
     is_job: bool = False
 
 
-def _panic(rig: Controller, source: Source, _number: int, _time_s: float) -> None:
+def _panic(rig: Controller, source: Source, _number: int, _time_s: float | None) -> None:
     rig.panic(source)
 
 
-def _tap(rig: Controller, source: Source, _number: int, time_s: float) -> None:
+def _tap(rig: Controller, source: Source, _number: int, time_s: float | None) -> None:
     rig.tempo.tap(source, time_s)
 
 
-def _load_snapshot(rig: Controller, source: Source, number: int, _time_s: float) -> None:
+def _load_snapshot(rig: Controller, source: Source, number: int, _time_s: float | None) -> None:
     rig.presets.load_snapshot(number, source)
 
 
@@ -160,7 +160,7 @@ class Targets:
         except ControlError:
             return None
 
-    def run(self, target: str, number: int, source: Source, time_s: float) -> None:
+    def run(self, target: str, number: int, source: Source, time_s: float | None) -> None:
         """Carry out an action. Jobs are not queued: of several that come fast the newest runs."""
         if target == SHUTDOWN:
             if self._shut_down is not None:

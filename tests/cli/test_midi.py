@@ -10,15 +10,14 @@ import pytest
 
 from nemod.cli import midi
 from nemod.midi.messages import Kind, Message, Port
+from nemod.midi.sources import base
 
 
 def test_a_machine_without_a_sequencer_lists_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Input devices with keys and chips with pins, by name; the status is that of an error."""
-    import nemod.midi.sources.sequencer as module
-
-    monkeypatch.setattr(module, "_DEVICE", str(tmp_path / "seq"))
+    monkeypatch.setattr(base, "SEQUENCER", str(tmp_path / "seq"))
     for number, (name, keys) in enumerate([("PageFlip [1]", "0 1000"), ("Lid", "0 0")]):
         folder = tmp_path / f"input/event{number}/device"
         (folder / "capabilities").mkdir(parents=True)

@@ -15,7 +15,7 @@ import structlog
 from nemod.common.timers import LoopTimers
 from nemod.midi.binding import Binding, Pull
 from nemod.midi.messages import Kind, Message, Port
-from nemod.midi.sources import raw
+from nemod.midi.sources import base, raw
 from nemod.midi.sources.base import Send, SourceError
 from nemod.midi.sources.lazy import LazySource, has_keys, has_pins
 from nemod.midi.sources.raw import RawMidi
@@ -221,7 +221,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> list[FakeClient]:
 
     monkeypatch.setattr(module, "SequencerClientBase", make)
     monkeypatch.setattr(module, "_SETTLE_S", 0.0)
-    monkeypatch.setattr(module, "_DEVICE", os.devnull)
+    monkeypatch.setattr(base, "SEQUENCER", os.devnull)
     return made
 
 
@@ -373,11 +373,10 @@ def test_without_a_sequencer_there_is_one_report(
     client: list[FakeClient], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """With what to do; it is tried again, and used once it is there."""
-    import nemod.midi.sources.sequencer as module
 
     async def work() -> None:
         heard, timers = Heard(), FakeTimers()
-        monkeypatch.setattr(module, "_DEVICE", "/dev/snd/none")
+        monkeypatch.setattr(base, "SEQUENCER", "/dev/snd/none")
         lazy = LazySource(
             "MIDI ports", lambda: sequencer(heard), lambda *_: True, timers, "pip install alsa-midi"
         )
@@ -387,7 +386,7 @@ def test_without_a_sequencer_there_is_one_report(
             timers.advance(35.0)
         (line,) = logs
         assert "snd-seq" in line["reason"]
-        monkeypatch.setattr(module, "_DEVICE", os.devnull)
+        monkeypatch.setattr(base, "SEQUENCER", os.devnull)
         timers.advance(10.0)
         assert timers.waiting() == []
         assert len(client) == 1

@@ -22,18 +22,26 @@ class LazySource:
     """Opens another source as soon as it is needed and can be opened."""
 
     def __init__(
-        self, what: str, make: Callable[[], Source], needed: Needed, timers: Timers, remedy: str
+        self,
+        what: str,
+        make: Callable[[], Source],
+        needed: Needed,
+        timers: Timers,
+        remedy: str,
+        *,
+        is_asked_for: bool = True,
     ) -> None:
         """`make` opens it; it raises ImportError without its library, and SourceError.
 
         `what` and `remedy` are for the log: what cannot be used, and how to install the library.
-        Each reason is logged once.
+        Each reason is logged once; as a warning, where somebody has asked for the source.
         """
         self._what = what
         self._make = make
         self._needed = needed
         self._timers = timers
         self._remedy = remedy
+        self._is_asked_for = is_asked_for
         self._reason = ""
         self._source: Source | None = None
         self._timer: Timer | None = None
@@ -70,7 +78,8 @@ class LazySource:
     def _report(self, reason: str) -> None:
         if reason != self._reason:
             self._reason = reason
-            log.warning(f"{self._what} cannot be used", reason=reason)
+            report = log.warning if self._is_asked_for else log.info
+            report(f"{self._what} cannot be used", reason=reason)
 
 
 def has_keys(bindings: Sequence[Binding], inputs: Sequence[str]) -> bool:

@@ -7,7 +7,6 @@ nemod (`aconnect`).
 
 import asyncio
 import errno
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,13 @@ from alsa_midi.client import ClientType, SequencerClientBase
 from nemod.common.timers import Timer, Timers
 from nemod.midi.binding import Binding
 from nemod.midi.messages import CLOCK, MAX_14_BIT, Kind, Message, Port
-from nemod.midi.sources.base import Receiver, Send, SourceError
+from nemod.midi.sources.base import (
+    SEQUENCER_REMEDY,
+    Receiver,
+    Send,
+    SourceError,
+    check_sequencer,
+)
 
 _ANNOUNCE = alsa_midi.Address(0, 1)
 """The port of the system that tells of others."""
@@ -31,6 +36,7 @@ _POOL = 2_000
 _SETTLE_S = 0.02
 """[s] A device announces its client before its ports have their names."""
 _BEND_MIDDLE = 8192
+_WHAT = "the ALSA sequencer"
 
 log = structlog.get_logger("nemod")
 
@@ -48,11 +54,11 @@ class Sequencer:
         """Programs that have connected themselves to our port."""
         self._lost = 0
         self._timer: Timer | None = None
-        _check_device()
+        check_sequencer()
         try:
             self._client = SequencerClientBase(name)
         except alsa_midi.ALSAError as error:
-            raise SourceError(f"the ALSA sequencer cannot be opened ({error}); {_REMEDY}") from None
+            raise SourceError(f"{_WHAT} cannot be opened ({error}); {SEQUENCER_REMEDY}") from None
         try:
             self._client.set_client_pool_input(_POOL)
             kind = alsa_midi.PortType.MIDI_GENERIC | alsa_midi.PortType.APPLICATION
@@ -62,7 +68,7 @@ class Sequencer:
             self._look()
         except alsa_midi.ALSAError as error:
             self._client.close()
-            raise SourceError(f"the ALSA sequencer cannot be used ({error}); {_REMEDY}") from None
+            raise SourceError(f"{_WHAT} cannot be used ({error}); {SEQUENCER_REMEDY}") from None
         # The client has one descriptor; its own asynchronous class takes one event a turn.
         self._fd: int = self._client._fd
         self._loop = asyncio.get_running_loop()
@@ -209,16 +215,6 @@ class Sequencer:
         return send
 
 
-def _check_device() -> None:
-    """Raise SourceError where opening must fail: the library would print a line of its own."""
-    try:
-        os.close(os.open(_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
-    except OSError as error:
-        raise SourceError(f"{_DEVICE} cannot be opened ({error.strerror}); {_REMEDY}") from None
-
-
-_DEVICE = "/dev/snd/seq"
-_REMEDY = "load the kernel's module snd-seq, and be in the group audio"
 _ANNOUNCEMENTS = (
     alsa_midi.EventType.CLIENT_START,
     alsa_midi.EventType.CLIENT_EXIT,
