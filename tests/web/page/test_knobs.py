@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., "Page"]
+RESTS = """() => new Promise((resolve) => {
+  let [last, frames] = [scrollY, 0];
+  const look = () => {
+    frames = scrollY === last ? frames + 1 : 0;
+    last = scrollY;
+    if (frames > 9) resolve();
+    else requestAnimationFrame(look);
+  };
+  look();
+})"""
+"""Resolves when the page has stopped scrolling: it goes on after a swipe."""
 
 
 def knob(page: "Page", name: str) -> "Locator":
@@ -69,6 +80,7 @@ def test_a_fader_is_turned_by_touch(open_page: Open, stage: Stage) -> None:
     drag(0, -120)
     page.wait_for_function("top => scrollY > top", arg=top)
     assert stage.position("delay/feedback") == before
+    page.evaluate(RESTS)
     x, y = centre(fader)
     drag(40, 0)
     stage.until(lambda: stage.rig.controller.position("delay/feedback") > before + 0.1)
