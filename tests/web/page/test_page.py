@@ -8,6 +8,8 @@ import pytest
 
 from nemod.common.errors import ModelError
 from nemod.control.events import Meters, ModelChanged, Source, StateChanged, TunerReading
+from nemod.control.jobs import Job
+from nemod.control.midi import MidiBinding
 from nemod.osc.codec import Message, decode
 from nemod.web.page_files import FOLDER, PageFiles
 from tests.osc.conftest import MemoryRig, write
@@ -166,6 +168,57 @@ def test_levels_and_problems_are_shown(open_page: Open, stage: Stage, rig: Memor
     problems.get_by_text("The sound card is not connected.").wait_for()
     stage.call(lambda: change("running", 4))
     problems.get_by_text("The sound card is not connected.").wait_for(state="detached")
+
+
+def test_a_control_is_learned_and_removed(open_page: Open, stage: Stage, rig: MemoryRig) -> None:
+    """Where there is MIDI: choose what it is to do, move it, see it in the list."""
+
+    class Backend:
+        """Learns when the test says so."""
+
+        def __init__(self) -> None:
+            self.bound = [MidiBinding("preset/next", "cc 61", "", is_default=True)]
+            self.job: Job | None = None
+
+        def bindings(self) -> list[MidiBinding]:
+            return self.bound
+
+        def ports(self) -> list[str]:
+            return ["FCB1010 <b>"]
+
+        def check_target(self, target: str, how: str) -> str:
+            return target
+
+        def learn(self, target: str, how: str, job: Job) -> None:
+            self.job = job
+
+        def cancel(self) -> None:
+            """Not asked for here."""
+
+        def unlearn(self, target: str, job: Job) -> None:
+            self.bound = [one for one in self.bound if one.target != target]
+            job.finish(target)
+
+    backend = Backend()
+    stage.call(lambda: rig.controller.midi.attach(backend))
+    try:
+        page = open_page("phone")
+        page.get_by_text("Connected: FCB1010 <b>").wait_for()
+        page.get_by_label("What a control is to do").select_option("Bass")
+        page.get_by_role("button", name="Learn").click()
+        page.get_by_text("Move the control that is to do this: Bass").wait_for()
+
+        def move() -> None:
+            assert backend.job is not None
+            backend.bound.insert(0, MidiBinding("bass", "cc 20", "FCB1010"))
+            backend.job.finish("bass")
+
+        stage.call(move)
+        page.get_by_role("button", name="Remove cc 20 from Bass").click()
+        page.get_by_role("button", name="Remove cc 20 from Bass").wait_for(state="detached")
+        assert [one.target for one in backend.bound] == ["preset/next"]
+    finally:
+        stage.call(lambda: rig.controller.midi.attach(None))
 
 
 def test_a_restart_with_another_model_needs_no_reload(open_page: Open, stage: Stage) -> None:

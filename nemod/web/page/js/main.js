@@ -7,6 +7,7 @@ import { byId, el } from "./dom.js";
 import { bypassed, face, modelKnobs } from "./face.js";
 import { takeDrops, upload } from "./files.js";
 import { meters, status } from "./meters.js";
+import { midi } from "./midi.js";
 import { presets } from "./presets.js";
 import { Problems } from "./problems.js";
 import { Store } from "./store.js";
@@ -95,6 +96,9 @@ class Page {
     byId("presets").replaceChildren(...presets(tree, store, ends));
     byId("board").replaceChildren(...board(tree, store, ends));
     byId("ends").replaceChildren(...chainEnds(tree, store, ends));
+    const controllers = midi(tree, store, ends);
+    byId("midi-card").hidden = controllers === null;
+    byId("midi").replaceChildren(...(controllers ? [controllers] : []));
     byId("status").replaceChildren(status(tree, store, ends));
     foot(tree, store, ends);
     bypassed(tree, store, ends, document.body);
