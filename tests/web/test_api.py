@@ -198,7 +198,7 @@ def test_presets_go_both_ways() -> None:
     [
         b"\xff\xfe",
         b"- a list",
-        b"[" * 1200,
+        b"[" * 600,
         b"{" + b'"a":{' * 5000,
         b"a: &a [*a]",
         b"name: !!python/object/apply:os.system ['true']",
