@@ -199,7 +199,7 @@ def test_presets_go_both_ways() -> None:
         b"\xff\xfe",
         b"- a list",
         b"[" * 600,
-        b"{" + b'"a":{' * 5000,
+        b"{" + b'"a":{' * 600,
         b"a: &a [*a]",
         b"name: !!python/object/apply:os.system ['true']",
         b"name: Lead\nmodel: {name: ../../etc/passwd}",
