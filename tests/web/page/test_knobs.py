@@ -147,7 +147,9 @@ def test_osc_moves_the_page_and_the_page_moves_osc(open_page: Open, stage: Stage
         client.wait_for("/nemo/comp/enable", True)
         page.get_by_role("combobox", name="Delay note").select_option("1/8")
         client.wait_for("/nemo/delay/note", 6)
-        assert other.get_by_role("combobox", name="Delay note").input_value() == "1/8"
+        other.wait_for_function(
+            "() => document.querySelector('[aria-label=\"Delay note\"]').value === '1/8'"
+        )
     finally:
         client.close()
 
