@@ -174,6 +174,9 @@ def _checked(binding: Binding) -> Binding:
     """Return a binding whose parts agree. Raises: ValueError."""
     if binding.kind is Kind.KEY and not binding.device:
         raise ValueError("a key needs the device that it is of; nemod midi list tells their names")
+    is_button = binding.kind in (Kind.NOTE, Kind.KEY, Kind.PIN)
+    if is_button and binding.target.endswith("/load") and binding.value is None:
+        raise ValueError("a value is expected: the number to load")
     low, high = binding.ends
     if low == high:
         raise ValueError("low and high are the same")
