@@ -15,7 +15,11 @@ from nemod.midi.sources.lazy import LazySource
 from tests.midi.heard import TIMERS, Heard, run
 from tests.osc.conftest import FakeTimers
 
-alsa_midi = pytest.importorskip("alsa_midi", reason="alsa-midi or libasound is missing")
+try:
+    import alsa_midi
+except (ImportError, OSError) as error:  # it loads libasound, which may be missing
+    pytest.skip(f"alsa-midi cannot be used: {error}", allow_module_level=True)
+
 SEQ = "nemod.midi.sources.sequencer"
 
 
