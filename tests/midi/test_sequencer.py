@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,8 +80,10 @@ class FakeClient:
         self.events += events
 
     def event_input(self) -> Any:
-        if not self.events:
+        # As libasound does, which takes all from the kernel at once.
+        with suppress(BlockingIOError):
             os.read(self._fd, 1)
+        if not self.events:
             raise alsa_midi.ALSAError("again", -errno.EAGAIN)
         event = self.events.pop(0)
         if isinstance(event, Exception):

@@ -54,6 +54,8 @@ class Sequencer:
         """Programs that have connected themselves to our port."""
         self._lost = 0
         self._timer: Timer | None = None
+        self._more: asyncio.Handle | None = None
+        """What reads on after a piece of many events."""
         check_sequencer()
         try:
             self._client = SequencerClientBase(name)
@@ -80,6 +82,8 @@ class Sequencer:
     def close(self) -> None:
         """Leave the sequencer."""
         self._loop.remove_reader(self._fd)
+        if self._more is not None:
+            self._more.cancel()
         if self._timer is not None:
             self._timer.cancel()
         self._client.close()
@@ -109,6 +113,9 @@ class Sequencer:
             message = as_message(event)
             if message is not None and port is not None:
                 batch.append((port, message))
+        else:
+            # The library may have taken more from the kernel, which then has nothing to tell.
+            self._more = self._loop.call_soon(self._read)
         if batch:
             self._receiver.received(batch)
 
