@@ -46,6 +46,7 @@ class FakeClient:
         self.infos: list[SimpleNamespace] = []
         self.events: list[Any] = []
         self.connected: list[object] = []
+        self.buffer: list[Any] = []
         self.sent: list[Any] = []
         self.send_error: Exception | None = None
 
@@ -90,10 +91,17 @@ class FakeClient:
             raise event
         return event
 
-    def event_output_direct(self, event: Any, *, port: str, dest: tuple[int, int]) -> None:
+    def event_output(self, event: Any, *, port: str, dest: tuple[int, int]) -> None:
+        self.buffer.append((repr(event), dest))
+
+    def drain_output(self) -> None:
         if self.send_error is not None:
             raise self.send_error
-        self.sent.append((repr(event), dest))
+        self.sent += self.buffer
+        self.buffer.clear()
+
+    def drop_output_buffer(self) -> None:
+        self.buffer.clear()
 
     def close(self) -> None:
         os.close(self._fd)
@@ -209,6 +217,7 @@ def test_events_are_messages_and_messages_events(client: list[FakeClient]) -> No
         send(Message(Kind.BEND, 1, 0, 16383))
         alsa.send_error = alsa_midi.ALSAError("full", -errno.EAGAIN)
         send(Message(Kind.NOTE, 1, 1, 1))  # is dropped
+        alsa.send_error = None
         assert [dest for _, dest in alsa.sent] == [(24, 0)] * 2
         assert "param=80 value=127" in alsa.sent[0][0]
         assert "value=8191" in alsa.sent[1][0]

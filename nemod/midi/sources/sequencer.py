@@ -215,8 +215,11 @@ class Sequencer:
             if event is None:
                 return
             try:
-                self._client.event_output_direct(event, port=self._own, dest=address)
+                # alsa-midi 1.0.4 buffers what it calls direct, too.
+                self._client.event_output(event, port=self._own, dest=address)
+                self._client.drain_output()
             except alsa_midi.ALSAError as error:
+                self._client.drop_output_buffer()  # or it would be tried again before the next one
                 log.debug("MIDI not sent", reason=str(error))
 
         return send
