@@ -54,8 +54,8 @@ class FakeClient:
     def create_port(self, *_args: object) -> str:
         return "own"
 
-    def subscribe_port(self, address: tuple[int, int], _own: str) -> None:
-        self.connected.append(tuple(address))
+    def subscribe_port(self, sender: object, dest: object) -> None:
+        self.connected.append((sender, dest))
 
     def list_ports(self, *, input: bool) -> list[SimpleNamespace]:
         return list(self.infos)
@@ -169,7 +169,7 @@ def test_controllers_come_and_go(client: list[FakeClient]) -> None:
         alsa.happen(announced())
         await heard.until(lambda: len(heard.log) == 5)
         assert heard.log[3:] == ["- FCB1010 MIDI 1", "+ FCB1010 MIDI 1"]
-        assert alsa.connected[0] == (0, 1)
+        assert alsa.connected[:3] == [((0, 1), "own"), ((24, 0), "own"), ("own", (24, 0))]
         source.close()
 
     run(work())

@@ -181,8 +181,17 @@ class Sequencer:
             log.warning("MIDI port not connected", port=info.name, reason=str(error))
             return
         port = self._ports[address] = self._named(address[0], info)
-        can_write = alsa_midi.PortCaps.WRITE in info.capability
-        self._receiver.connected(port, self._sender(address) if can_write else None)
+        can_send = alsa_midi.WRITE_PORT in info.capability and self._open_output(address)
+        self._receiver.connected(port, self._sender(address) if can_send else None)
+
+    def _open_output(self, address: tuple[int, int]) -> bool:
+        """Subscribe a port to ours: the kernel opens the device's output for subscribers only."""
+        try:
+            self._client.subscribe_port(self._own, address)
+        except alsa_midi.ALSAError as error:  # another program may have it for itself
+            log.info("MIDI port takes no messages", port=str(address), reason=str(error))
+            return False
+        return True
 
     def _named(self, client_id: int, info: Any) -> Port:
         """Return the names of a port; of two devices alike, the second has a number."""
