@@ -135,15 +135,14 @@ def compiled_program(spec: AnyRigSpec, packings: Packings) -> jax.stages.Compile
         return packings.state.pack(after, jnp.concatenate([given, sound])), ()
 
     def call(weights: Arrays, state: Arrays) -> Arrays:
-        return fused(step)(state, weights)[0]
+        run = fused(step) if spec.is_fusible else step
+        return run(state, weights)[0]
 
     def shapes(packing: Packing, tree: object) -> list[jax.ShapeDtypeStruct]:
         arrays = jax.eval_shape(lambda of: packing.pack(of, jnp.zeros(packing.first)), tree)
         return [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
 
-    state = jax.eval_shape(
-        spec.init, spec.weights, jax.ShapeDtypeStruct((controls,), jnp.float32)
-    )
+    state = jax.eval_shape(spec.init, spec.weights, jax.ShapeDtypeStruct((controls,), jnp.float32))
     lowered = jax.jit(call, donate_argnums=1).lower(
         shapes(packings.weights, spec.weights), shapes(packings.state, state)
     )
