@@ -19,6 +19,9 @@ ENVIRONMENT = {
     "XLA_FLAGS": FLAGS,
     "JAX_PLATFORMS": "cpu",
     "TF_CPP_MIN_LOG_LEVEL": "2",
+    # A program that jax took from a cache of its own cannot be serialised again; nemod has its own
+    # (nemod.builder.program_cache).
+    "JAX_ENABLE_COMPILATION_CACHE": "false",
 }
 
 

@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 GLIBC = ("2_17", "2_27", "2_28", "2_31", "2_34", "2_35", "2_36")
 """Debian 12 has glibc 2.36."""
 EXTRAS = ("train", "study", "postgres")
+"""`hardware` is compiled on the machine itself: evdev has no wheels at all."""
 
 
 def requirements() -> list[str]:
