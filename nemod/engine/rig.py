@@ -195,7 +195,6 @@ def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
     that part is a kernel, and what stands after it another (`nemod.fx.tools.fuse`).
     """
     order = tuple(parts)
-    last = len(order) - 1
     cuts = np.cumsum([len(part.layout) for part in order[:-1]]).tolist()
     is_fusible = all(part.is_fusible for part in order)
 
@@ -210,22 +209,7 @@ def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
         after: list[Any] = []
         signal = block
         for numbers in _groups(order):
-
-            def step(
-                memories: list[Any],
-                own: list[Any],
-                knobs: list[jax.Array],
-                dry: jax.Array,
-                signal: jax.Array,
-                numbers: list[int] = numbers,
-            ) -> tuple[list[Any], jax.Array]:
-                states = []
-                for number, memory, learnt, knob in zip(numbers, memories, own, knobs, strict=True):
-                    given = jnp.stack([dry, signal]) if number == last else signal
-                    memory, signal = order[number].process(learnt, knob, memory, given)
-                    states.append(memory)
-                return states, signal
-
+            step = _in_a_row(order, numbers)
             run = fused(step) if order[numbers[0]].is_fusible and not is_fusible else step
             states, signal = run(
                 [state[number] for number in numbers],
@@ -255,6 +239,32 @@ def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
         tails=tails,
         is_fusible=is_fusible,
     )
+
+
+_Step: TypeAlias = Callable[
+    [list[Any], list[Any], list[jax.Array], jax.Array, jax.Array], tuple[list[Any], jax.Array]
+]
+"""(states, weights, targets, dry block, input) -> (states, output), of some parts in a row"""
+
+
+def _in_a_row(parts: tuple[AnyRigSpec, ...], numbers: list[int]) -> _Step:
+    """Return the parts with these numbers as one function; the last of all gets the dry signal."""
+
+    def step(
+        memories: list[Any],
+        own: list[Any],
+        targets: list[jax.Array],
+        dry: jax.Array,
+        signal: jax.Array,
+    ) -> tuple[list[Any], jax.Array]:
+        states = []
+        for number, memory, weights, wanted in zip(numbers, memories, own, targets, strict=True):
+            given = jnp.stack([dry, signal]) if number == len(parts) - 1 else signal
+            memory, signal = parts[number].process(weights, wanted, memory, given)
+            states.append(memory)
+        return states, signal
+
+    return step
 
 
 def _groups(parts: tuple[AnyRigSpec, ...]) -> list[list[int]]:
