@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nemod.cli import prepare
 from nemod.cli.configuration import add_options, configuration
 from nemod.cli.model_table import say, searched, show, show_one, warn
 from nemod.common import xla
@@ -31,6 +32,7 @@ commands:
   nemod models remove NAME       move a model out of your own folder
   nemod models tag NAME +A -B    add tags, remove tags
   nemod models verify [NAME...]  play the probes that are stored in files, and keep the results
+  nemod models prepare [NAME...] compile and test models ahead, so that no switch waits for it
 
 Each has --help, and takes --library DIR and --config FILE.
 """
@@ -199,6 +201,10 @@ def _verify(argv: Sequence[str]) -> int:
     return 1 if counts.get(FAILED, 0) + counts.get("refused", 0) else 0
 
 
+def _prepare(argv: Sequence[str]) -> int:
+    return prepare.main(argv, _bar)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "list": _list,
     "scan": _scan,
@@ -208,6 +214,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "remove": _remove,
     "tag": _tag,
     "verify": _verify,
+    "prepare": _prepare,
 }
 
 # --- parts of commands -------------------------------------------------------------------------

@@ -56,6 +56,8 @@ class RigSpec(Generic[W, S]):
     """state -> the parts that the next rig continues; see `Effect.tails`"""
     signals: int = 1
     """With more than one, a block is [signals, frames]."""
+    is_fusible: bool = True
+    """Whether XLA can compile it as one kernel: it holds no Fourier transform and no scatter."""
 
 
 AnyRigSpec: TypeAlias = RigSpec[Any, Any]
@@ -189,47 +191,91 @@ def _back_part(
 def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
     """Return a rig whose parts run at one rate as one program.
 
-    The part before the model is one kernel, and the part after it another (`nemod.fx.tools.fuse`).
+    A program is compiled as one kernel, unless one of its parts cannot be: then what stands before
+    that part is a kernel, and what stands after it another (`nemod.fx.tools.fuse`).
     """
-    cuts = np.cumsum([len(part.layout) for part in parts[:-1]]).tolist()
+    order = tuple(parts)
+    cuts = np.cumsum([len(part.layout) for part in order[:-1]]).tolist()
+    is_fusible = all(part.is_fusible for part in order)
 
     def init(weights: PerPart, targets: jax.Array) -> PerPart:
-        each = zip(parts, weights, jnp.split(targets, cuts), strict=True)
+        each = zip(order, weights, jnp.split(targets, cuts), strict=True)
         return tuple(part.init(own, wanted) for part, own, wanted in each)
-
-    def step(
-        state: PerPart, weights: PerPart, targets: jax.Array, block: jax.Array
-    ) -> tuple[PerPart, jax.Array]:
-        for_front, for_model, for_back = jnp.split(targets, cuts)
-        before, inner, after = state
-        before, driven = parts.front.process(weights[0], for_front, before, block)
-        inner, output = parts.model.process(weights[1], for_model, inner, driven)
-        signals = jnp.stack([block, output])
-        after, sound = parts.back.process(weights[2], for_back, after, signals)
-        return (before, inner, after), sound
 
     def process(
         weights: PerPart, targets: jax.Array, state: PerPart, block: jax.Array
     ) -> tuple[PerPart, jax.Array]:
-        return step(state, weights, targets, block)
+        wanted = jnp.split(targets, cuts)
+        after: list[Any] = []
+        signal = block
+        for numbers in _groups(order):
+            step = _in_a_row(order, numbers)
+            run = fused(step) if order[numbers[0]].is_fusible and not is_fusible else step
+            states, signal = run(
+                [state[number] for number in numbers],
+                [weights[number] for number in numbers],
+                [wanted[number] for number in numbers],
+                block,
+                signal,
+            )
+            after += states
+        return tuple(after), signal
 
     def settle(warm: PerPart, fresh: PerPart) -> PerPart:
-        each = zip(parts, warm, fresh, strict=True)
+        each = zip(order, warm, fresh, strict=True)
         return tuple(part.settle(after, before) for part, after, before in each)
 
     def tails(state: PerPart) -> Tails:
-        each = zip(parts, state, strict=True)
+        each = zip(order, state, strict=True)
         return merged(*(part.tails(own) for part, own in each))
 
     return RigSpec(
         layout=parts.layout,
         latency_frames=parts.latency_frames,
-        weights=tuple(part.weights for part in parts),
+        weights=tuple(part.weights for part in order),
         init=init,
         process=process,
         settle=settle,
         tails=tails,
+        is_fusible=is_fusible,
     )
+
+
+_Step: TypeAlias = Callable[
+    [list[Any], list[Any], list[jax.Array], jax.Array, jax.Array], tuple[list[Any], jax.Array]
+]
+"""(states, weights, targets, dry block, input) -> (states, output), of some parts in a row"""
+
+
+def _in_a_row(parts: tuple[AnyRigSpec, ...], numbers: list[int]) -> _Step:
+    """Return the parts with these numbers as one function; the last of all gets the dry signal."""
+
+    def step(
+        memories: list[Any],
+        own: list[Any],
+        targets: list[jax.Array],
+        dry: jax.Array,
+        signal: jax.Array,
+    ) -> tuple[list[Any], jax.Array]:
+        states = []
+        for number, memory, weights, wanted in zip(numbers, memories, own, targets, strict=True):
+            given = jnp.stack([dry, signal]) if number == len(parts) - 1 else signal
+            memory, signal = parts[number].process(weights, wanted, memory, given)
+            states.append(memory)
+        return states, signal
+
+    return step
+
+
+def _groups(parts: tuple[AnyRigSpec, ...]) -> list[list[int]]:
+    """Return the numbers of the parts in order, neighbours that can be one kernel together."""
+    groups: list[list[int]] = []
+    for number, part in enumerate(parts):
+        if groups and part.is_fusible and parts[number - 1].is_fusible:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return groups
 
 
 def peaks(block: jax.Array, before_limiter: jax.Array, out: jax.Array) -> jax.Array:
