@@ -1,0 +1,209 @@
+"""The ALSA device: one thread that reads a block, calls the engine and writes a block."""
+
+import threading
+
+import numpy as np
+
+from nemod.common.errors import AudioError
+from nemod.engine.devices.alsa.duplex import DuplexStream, Fault, Interrupted
+from nemod.engine.devices.alsa.library import CAPTURE, PLAYBACK
+from nemod.engine.devices.alsa.listing import busy_text
+from nemod.engine.devices.alsa.pcm import RATES_HZ, Pcm, is_busy
+from nemod.engine.devices.base import Process
+from nemod.engine.devices.clock import ask_for_exact_timers
+from nemod.engine.devices.names import Port, lasting_name
+from nemod.engine.ipc import DeviceRequest
+
+START_S = 5.0
+"""[s] Longest time from the start of the thread to the start of the card."""
+END_S = 2.0
+"""[s] How long the thread may take to end; a driver that hangs holds it for ever."""
+SETTLE_BLOCKS = 16
+"""Xruns in the first blocks belong to the start, before the thread has its priority."""
+DRIFT = (
+    "input and output are two cards: each has a clock of its own, and their drift is not corrected. "
+    "When their buffers have drifted apart, one xrun realigns them; --periods 4 makes that rarer"
+)
+
+
+class AlsaDevice:
+    """A card's input and output, or those of two cards."""
+
+    may_vanish = True
+    counts_xruns = True
+
+    def __init__(self, source: Port, sink: Port, request: DeviceRequest) -> None:
+        """Nothing is opened yet."""
+        self.name = sink.base
+        self.reopen_name = "" if request.input_name else lasting_name(sink)
+        self.block_frames = request.block_frames
+        self.rate_hz = request.rate_hz or 0
+        self.failure = ""
+        self.notices: tuple[str, ...] = ()
+        self.details = ""
+        # A plug-in may mix several outputs; a card's input belongs to one process in any case.
+        self.lock_name = f"ALSA/{source.pcm}"
+        self._request = request
+        self._ports = source, sink
+        self._outputs: tuple[int, ...] = ()
+        self._stream: DuplexStream | None = None
+        self._stop = threading.Event()
+        self._has_begun = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def latency_s(self) -> float:
+        """[s] What waits in both buffers, as the driver states it."""
+        return self._stream.latency_frames / self.rate_hz if self._stream is not None else 0.0
+
+    # --- opening ---------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Open both directions and choose rate, format, period and buffer. Raises: AudioError."""
+        source, sink = self._ports
+        capture = self._open(source, CAPTURE)
+        try:
+            playback = self._open(sink, PLAYBACK)
+            try:
+                self._set_up(capture, playback)
+            except AudioError:
+                playback.close()
+                raise
+        except AudioError:
+            capture.close()
+            raise
+
+    def _open(self, port: Port, direction: int) -> Pcm:
+        try:
+            return Pcm(port.pcm, direction, port.base)
+        except AudioError as error:
+            if is_busy(error):
+                raise AudioError(busy_text(port.base, port.pcm)) from None
+            raise
+
+    def _set_up(self, capture: Pcm, playback: Pcm) -> None:
+        request = self._request
+        self.rate_hz = request.rate_hz or _common_rate(capture, playback)
+        most = playback.abilities().channels_max
+        outputs = request.output_channels or ((1, 2) if most > 1 else (1,))
+        self._outputs = tuple(channel - 1 for channel in outputs)
+        for pcm, channels in ((capture, request.input_channel), (playback, max(outputs))):
+            pcm.set_up(
+                rate_hz=self.rate_hz,
+                channels=channels,
+                block_frames=self.block_frames,
+                periods=request.periods,
+            )
+        self._stream = DuplexStream(
+            capture,
+            playback,
+            block_frames=self.block_frames,
+            periods=request.periods,
+            title=self.name,
+        )
+        self.notices = self._differences(capture, playback, self._stream)
+        self.details = f"in {capture.description}; out {playback.description}"
+
+    def _differences(
+        self, capture: Pcm, playback: Pcm, stream: DuplexStream
+    ) -> tuple[str, ...]:
+        """Return what is not as it was asked for, in sentences."""
+        block, periods = self.block_frames, self._request.periods
+        notices = []
+        sizes = {capture.period_frames, playback.period_frames}
+        if sizes != {block}:
+            have = " and ".join(str(size) for size in sorted(sizes))
+            notices.append(
+                f"the card has periods of {have} frames, not {block}: the latency is "
+                f"{1e3 * stream.prefill_frames / self.rate_hz:.1f} ms"
+            )
+        elif stream.prefill_frames != periods * block:
+            notices.append(
+                f"the card has a buffer of {stream.prefill_frames} frames, not {periods * block}"
+            )
+        source, sink = self._ports
+        if source.pcm != sink.pcm and (not source.card_id or source.card_id != sink.card_id):
+            notices.append(DRIFT)
+        return tuple(notices)
+
+    # --- playing ---------------------------------------------------------------------------------
+
+    def start(self, process: Process) -> None:
+        """Start the card and begin to call `process`. Raises: AudioError."""
+        if self._stream is None:
+            self.prepare()
+        stream = self._stream
+        assert stream is not None
+        self._thread = threading.Thread(
+            target=self._run, args=(stream, process), name="nemod alsa", daemon=True
+        )
+        self._thread.start()
+        if not self._has_begun.wait(START_S):
+            raise AudioError(f"the device {self.name!r} does not start within {START_S:g} s")
+        if self.failure:
+            raise AudioError(self.failure)
+
+    def _run(self, stream: DuplexStream, process: Process) -> None:
+        try:
+            ask_for_exact_timers()
+            stream.begin()
+            self._measure(stream)
+            self._has_begun.set()
+            self._play(stream, process)
+        except Fault as fault:
+            self.failure = str(fault)
+        except Exception as error:  # a thread that ends without a word would leave silence behind
+            self.failure = f"the device {self.name!r} failed: {type(error).__name__}: {error}"
+        self._has_begun.set()
+
+    def _measure(self, stream: DuplexStream) -> None:
+        try:
+            stream.measure_latency()
+        except Interrupted as interrupted:
+            stream.recover(interrupted.code)
+
+    def _play(self, stream: DuplexStream, process: Process) -> None:
+        """Call the engine once a block until `close`. Thread: audio. Raises: Fault."""
+        block = np.zeros(self.block_frames, np.float32)
+        out = np.zeros(self.block_frames, np.float32)
+        channel, outputs = self._request.input_channel - 1, self._outputs
+        is_stopped = self._stop.is_set
+        settle, xrun = SETTLE_BLOCKS, False
+        while not is_stopped():
+            try:
+                stream.read()
+                stream.input(channel, block)
+                process(block, out, xrun=xrun)
+                xrun = False
+                stream.output(outputs, out)
+                stream.write()
+            except Interrupted as interrupted:
+                stream.recover(interrupted.code)
+                xrun = not settle
+            if settle:
+                settle -= 1
+
+    def close(self) -> None:
+        """Stop and release the card."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(END_S)
+            if self._thread.is_alive():
+                return  # the driver hangs, and closing would hang, too
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+
+def _common_rate(capture: Pcm, playback: Pcm) -> int:
+    """Return the preferred rate [Hz] that both directions have. Raises: AudioError."""
+    both = set(capture.abilities().rates_hz) & set(playback.abilities().rates_hz)
+    for rate_hz in RATES_HZ:
+        if rate_hz in both or (capture.has_rate(rate_hz) and playback.has_rate(rate_hz)):
+            return rate_hz
+    if not both:
+        raise AudioError(
+            f"the input of {capture.title!r} and the output of {playback.title!r} have no sample "
+            "rate in common"
+        )
+    return max(both)
