@@ -56,9 +56,7 @@ class DeviceWait:
         loop = asyncio.get_running_loop()
         happened = asyncio.Event()
         if self._watch.fd >= 0:
-            loop.add_reader(
-                self._watch.fd, lambda: happened.set() if self._watch.read() else None
-            )
+            loop.add_reader(self._watch.fd, lambda: happened.set() if self._watch.read() else None)
         try:
             async with asyncio.timeout(limit_s):
                 await happened.wait()

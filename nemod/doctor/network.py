@@ -58,9 +58,10 @@ def check_ports(machine: Machine) -> Iterator[Finding]:
         if owner.startswith("nemod "):
             yield ok("ports", f"{title} is used by {owner}")
         elif owner or not _is_free(port, protocol):
+            who = owner or "a process of another user"
             yield problem(
                 "ports",
-                f"{title} is used by {owner or "a process of another user"}",
+                f"{title} is used by {who}",
                 "stop that program, or choose another port (--port, --http-port)",
             )
         else:

@@ -94,7 +94,7 @@ def check_cpu_latency(machine: Machine) -> Iterator[Finding]:
         yield advice(
             "idle-states",
             "the processors may enter deep idle states between two blocks",
-            "put KERNEL==\"cpu_dma_latency\", GROUP=\"audio\", MODE=\"0660\" into "
+            'put KERNEL=="cpu_dma_latency", GROUP="audio", MODE="0660" into '
             "/etc/udev/rules.d/99-audio.rules and restart; `nemod service install --system` does "
             "it by itself",
         )

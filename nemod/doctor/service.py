@@ -46,7 +46,9 @@ def _check_unit(machine: Machine, kind: ServiceKind, text: str) -> Iterator[Find
             "the system service is denied sound cards whose module is loaded after its start",
             f"{again} (its unit is from an older nemod)",
         )
-    missing = [f"{name}={value}" for name, value in _RIGHTS.items() if f"{name}={value}" not in text]
+    missing = [
+        f"{name}={value}" for name, value in _RIGHTS.items() if f"{name}={value}" not in text
+    ]
     if missing:
         yield problem("service-rights", f"the {kind} service has no {' '.join(missing)}", again)
     else:

@@ -203,7 +203,9 @@ def _matching(
     if whole:
         return 0, whole
     wanted = name.casefold()
-    by_card = [port for port in ports if wanted in (port.card_id.casefold(), port.serial.casefold())]
+    by_card = [
+        port for port in ports if wanted in (port.card_id.casefold(), port.serial.casefold())
+    ]
     if by_card and name:
         return 0, by_card
     own = _OWN.search(name)

@@ -13,13 +13,12 @@ from nemod.engine.devices.base import Process
 from nemod.engine.devices.clock import ask_for_exact_timers
 from nemod.engine.devices.names import Port, lasting_name
 from nemod.engine.ipc import DeviceRequest
+from nemod.engine.realtime import take_realtime_priority
 
-START_S = 5.0
+START_S = 10.0
 """[s] Longest time from the start of the thread to the start of the card."""
 END_S = 2.0
 """[s] How long the thread may take to end; a driver that hangs holds it for ever."""
-SETTLE_BLOCKS = 16
-"""Xruns in the first blocks belong to the start, before the thread has its priority."""
 DRIFT = (
     "input and output are two cards: each has a clock of its own, and their drift is not corrected. "
     "When their buffers have drifted apart, one xrun realigns them; --periods 4 makes that rarer"
@@ -46,7 +45,10 @@ class AlsaDevice:
         self._request = request
         self._ports = source, sink
         self._outputs: tuple[int, ...] = ()
+        self._periods = request.periods
         self._stream: DuplexStream | None = None
+        self._pcms: tuple[Pcm, ...] = ()
+        self._channels: tuple[int, ...] = ()
         self._stop = threading.Event()
         self._has_begun = threading.Event()
         self._thread: threading.Thread | None = None
@@ -87,39 +89,43 @@ class AlsaDevice:
         most = playback.abilities().channels_max
         outputs = request.output_channels or ((1, 2) if most > 1 else (1,))
         self._outputs = tuple(channel - 1 for channel in outputs)
-        for pcm, channels in ((capture, request.input_channel), (playback, max(outputs))):
+        self._channels = request.input_channel, max(outputs)
+        self._pcms = capture, playback
+        self._choose_sizes()
+
+    def _choose_sizes(self) -> None:
+        """Set both directions up for the present number of periods. Raises: AudioError."""
+        for pcm, channels in zip(self._pcms, self._channels, strict=True):
             pcm.set_up(
                 rate_hz=self.rate_hz,
                 channels=channels,
                 block_frames=self.block_frames,
-                periods=request.periods,
+                periods=self._periods,
             )
+        capture, playback = self._pcms
         self._stream = DuplexStream(
             capture,
             playback,
             block_frames=self.block_frames,
-            periods=request.periods,
+            periods=self._periods,
             title=self.name,
         )
-        self.notices = self._differences(capture, playback, self._stream)
+        self.notices = self._differences(self._stream)
         self.details = f"in {capture.description}; out {playback.description}"
 
-    def _differences(
-        self, capture: Pcm, playback: Pcm, stream: DuplexStream
-    ) -> tuple[str, ...]:
+    def _differences(self, stream: DuplexStream) -> tuple[str, ...]:
         """Return what is not as it was asked for, in sentences."""
-        block, periods = self.block_frames, self._request.periods
+        block, wanted = self.block_frames, self._request.periods * self.block_frames
         notices = []
-        sizes = {capture.period_frames, playback.period_frames}
+        sizes = {pcm.period_frames for pcm in self._pcms}
         if sizes != {block}:
             have = " and ".join(str(size) for size in sorted(sizes))
+            notices.append(f"the card has periods of {have} frames, not {block}")
+        if stream.prefill_frames != wanted:
+            latency_ms = 1e3 * stream.prefill_frames / self.rate_hz
             notices.append(
-                f"the card has periods of {have} frames, not {block}: the latency is "
-                f"{1e3 * stream.prefill_frames / self.rate_hz:.1f} ms"
-            )
-        elif stream.prefill_frames != periods * block:
-            notices.append(
-                f"the card has a buffer of {stream.prefill_frames} frames, not {periods * block}"
+                f"the card needs a buffer of {stream.prefill_frames} frames, not {wanted}: "
+                f"the latency is {latency_ms:.1f} ms"
             )
         source, sink = self._ports
         if source.pcm != sink.pcm and (not source.card_id or source.card_id != sink.card_id):
@@ -132,10 +138,8 @@ class AlsaDevice:
         """Start the card and begin to call `process`. Raises: AudioError."""
         if self._stream is None:
             self.prepare()
-        stream = self._stream
-        assert stream is not None
         self._thread = threading.Thread(
-            target=self._run, args=(stream, process), name="nemod alsa", daemon=True
+            target=self._run, args=(process,), name="nemod alsa", daemon=True
         )
         self._thread.start()
         if not self._has_begun.wait(START_S):
@@ -143,11 +147,12 @@ class AlsaDevice:
         if self.failure:
             raise AudioError(self.failure)
 
-    def _run(self, stream: DuplexStream, process: Process) -> None:
+    def _run(self, process: Process) -> None:
         try:
             ask_for_exact_timers()
-            stream.begin()
-            self._measure(stream)
+            # Why that may be refused is reported by whoever starts the device.
+            take_realtime_priority()
+            stream = self._begin()
             self._has_begun.set()
             self._play(stream, process)
         except Fault as fault:
@@ -156,11 +161,24 @@ class AlsaDevice:
             self.failure = f"the device {self.name!r} failed: {type(error).__name__}: {error}"
         self._has_begun.set()
 
-    def _measure(self, stream: DuplexStream) -> None:
-        try:
-            stream.measure_latency()
-        except Interrupted as interrupted:
-            stream.recover(interrupted.code)
+    def _begin(self) -> DuplexStream:
+        """Start the card, with the next larger buffer where it does not keep up. Raises: Fault."""
+        while True:
+            stream = self._stream
+            assert stream is not None
+            if stream.try_out():
+                return stream
+            before = stream.prefill_frames
+            self._periods += max(1, self._periods // 2)
+            try:
+                self._choose_sizes()
+            except AudioError as error:
+                raise Fault(str(error)) from None
+            if self._stream is None or self._stream.prefill_frames <= before:
+                raise Fault(
+                    f"the device {self.name!r} does not keep up with its largest buffer of {before} "
+                    "frames"
+                )
 
     def _play(self, stream: DuplexStream, process: Process) -> None:
         """Call the engine once a block until `close`. Thread: audio. Raises: Fault."""
@@ -168,7 +186,7 @@ class AlsaDevice:
         out = np.zeros(self.block_frames, np.float32)
         channel, outputs = self._request.input_channel - 1, self._outputs
         is_stopped = self._stop.is_set
-        settle, xrun = SETTLE_BLOCKS, False
+        xrun = False
         while not is_stopped():
             try:
                 stream.read()
@@ -179,9 +197,7 @@ class AlsaDevice:
                 stream.write()
             except Interrupted as interrupted:
                 stream.recover(interrupted.code)
-                xrun = not settle
-            if settle:
-                settle -= 1
+                xrun = True
 
     def close(self) -> None:
         """Stop and release the card."""

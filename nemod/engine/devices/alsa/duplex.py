@@ -4,6 +4,9 @@ The output is filled with silence for the wanted number of periods, then both di
 From then on a block that was recorded is played exactly that much later: the latency is the silence
 at the start, and stays the same for as long as no xrun occurs. After an xrun both directions are
 prepared, filled and started anew, so that the gap is as long as that silence.
+
+Some cards accept a buffer that they cannot run with, because their position moves on in larger steps
+(snd-aloop follows the kernel's tick of 4 ms). `try_out` shows that before the rig is heard.
 """
 
 import errno
@@ -20,6 +23,10 @@ from nemod.engine.devices.alsa.library import (
 )
 from nemod.engine.devices.alsa.pcm import Pcm
 
+TRIAL_S = 0.05
+"""[s] Silence that is played before the sound, to see whether the card keeps up."""
+TRIALS = 3
+"""How often a card may fail before its buffer counts as too small."""
 STALL_S = 0.5
 """[s] A card that has delivered no block for this long has failed."""
 MOST_RECOVERIES = 20
@@ -70,12 +77,31 @@ class DuplexStream:
 
     # --- transfers -------------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """Start both directions. Raises: Fault."""
-        try:
-            self._start()
-        except Interrupted as interrupted:
-            self.recover(interrupted.code)
+    def try_out(self) -> bool:
+        """Start both directions and play silence; return whether there was no xrun.
+
+        Both run on afterwards if so. Takes the latency from what the driver states. Raises: Fault.
+        """
+        for _ in range(TRIALS):
+            try:
+                self._start()
+                self._play_silence(math.ceil(TRIAL_S * self._playback.rate_hz / self._block_frames))
+            except Interrupted:
+                continue
+            return True
+        return False
+
+    def _play_silence(self, blocks: int) -> None:
+        stated = []
+        for _ in range(blocks):
+            self._wait(self._capture)
+            # What waits in the input and what waits in the output is what a sample passes.
+            waiting, queued = self._capture.delay_frames(), self._playback.delay_frames()
+            if waiting is not None and queued is not None:
+                stated.append(waiting + queued)
+            self.read()
+            self.write()
+        self.latency_frames = max(self.prefill_frames, min(stated, default=0))
 
     def read(self) -> None:
         """Wait for a block and read it. Raises: Interrupted, Fault."""
@@ -85,20 +111,6 @@ class DuplexStream:
     def write(self) -> None:
         """Write a block; there is room as soon as the block was read. Raises: Interrupted, Fault."""
         self._transfer(self._playback)
-
-    def measure_latency(self) -> None:
-        """Take the latency from what the driver states, which may be more than the buffers.
-
-        Called while both directions run, and a block waits to be read: what waits in the input and
-        what waits in the output is what a sample passes.
-        """
-        self._wait(self._capture)
-        waiting, queued = self._capture.delay_frames(), self._playback.delay_frames()
-        if waiting is not None and queued is not None:
-            stated = waiting + queued
-            # Some drivers state nonsense while they start.
-            if self.prefill_frames < stated < self.prefill_frames + self._playback.rate_hz:
-                self.latency_frames = stated
 
     def _transfer(self, pcm: Pcm) -> None:
         done, count = 0, self._block_frames

@@ -113,15 +113,14 @@ class Pcm:
 
     # --- setting it up ---------------------------------------------------------------------------
 
-    def set_up(
-        self, *, rate_hz: int, channels: int, block_frames: int, periods: int
-    ) -> None:
+    def set_up(self, *, rate_hz: int, channels: int, block_frames: int, periods: int) -> None:
         """Choose format, channels, rate, period and buffer; the nearest ones are taken.
 
         `channels`: the highest that is used, counted from 1. The PCM may get more.
 
         Raises: AudioError for a channel, a rate or formats that it has not.
         """
+        self._lib.snd_pcm_drop(self.handle)  # parameters are for a PCM that does not run
         self._all_parameters()
         access = next((one for one in ACCESSES if self._can("access", one)), None)
         if access is None:
@@ -254,7 +253,8 @@ class Pcm:
 
     def link(self, other: "Pcm") -> bool:
         """Have both start and stop together; return whether they can."""
-        return int(self._lib.snd_pcm_link(self.handle, other.handle)) >= 0
+        code = int(self._lib.snd_pcm_link(self.handle, other.handle))
+        return code >= 0 or code == -errno.EALREADY
 
     @property
     def description(self) -> str:
