@@ -38,8 +38,8 @@ CHECK_S = 0.05
 HUNG_S = 1.0
 """[s] An audio process that has sent no telemetry for this long hangs."""
 HUNG_LIMIT_S = 3.0
-"""[s] After this time without telemetry it hangs, even if this process was delayed, too. A thread of
-real-time priority that spins delays it for ever on a machine with one processor."""
+"""[s] After this time without telemetry it hangs, even if this process was delayed, too: a thread
+of real-time priority that spins delays it for ever on a machine with one processor."""
 END_S = 0.2
 """[s] How long a process that has closed its socket may take to end."""
 OPEN_LIMIT_S = 15.0
@@ -53,8 +53,8 @@ QUICK_S = 5.0
 """[s] An audio process that ends sooner after it began to open the device, or had opened it, has
 not played long enough to count as working."""
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.25, 5.0
-"""[s] Between two looks for a disconnected device, doubled each time; a card that appears is noticed
-at once."""
+"""[s] Between two looks for a disconnected device, doubled each time; a card that appears is
+noticed at once."""
 _OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Signals that come from outside; all others are caused by the process itself."""
 

@@ -70,7 +70,7 @@ def test_another_card_is_not_the_one(machine: Path) -> None:
 
 
 def test_a_card_that_may_not_be_opened_yet_is_not_there(machine: Path) -> None:
-    """udev gives the nodes to the group audio a moment after the kernel has made them."""
+    """The nodes get the group audio from udev, a moment after the kernel has made them."""
     plug(machine)
     (machine / "dev/snd/pcmC1D0c").unlink()
     assert not wait(machine, DeviceRequest(name="UMC"), 0.1, plugged=False)

@@ -166,11 +166,9 @@ def choose(name: str, ports: Sequence[Port]) -> tuple[Port, Port]:
 def is_whole_name(name: str, ports: Sequence[Port]) -> bool:
     """Return whether a name means a device by its whole name, card id or serial number."""
     names = lasting_names(ports)
-    ranks = [
-        _matching(name, [port for port in ports if has(port)], names)
-        for has in (lambda port: port.inputs, lambda port: port.outputs)
-    ]
-    return all(found and rank == 0 for rank, found in ranks)
+    sources, sinks = [p for p in ports if p.inputs], [p for p in ports if p.outputs]
+    found = [_matching(name, here, names) for here in (sources, sinks)]
+    return all(matches and rank == 0 for rank, matches in found)
 
 
 def choose_one(name: str, ports: Sequence[Port], direction: str) -> Port:

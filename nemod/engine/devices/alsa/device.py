@@ -20,8 +20,9 @@ START_S = 10.0
 END_S = 2.0
 """[s] How long the thread may take to end; a driver that hangs holds it for ever."""
 DRIFT = (
-    "input and output are two cards: each has a clock of its own, and their drift is not corrected. "
-    "When their buffers have drifted apart, one xrun realigns them; --periods 4 makes that rarer"
+    "input and output are two cards: each has a clock of its own, and their drift is not "
+    "corrected. When their buffers have drifted apart, one xrun realigns them; --periods 4 makes "
+    "that rarer"
 )
 
 
@@ -176,8 +177,8 @@ class AlsaDevice:
                 raise Fault(str(error)) from None
             if self._stream is None or self._stream.prefill_frames <= before:
                 raise Fault(
-                    f"the device {self.name!r} does not keep up with its largest buffer of {before} "
-                    "frames"
+                    f"the device {self.name!r} does not keep up with its largest buffer of "
+                    f"{before} frames"
                 )
 
     def _play(self, stream: DuplexStream, process: Process) -> None:

@@ -5,8 +5,8 @@ From then on a block that was recorded is played exactly that much later: the la
 at the start, and stays the same for as long as no xrun occurs. After an xrun both directions are
 prepared, filled and started anew, so that the gap is as long as that silence.
 
-Some cards accept a buffer that they cannot run with, because their position moves on in larger steps
-(snd-aloop follows the kernel's tick of 4 ms). `try_out` shows that before the rig is heard.
+Some cards accept a buffer that they cannot run with, because their position moves on in larger
+steps (snd-aloop follows the kernel's tick of 4 ms). `try_out` shows that before the rig is heard.
 """
 
 import errno
@@ -32,8 +32,8 @@ STALL_S = 0.5
 MOST_RECOVERIES = 20
 """Most recoveries in a row without a block in between."""
 SLACK_MS = 20
-"""[ms] How much later than a whole buffer a block may come before the state is looked at. The kernel
-wakes the thread up when a card is unplugged; this limit is for drivers that forget to."""
+"""[ms] How much later than a whole buffer a block may come before the state is looked at. The
+kernel wakes the thread up when a card is unplugged; this limit is for drivers that do not."""
 _RESUME_S = 0.02
 """[s] Between two attempts to continue after a suspend."""
 _RESUMES = 50
@@ -109,7 +109,7 @@ class DuplexStream:
         self._recoveries = 0
 
     def write(self) -> None:
-        """Write a block; there is room as soon as the block was read. Raises: Interrupted, Fault."""
+        """Write a block; there is room when the block was read. Raises: Interrupted, Fault."""
         self._transfer(self._playback)
 
     def _transfer(self, pcm: Pcm) -> None:

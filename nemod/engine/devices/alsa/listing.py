@@ -83,7 +83,7 @@ def _plugin(name: str, way: str = "") -> Port:
 
 
 def list_ports(name: str = "") -> list[Port]:
-    """Return the cards, then the plug-ins; and `name`, if it is one that ALSA's configuration takes.
+    """Return the cards, the plug-ins, and `name`, if it is one that ALSA's configuration takes.
 
     Raises: AudioError where libasound is not installed.
     """
@@ -145,7 +145,10 @@ def with_abilities(port: Port) -> Port:
             return replace(port, note=str(error))
         finally:
             pcm.close()
-        port = replace(port, **{field: able.channels_max})
+        if direction == CAPTURE:
+            port = replace(port, inputs=able.channels_max)
+        else:
+            port = replace(port, outputs=able.channels_max)
         rates = set(able.rates_hz) & (rates if rates is not None else set(able.rates_hz))
     best = next((rate for rate in RATES_HZ if rate in (rates or ())), max(rates or {0}))
     return replace(port, rate_hz=best)

@@ -201,7 +201,7 @@ class Pcm:
         finally:
             lib.snd_pcm_sw_params_free(params[0])
 
-    # --- on the audio thread: codes instead of errors ----------------------------------------------
+    # --- on the audio thread: codes instead of errors --------------------------------------------
 
     def state(self) -> int:
         """Return ALSA's state."""

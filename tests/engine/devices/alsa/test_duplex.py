@@ -93,9 +93,10 @@ def test_an_xrun_is_recovered_in_place(code: int, way: str, call: str) -> None:
     begun = list(log)
     log.clear()
     (capture if way == "in" else playback).codes[call] = [-code]
-    with pytest.raises(Interrupted) as caught:
+    if way == "out":
         made.read()
-        made.write()
+    with pytest.raises(Interrupted) as caught:
+        (made.read if way == "in" else made.write)()
     log.clear()
     made.recover(caught.value.code)
     assert log == begun

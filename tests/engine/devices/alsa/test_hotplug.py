@@ -25,7 +25,7 @@ def is_reported(watch: CardWatch) -> bool:
 
 
 def test_a_card_that_appears_or_disappears_or_may_be_opened_is_reported(tmp_path: Path) -> None:
-    """udev changes the group of a node after the kernel has made it."""
+    """The group of a node is changed by udev after the kernel has made it."""
     (tmp_path / "snd").mkdir()
     watch = CardWatch(tmp_path)
     try:
