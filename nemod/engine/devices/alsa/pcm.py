@@ -240,7 +240,9 @@ class Pcm:
         """
         frames = self.frames
         assert frames is not None
-        lib, start = self._lib, self._buffer + at * frames.frame_bytes
+        lib, start = self._lib, self._buffer
+        if at:
+            start = start + at * frames.frame_bytes
         if self._parts is None:
             if self.direction == CAPTURE:
                 return int(lib.snd_pcm_readi(self.handle, start, count))
