@@ -42,9 +42,11 @@ def find(request: DeviceRequest) -> tuple[Port, Port]:
         return _find_two(request)
     if library.is_installed():
         for name in filter(None, (request.last_name, request.name)):
-            own = listing.list_ports(name)
-            if is_whole_name(name, own):
-                return choose(name, own)
+            # The plug-ins are looked at last: listing them reads ALSA's whole configuration.
+            for look in (listing.card_ports, lambda: listing.list_ports(request.name)):
+                own = look()
+                if is_whole_name(name, own):
+                    return choose(name, own)
     ports, missing = list_all(request.name)
     try:
         return choose(request.name, ports)

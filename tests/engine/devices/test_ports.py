@@ -40,6 +40,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(ports.library, "is_installed", lambda: True)
     monkeypatch.setattr(ports.listing, "list_ports", alsa)
+    monkeypatch.setattr(ports.listing, "card_ports", lambda: [CARD])
     monkeypatch.setattr(ports.portaudio, "list_ports", portaudio)
     return asked
 
@@ -80,6 +81,7 @@ def test_where_libasound_is_missing_portaudio_plays_to_the_card(
 
     monkeypatch.setattr(ports.library, "is_installed", lambda: False)
     monkeypatch.setattr(ports.listing, "list_ports", missing)
+    monkeypatch.setattr(ports.listing, "card_ports", missing)
     assert ports.find(DeviceRequest(name="usb")) == (THROUGH_PORTAUDIO, THROUGH_PORTAUDIO)
     with pytest.raises(AudioError, match=r"no device matches 'x'.*\(ALSA's library is not inst"):
         ports.find(DeviceRequest(name="x"))
