@@ -100,6 +100,8 @@ class AlsaDevice:
             pcm.set_up(
                 rate_hz=self.rate_hz,
                 channels=channels,
+                # As many as in the other direction: some cards have one count for both.
+                preferred=max(2, *self._channels),
                 block_frames=self.block_frames,
                 periods=self._periods,
             )

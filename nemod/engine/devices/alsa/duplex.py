@@ -27,8 +27,8 @@ TRIAL_S = 0.05
 """[s] Silence that is played before the sound, to see whether the card keeps up."""
 TRIALS = 3
 """How often a card may fail before its buffer counts as too small."""
-STALL_S = 0.5
-"""[s] A card that has delivered no block for this long has failed."""
+STALL_S = 0.25
+"""[s] A card that has delivered no block for this long is started anew."""
 MOST_RECOVERIES = 20
 """Most recoveries in a row without a block in between."""
 SLACK_MS = 20
@@ -143,7 +143,7 @@ class DuplexStream:
             if state == STATE_SUSPENDED:
                 raise Interrupted(-errno.ESTRPIPE)
             if time.monotonic() - began > STALL_S:
-                raise Fault(f"the device {self.title!r} delivers no sound")
+                raise Interrupted(-errno.ETIMEDOUT)
             code = pcm.wait(self._limit_ms)
             if code == 1:
                 return

@@ -113,10 +113,13 @@ class Pcm:
 
     # --- setting it up ---------------------------------------------------------------------------
 
-    def set_up(self, *, rate_hz: int, channels: int, block_frames: int, periods: int) -> None:
+    def set_up(
+        self, *, rate_hz: int, channels: int, preferred: int, block_frames: int, periods: int
+    ) -> None:
         """Choose format, channels, rate, period and buffer; the nearest ones are taken.
 
-        `channels`: the highest that is used, counted from 1. The PCM may get more.
+        `channels`: the highest that is used, counted from 1. `preferred`: how many to open where
+        the PCM has as many.
 
         Raises: AudioError for a channel, a rate or formats that it has not.
         """
@@ -128,7 +131,7 @@ class Pcm:
         self._set("access", access)
         self.format = self._best_format()
         self._set("format", self.format.code)
-        self.channels = self._channels(channels)
+        self.channels = self._channels(channels, preferred)
         self._set("channels", self.channels)
         self._set_rate(rate_hz)
         self._set_sizes(block_frames, periods)
@@ -154,13 +157,13 @@ class Pcm:
         names = ", ".join(one.name for one in FORMATS)
         raise AudioError(f"{self._what} has none of the formats {names}")
 
-    def _channels(self, wanted: int) -> int:
+    def _channels(self, wanted: int, preferred: int) -> int:
         low = self._get("channels_min", "unsigned int *")
         high = self._get("channels_max", "unsigned int *")
         if wanted > high:
             word = _DIRECTIONS[self.direction]
             raise AudioError(f"{word} {wanted} of {self.title!r}: allowed are 1 to {high}")
-        for count in range(max(wanted, low), high + 1):
+        for count in (max(wanted, preferred), *range(max(wanted, low), high + 1)):
             if self._can("channels", count):
                 return count
         raise AudioError(f"{self._what} states {low} to {high} channels and refuses them all")

@@ -79,14 +79,14 @@ def test_what_goes_through_is_what_came_in_one_buffer_later(
     monkeypatch.setattr(pcm_module, "FORMATS", (sample_format,))
     width, frames = sample_format.sample_bytes, BLOCK * BLOCKS
     rng = np.random.default_rng(5)
-    noise = rng.integers(0, 256, (frames, 2, width), np.uint8)
+    noise = rng.integers(0, 256, (frames, 3, width), np.uint8)
     if sample_format is S32:
         noise[:, :, 0] = 0  # float32 holds 24 bits
-    (tmp_path / "in.raw").write_bytes(bytes(TRIAL * 2 * width) + noise.tobytes())
+    (tmp_path / "in.raw").write_bytes(bytes(TRIAL * 3 * width) + noise.tobytes())
     device = opened("cable", input_channel=2, output_channels=(1, 3))
     device.prepare()
     assert device.rate_hz == 48_000
-    assert device.details.startswith(f"in {sample_format.name}, 2 channels, period 64, buffer 192")
+    assert device.details.startswith(f"in {sample_format.name}, 3 channels, period 64, buffer 192")
     play(device, BLOCKS)
     # The file has what the card was given: the silence of the start, then the sound.
     out = np.frombuffer((tmp_path / "out.raw").read_bytes(), np.uint8)
