@@ -19,6 +19,9 @@ START_S = 10.0
 """[s] Longest time from the start of the thread to the start of the card."""
 END_S = 2.0
 """[s] How long the thread may take to end; a driver that hangs holds it for ever."""
+LARGEST_GROWTH, LARGEST_FRAMES = 4, 1024
+"""A buffer grows to this many times its size, and to this many frames in any case. What does not
+run with that is played with xruns, which are counted: more latency would be no remedy."""
 DRIFT = (
     "input and output are two cards: each has a clock of its own, and their drift is not "
     "corrected. When their buffers have drifted apart, one xrun realigns them; --periods 4 makes "
@@ -166,22 +169,20 @@ class AlsaDevice:
 
     def _begin(self) -> DuplexStream:
         """Start the card, with the next larger buffer where it does not keep up. Raises: Fault."""
+        wanted = self._request.periods * self.block_frames
+        limit, last = max(LARGEST_GROWTH * wanted, LARGEST_FRAMES), 0
         while True:
             stream = self._stream
             assert stream is not None
-            if stream.try_out():
+            frames = stream.prefill_frames
+            if stream.try_out() or frames <= last or frames >= limit:
                 return stream
-            before = stream.prefill_frames
+            last = frames
             self._periods += max(1, self._periods // 2)
             try:
                 self._choose_sizes()
             except AudioError as error:
                 raise Fault(str(error)) from None
-            if self._stream is None or self._stream.prefill_frames <= before:
-                raise Fault(
-                    f"the device {self.name!r} does not keep up with its largest buffer of "
-                    f"{before} frames"
-                )
 
     def _play(self, stream: DuplexStream, process: Process) -> None:
         """Call the engine once a block until `close`. Thread: audio. Raises: Fault."""

@@ -80,7 +80,8 @@ class DuplexStream:
     def try_out(self) -> bool:
         """Start both directions and play silence; return whether there was no xrun.
 
-        Both run on afterwards if so. Takes the latency from what the driver states. Raises: Fault.
+        Both run on afterwards if so; else the next block recovers them. Takes the latency from what
+        the driver states. Raises: Fault.
         """
         for _ in range(TRIALS):
             try:
