@@ -1,11 +1,12 @@
 """The ALSA device: one thread that reads a block, calls the engine and writes a block."""
 
 import threading
+import time
 
 import numpy as np
 
 from nemod.common.errors import AudioError
-from nemod.engine.devices.alsa.duplex import DuplexStream, Fault, Interrupted
+from nemod.engine.devices.alsa.duplex import TRIAL_S, DuplexStream, Fault, Interrupted
 from nemod.engine.devices.alsa.library import CAPTURE, PLAYBACK
 from nemod.engine.devices.alsa.listing import busy_text
 from nemod.engine.devices.alsa.pcm import RATES_HZ, Pcm, is_busy
@@ -22,6 +23,9 @@ END_S = 2.0
 LARGEST_GROWTH, LARGEST_FRAMES = 4, 1024
 """A buffer grows to this many times its size, and to this many frames in any case. What does not
 run with that is played with xruns, which are counted: more latency would be no remedy."""
+SHORTEST_TRIAL_S = TRIAL_S / 4.0
+"""[s] What plays the silence before the sound in less time has no clock, as ALSA's plug-ins `null`
+and `file`: its thread would never wait, and at real-time priority stop the machine."""
 DRIFT = (
     "input and output are two cards: each has a clock of its own, and their drift is not "
     "corrected. When their buffers have drifted apart, one xrun realigns them; --periods 4 makes "
@@ -156,8 +160,9 @@ class AlsaDevice:
     def _run(self, process: Process) -> None:
         try:
             ask_for_exact_timers()
-            # Why that may be refused is reported by whoever starts the device.
-            take_realtime_priority()
+            if self._ports[1].card_id:
+                # Why that may be refused is reported by whoever starts the device.
+                take_realtime_priority()
             stream = self._begin()
             self._has_begun.set()
             self._play(stream, process)
@@ -174,8 +179,15 @@ class AlsaDevice:
         while True:
             stream = self._stream
             assert stream is not None
-            frames = stream.prefill_frames
-            if stream.try_out() or frames <= last or frames >= limit:
+            frames, began = stream.prefill_frames, time.monotonic()
+            if stream.try_out():
+                if time.monotonic() - began < SHORTEST_TRIAL_S:
+                    raise Fault(
+                        f"the device {self.name!r} has no clock: it takes sound as fast as it is "
+                        "given; choose a sound card"
+                    )
+                return stream
+            if frames <= last or frames >= limit:
                 return stream
             last = frames
             self._periods += max(1, self._periods // 2)

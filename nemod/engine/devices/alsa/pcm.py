@@ -6,6 +6,7 @@ Thread: control to open, the audio thread from the start on.
 import errno
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from nemod.common.errors import AudioError
@@ -163,7 +164,8 @@ class Pcm:
         if wanted > high:
             word = _DIRECTIONS[self.direction]
             raise AudioError(f"{word} {wanted} of {self.title!r}: allowed are 1 to {high}")
-        for count in (max(wanted, preferred), *range(max(wanted, low), high + 1)):
+        # A plug-in may state a billion channels.
+        for count in chain((max(wanted, preferred),), range(max(wanted, low), high + 1)):
             if self._can("channels", count):
                 return count
         raise AudioError(f"{self._what} states {low} to {high} channels and refuses them all")
