@@ -42,11 +42,12 @@ def find(request: DeviceRequest) -> tuple[Port, Port]:
         return _find_two(request)
     if library.is_installed():
         for name in filter(None, (request.last_name, request.name)):
-            # The plug-ins are looked at last: listing them reads ALSA's whole configuration.
-            for look in (listing.card_ports, lambda: listing.list_ports(request.name)):
-                own = look()
-                if is_whole_name(name, own):
-                    return choose(name, own)
+            own = listing.card_ports()
+            if not is_whole_name(name, own):
+                # Listing the plug-ins, too, reads ALSA's whole configuration.
+                own = listing.list_ports(name)
+            if is_whole_name(name, own):
+                return choose(name, own)
     ports, missing = list_all(request.name)
     try:
         return choose(request.name, ports)
