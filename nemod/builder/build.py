@@ -21,7 +21,7 @@ from nemod.control.settings import Settings
 from nemod.engine.active_rig import LoadedRig
 from nemod.engine.compiled_rig import AnyCompiledRig, CompiledResampledRig, CompiledRig
 from nemod.engine.loading import load_rig
-from nemod.engine.program import compile_spec, first_state, flat_weights, tail_leaves
+from nemod.engine.program import Packings, compile_spec, compiled_rig
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, lead_and_latency
 from nemod.engine.rig import AnyRigSpec, model_spec, rig_parts, rig_spec
 from nemod.formats import load_model
@@ -59,7 +59,7 @@ def compiled(spec: AnyRigSpec, block_frames: int, *what: object) -> tuple[bytes,
     executable = program_cache.fetch(name)
     if executable is not None:
         return executable, True
-    executable = compile_spec(spec, block_frames)
+    executable = compile_spec(spec, Packings.of(spec, block_frames))
     program_cache.store(name, executable)
     return executable, False
 
@@ -87,7 +87,9 @@ def build(
         alone = model_spec(model)
         rig, cached = compile_rig(alone, block_frames, settings, "model", model.network)
         if model.prewarm_frames and prewarm:
-            rig = replace(rig, state=prewarmed(alone, rig.controls, model.prewarm_frames))
+            packing = Packings.of(alone, block_frames).state
+            state = prewarmed(alone, packing, rig.controls, model.prewarm_frames)
+            rig = replace(rig, state=state)
         return _built(alone, rig, "exact", block_frames, cached=cached)
     if model.rate_follows_device:
         model = replace(model, sample_rate=rate_hz)
@@ -125,15 +127,7 @@ def compile_rig(
 ) -> tuple[CompiledRig, bool]:
     """Return a compiled rig in its first state, and whether its program was cached."""
     executable, cached = compiled(spec, block_frames, *what)
-    controls = settings.vector(spec.layout)
-    rig = CompiledRig(
-        executable=executable,
-        weights=flat_weights(spec),
-        state=first_state(spec, controls),
-        controls=controls,
-        tails=tail_leaves(spec),
-    )
-    return rig, cached
+    return compiled_rig(spec, block_frames, settings.vector(spec.layout), executable), cached
 
 
 def _built(

@@ -10,6 +10,7 @@ COMMANDS = {
     "devices": Command("nemod.cli.devices", "list sound cards, by the names that --device takes"),
     "models": Command("nemod.cli.models", "list, search, add, remove and tag models"),
     "presets": Command("nemod.cli.presets", "list, show, copy, export and import presets"),
+    "midi": Command("nemod.cli.midi", "list controllers, and show what they send"),
     "check": Command("nemod.cli.check", "check models and configuration files"),
     "render": Command("nemod.cli.render", "play a recording through the rig, into a file"),
     "bench": Command("nemod.cli.bench.command", "measure how long a block takes on this machine"),

@@ -15,7 +15,7 @@ import samplerate
 
 from nemod.engine.active_rig import Frames, LoadedRig, RigState, RigWeights
 from nemod.engine.compiled_rig import CompiledResampledRig
-from nemod.engine.program import Program, on_device
+from nemod.engine.program import Program, fresh_state, on_device
 from nemod.engine.tails import Tails, tails_of
 
 QUALITY = "sinc_medium"
@@ -123,26 +123,26 @@ def load_resampled(
     ) -> tuple[RigState, Frames]:
         before, inner, after, converter = state
         before, driven = front.call(weights[0], controls[:first], before, block)
-        converter.push_input(np.asarray(driven))
+        converter.push_input(driven)
         pieces = []
         while converter.input_queue.size >= MODEL_BLOCK_FRAMES:
             piece = converter.pop_input()
             inner, out = model.call(weights[1], controls[first:second], inner, piece)
-            pieces.append(np.asarray(out))
+            pieces.append(out)
         converter.push_output(pieces)
         signals = np.stack([converter.delay_dry(block), converter.pop_output(block.size)])
         after, sound = back.call(weights[2], controls[second:], after, signals)
-        return [before, inner, after, converter], np.asarray(sound)
+        return [before, inner, after, converter], sound
 
     def tails(state: RigState) -> Tails:
         # The model runs at a rate of its own, which the next rig's model need not have.
         front_rig, _, back_rig = rig.parts
-        return tails_of(front_rig, state[0]) | tails_of(back_rig, state[2])
+        return tails_of(front_rig, state[0].arrays) | tails_of(back_rig, state[2].arrays)
 
     return LoadedRig(
         call=call,
         weights=[on_device(part.weights) for part in rig.parts],
         controls=np.concatenate([part.controls for part in rig.parts]),
-        fresh=lambda: [*(on_device(part.state) for part in rig.parts), RateConverter(rig)],
+        fresh=lambda: [*(fresh_state(part) for part in rig.parts), RateConverter(rig)],
         tails=tails,
     )

@@ -197,21 +197,21 @@ def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
         each = zip(parts, weights, jnp.split(targets, cuts), strict=True)
         return tuple(part.init(own, wanted) for part, own, wanted in each)
 
+    def step(
+        state: PerPart, weights: PerPart, targets: jax.Array, block: jax.Array
+    ) -> tuple[PerPart, jax.Array]:
+        for_front, for_model, for_back = jnp.split(targets, cuts)
+        before, inner, after = state
+        before, driven = parts.front.process(weights[0], for_front, before, block)
+        inner, output = parts.model.process(weights[1], for_model, inner, driven)
+        signals = jnp.stack([block, output])
+        after, sound = parts.back.process(weights[2], for_back, after, signals)
+        return (before, inner, after), sound
+
     def process(
         weights: PerPart, targets: jax.Array, state: PerPart, block: jax.Array
     ) -> tuple[PerPart, jax.Array]:
-        def run(
-            part: RigSpec[W, S], own: W
-        ) -> Callable[[S, jax.Array, jax.Array], tuple[S, jax.Array]]:
-            return lambda memory, wanted, signal: part.process(own, wanted, memory, signal)
-
-        for_front, for_model, for_back = jnp.split(targets, cuts)
-        before, inner, after = state
-        front, back = run(parts.front, weights[0]), run(parts.back, weights[2])
-        before, driven = fused(front)(before, for_front, block)
-        inner, output = parts.model.process(weights[1], for_model, inner, driven)
-        after, sound = fused(back)(after, for_back, jnp.stack([block, output]))
-        return (before, inner, after), sound
+        return step(state, weights, targets, block)
 
     def settle(warm: PerPart, fresh: PerPart) -> PerPart:
         each = zip(parts, warm, fresh, strict=True)
