@@ -38,6 +38,10 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: ctypes.util.find_library("portaudio"),
         "PortAudio is missing (Debian: libportaudio2)",
     ),
+    "alsa": (
+        lambda: ctypes.util.find_library("asound"),
+        "ALSA's library is missing (Debian: libasound2)",
+    ),
     "ngspice": (lambda: shutil.which("ngspice"), "ngspice is missing (Debian: ngspice)"),
     "avahi": (
         avahi.is_available,

@@ -16,6 +16,7 @@ COMMANDS = {
     "render": Command("nemod.cli.render", "play a recording through the rig, into a file"),
     "bench": Command("nemod.cli.bench.command", "measure how long a block takes on this machine"),
     "latency": Command("nemod.cli.latency", "measure the round trip of an interface"),
+    "doctor": Command("nemod.cli.doctor", "check this machine for causes of dropouts and silence"),
     "service": Command("nemod.cli.service", "run the daemon as a systemd service"),
 }
 

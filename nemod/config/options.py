@@ -88,6 +88,14 @@ class AudioConfig:
         "--device",
         metavar="NAME",
     )
+    input_device: str = _option(
+        "",
+        Text(),
+        "sound card of the input, where that is another one than the output's",
+        "--input-device",
+        metavar="NAME",
+        unset="the same",
+    )
     input: int = _option(1, Whole(1, MAX_CHANNEL), "input channel", "--input", metavar="N")
     output: tuple[int, ...] = _option(
         (),
@@ -111,6 +119,14 @@ class AudioConfig:
         "block size",
         "--block",
         metavar="FRAMES",
+    )
+    periods: int = _option(
+        3,
+        Whole(2, 4),
+        "blocks in a sound card's buffer: fewer for less latency, more against xruns; with JACK, "
+        "its server decides",
+        "--periods",
+        metavar="N",
     )
     cpu_latency: int | str | None = _option(
         SUITABLE,

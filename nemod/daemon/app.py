@@ -198,11 +198,13 @@ class Daemon:
         await self._supervisor.run(
             DeviceRequest(
                 name=audio.device,
+                input_name=audio.input_device,
                 input_channel=audio.input,
                 output_channels=audio.output,
                 rate_hz=await self._device_rate(),
                 rate_is_wish=audio.rate == MODEL_RATE,
                 block_frames=audio.block,
+                periods=audio.periods,
                 cpu_latency_us=latency
                 if isinstance(latency, int) or latency is None
                 else suitable_us(),
@@ -272,7 +274,10 @@ class Daemon:
 
     def _on_opened(self, opened: DeviceOpened) -> None:
         for notice in opened.notices:
-            log.warning("audio", notice=notice)
+            log.warning("audio", notice=notice, more="nemod doctor")
+        if opened.details:
+            latency_ms = round(1e3 * opened.latency_s, 1)
+            log.info("device opened", details=opened.details, latency_ms=latency_ms)
         self._tuner.device_opened(opened.rate_hz)
         if self._recorder is not None:
             self._record(self._recorder, opened.rate_hz)
