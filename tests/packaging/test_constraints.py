@@ -22,11 +22,11 @@ def project() -> Any:
 
 
 def direct() -> list[Requirement]:
-    """Return what the scripts install by name: all but the extra for the study."""
+    """Return what the scripts install by name: not torch, nor evdev, which has no wheels."""
     table = project()["project"]
     extras = table["optional-dependencies"]
     lines = [*project()["build-system"]["requires"], *table["dependencies"]]
-    lines += [line for extra in extras.keys() - {"study"} for line in extras[extra]]
+    lines += [line for extra in extras.keys() - {"study", "hardware"} for line in extras[extra]]
     return [made for made in map(Requirement, lines) if made.name != "nemod"]
 
 
