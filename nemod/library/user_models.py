@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -27,8 +28,10 @@ class Added(NamedTuple):
     """False if the same content was in the library already, under this name."""
 
 
-def add(library: Library, source: Path) -> Added:
+def add(library: Library, source: Path, *, verify: Callable[[Path], object] = load_model) -> Added:
     """Copy a model into the user's folder, unless the library has the same content already.
+
+    `verify` raises ModelError for a file that cannot be played.
 
     Raises: ModelError when the file is no model, or its name is taken or not allowed.
         LibraryError when it cannot be copied.
@@ -42,7 +45,7 @@ def add(library: Library, source: Path) -> Added:
             ascii(str(source)),
             "not allowed as a model's name: rename the file, without control characters and \\",
         )
-    load_model(source)
+    verify(source)
     same = content_hash(source)
     for entry in library.entries():
         if entry.facts.sha256 == same:
