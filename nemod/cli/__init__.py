@@ -9,6 +9,7 @@ from nemod.common.command_line import Command, find_command, run_command
 COMMANDS = {
     "devices": Command("nemod.cli.devices", "list sound cards, by the names that --device takes"),
     "models": Command("nemod.cli.models", "list, search, add, remove and tag models"),
+    "cabs": Command("nemod.cli.cabs", "list, search, add, remove and tag cabinets"),
     "presets": Command("nemod.cli.presets", "list, show, copy, export and import presets"),
     "check": Command("nemod.cli.check", "check models and configuration files"),
     "render": Command("nemod.cli.render", "play a recording through the rig, into a file"),

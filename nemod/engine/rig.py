@@ -1,7 +1,9 @@
 """From a chain and a model to a `RigSpec`: the functions of a rig, before they are compiled.
 
-A rig has three parts: the effects before the model, the model, and everything after it. At one rate
-they are joined into one program; a resampled rig compiles each of them (`nemod.engine.resampled`).
+A rig has three parts: the effects before the model, the model, and everything after it. With a
+cabinet it has four: what stands between the model and the cabinet belongs to the cabinet's part. At
+one rate they are joined into one program; a resampled rig compiles each of them
+(`nemod.engine.resampled`).
 The output of a rig is [frames + 3]: the block, then the peaks that `peaks` returns.
 """
 
@@ -65,43 +67,67 @@ PerPart: TypeAlias = tuple[Any, ...]
 
 
 class RigParts(NamedTuple):
-    """The three parts of a rig, each with smoothing of its own."""
+    """The parts of a rig, each with smoothing of its own."""
 
     front: AnyRigSpec
     """block [frames] -> input of the model [frames]"""
     model: AnyRigSpec
     """input of the model [frames] -> its output [frames]"""
     back: AnyRigSpec
-    """[2, frames]: the block and the output of the model -> sound [frames + 3]"""
+    """[2, frames]: the block and the output of the part before -> sound [frames + 3]"""
+    cabinet: AnyRigSpec | None = None
+    """output of the model [frames] -> the same through the cabinet [frames]; None without one"""
+
+    @property
+    def in_order(self) -> tuple[AnyRigSpec, ...]:
+        """The parts in the order of the signal."""
+        between = () if self.cabinet is None else (self.cabinet,)
+        return (self.front, self.model, *between, self.back)
 
     @property
     def layout(self) -> tuple[str, ...]:
         """Paths of all controls, part after part."""
-        return tuple(path for part in self for path in part.layout)
+        return tuple(path for part in self.in_order for path in part.layout)
 
     @property
     def latency_frames(self) -> int:
         """The sum over the parts, at their own rates."""
-        return sum(part.latency_frames for part in self)
+        return sum(part.latency_frames for part in self.in_order)
 
 
 def rig_parts(
-    model: Model, rate_hz: int, model_rate_hz: int, slots: Chain = DEFAULT_CHAIN
+    model: Model,
+    rate_hz: int,
+    model_rate_hz: int,
+    slots: Chain = DEFAULT_CHAIN,
+    cabinet: AnyEffect | None = None,
 ) -> RigParts:
     """Return the parts of a rig: `rate_hz` is the device's, `model_rate_hz` that of the model."""
     before = chain("front", *effects(slots.before_model, model, rate_hz))
-    after = chain("back", *effects(slots.after_model, model, rate_hz))
+    after_model = effects(slots.after_model, model, rate_hz)
+    after_cabinet = effects(slots.after_cabinet, model, rate_hz)
     ending = chain("ending", *effects(slots.after_bypass, model, rate_hz))
+    with_cabinet = None
+    if cabinet is not None:
+        with_cabinet = _smoothed_part(chain("cabinet", *after_model, cabinet), rate_hz)
+        after_model = []
+    after = chain("back", *after_model, *after_cabinet)
     return RigParts(
         front=_smoothed_part(before, rate_hz),
         model=_smoothed_part(neural(model), model_rate_hz),
+        cabinet=with_cabinet,
         back=_back_part(after, ending, slots.last.make(rate_hz), rate_hz),
     )
 
 
-def rig_spec(model: Model, rate_hz: int, slots: Chain = DEFAULT_CHAIN) -> AnyRigSpec:
+def rig_spec(
+    model: Model,
+    rate_hz: int,
+    slots: Chain = DEFAULT_CHAIN,
+    cabinet: AnyEffect | None = None,
+) -> AnyRigSpec:
     """Return the whole rig of a model, all of it at the device's rate, as one program."""
-    return joined(rig_parts(model, rate_hz, rate_hz, slots))
+    return joined(rig_parts(model, rate_hz, rate_hz, slots, cabinet))
 
 
 def _smoothed_part(effect: Effect[W, S], rate_hz: int) -> RigSpec[W, tuple[S, jax.Array]]:
@@ -189,12 +215,13 @@ def _back_part(
 def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
     """Return a rig whose parts run at one rate as one program.
 
-    The part before the model is one kernel, and the part after it another (`nemod.fx.tools.fuse`).
+    The part before the model is one kernel, and the last part another (`nemod.fx.tools.fuse`).
     """
-    cuts = np.cumsum([len(part.layout) for part in parts[:-1]]).tolist()
+    order = parts.in_order
+    cuts = np.cumsum([len(part.layout) for part in order[:-1]]).tolist()
 
     def init(weights: PerPart, targets: jax.Array) -> PerPart:
-        each = zip(parts, weights, jnp.split(targets, cuts), strict=True)
+        each = zip(order, weights, jnp.split(targets, cuts), strict=True)
         return tuple(part.init(own, wanted) for part, own, wanted in each)
 
     def process(
@@ -205,26 +232,30 @@ def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
         ) -> Callable[[S, jax.Array, jax.Array], tuple[S, jax.Array]]:
             return lambda memory, wanted, signal: part.process(own, wanted, memory, signal)
 
-        for_front, for_model, for_back = jnp.split(targets, cuts)
-        before, inner, after = state
-        front, back = run(parts.front, weights[0]), run(parts.back, weights[2])
-        before, driven = fused(front)(before, for_front, block)
-        inner, output = parts.model.process(weights[1], for_model, inner, driven)
-        after, sound = fused(back)(after, for_back, jnp.stack([block, output]))
-        return (before, inner, after), sound
+        wanted = jnp.split(targets, cuts)
+        front, back = run(parts.front, weights[0]), run(parts.back, weights[-1])
+        before, signal = fused(front)(state[0], wanted[0], block)
+        between = []
+        for number in range(1, len(order) - 1):
+            memory, signal = order[number].process(
+                weights[number], wanted[number], state[number], signal
+            )
+            between.append(memory)
+        after, sound = fused(back)(state[-1], wanted[-1], jnp.stack([block, signal]))
+        return (before, *between, after), sound
 
     def settle(warm: PerPart, fresh: PerPart) -> PerPart:
-        each = zip(parts, warm, fresh, strict=True)
+        each = zip(order, warm, fresh, strict=True)
         return tuple(part.settle(after, before) for part, after, before in each)
 
     def tails(state: PerPart) -> Tails:
-        each = zip(parts, state, strict=True)
+        each = zip(order, state, strict=True)
         return merged(*(part.tails(own) for part, own in each))
 
     return RigSpec(
         layout=parts.layout,
         latency_frames=parts.latency_frames,
-        weights=tuple(part.weights for part in parts),
+        weights=tuple(part.weights for part in order),
         init=init,
         process=process,
         settle=settle,

@@ -55,6 +55,9 @@ def _lines(preset: Preset, *, with_unknown: bool = False) -> Iterator[str]:
     yield f"  name: {_quoted(model.name)}\n  sha256: {_quoted(model.sha256)}\n"
     if model.size is not None:
         yield f"  size: {_number(model.size)}\n"
+    cabinet = preset.cabinet
+    if cabinet.name:
+        yield f"cabinet:\n  name: {_quoted(cabinet.name)}\n  sha256: {_quoted(cabinet.sha256)}\n"
     has_model = bool(model.name)
     yield from _positions("positions", "", preset.positions, unknown_positions, has_model)
     yield "snapshots:\n" if preset.snapshots or unknown_snapshots else ""

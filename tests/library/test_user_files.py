@@ -9,7 +9,7 @@ import pytest
 from nemod.common.errors import ModelError, NotFoundError
 from nemod.library import Library, user_folder
 from nemod.library.folders import removed_folder
-from nemod.library.user_models import add, remove
+from nemod.library.user_files import add, remove
 
 Write = Callable[..., Path]
 
