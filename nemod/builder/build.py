@@ -182,7 +182,9 @@ def _build_resampled(
     middle, middle_cached = compile_rig(
         spec.model, MODEL_BLOCK_FRAMES, settings, "middle", model.network, model_rate_hz
     )
-    back, back_cached = compile_rig(spec.back, block_frames, settings, "back", rate_hz)
+    # With a cabinet the last part begins behind it, which its layout does not show.
+    last = "back" if spec.cabinet is None else "back after a cabinet"
+    back, back_cached = compile_rig(spec.back, block_frames, settings, last, rate_hz)
     silence = np.zeros(block_frames, np.float32)
     memory = memory_frames(model.network) or 0
     middle, rest = warmed_up_model(spec.model, middle, MODEL_BLOCK_FRAMES, model_rate_hz, memory)

@@ -50,12 +50,12 @@ def render(
     `samples` [frames], mono, +-1.0 full scale, at `rate` [Hz]. `settings` are positions (0..1) of
     knobs by path (`gain`, `delay/mix`, `knob/3`); the rest stand at their defaults, and nothing
     glides at the start. `cab` is a cabinet, by the file of its impulse response; it is switched on
-    unless `settings` has `cab/enable`. `block` [frames] is 1 to 65,536. With `model_only` nothing but the model
-    touches the samples, which count as being at its own rate, and it starts as its reference
-    engine does: zeros, or for NAM's its stored state after NAM's own silence, which `prewarm` False
-    leaves out. `tail` [s] is how much silence is played after the samples, so that delay and
-    reverb ring out; with `auto` the output ends where it stays below -90 dBFS, after 10 s at
-    most. `progress` is called with the number of frames done, those of the tail included.
+    unless `settings` has `cab/enable`. `block` [frames] is 1 to 65,536. With `model_only` nothing
+    but the model touches the samples, which count as being at its own rate, and it starts as its
+    reference engine does: zeros, or for NAM's its stored state after NAM's own silence, which
+    `prewarm` False leaves out. `tail` [s] is how much silence is played after the samples, so that
+    delay and reverb ring out; with `auto` the output ends where it stays below -90 dBFS, after 10 s
+    at most. `progress` is called with the number of frames done, those of the tail included.
 
     Returns: float32 [frames], as long as `samples` and the tail. Raises: ValueError for samples
     that are not mono or not finite, for a block, a rate, a tail or a position out of range and

@@ -41,7 +41,7 @@ def show(
     as_json: bool,
     places: dict[str, int] | None = None,
 ) -> None:
-    """Print a table of models or cabinets, or JSON; `places` are their indices in the whole list."""
+    """Print a table of a library, or JSON; `places` are the indices in the whole list."""
     at = places or {entry.name: place for place, entry in enumerate(entries)}
     if as_json:
         say(json.dumps([{"index": at[one.name], **one.plain()} for one in entries], indent=2))

@@ -29,7 +29,7 @@ class CompiledResampledRig:
     """A rig in parts, with the model at its own rate; see `nemod.engine.resampled`."""
 
     parts: tuple[CompiledRig, ...]
-    """The part before the model, the model, the cabinet's part where there is one, the last part."""
+    """The part before the model, the model, with a cabinet its part, and the last one."""
     rate_hz: int
     model_rate_hz: int
     block_frames: int

@@ -132,7 +132,7 @@ def resampled(samples: Response, from_hz: int, to_hz: int) -> Response:
     padded = np.concatenate([silence, samples, np.zeros(PRE_FRAMES)]).astype(np.float32)
     out = samplerate.resample(padded, to_hz / from_hz, "sinc_best")
     # A response is a density over time: with more samples each one is smaller.
-    return out.astype(np.float64) * (from_hz / to_hz)
+    return np.asarray(out, np.float64) * (from_hz / to_hz)
 
 
 def trimmed(samples: Response) -> Response:

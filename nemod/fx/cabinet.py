@@ -91,7 +91,7 @@ def cabinet(taps: NDArray[np.floating], frames: int) -> Effect[jax.Array, Cabine
     amplitude ratio; at 0 no bit of the input changes. A sample that is not finite makes the output
     of its block non-finite, and of the following ones.
     """
-    weights = spectra(taps, frames)
+    weights = jnp.asarray(spectra(taps, frames))
     count = weights.shape[1] // 2
     size = transform_frames(frames)
 

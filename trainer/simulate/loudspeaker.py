@@ -109,7 +109,7 @@ def impulse_response(of: Loudspeaker, rate_hz: int = RATE_HZ) -> NDArray[np.floa
     sound = scipy.signal.sosfilt(top, sound)
     sound = _with_baffle(sound, of.baffle_m, rate_hz)
     sound[-FADE_FRAMES:] *= 0.5 + 0.5 * np.cos(np.pi * np.arange(FADE_FRAMES) / FADE_FRAMES)
-    return sound * (PEAK / np.abs(sound).max())
+    return np.asarray(sound * (PEAK / np.abs(sound).max()))
 
 
 Analog = tuple[list[float], list[float], float]
