@@ -2,8 +2,8 @@
 
 python tests/benchmarks/cabinets.py [--block 64] [--blocks 4000]
 
-The rig without a cabinet and those with one take turns, block by block, so that whatever else the
-machine does meets them all.
+The rig without a cabinet and those with one take turns of 50 blocks, so that whatever else the
+machine does meets them all. On a machine with other work: as root, with `chrt -f 60` before it.
 """
 
 import argparse
@@ -27,7 +27,8 @@ from nemod.formats.impulse_response import ImpulseResponse  # noqa: E402
 
 RATE_HZ = 48_000
 TAPS = (1024, 2048, 4096, 8192, 16_384, 24_576, 40_960)
-WARM_UP_BLOCKS = 200
+TURN_BLOCKS, UNMEASURED_BLOCKS = 50, 10
+"""Length of a turn, and how many blocks of it fill the caches."""
 
 
 def rig(taps: int, block: int) -> BuiltRig:
@@ -43,18 +44,19 @@ def rig(taps: int, block: int) -> BuiltRig:
 
 
 def times_us(rigs: list[BuiltRig], block: int, blocks: int) -> NDArray[np.float64]:
-    """Return the time of each block [rigs, blocks]."""
+    """Return the time of each block [rigs, turns, blocks of a turn]."""
     sound = np.random.default_rng(1).normal(0.0, 0.1, block).astype(np.float32)
     states = [made.loaded.fresh() for made in rigs]
-    taken = np.zeros((len(rigs), blocks + WARM_UP_BLOCKS))
-    for number in range(taken.shape[1]):
+    taken = np.zeros((len(rigs), blocks // TURN_BLOCKS, TURN_BLOCKS))
+    for turn in range(taken.shape[1]):
         for at, made in enumerate(rigs):
             loaded = made.loaded
-            began = time.perf_counter()
-            states[at], out = loaded.call(loaded.weights, loaded.controls, states[at], sound)
-            np.asarray(out)
-            taken[at, number] = time.perf_counter() - began
-    return taken[:, WARM_UP_BLOCKS:] * 1e6
+            for number in range(TURN_BLOCKS):
+                began = time.perf_counter()
+                states[at], out = loaded.call(loaded.weights, loaded.controls, states[at], sound)
+                np.asarray(out)
+                taken[at, turn, number] = time.perf_counter() - began
+    return taken[:, :, UNMEASURED_BLOCKS:] * 1e6
 
 
 def main() -> None:
@@ -64,7 +66,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=4000)
     given = parser.parse_args()
     rigs = [rig(taps, given.block) for taps in (0, *TAPS)]
-    bare, *medians = np.median(times_us(rigs, given.block, given.blocks), axis=1)
+    bare, *medians = np.median(times_us(rigs, given.block, given.blocks), axis=(1, 2))
     period_us = given.block / RATE_HZ * 1e6
     print(f"The rig without a cabinet: {bare:.0f} us of {period_us:.0f} us.\n")  # noqa: T201
     print("| taps | length at 48 kHz | more per block | share of the period |")  # noqa: T201

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.signal
+import soundfile
 from numpy.typing import NDArray
 
+from nemod.formats.impulse_response import load_impulse_response, playable
 from nemod.fx.cabinet import MIN_CLASS, WIDE_CLASS, cabinet, length_class, transform_frames
 
 ON, UNITY = 1.0, 1.0
@@ -166,3 +170,29 @@ def test_lengths_fall_into_few_classes(taps: int, expected: int) -> None:
 def test_transforms_have_small_factors(frames: int, expected: int) -> None:
     """And hold a partition convolved with a block."""
     assert transform_frames(frames) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "rate_hz"),
+    [
+        ("eminence", 44_100),
+        *(
+            pytest.param(name, 48_000, marks=pytest.mark.long)
+            for name in ("ampeg", "celestion", "mesa")
+        ),
+    ],
+)
+def test_equals_convolution_with_recorded_cabinets(
+    name: str, rate_hz: int, noise: Any, shared_data: Path
+) -> None:
+    """The whole file, its end included, by scipy: the trimmed ends are below 1e-5."""
+    path = shared_data / "ir" / f"t3k_{name}.wav"
+    samples, found_hz = soundfile.read(path, dtype="float64")
+    assert found_hz == rate_hz
+    taps = playable(load_impulse_response(path), rate_hz)
+    onset = int(np.argmax(np.abs(samples) >= 1e-3 * np.abs(samples).max()))
+    whole = samples[onset:]
+    gain = np.linalg.norm(taps) / np.linalg.norm(whole)
+    sound = np.tile(noise, 12)
+    expected = gain * scipy.signal.fftconvolve(sound.astype(np.float64), whole)[: sound.size]
+    assert error(played(taps, 64, sound), expected) < 1e-5
