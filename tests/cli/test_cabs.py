@@ -30,7 +30,7 @@ def test_cabs_are_listed_added_tagged_and_removed(nemod: Nemod, cab: Path) -> No
     assert (outcome.status, f"added as 'mine', {target}" in outcome.out) == (1, True)
     assert "bad.wav: cannot be read as sound" in outcome.err
     listed = json.loads(nemod("cabs", "list", "--json").out)
-    assert [entry["name"] for entry in listed][0] == "mine"
+    assert listed[0]["name"] == "mine"
     assert listed[0]["sample_rate"] == 44_100
     assert nemod("cabs", "tag", "mine", "+dark").out == "mine: dark\n"
     table = nemod("cabs", "search", "dark").out.splitlines()
