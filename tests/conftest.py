@@ -3,11 +3,12 @@
 import ctypes.util
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
 import pytest
+import structlog
 
 from nemod.common import xla
 from tests.parts import avahi
@@ -69,6 +70,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         has_part = any(map(item.get_closest_marker, PARTS))
         if has_part or not SLOW.isdisjoint(item.path.parents):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def _logging_of_its_own() -> Iterator[None]:
+    """Undo what a test configured, or captured logs would depend on the order of the tests."""
+    yield
+    structlog.reset_defaults()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

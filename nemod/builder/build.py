@@ -21,7 +21,7 @@ from nemod.control.settings import Settings
 from nemod.engine.active_rig import LoadedRig
 from nemod.engine.compiled_rig import AnyCompiledRig, CompiledResampledRig, CompiledRig
 from nemod.engine.loading import load_rig
-from nemod.engine.program import compile_spec, first_state, flat_weights, tail_leaves
+from nemod.engine.program import Packings, compile_spec, compiled_rig
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, lead_and_latency
 from nemod.engine.rig import AnyRigSpec, model_spec, rig_parts, rig_spec
 from nemod.formats import load_model
@@ -66,7 +66,7 @@ def compiled(spec: AnyRigSpec, block_frames: int, *what: object) -> tuple[bytes,
     executable = program_cache.fetch(name)
     if executable is not None:
         return executable, True
-    executable = compile_spec(spec, block_frames)
+    executable = compile_spec(spec, Packings.of(spec, block_frames))
     program_cache.store(name, executable)
     return executable, False
 
@@ -96,7 +96,9 @@ def build(
         alone = model_spec(model)
         rig, cached = compile_rig(alone, block_frames, settings, "model", model.network)
         if model.prewarm_frames and prewarm:
-            rig = replace(rig, state=prewarmed(alone, rig.controls, model.prewarm_frames))
+            packing = Packings.of(alone, block_frames).state
+            state = prewarmed(alone, packing, rig.controls, model.prewarm_frames)
+            rig = replace(rig, state=state)
         return _built(alone, rig, "exact", block_frames, cached=cached)
     if model.rate_follows_device:
         model = replace(model, sample_rate=rate_hz)
@@ -133,7 +135,7 @@ def _build_by(
         delayed = with_state_delay(model.network, rate_hz / model.sample_rate)
         model = replace(model, network=delayed)
     spec = rig_spec(model, rate_hz, cabinet=loudspeaker)
-    size = () if loudspeaker is None else loudspeaker.weights.shape
+    size = () if loudspeaker is None else loudspeaker.weights.spectra.shape
     rig, cached = compile_rig(spec, block_frames, settings, "rig", model.network, rate_hz, *size)
     rig = warmed_up(spec, rig, block_frames, rate_hz, memory)
     return _built(spec, rig, policy, block_frames, cached=cached)
@@ -144,15 +146,7 @@ def compile_rig(
 ) -> tuple[CompiledRig, bool]:
     """Return a compiled rig in its first state, and whether its program was cached."""
     executable, cached = compiled(spec, block_frames, *what)
-    controls = settings.vector(spec.layout)
-    rig = CompiledRig(
-        executable=executable,
-        weights=flat_weights(spec),
-        state=first_state(spec, controls),
-        controls=controls,
-        tails=tail_leaves(spec),
-    )
-    return rig, cached
+    return compiled_rig(spec, block_frames, settings.vector(spec.layout), executable), cached
 
 
 def _built(
@@ -192,7 +186,7 @@ def _build_resampled(
     between = []
     cached = front_cached and middle_cached and back_cached
     if spec.cabinet is not None and loudspeaker is not None:
-        size = loudspeaker.weights.shape
+        size = loudspeaker.weights.spectra.shape
         part, cabinet_cached = compile_rig(
             spec.cabinet, block_frames, settings, "cabinet", rate_hz, *size
         )

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.control.settings import Settings
-from nemod.engine.active_rig import RigState
 from nemod.engine.compiled_rig import CompiledRig, HostArray
 from nemod.engine.loading import load_part
-from nemod.engine.program import first_state, host_leaves
+from nemod.engine.packing import Packing
+from nemod.engine.program import ProgramState, Packings, first_state, fresh_state
 from nemod.engine.rig import AnyRigSpec
 
 REST_PEAK = 1e-4
@@ -28,13 +28,15 @@ WARM_UP_CAP_S = 2.0
 """[s] The warm-up ends after this time: some models oscillate by themselves and never rest."""
 
 
-def prewarmed(spec: AnyRigSpec, controls: NDArray[np.float32], frames: int) -> list[HostArray]:
-    """Return the state after `frames` of silence, as a program takes it."""
+def prewarmed(
+    spec: AnyRigSpec, packing: Packing, controls: NDArray[np.float32], frames: int
+) -> list[HostArray]:
+    """Return the packed state after `frames` of silence."""
     targets = jnp.asarray(controls)
     silence = np.zeros(frames, np.float32)
     first = spec.init(spec.weights, targets)
     state, _ = jax.jit(spec.process)(spec.weights, targets, first, silence)
-    return host_leaves(state)
+    return packing.pack_host(state)
 
 
 def warmed_up(
@@ -53,14 +55,16 @@ def warmed_up(
     silence = np.zeros(program.block_frames, np.float32)
     blocks_needed = math.ceil(max(REST_STEADY_S * rate_hz, memory) / program.block_frames)
     resting = 0
-    state: RigState = list(first_state(spec, controls))
+    packing = Packings.of(spec, block_frames).state
+    started = replace(rig, state=first_state(spec, packing, controls))
+    state = fresh_state(started)
     for _ in range(math.ceil(WARM_UP_CAP_S * rate_hz / program.block_frames)):
         state, sound = program.call(rig.weights, controls, state, silence)
-        peak = float(np.abs(np.asarray(sound)[:-3]).max())
+        peak = float(np.abs(sound[:-3]).max())
         resting = resting + 1 if peak < REST_PEAK else 0
         if resting >= blocks_needed:
             break
-    return _settled(spec, rig, state)
+    return _settled(spec, packing, rig, state)
 
 
 def warmed_up_model(
@@ -74,28 +78,31 @@ def warmed_up_model(
     silence = np.zeros(block_frames, np.float32)
     steady = math.ceil(max(REST_STEADY_S * rate_hz, memory) / block_frames)
     recent: deque[float] = deque(maxlen=steady)
-    state: RigState = [leaf.copy() for leaf in part.state]
+    state = fresh_state(part)
     output = 0.0
     for _ in range(math.ceil(WARM_UP_CAP_S * rate_hz / block_frames)):
         state, out = program.call(part.weights, part.controls, state, silence)
-        output = float(np.asarray(out)[-1])
+        output = float(out[-1])
         recent.append(output)
         if len(recent) == steady and max(recent) - min(recent) < REST_PEAK:
             break
-    return _settled(spec, part, state), output
+    packing = Packings.of(spec, block_frames).state
+    return _settled(spec, packing, part, state), output
 
 
 def warmed_up_part(spec: AnyRigSpec, part: CompiledRig, block: NDArray[np.float32]) -> CompiledRig:
     """Return a part of a resampled rig in its state after one block of its resting input."""
     program = load_part(part, block.shape[-1])
-    state: RigState = [leaf.copy() for leaf in part.state]
+    state = fresh_state(part)
     state, _ = program.call(part.weights, part.controls, state, block)
-    return _settled(spec, part, state)
+    packing = Packings.of(spec, block.shape[-1]).state
+    return _settled(spec, packing, part, state)
 
 
-def _settled(spec: AnyRigSpec, rig: CompiledRig, warm: RigState) -> CompiledRig:
+def _settled(
+    spec: AnyRigSpec, packing: Packing, rig: CompiledRig, warm: ProgramState
+) -> CompiledRig:
     """Return the rig with the state that its effects start with after a warm-up."""
-    fresh = spec.init(spec.weights, jnp.asarray(rig.controls))
-    tree = jax.tree.structure(fresh)
-    after = jax.tree.unflatten(tree, [np.array(leaf) for leaf in warm])
-    return replace(rig, state=host_leaves(spec.settle(after, fresh)))
+    fresh = packing.unpack_host(rig.state)
+    after = packing.unpack_host(warm.host())
+    return replace(rig, state=packing.pack_host(spec.settle(after, fresh)))

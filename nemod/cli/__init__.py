@@ -11,6 +11,7 @@ COMMANDS = {
     "models": Command("nemod.cli.models", "list, search, add, remove and tag models"),
     "cabs": Command("nemod.cli.cabs", "list, search, add, remove and tag cabinets"),
     "presets": Command("nemod.cli.presets", "list, show, copy, export and import presets"),
+    "midi": Command("nemod.cli.midi", "list controllers, and show what they send"),
     "check": Command("nemod.cli.check", "check models and configuration files"),
     "render": Command("nemod.cli.render", "play a recording through the rig, into a file"),
     "bench": Command("nemod.cli.bench.command", "measure how long a block takes on this machine"),

@@ -35,5 +35,6 @@ def configure(config: LogConfig) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(log_level(config.level)),
         logger_factory=structlog.PrintLoggerFactory(_StandardError()),  # type: ignore[arg-type]
-        cache_logger_on_first_use=True,
+        # Loggers of modules made before this call follow it, too, and events are rare.
+        cache_logger_on_first_use=False,
     )

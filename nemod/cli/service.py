@@ -14,6 +14,8 @@ from nemod.common.command_line import SOURCE, Parser, parser
 from nemod.common.errors import ConfigError, NemodError, did_you_mean
 from nemod.config import Config
 from nemod.config import arguments as config_arguments
+from nemod.midi.permissions import controller_devices
+from nemod.midi.start import FILE_NAME
 from nemod.service import disk, systemctl
 from nemod.service.unit import NAME, ServiceKind, UnitRequest, made_from, render
 
@@ -140,13 +142,21 @@ def unit_request(kind: ServiceKind, arguments: argparse.Namespace) -> UnitReques
     config = configuration(arguments)
     if kind is ServiceKind.USER:
         return UnitRequest(kind=kind, arguments=words)
-    for written in (config.state, config.presets):
+    for written in (config.state, config.presets, config.midi.bindings):
         if isinstance(written, Path) and not written.is_relative_to(_SYSTEM_STATE):
             raise disk.ServiceError(f"{written}: a system service can only write {_SYSTEM_STATE}")
     needed = _needed(Path(arguments.config), config)
     for path in needed:
         disk.check_readable(path)
-    return UnitRequest(kind=kind, arguments=words, needed=needed, networks=tuple(config.osc.allow))
+    devices = controller_devices(config.midi, _SYSTEM_STATE / FILE_NAME)
+    return UnitRequest(
+        kind=kind,
+        arguments=words,
+        needed=needed,
+        networks=tuple(config.osc.allow),
+        devices=tuple(devices),
+        groups=tuple(dict.fromkeys(group for group in devices.values() if group)),
+    )
 
 
 def _needed(source: Path, config: Config) -> tuple[Path, ...]:

@@ -4,8 +4,10 @@ import os
 from collections.abc import Mapping
 
 FLAGS = (
-    # Matrix products run on the calling thread.
+    # Matrix products run on the calling thread; small ones are compiled into the kernel that needs
+    # them instead of being calls of a library.
     "--xla_cpu_multi_thread_eigen=false "
+    "--xla_cpu_experimental_ynn_fusion_type=-LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT "
     # Kernels run in the order of the program. With concurrency the runtime would hand some of them
     # to its thread pool.
     "--xla_cpu_enable_concurrency_optimized_scheduler=false "
@@ -17,6 +19,9 @@ ENVIRONMENT = {
     "XLA_FLAGS": FLAGS,
     "JAX_PLATFORMS": "cpu",
     "TF_CPP_MIN_LOG_LEVEL": "2",
+    # A program that jax took from a cache of its own cannot be serialised again; nemod has its own
+    # (nemod.builder.program_cache).
+    "JAX_ENABLE_COMPILATION_CACHE": "false",
 }
 
 

@@ -349,6 +349,35 @@ class Folder(Check):
         return _absolute(given.text, folder)
 
 
+@dataclass(frozen=True)
+class File(Check):
+    """A file as an absolute path; it need not exist."""
+
+    kind = "a file"
+    is_path = True
+
+    def __call__(self, given: Tree, folder: Path | None) -> Path:
+        """Return the file."""
+        if not isinstance(given, Scalar) or not given.text.strip():
+            raise ValueError("the name of a file is expected")
+        return _absolute(given.text, folder)
+
+
+@dataclass(frozen=True)
+class Files(Check):
+    """A file or a list of files, as absolute paths."""
+
+    kind = "a file or a list of files"
+    is_path = True
+    is_list = True
+
+    def __call__(self, given: Tree, folder: Path | None) -> tuple[Path, ...]:
+        """Return the files."""
+        file = File()
+        entries = given if isinstance(given, list) else [given]
+        return tuple(dict.fromkeys(file(entry, folder) for entry in entries))
+
+
 def _absolute(text: str, folder: Path | None) -> Path:
     try:
         return absolute(text, folder)

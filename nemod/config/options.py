@@ -17,7 +17,9 @@ from nemod.config.checks import (
     Channels,
     Check,
     Choice,
+    File,
     FileOrSwitch,
+    Files,
     Folder,
     Folders,
     NameOrFile,
@@ -183,6 +185,40 @@ class HttpConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MidiConfig:
+    """MIDI controllers, pedals, keys and pins."""
+
+    enable: bool | None = _option(
+        None,
+        Switch(),
+        "use MIDI controllers, and the keys and pins that the file of bindings names",
+        "--midi",
+        no_flag="--no-midi",
+        no_help="use no controllers",
+        unset="true",
+    )
+    bindings: Path | None = _option(  # noqa: RUF009 - a value, as all others
+        None,
+        File(),
+        "file that says what controllers do",
+        "--bindings",
+        metavar="FILE",
+        unset="~/.config/nemod/bindings.yaml",
+    )
+    raw: tuple[Path, ...] = _option(
+        (),
+        Files(),
+        "read MIDI bytes from this file, too: a serial port, a raw MIDI device or a named pipe",
+        "--raw-midi",
+        metavar="FILE",
+        unset="none",
+    )
+    shutdown: bool = _option(
+        False, Switch(), "let a control that is bound to 'shutdown' turn the machine off"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogConfig:
     """Logging to standard error."""
 
@@ -217,6 +253,7 @@ class Config:
     audio: AudioConfig = field(default_factory=AudioConfig)
     osc: OscConfig = field(default_factory=OscConfig)
     http: HttpConfig = field(default_factory=HttpConfig)
+    midi: MidiConfig = field(default_factory=MidiConfig)
     log: LogConfig = field(default_factory=LogConfig)
     level: LevelConfig = field(default_factory=LevelConfig)
     size: float | None = _option(
@@ -303,6 +340,7 @@ SECTIONS: dict[str, type] = {
     "audio": AudioConfig,
     "osc": OscConfig,
     "http": HttpConfig,
+    "midi": MidiConfig,
     "log": LogConfig,
     "level": LevelConfig,
 }

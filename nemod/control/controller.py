@@ -34,6 +34,7 @@ from nemod.control.events import (
     TunerReading,
 )
 from nemod.control.jobs import Job
+from nemod.control.midi import Midi
 from nemod.control.model_size import ModelSize
 from nemod.control.named_files import find_name, names_from
 from nemod.control.presets import Presets
@@ -77,6 +78,7 @@ class Controller:
         """Jobs that wait for the next rescan."""
         self._is_rescanning = False
         self.tempo = TapTempo(self.set_value)
+        self.midi = Midi(events)
         self.size = ModelSize(
             player, events, newest_load=lambda: self._newest_load, load=self._load_size
         )

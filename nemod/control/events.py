@@ -181,6 +181,34 @@ class TunerReading(Event):
 NO_READING = TunerReading("", 0.0, 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class MidiLearning(Event):
+    """Learning of a control has begun or ended."""
+
+    target: str
+    """What it is learned for; empty when it has ended."""
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class MidiLearned(Event):
+    """A control was bound by learning."""
+
+    target: str
+    control: str
+    """What was moved and where, as `cc of FCB1010`."""
+    number: int
+    """Number of the controller, note, program, key or pin."""
+
+
+@dataclass(frozen=True, slots=True)
+class MidiListChanged(Event):
+    """There are other bindings, or a controller was connected or disconnected."""
+
+    bindings: int
+    ports: int
+
+
 class Subscription:
     """The events that one listener has not taken yet."""
 

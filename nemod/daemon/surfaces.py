@@ -1,7 +1,7 @@
-"""The surfaces that the daemon serves: OSC, OSCQuery over HTTP, and their announcement by mDNS.
+"""The surfaces that the daemon serves: OSC, MIDI, OSCQuery over HTTP, and announcement by mDNS.
 
-OSC has to start, or the daemon does not. Without HTTP or an announcement it plays on: that is
-logged, and nothing waits for it.
+OSC has to start, or the daemon does not. Without the others it plays on: that is logged, and
+nothing waits for it.
 """
 
 import asyncio
@@ -13,6 +13,8 @@ from nemod.common.errors import NemodError
 from nemod.config import Config
 from nemod.config.options import HTTP_PORT_ABOVE_OSC
 from nemod.control.controller import Controller
+from nemod.daemon.power import power_off
+from nemod.midi.start import start_midi
 from nemod.network.announce import Announcer
 from nemod.network.hosts import machine_names
 from nemod.network.names import host_name
@@ -22,6 +24,7 @@ from nemod.osc.server import OscServer
 from nemod.web.start import start_web_server
 
 if TYPE_CHECKING:
+    from nemod.midi.surface import MidiSurface
     from nemod.web.server import WebServer
 
 log = structlog.get_logger("nemod")
@@ -33,6 +36,7 @@ class Surfaces:
     def __init__(self, controller: Controller, config: Config) -> None:
         """Open nothing yet. Raises: ConfigError."""
         self._config = config
+        self._controller = controller
         osc = config.osc
         self._osc = OscServer(
             controller,
@@ -43,6 +47,7 @@ class Surfaces:
             targets=osc.feedback,
             compat=osc.compat,
         )
+        self._midi: MidiSurface | None = None
         self._query: OscQuery | None = None
         self._web: WebServer | None = None
         self._announcer: Announcer | None = None
@@ -68,6 +73,8 @@ class Surfaces:
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.gather(self._starting, return_exceptions=True)
+        if self._midi is not None:
+            self._midi.close()
         closing = [self._close_servers()]
         if self._announcer is not None:
             closing.append(self._announcer.stop())
@@ -81,11 +88,21 @@ class Surfaces:
         await self._osc.close()
 
     async def _start_others(self) -> None:
-        try:
-            await self._start_http()
-            await self._announce()
-        except Exception:  # the sound must not end because a phone finds nothing
-            log.exception("surfaces not complete")
+        for start in (self._start_midi, self._start_http, self._announce):
+            try:
+                await start()
+            except Exception:  # the sound must not end because a phone finds nothing
+                log.exception("surfaces not complete")
+
+    async def _start_midi(self) -> None:
+        midi = self._config.midi
+        if midi.enable is not False:
+            self._midi = await start_midi(
+                self._controller,
+                midi.bindings,
+                raw=midi.raw,
+                shut_down=power_off if midi.shutdown else None,
+            )
 
     async def _start_http(self) -> None:
         http, osc = self._config.http, self._config.osc

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from nemod.engine.tails import Destination, Tails
 
 Frames = NDArray[np.float32]
 RigWeights = list[Any]
 """Arrays in the order of the program. Opaque to the engine: a resampled rig has a list per part."""
-RigState = list[Any]
-"""Arrays in the order of the program; a resampled rig adds its resamplers. Opaque to the engine."""
-Call = Callable[[RigWeights, Frames, RigState, Frames], tuple[RigState, ArrayLike]]
+RigState: TypeAlias = Any
+"""A `nemod.engine.program.ProgramState`; a resampled rig has one per part, and its resamplers.
+Opaque to the engine."""
+Call = Callable[[RigWeights, Frames, RigState, Frames], tuple[RigState, Frames]]
 """(weights, controls [n], state, block [frames]) -> (state, sound [frames + 3]).
 
 The state argument is donated: its buffers are reused, so it must not be passed again.
@@ -82,7 +83,7 @@ class ActiveRig:
         """Play silence with these controls [n] before the rig starts. Thread: helper."""
         self.controls = controls
         # The program may move the state to other buffers.
-        state, self.state = self.state or [], None
+        state, self.state = self.state, None
         silence = np.zeros(block_frames, np.float32)
         for _ in range(blocks):
             state, _ = self.call(self.weights, controls, state, silence)

@@ -203,8 +203,7 @@ class Engine:
             out[:] = 0.0
             return
         try:
-            after, sound = rig.call(rig.weights, rig.controls, state, block)
-            samples = np.asarray(sound)
+            after, samples = rig.call(rig.weights, rig.controls, state, block)
             peak_in, peak_out, magnitudes = samples[-3:].tolist()
         except Exception:
             # Caught here, so that a crossfade continues and the next rig can be taken.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from nemod.engine.active_rig import LoadedRig
 from nemod.engine.compiled_rig import AnyCompiledRig, CompiledResampledRig, CompiledRig
-from nemod.engine.program import Program, load_program, on_device
+from nemod.engine.program import Program, fresh_state, load_program, on_device
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, load_resampled
 from nemod.engine.tails import tails_of
 
@@ -14,7 +14,7 @@ Fetch = Callable[[CompiledRig, int], Program]
 
 def load_part(part: CompiledRig, frames: int) -> Program:
     """Return the program of a rig, or of a part of one."""
-    return load_program(part.executable, len(part.weights), len(part.state), frames)
+    return load_program(part, frames)
 
 
 def load_rig(rig: AnyCompiledRig, block_frames: int, fetch: Fetch = load_part) -> LoadedRig:
@@ -31,6 +31,6 @@ def load_rig(rig: AnyCompiledRig, block_frames: int, fetch: Fetch = load_part) -
         call=fetch(rig, block_frames).call,
         weights=on_device(rig.weights),
         controls=rig.controls,
-        fresh=lambda: on_device(rig.state),
-        tails=lambda state: tails_of(rig, state),
+        fresh=lambda: fresh_state(rig),
+        tails=lambda state: tails_of(rig, state.arrays),
     )

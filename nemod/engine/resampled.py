@@ -15,7 +15,7 @@ import samplerate
 
 from nemod.engine.active_rig import Frames, LoadedRig, RigState, RigWeights
 from nemod.engine.compiled_rig import CompiledResampledRig
-from nemod.engine.program import Program, on_device
+from nemod.engine.program import Program, fresh_state, on_device
 from nemod.engine.tails import Tails, tails_of
 
 QUALITY = "sinc_medium"
@@ -121,24 +121,25 @@ def load_resampled(rig: CompiledResampledRig, programs: Sequence[Program]) -> Lo
     ) -> tuple[RigState, Frames]:
         before, inner, *cabinet, after, converter = state
         before, driven = front.call(weights[0], controls[:first], before, block)
-        converter.push_input(np.asarray(driven))
+        converter.push_input(driven)
         pieces = []
         while converter.input_queue.size >= MODEL_BLOCK_FRAMES:
             piece = converter.pop_input()
             inner, out = model.call(weights[1], controls[first:second], inner, piece)
-            pieces.append(np.asarray(out))
+            pieces.append(out)
         converter.push_output(pieces)
         wet = converter.pop_output(block.size)
         if between:
             own, out = between[0].call(weights[2], controls[second:last], cabinet[0], wet)
-            cabinet, wet = [own], np.asarray(out)
+            cabinet, wet = [own], out
         signals = np.stack([converter.delay_dry(block), wet])
         after, sound = back.call(weights[-1], controls[last:], after, signals)
-        return [before, inner, *cabinet, after, converter], np.asarray(sound)
+        return [before, inner, *cabinet, after, converter], sound
 
     def tails(state: RigState) -> Tails:
         # The model runs at a rate of its own, which the next rig's model need not have.
-        own = [tails_of(part, memory) for part, memory in zip(rig.parts, state, strict=False)]
+        memories = [memory.arrays for memory in state[: len(rig.parts)]]
+        own = [tails_of(part, arrays) for part, arrays in zip(rig.parts, memories, strict=True)]
         del own[1]
         return {name: tail for tails in own for name, tail in tails.items()}
 
@@ -146,6 +147,6 @@ def load_resampled(rig: CompiledResampledRig, programs: Sequence[Program]) -> Lo
         call=call,
         weights=[on_device(part.weights) for part in rig.parts],
         controls=np.concatenate([part.controls for part in rig.parts]),
-        fresh=lambda: [*(on_device(part.state) for part in rig.parts), RateConverter(rig)],
+        fresh=lambda: [*(fresh_state(part) for part in rig.parts), RateConverter(rig)],
         tails=tails,
     )

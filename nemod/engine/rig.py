@@ -32,7 +32,6 @@ from nemod.fx.effect import (
 )
 from nemod.fx.nn.network import State
 from nemod.fx.nn.neural import NeuralWeights, neural
-from nemod.fx.tools.fuse import fused
 from nemod.fx.tools.smooth import rest, smooth, smoothed
 from nemod.parameters.table import param
 
@@ -109,7 +108,8 @@ def rig_parts(
     ending = chain("ending", *effects(slots.after_bypass, model, rate_hz))
     with_cabinet = None
     if cabinet is not None:
-        with_cabinet = _smoothed_part(chain("cabinet", *after_model, cabinet), rate_hz)
+        through = chain("cabinet", *after_model, cabinet)
+        with_cabinet = _smoothed_part(through, rate_hz)
         after_model = []
     after = chain("back", *after_model, *after_cabinet)
     return RigParts(
@@ -213,10 +213,7 @@ def _back_part(
 
 
 def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
-    """Return a rig whose parts run at one rate as one program.
-
-    The part before the model is one kernel, and the last part another (`nemod.fx.tools.fuse`).
-    """
+    """Return a rig whose parts run at one rate as one program."""
     order = parts.in_order
     cuts = np.cumsum([len(part.layout) for part in order[:-1]]).tolist()
 
@@ -227,22 +224,14 @@ def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
     def process(
         weights: PerPart, targets: jax.Array, state: PerPart, block: jax.Array
     ) -> tuple[PerPart, jax.Array]:
-        def run(
-            part: RigSpec[W, S], own: W
-        ) -> Callable[[S, jax.Array, jax.Array], tuple[S, jax.Array]]:
-            return lambda memory, wanted, signal: part.process(own, wanted, memory, signal)
-
-        wanted = jnp.split(targets, cuts)
-        front, back = run(parts.front, weights[0]), run(parts.back, weights[-1])
-        before, signal = fused(front)(state[0], wanted[0], block)
-        between = []
-        for number in range(1, len(order) - 1):
-            memory, signal = order[number].process(
-                weights[number], wanted[number], state[number], signal
-            )
-            between.append(memory)
-        after, sound = fused(back)(state[-1], wanted[-1], jnp.stack([block, signal]))
-        return (before, *between, after), sound
+        *each, last = zip(order, weights, jnp.split(targets, cuts), state, strict=True)
+        states, signal = [], block
+        for part, own, wanted, memory in each:
+            after, signal = part.process(own, wanted, memory, signal)
+            states.append(after)
+        part, own, wanted, memory = last
+        after, sound = part.process(own, wanted, memory, jnp.stack([block, signal]))
+        return (*states, after), sound
 
     def settle(warm: PerPart, fresh: PerPart) -> PerPart:
         each = zip(order, warm, fresh, strict=True)

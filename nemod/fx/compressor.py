@@ -69,18 +69,24 @@ def compressor(rate_hz: float) -> Effect[Nothing, jax.Array]:
         _weights: Nothing, controls: Controls, state: jax.Array, block: Block
     ) -> tuple[jax.Array, Block]:
         enable, threshold_db, ratio, attack_ms, release_ms, makeup_db = controls
-        level_db = decibel * jnp.log(jnp.maximum(jnp.abs(block), floor))
-        is_off = enable == 0.0
-        # While it is off both states must be 0: nothing to reduce, and all of the way at once.
-        reduction = jnp.where(is_off, 0.0, wanted(level_db, threshold_db, ratio))
-        rising = jnp.where(is_off, 1.0, -jnp.expm1(exponent / attack_ms))
-        loss = jnp.where(is_off, -1.0, jnp.expm1(exponent / release_ms))
-        frames = (reduction, rising, loss)
-        # Not under `lax.cond`, which costs more than these operations for a block of 64 frames.
-        (peak, smoothed), reductions = jax.lax.scan(step, (state[0], state[1]), frames)
-        gain = jnp.exp(neper * enable * (makeup_db - reductions))
-        # A product would flush denormal numbers.
-        return jnp.stack([peak, smoothed]), jnp.where(is_off, block, block * gain)
+
+        def compress() -> tuple[jax.Array, Block]:
+            level_db = decibel * jnp.log(jnp.maximum(jnp.abs(block), floor))
+            is_off = enable == 0.0
+            # While it is off both states must be 0: nothing to reduce, and all of the way at once.
+            reduction = jnp.where(is_off, 0.0, wanted(level_db, threshold_db, ratio))
+            rising = jnp.where(is_off, 1.0, -jnp.expm1(exponent / attack_ms))
+            loss = jnp.where(is_off, -1.0, jnp.expm1(exponent / release_ms))
+            frames = (reduction, rising, loss)
+            (peak, smoothed), reductions = jax.lax.scan(step, (state[0], state[1]), frames)
+            gain = jnp.exp(neper * enable * (makeup_db - reductions))
+            # A product would flush denormal numbers.
+            return jnp.stack([peak, smoothed]), jnp.where(is_off, block, block * gain)
+
+        # Off for the whole block, it does nothing: a knob that moves is not 0 at some frame.
+        return jax.lax.cond(
+            jnp.any(enable != 0.0), compress, lambda: (jnp.zeros(2, jnp.float32), block)
+        )
 
     return Effect(
         name="compressor",

@@ -44,7 +44,7 @@ def delay(rate_hz: float) -> Effect[Nothing, DelayState]:
     def init(_weights: Nothing, controls: jax.Array) -> DelayState:
         at = to_frames(controls[1])
         still = jnp.zeros_like(at)
-        return DelayState(ring.empty(), jnp.stack([at, at, still, still]))
+        return DelayState(jnp.zeros(ring.stop, jnp.float32), jnp.stack([at, at, still, still]))
 
     def process(
         _weights: Nothing, controls: Controls, state: DelayState, block: Block

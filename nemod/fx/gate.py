@@ -83,15 +83,22 @@ def gate(rate_hz: float) -> Effect[Nothing, jax.Array]:
         _weights: Nothing, controls: Controls, state: jax.Array, block: Block
     ) -> tuple[jax.Array, Block]:
         enable, threshold, attack_ms, hold_ms, release_ms = controls
-        longest = longest_frames(hold_ms)
-        rise = -jnp.expm1(course / attack_ms)
-        loss = jnp.expm1(course / release_ms)
-        frames = (jnp.abs(block), enable, threshold, longest, rise, loss)
-        # Not under `lax.cond`, which costs more than these operations for a block of 64 frames.
-        (left, gain), gains = jax.lax.scan(step, (state[0], state[1]), frames)
-        mixed = block * (1.0 + enable * (gains - 1.0))
-        # A product would flush denormal numbers.
-        return jnp.stack([left, gain]), jnp.where(enable == 0.0, block, mixed)
+
+        def follow() -> tuple[jax.Array, Block]:
+            longest = longest_frames(hold_ms)
+            rise = -jnp.expm1(course / attack_ms)
+            loss = jnp.expm1(course / release_ms)
+            frames = (jnp.abs(block), enable, threshold, longest, rise, loss)
+            (left, gain), gains = jax.lax.scan(step, (state[0], state[1]), frames)
+            mixed = block * (1.0 + enable * (gains - 1.0))
+            # A product would flush denormal numbers.
+            return jnp.stack([left, gain]), jnp.where(enable == 0.0, block, mixed)
+
+        def stay_open() -> tuple[jax.Array, Block]:
+            return jnp.stack([longest_frames(hold_ms[-1]), jnp.float32(1.0)]), block
+
+        # Off for the whole block, it does nothing: a knob that moves is not 0 at some frame.
+        return jax.lax.cond(jnp.any(enable != 0.0), follow, stay_open)
 
     return Effect(
         name="gate",

@@ -39,10 +39,9 @@ _T60 = math.log(1000.0)
 class ReverbState(NamedTuple):
     """The state of a reverb."""
 
-    lines: jax.Array
-    """float32 [frames, 8]: a ring of the low-passed input of the lines."""
-    before: jax.Array
-    """float32 [frames]: a ring of the input of the lines, for the pre-delay."""
+    memory: jax.Array
+    """float32: a ring of the low-passed input of the lines, then a ring of what is sent into them,
+    for the pre-delay."""
     tap: jax.Array
     """int32 [5]: the tap of the pre-delay (see `ring.move`) and the positions in both rings."""
 
@@ -85,8 +84,8 @@ def reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
     lengths = line_frames(rate_hz)
     shortest, longest = lengths[0], lengths[-1]
     predelay = round(param(PREDELAY).high * rate_hz / 1000.0)
-    line_ring = Ring(length=longest, margin=shortest)
-    before_ring = Ring(length=predelay + shortest, margin=shortest)
+    line_ring = Ring(length=longest, margin=shortest, lines=_COUNT)
+    before_ring = Ring(length=predelay + shortest, margin=shortest, start=line_ring.stop)
     fade = fade_frames(rate_hz)
     taps = np.array([1.0, -1.0] * (_COUNT // 2), np.float32) / np.float32(math.sqrt(_COUNT))
     exponents = np.array([-_T60 * length / rate_hz for length in lengths], np.float32)
@@ -112,46 +111,45 @@ def reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
         at = to_frames(controls[3])
         still = jnp.zeros_like(at)
         return ReverbState(
-            line_ring.empty(_COUNT),
-            before_ring.empty(),
+            jnp.zeros(before_ring.stop, jnp.float32),
             jnp.stack([at, at, still, still, still]),
         )
 
     def process(
         _weights: Nothing, controls: Controls, state: ReverbState, block: Block
     ) -> tuple[ReverbState, Block]:
-        lines, before, tap = state
+        memory, tap = state
         mix, size_s, damping, time_ms = controls[0], controls[1], controls[2], controls[3]
         frames = block.shape[0]
 
         before_at, lines_at = tap[3], tap[4]
-        before = before_ring.write(before, before_at, mix * block)
+        memory = before_ring.write(memory, before_at, mix * block)
         after, first, second, weight = move(tap[:3], to_frames(time_ms), fade)
-        here = before_ring.read(before, before_at, first)
-        there = before_ring.read(before, before_at, second)
+        here = before_ring.read(memory, before_at, first)
+        there = before_ring.read(memory, before_at, second)
         late = (1.0 - weight) * here + weight * there
 
         delays = jnp.broadcast_to(np.array(lengths, np.int32), (frames, _COUNT))
-        delayed = line_ring.read(lines, lines_at, delays)
+        delayed = line_ring.read(memory, lines_at, delays)
         gain, pole = losses(size_s, damping)
         # A line with little loss accumulates more energy: its input is weighted by its loss.
         fed = gain * _mix_lines(delayed) + jnp.sqrt(1.0 - gain * gain) * late[:, None]
         # The last rows written are the states of the low-passes.
-        last = line_ring.read(lines, lines_at, jnp.ones((1, _COUNT), jnp.int32))[0]
+        last = line_ring.read(memory, lines_at, jnp.ones((1, _COUNT), jnp.int32))[0]
 
         def damp(low: jax.Array, frame: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             low = frame[0] * low + frame[1]
             return low, low
 
         _, damped = jax.lax.scan(damp, last, (pole, (1.0 - pole) * fed))
-        lines = line_ring.write(lines, lines_at, damped)
+        memory = line_ring.write(memory, lines_at, damped)
         positions = [
             before_ring.advance(before_at, frames),
             line_ring.advance(lines_at, frames),
         ]
         wet = jnp.sum(delayed * taps[None], axis=1)
         tap = jnp.append(after, jnp.stack(positions))
-        return ReverbState(lines, before, tap), block + wet
+        return ReverbState(memory, tap), block + wet
 
     effect = Effect(
         name="reverb",

@@ -9,11 +9,11 @@ of what all feedback may take.
 import math
 from collections.abc import Sequence
 
+from nemod.common.timers import Timers
 from nemod.network.limits import TokenBucket
 from nemod.osc.encode import BUNDLE_HEADER, ELEMENT_HEADER, MAX_PACKET, bundle, pack
 from nemod.osc.errors import OscError
 from nemod.osc.sender import Sender
-from nemod.osc.timers import Timers
 
 AMPLIFICATION = 8
 """Most bytes that are sent per byte received, to a sender without a subscription."""

@@ -7,6 +7,7 @@ After a packet the settings are committed once, if any of them changed.
 import time
 from collections.abc import Callable, Sequence
 
+from nemod.common.timers import Timers
 from nemod.control.controller import Controller
 from nemod.control.errors import ControlError
 from nemod.osc.addresses.client import SENT, TRANSACTION
@@ -24,7 +25,6 @@ from nemod.osc.jobs import SenderJobs
 from nemod.osc.request import PacketRequest
 from nemod.osc.scheduler import Scheduler, Work, is_transaction
 from nemod.osc.sender import MAX_ADDRESS, Sender, cut, text_of
-from nemod.osc.timers import Timers
 
 Step = Callable[[PacketRequest], None]
 

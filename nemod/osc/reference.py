@@ -122,7 +122,7 @@ def _type(leaf: Leaf) -> str:
         return "s or i"
     if leaf.kind is LeafKind.ARGUMENTS:
         return "i, s" if leaf.address == SUBSCRIBE else "i"
-    return "T or F" if leaf.kind is LeafKind.BOOL else TAGS[leaf.kind]
+    return "T or F" if leaf.kind is LeafKind.BOOL else leaf.type_tags or TAGS[leaf.kind]
 
 
 def _access(leaf: Leaf) -> str:

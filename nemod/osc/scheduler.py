@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 
+from nemod.common.timers import Timer, Timers
 from nemod.osc.addresses.client import TRANSACTION
 from nemod.osc.answers import Answers
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message
 from nemod.osc.counters import Counters
 from nemod.osc.errors import OscError
-from nemod.osc.timers import Timer, Timers
 
 AHEAD_S = 10.0
 """[s] A time tag further ahead means that the sender's clock is wrong."""

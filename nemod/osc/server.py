@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import structlog
 
+from nemod.common.timers import LoopTimers
 from nemod.control.controller import Controller
 from nemod.network.access import Access
 from nemod.network.sockets import PORT_TRIES, PortError
@@ -18,7 +19,6 @@ from nemod.osc.feedback.feedback import Feedback
 from nemod.osc.limits import LOOPBACK_MESSAGES_PER_S, MESSAGES_PER_S
 from nemod.osc.receiver import Receiver
 from nemod.osc.tcp import TcpTransport
-from nemod.osc.timers import LoopTimers
 from nemod.osc.udp import UdpTransport
 
 DEFAULT_PORT = 9000

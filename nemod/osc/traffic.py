@@ -5,6 +5,7 @@ moves a knob is kept, the newest per address, and carried out when the bucket ha
 others, and bundles for later, are dropped and counted.
 """
 
+from nemod.common.timers import Timers
 from nemod.network.limits import Window
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
 from nemod.osc.dispatcher import Dispatcher
@@ -13,7 +14,6 @@ from nemod.osc.errors import OscError
 from nemod.osc.limits import message_bucket
 from nemod.osc.scheduler import first_address, is_transaction
 from nemod.osc.sender import Sender
-from nemod.osc.timers import Timers
 
 MAX_KEPT = 256
 """Most addresses for which one host's newest values are kept."""

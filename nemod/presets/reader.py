@@ -14,6 +14,7 @@ import structlog
 from nemod.common.errors import ConfigError
 from nemod.common.kept_files import DamagedFileError, Skipped, short
 from nemod.common.yaml_reader import Scalar, Tree, parse_yaml, plain
+from nemod.common.yaml_writer import is_writable
 from nemod.parameters.kept import read_positions
 from nemod.parameters.table import canonical, param
 from nemod.presets.preset import (
@@ -24,7 +25,7 @@ from nemod.presets.preset import (
     Preset,
     name_problem,
 )
-from nemod.presets.writer import VERSION, is_writable
+from nemod.presets.writer import VERSION
 
 MAX_LOGGED = 5
 """Most skipped values of one file that are logged one by one."""

@@ -4,19 +4,13 @@ Texts are in double quotes, with escapes for what is not printable, and numbers 
 reader of YAML 1.1 or 1.2 gets back exactly what was written.
 """
 
-import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from nemod.common.yaml_reader import Scalar
+from nemod.common.yaml_writer import decimal, flow, quoted
 from nemod.parameters.table import MODEL_KNOBS, TABLE, knob_number, param
 from nemod.presets.preset import MAX_BYTES, Preset, PresetError
 
 VERSION = 1
-MAX_KEY = 100
-"""[characters] Longest unknown key that is kept; YAML ends a key after 1,024, escapes included."""
-MAX_DEPTH = 20
-"""Deepest nesting of unknown values that is kept."""
 _HEAD = "# A preset of nemod. Positions are 0 to 1; beside each is what it stands for.\n"
 _ORDER = {row.path: place for place, row in enumerate(TABLE)}
 
@@ -34,30 +28,19 @@ def to_text(preset: Preset) -> str:
     raise PresetError(f"preset {preset.name!r}: its file would be larger than {MAX_BYTES} bytes")
 
 
-def is_writable(key: str, value: Any, depth: int = MAX_DEPTH) -> bool:
-    """Return whether an unknown key can be written so that it is read again."""
-    if len(key) > MAX_KEY or not depth:
-        return False
-    if isinstance(value, dict):
-        return all(is_writable(name, below, depth - 1) for name, below in value.items())
-    if isinstance(value, list):
-        return all(is_writable("", below, depth - 1) for below in value)
-    return True
-
-
 def _lines(preset: Preset, *, with_unknown: bool = False) -> Iterator[str]:
     model = preset.model
     unknown = preset.unknown if with_unknown else {}
     unknown_positions = preset.unknown_positions if with_unknown else {}
     unknown_snapshots = dict(preset.unknown_snapshots) if with_unknown else {}
     yield _HEAD
-    yield f"version: {VERSION}\nname: {_quoted(preset.name)}\nmodel:\n"
-    yield f"  name: {_quoted(model.name)}\n  sha256: {_quoted(model.sha256)}\n"
+    yield f"version: {VERSION}\nname: {quoted(preset.name)}\nmodel:\n"
+    yield f"  name: {quoted(model.name)}\n  sha256: {quoted(model.sha256)}\n"
     if model.size is not None:
-        yield f"  size: {_number(model.size)}\n"
+        yield f"  size: {decimal(model.size)}\n"
     cabinet = preset.cabinet
     if cabinet.name:
-        yield f"cabinet:\n  name: {_quoted(cabinet.name)}\n  sha256: {_quoted(cabinet.sha256)}\n"
+        yield f"cabinet:\n  name: {quoted(cabinet.name)}\n  sha256: {quoted(cabinet.sha256)}\n"
     has_model = bool(model.name)
     yield from _positions("positions", "", preset.positions, unknown_positions, has_model)
     yield "snapshots:\n" if preset.snapshots or unknown_snapshots else ""
@@ -66,9 +49,9 @@ def _lines(preset: Preset, *, with_unknown: bool = False) -> Iterator[str]:
         more = below if isinstance(below, Mapping) else {}
         yield from _positions(str(number), "  ", positions, more, has_model)
     for key, value in unknown_snapshots.items():
-        yield f"  {_quoted(key)}: {_flow(value)}\n"
+        yield f"  {quoted(key)}: {flow(value)}\n"
     for key, value in unknown.items():
-        yield f"{_quoted(key)}: {_flow(value)}\n"
+        yield f"{quoted(key)}: {flow(value)}\n"
 
 
 def _positions(
@@ -82,9 +65,9 @@ def _positions(
     yield f"{indent}{key}:\n" if positions or unknown else f"{indent}{key}: {{}}\n"
     for path in sorted(positions, key=_place):
         position = positions[path]
-        yield f"{indent}  {path}: {_number(position)}  # {_comment(path, position, has_model)}\n"
+        yield f"{indent}  {path}: {decimal(position)}  # {_comment(path, position, has_model)}\n"
     for path, value in unknown.items():
-        yield f"{indent}  {_quoted(path)}: {_flow(value)}\n"
+        yield f"{indent}  {quoted(path)}: {flow(value)}\n"
 
 
 def _place(path: str) -> int:
@@ -102,48 +85,3 @@ def _comment(path: str, position: float, has_model: bool) -> str:
     if path not in MODEL_KNOBS or not has_model:
         return text
     return f"knob {MODEL_KNOBS.index(path) + 1} of the model; {text} where it has none"
-
-
-def _number(value: float) -> str:
-    """Return a number as YAML 1.1 and 1.2 read it; `1e-05` would be a text in YAML 1.1."""
-    if math.isnan(value):
-        return ".nan"
-    if math.isinf(value):
-        return ".inf" if value > 0 else "-.inf"
-    digits, exponent, power = repr(float(value)).partition("e")
-    return f"{digits if '.' in digits else digits + '.0'}{exponent}{power}"
-
-
-def _quoted(text: str) -> str:
-    """Return a text in double quotes."""
-    return f'"{"".join(map(_escaped, text))}"'
-
-
-def _escaped(sign: str) -> str:
-    if sign in '"\\':
-        return f"\\{sign}"
-    if sign.isprintable():
-        return sign
-    code = ord(sign)
-    return (
-        f"\\x{code:02x}"
-        if code < 1 << 8
-        else f"\\u{code:04x}"
-        if code < 1 << 16
-        else f"\\U{code:08x}"
-    )
-
-
-def _flow(value: object) -> str:
-    """Return any value in one line; a single value of a file as it was written there."""
-    if isinstance(value, Scalar):
-        return _flow(value.value) if isinstance(value.value, str) else value.text or "null"
-    if isinstance(value, str):
-        return _quoted(value)
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{_quoted(key)}: {_flow(below)}' for key, below in value.items())}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_flow, value))}]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return _number(value) if isinstance(value, float) else str(value)

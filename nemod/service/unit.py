@@ -51,6 +51,10 @@ class UnitRequest:
     """Files and folders that the daemon reads, beside those of the system."""
     networks: tuple[str, ...] = ()
     """Networks that are served beside the private ones."""
+    devices: tuple[str, ...] = ()
+    """Devices that it may use beside sound cards, as `DeviceAllow` names them."""
+    groups: tuple[str, ...] = ()
+    """Groups of users that these devices belong to."""
 
 
 def template() -> str:
@@ -73,6 +77,8 @@ def render(request: UnitRequest) -> str:
         "manager": "" if request.kind is ServiceKind.SYSTEM else "--user ",
         "exec_start": ":" + " ".join(command),
         "binds": " ".join("-" + mount(str(path)) for path in bound(request.needed)),
+        "groups": " ".join(("audio", *request.groups)),
+        "devices": "".join(f"\nDeviceAllow={name} rw" for name in request.devices),
         "networks": " ".join((*NETWORKS, *request.networks)),
     }
     text = _only(request.kind, template())

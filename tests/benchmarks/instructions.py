@@ -36,7 +36,9 @@ from nemod.builder.build import build  # noqa: E402
 from nemod.cli.bench.models import MODELS, random_model, recurrent  # noqa: E402
 from nemod.control.settings import Settings  # noqa: E402
 from nemod.engine.active_rig import Call, Frames, RigState, RigWeights  # noqa: E402
-from nemod.engine.program import compile_spec, load_program, on_device  # noqa: E402
+from nemod.engine.loading import load_rig  # noqa: E402
+from nemod.engine.program import compiled_rig  # noqa: E402
+from nemod.engine.packing import STATE_LIMIT, WEIGHTS_LIMIT  # noqa: E402
 from nemod.engine.rig import RigSpec  # noqa: E402
 from nemod.formats import load_model  # noqa: E402
 from nemod.formats.model import Model  # noqa: E402
@@ -61,8 +63,7 @@ class Case(NamedTuple):
         """Play a block `times` times; return the case with the state after that."""
         call, weights, controls, state = self
         for _ in range(times):
-            state, sound = call(weights, controls, state, block)
-            np.asarray(sound)
+            state, _ = call(weights, controls, state, block)
         return self._replace(state=state)
 
 
@@ -73,21 +74,22 @@ def mark(number: int) -> None:
 
 
 def empty_case(weights: int, state: int) -> Case:
-    """Return a program with this many weight and state arrays of four numbers."""
+    """Return a program with this many weight and state arrays that are passed on their own."""
     spec = RigSpec(
         layout=("x",),
         latency_frames=0,
-        weights=tuple(np.zeros(4, np.float32) for _ in range(weights)),
-        init=lambda _weights, _targets: tuple(jnp.zeros(4, jnp.float32) for _ in range(state)),
+        weights=tuple(np.zeros(WEIGHTS_LIMIT, np.float32) for _ in range(weights)),
+        init=lambda _weights, _targets: tuple(
+            jnp.zeros(STATE_LIMIT, jnp.float32) for _ in range(state)
+        ),
         process=lambda _weights, targets, state, block: (
             state,
             jnp.concatenate([block * targets[0], *[targets[:1]] * 3]),
         ),
     )
-    program = load_program(compile_spec(spec, BLOCK_FRAMES), weights, state, BLOCK_FRAMES)
-    zeros = np.zeros(4, np.float32)
-    ones = np.ones(1, np.float32)
-    return Case(program.call, on_device([zeros] * weights), ones, on_device([zeros] * state))
+    compiled = compiled_rig(spec, BLOCK_FRAMES, np.ones(1, np.float32))
+    rig = load_rig(compiled, BLOCK_FRAMES)
+    return Case(rig.call, rig.weights, rig.controls, rig.fresh())
 
 
 def model_named(name: str) -> Model:
@@ -134,7 +136,7 @@ def count(text: str, at: int, out: Path, short: int, long: int) -> None:
     facts = {
         "what": text,
         "weights": len(case.weights),
-        "state": len(case.state),
+        "state": len(case.state.arrays),
         "maxrss_kb": maxrss_kb,
         "built_s": built_s,
         "us_here": us_here,

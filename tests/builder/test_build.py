@@ -18,7 +18,7 @@ from nemod.builder.verify import BLOCK_FRAMES
 from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
 from nemod.engine.compiled_rig import CompiledRig
-from nemod.engine.program import load_program
+from nemod.engine.program import fresh_state, load_program
 from nemod.formats.info import ModelInfo
 from nemod.formats.model import Model, Probe
 from nemod.parameters.table import TABLE
@@ -161,9 +161,9 @@ def test_a_request_is_answered_with_a_rig_that_plays(
     controls = dict(zip(built.layout, rig.controls.tolist(), strict=True))
     assert controls["knob/1"] == pytest.approx(0.9)
     assert controls["mute"] == 1.0
-    program = load_program(rig.executable, len(rig.weights), len(rig.state), BLOCK)
+    program = load_program(rig, BLOCK)
     block = np.full(BLOCK, 0.5, np.float32)
-    _, sound = program.call(rig.weights, rig.controls, rig.state, block)
+    _, sound = program.call(rig.weights, rig.controls, fresh_state(rig), block)
     output = np.asarray(sound)
     assert output.shape == (BLOCK + 3,)
     assert not output[:BLOCK].any()  # muted
@@ -185,9 +185,9 @@ def test_the_clean_rig_changes_nothing() -> None:
     assert isinstance(built, BuildResult)
     rig = pickle.loads(built.rig)
     assert (built.knobs, built.rate_policy) == ((), "exact")
-    program = load_program(rig.executable, len(rig.weights), len(rig.state), BLOCK)
+    program = load_program(rig, BLOCK)
     block = 0.1 * np.sin(2 * np.pi * 1000.0 * np.arange(BLOCK) / RATE_HZ).astype(np.float32)
-    _, sound = program.call(rig.weights, rig.controls, [leaf.copy() for leaf in rig.state], block)
+    _, sound = program.call(rig.weights, rig.controls, fresh_state(rig), block)
     assert np.asarray(sound)[:-3] == pytest.approx(block, abs=2e-3)
 
 

@@ -12,6 +12,8 @@ import nemod
 from nemod.builder.build import build, clean
 from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
+from nemod.engine.compiled_rig import CompiledRig
+from nemod.engine.packing import leaves_of
 from nemod.formats.model import Knob, Model
 from nemod.formats.weights import DenseWeights
 from tests.engine.conftest import RATE_HZ, MakeModel, alone64, tiny
@@ -299,11 +301,17 @@ def test_the_rig_starts_at_rest(settings: dict[str, float]) -> None:
 def test_the_rig_is_at_rest_behind_a_closed_fader() -> None:
     """Silence that is made after the model does not stand for a model that rests."""
     open_rig = build(tiny(), RATE_HZ, 64, Settings())
+    assert isinstance(open_rig.shipped, CompiledRig)
     for closed in ({"level": 0.0}, {"mute": 1.0}, {"bypass": 1.0}):
         shut = build(tiny(), RATE_HZ, 64, Settings(closed))
+        assert isinstance(shut.shipped, CompiledRig)
         differ = [
             not np.array_equal(one, other)
-            for one, other in zip(open_rig.loaded.fresh(), shut.loaded.fresh(), strict=True)
+            for one, other in zip(
+                leaves_of(open_rig.shipped.state, open_rig.shipped.places),
+                leaves_of(shut.shipped.state, shut.shipped.places),
+                strict=True,
+            )
         ]
         # The smoother alone knows: its targets are others.
         assert sum(differ) == 1

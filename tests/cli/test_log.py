@@ -1,20 +1,12 @@
 """Logging: one line an event, on standard error."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from nemod.cli.log import configure
 from nemod.config import LogConfig
-
-
-@pytest.fixture(autouse=True)
-def _unconfigured() -> Iterator[None]:
-    """The next test logs as if nothing had been configured."""
-    yield
-    structlog.reset_defaults()
 
 
 def test_json_lines_can_be_read_by_a_machine(capsys: pytest.CaptureFixture[str]) -> None:

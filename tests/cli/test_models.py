@@ -1,12 +1,11 @@
 """`nemod models ...` as a user calls it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from nemod.cli import main
 from nemod.library import Library, shipped_folder, user_folder
@@ -16,7 +15,7 @@ Nemod = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def nemod(capsys: pytest.CaptureFixture[str]) -> Iterator[Nemod]:
+def nemod(capsys: pytest.CaptureFixture[str]) -> Nemod:
     """Return a function that runs `nemod models ...`: exit status, output, errors."""
 
     def run(*arguments: str | Path) -> tuple[int, str, str]:
@@ -25,9 +24,7 @@ def nemod(capsys: pytest.CaptureFixture[str]) -> Iterator[Nemod]:
         out, errors = capsys.readouterr()
         return status, out, errors
 
-    before = structlog.get_config()
-    yield run
-    structlog.configure(**before)
+    return run
 
 
 @pytest.fixture

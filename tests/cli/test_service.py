@@ -1,6 +1,7 @@
 """`nemod service`: what it writes and prints, with systemd and without."""
 
 import argparse
+import grp
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from nemod.cli.configuration import configuration
 from nemod.cli.service import unit_request
 from nemod.service import systemctl
 from nemod.service.disk import ServiceError, check_readable
-from nemod.service.unit import NAME, ServiceKind
+from nemod.service.unit import NAME, ServiceKind, render
 from tests.cli.conftest import Nemod
 
 USER_UNIT = Path("systemd/user") / NAME
@@ -222,6 +223,42 @@ def test_a_system_service_keeps_state_and_presets_in_its_own_folder(
             unit_request(ServiceKind.SYSTEM, _parsed([option, "/srv/own"]))
         words = unit_request(ServiceKind.SYSTEM, _parsed([option, "/var/lib/nemod/own"])).arguments
         assert words == ("--wait-for-device", option, "/var/lib/nemod/own")
+
+
+@pytest.mark.parametrize(
+    ("bindings", "devices"),
+    [
+        ("[{cc: 20, target: gain}]", ()),
+        ("[{key: PAGEDOWN, device: AirTurn, target: preset/next}]", ("char-input",)),
+        ("[{pin: 17, target: bypass}, {encoder: [5, 6], target: gain}]", ("char-gpiochip",)),
+    ],
+)
+def test_a_system_service_may_use_the_controllers_that_are_bound(
+    bindings: str, devices: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Input devices and pins, only where the file of bindings names any."""
+    monkeypatch.setattr("nemod.service.disk.check_readable", lambda path: None)
+    monkeypatch.setattr(service, "_SYSTEM_STATE", tmp_path)
+    (tmp_path / "bindings.yaml").write_text(f"bindings: {bindings}\n")
+    request = unit_request(ServiceKind.SYSTEM, _parsed([]))
+    assert request.devices == devices
+    lines = render(request).splitlines()
+    allowed = [line for line in lines if line.startswith("DeviceAllow=char-")]
+    assert allowed == ["DeviceAllow=char-alsa rw", *(f"DeviceAllow={one} rw" for one in devices)]
+    assert unit_request(ServiceKind.SYSTEM, _parsed(["--no-midi"])).devices == ()
+
+
+def test_a_system_service_may_use_a_serial_port_with_midi(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By its path; groups that this machine does not have are left out, or it would not start."""
+    monkeypatch.setattr("nemod.service.disk.check_readable", lambda path: None)
+    port = tmp_path / "ttyAMA0"
+    port.write_text("")
+    request = unit_request(ServiceKind.SYSTEM, _parsed(["--raw-midi", str(port)]))
+    assert request.devices == (str(port),)
+    known = {group.gr_name for group in grp.getgrall()}
+    assert known.issuperset(request.groups)
 
 
 def test_what_the_user_of_the_service_cannot_read_is_reported(tmp_path: Path) -> None:

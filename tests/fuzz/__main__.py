@@ -19,7 +19,7 @@ FULL = 1_000_000
 
 
 def main(argv: list[str]) -> int:
-    """Test the decoder with COUNT packets, the daemon with a tenth, and COUNT/100 files a kind."""
+    """Test the decoder and a daemon with COUNT packets each, and COUNT/100 files a kind."""
     count = int(argv[0]) if argv else FULL
     table = Table("what", "count", "refused", "p50", "p99", "p99.9", "worst", "memory")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
         tempfile.TemporaryDirectory() as folder,
     ):
         _packets(count, progress, table)
-        _daemon(count // 10, Path(folder), progress, table)
+        _daemon(count, Path(folder), progress, table)
         for kind in ("config", "state", "preset"):
             task = progress.add_task(f"{kind} files", total=count // 100)
             files = read_files(
@@ -65,10 +65,10 @@ def _daemon(count: int, folder: Path, progress: Progress, table: Table) -> None:
         client = DaemonClient(socket.AF_INET, ("127.0.0.1", daemon.port))
         advance = partial(progress.advance, task)
         live = against_daemon(client, daemon.process.pid, count, progress=advance)
-        task = progress.add_task("TCP streams", total=count * 3 // 8)
+        task = progress.add_task("TCP streams", total=count * 3 // 80)
         advance = partial(progress.advance, task)
         streams = streams_against_daemon(
-            client, daemon.port, daemon.process.pid, count // 4, progress=advance
+            client, daemon.port, daemon.process.pid, count // 40, progress=advance
         )
         client.close()
     finally:

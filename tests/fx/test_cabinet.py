@@ -14,7 +14,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from nemod.formats.impulse_response import load_impulse_response, playable
-from nemod.fx.cabinet import MIN_CLASS, WIDE_CLASS, cabinet, length_class, transform_frames
+from nemod.fx.cabinet import MIN_CLASS, WIDE_CLASS, cabinet, length_class, partition_frames
 
 ON, UNITY = 1.0, 1.0
 BLOCKS = (1, 16, 64, 100, 1024)
@@ -126,7 +126,8 @@ def test_another_cabinet_of_its_class_continues_its_state(noise: Any) -> None:
     """So what the former one has begun rings out, as after a change of rig."""
     first, second = response(900), response(1000, seed=6)
     effects = [cabinet(h, 64) for h in (first, second)]
-    assert [effect.weights.shape for effect in effects] == [effects[0].weights.shape] * 2
+    shapes = [effect.weights.spectra.shape for effect in effects]
+    assert shapes[0] == shapes[1]
     state = effects[0].init(effects[0].weights, jnp.ones(2))
     half = noise.size // 2
     sound = noise.copy()
@@ -165,11 +166,12 @@ def test_lengths_fall_into_few_classes(taps: int, expected: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("frames", "expected"), [(1, 2), (32, 64), (64, 128), (100, 200), (97, 200), (1024, 2048)]
+    ("frames", "expected"),
+    [(1, 1), (32, 32), (100, 100), (128, 128), (256, 128), (1000, 125), (1024, 128), (65_537, 1)],
 )
-def test_transforms_have_small_factors(frames: int, expected: int) -> None:
-    """And hold a partition convolved with a block."""
-    assert transform_frames(frames) == expected
+def test_a_partition_is_a_whole_part_of_a_block(frames: int, expected: int) -> None:
+    """The longest of at most 128 frames."""
+    assert partition_frames(frames) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import structlog
 
 from nemod.library import Index, Library
-
-
-@pytest.fixture(autouse=True)
-def _own_log() -> None:
-    """Reset the log: an earlier test may have redirected it."""
-    structlog.reset_defaults()
-
 
 WriteModel = Callable[..., Path]
 

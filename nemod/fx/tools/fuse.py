@@ -36,7 +36,10 @@ def fused(step: Callable[[S, *Inputs], tuple[S, T]]) -> Callable[[S, *Inputs], t
         count = jax.lax.optimization_barrier(jnp.int32(1))  # type: ignore[no-untyped-call]
 
         def body(carry: tuple[jax.Array, S, T]) -> tuple[jax.Array, S, T]:
-            return carry[0] + 1, *step(carry[1], *inputs)
+            # Tied to the count: what depends on the inputs alone would be moved out of the loop,
+            # into kernels of its own.
+            at, *tied = jax.lax.optimization_barrier((carry[0], *inputs))  # type: ignore[no-untyped-call]
+            return at + 1, *step(carry[1], *tied)
 
         _, state, outputs = jax.lax.while_loop(
             lambda carry: carry[0] < count, body, (jnp.int32(0), state, zeros)

@@ -13,9 +13,9 @@ FADE_S = 0.03
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ring:
-    """The layout of a ring buffer: an array whose first axis is time, with a margin at each end.
+    """The layout of a ring buffer of one or more lines, with a margin at each end.
 
-    A block is written twice, each time as one slice: at its position, and `length` frames before
+    It lies in a flat array, frame by frame, and may share it with others. A block is written twice, each time as one slice: at its position, and `length` frames before
     it. The first may reach past the end into the margin; the second then writes that part to the
     front. Otherwise the second ends in the front margin, which is never read. So there is no
     scatter operation, and XLA updates the array in place.
@@ -25,24 +25,33 @@ class Ring:
     """[frames] Longest delay."""
     margin: int
     """[frames] Longest block."""
+    lines: int = 1
+    start: int = 0
+    """Where it begins in its array."""
 
-    def empty(self, *width: int) -> jax.Array:
-        """Return a silent ring, float32 [margin + length + margin, ...]."""
-        return jnp.zeros((self.length + 2 * self.margin, *width), jnp.float32)
+    @property
+    def stop(self) -> int:
+        """Where it ends in its array."""
+        return self.start + (self.length + 2 * self.margin) * self.lines
 
-    def write(self, ring: jax.Array, position: jax.Array, block: jax.Array) -> jax.Array:
-        """Return the ring with the block [frames, ...] at `position` (0 to `length` - 1)."""
+    def write(self, array: jax.Array, position: jax.Array, block: jax.Array) -> jax.Array:
+        """Return the array with a block at `position` (0 to `length` - 1).
+
+        The block is [frames], or [frames, lines] with several lines.
+        """
         place = position + self.margin
-        ring = jax.lax.dynamic_update_slice_in_dim(ring, block, place, 0)
+        flat = block.reshape(-1)
         wrapped = jnp.maximum(place - self.length, 0)
-        return jax.lax.dynamic_update_slice_in_dim(ring, block, wrapped, 0)
+        for at in (place, wrapped):
+            array = jax.lax.dynamic_update_slice(array, flat, (self.start + at * self.lines,))
+        return array
 
     def advance(self, position: jax.Array, frames: int) -> jax.Array:
         """Return the position `frames` later."""
         position = position + frames
         return jnp.where(position >= self.length, position - self.length, position)
 
-    def read(self, ring: jax.Array, position: jax.Array, delays: jax.Array) -> jax.Array:
+    def read(self, array: jax.Array, position: jax.Array, delays: jax.Array) -> jax.Array:
         """Return the ring [frames], delayed by `delays` (int32 [frames], 0 to `length`).
 
         Delay k counts from the frame at `position` + k. A ring of several lines takes delays
@@ -50,11 +59,11 @@ class Ring:
         """
         count = jnp.arange(delays.shape[0], dtype=jnp.int32)
         if delays.ndim == 1:
-            at: tuple[jax.Array, ...] = (self._place(position + count - delays),)
+            at = self._place(position + count - delays)
         else:
-            lines = jnp.arange(delays.shape[1], dtype=jnp.int32)
-            at = (self._place(position + count[:, None] - delays), lines[None, :])
-        return ring.at[at].get(mode="promise_in_bounds")
+            line = jnp.arange(delays.shape[1], dtype=jnp.int32)
+            at = self._place(position + count[:, None] - delays) * self.lines + line[None, :]
+        return array.at[self.start + at].get(mode="promise_in_bounds")
 
     def _place(self, at: jax.Array) -> jax.Array:
         at = jnp.where(at < 0, at + self.length, at)

@@ -117,7 +117,7 @@ class Leaf:
     unit: str = ""
     """Unit of its numbers, as `dB`; empty for positions (0..1), shares and counts."""
     type_tags: str = ""
-    """Those of a typical message, where the kind does not say them (`ARGUMENTS`)."""
+    """Those of a typical message, where the kind does not say them."""
     read: Reader | None = None
     check: Checker | None = None
     check_all: ArgumentsChecker | None = None

@@ -11,8 +11,8 @@ _ROOM_FOR_HEAD = 80
 def page(address: str, room: int, offset: int, entries: Sequence[tuple[int | str, ...]]) -> bytes:
     """Return as many entries as fit `room` [bytes], from `offset` on: total, offset, entries.
 
-    An entry is numbers and, last, a name. A name that fits no packet is cut: the ones after it
-    could not be listed otherwise.
+    An entry is numbers or short texts and, last, a name. A name that fits no packet is cut: the
+    ones after it could not be listed otherwise.
     """
     offset = min(max(offset, 0), len(entries))
     left = room - string_size(address) - 8
@@ -26,9 +26,9 @@ def page(address: str, room: int, offset: int, entries: Sequence[tuple[int | str
         values += entry
         tags += own
     if not values and offset < len(entries) and room >= _ROOM_FOR_HEAD * 2:
-        *numbers, name = entries[offset]
-        values = [*numbers, _cut(str(name), room - _ROOM_FOR_HEAD)]
-        tags = "ii" + "i" * len(numbers) + "s"
+        *before, name = entries[offset]
+        values = [*before, _cut(str(name), room - _ROOM_FOR_HEAD)]
+        tags = "ii" + "".join("s" if isinstance(value, str) else "i" for value in values)
     return encode(address, tags, len(entries), offset, *values)
 
 

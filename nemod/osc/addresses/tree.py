@@ -8,6 +8,7 @@ from nemod.osc.addresses.cabinets import cabinet_leaves
 from nemod.osc.addresses.client import client_leaves
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.meter_rate import MeterRate
+from nemod.osc.addresses.midi import midi_leaves
 from nemod.osc.addresses.models import model_leaves
 from nemod.osc.addresses.parameters import ROOT, parameter_leaves
 from nemod.osc.addresses.pattern import Part, PatternError, Text, compile_part, matches, prepare
@@ -142,6 +143,7 @@ def build_tree(
         *cabinet_leaves(),
         *preset_leaves(),
         *tuner_leaves(),
+        *midi_leaves(),
         *system_leaves(counters or Counters(), meter_rate or MeterRate()),
         *client_leaves(),
         *more_leaves,

@@ -8,6 +8,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from nemod.common.timers import Timer, Timers
 from nemod.control.controller import Controller
 from nemod.control.events import Changed, Meters, Subscription
 from nemod.osc.addresses.flags import DEFAULT_FLAGS, Flag, Flags
@@ -21,7 +22,6 @@ from nemod.osc.feedback.leases import IMPLICIT_FLAGS, Lease, Leases
 from nemod.osc.feedback.pacing import INTERVAL_S, Pace, feedback_budget
 from nemod.osc.feedback.sources import EVENT_ADDRESSES, STATUS, STATUS_INTERVAL_S, StatusWatch
 from nemod.osc.sender import Sender
-from nemod.osc.timers import Timer, Timers
 
 
 class Feedback:

@@ -7,6 +7,9 @@ from nemod.control.events import (
     CabinetChanged,
     Event,
     LibraryChanged,
+    MidiLearned,
+    MidiLearning,
+    MidiListChanged,
     ModelChanged,
     PresetChanged,
     PresetListChanged,
@@ -14,6 +17,7 @@ from nemod.control.events import (
     StateChanged,
     TunerReading,
 )
+from nemod.osc.addresses.midi import LEARNED, LEARNING, LIST, PORTS
 from nemod.osc.addresses.tree import Tree
 from nemod.osc.addresses.tuner import CENTS, HZ, NOTE
 from nemod.osc.encode import MAX_PACKET
@@ -45,6 +49,9 @@ EVENT_ADDRESSES: Mapping[type[Event], tuple[str, ...]] = {
     PresetListChanged: ("/nemo/preset/count", "/nemo/preset/list"),
     StateChanged: (STATUS + "state",),
     TunerReading: (NOTE, CENTS, HZ),
+    MidiLearning: (LEARNING,),
+    MidiLearned: (LEARNED,),
+    MidiListChanged: (LIST, PORTS),
 }
 """What an event changes, besides `Changed` (the addresses of a parameter) and `Meters`."""
 

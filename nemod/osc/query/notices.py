@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
+from nemod.common.timers import Timer, Timers
 from nemod.control.controller import Controller
 from nemod.control.events import Event, LibraryChanged, ModelChanged, PresetListChanged
 from nemod.osc.addresses.tree import Tree
-from nemod.osc.timers import Timer, Timers
 
 NOTICE_S = 0.1
 """[s] From a change to its notice; later changes in this time are part of the same notice."""

@@ -1,12 +1,12 @@
 """The OSCQuery service: what an HTTP and WebSocket server needs of the OSC surface."""
 
+from nemod.common.timers import LoopTimers
 from nemod.network.connection import Connection
 from nemod.network.interfaces import Address
 from nemod.osc.query.answers import Answer, QueryAnswers
 from nemod.osc.query.listening import ListeningSession
 from nemod.osc.query.notices import ChangeNotices
 from nemod.osc.server import OscServer
-from nemod.osc.timers import LoopTimers
 
 
 class OscQuery:
