@@ -1,14 +1,13 @@
 """Cabinets of the control core: load, step, remove, and what presets keep of them."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 
 import pytest
 
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import CabinetChanged, Changed, Source
-from nemod.control.jobs import Job
 from nemod.presets.preset import CabinetReference, ModelReference, Preset
+from tests.control.test_presets import in_loop, over
 from tests.osc.conftest import MemoryRig
 
 ME = Source("test", "me")
@@ -19,17 +18,6 @@ DARK = Preset(
     positions={"cab/enable": 1.0, "cab/level": 0.5},
 )
 BARE = Preset(name="Bare", model=ModelReference(name="Amp Lead"))
-
-
-def in_loop(work: Callable[[], Coroutine[None, None, None]]) -> None:
-    asyncio.run(work())
-
-
-async def over(job: Job) -> Job:
-    ended = asyncio.get_running_loop().create_future()
-    job.when_over(lambda _: ended.set_result(None))
-    await asyncio.wait_for(ended, 5.0)
-    return job
 
 
 def test_a_cabinet_is_loaded_by_name_in_any_case_and_by_index(rig: MemoryRig) -> None:
