@@ -145,10 +145,14 @@ class DaemonClient(Client):
         return {address: values for address, values in answers if not address.startswith(_CHANGING)}
 
     def count(self, name: str) -> int:
-        """Return an integer of the daemon's status."""
-        value = self.value(f"/nemo/status/{name}")
-        assert isinstance(value, int)
-        return value
+        """Return an integer of the daemon's status; repeat a question that was rate-limited."""
+        address, end = f"/nemo/status/{name}", time.monotonic() + TIMEOUT_S
+        while time.monotonic() < end:
+            for found, values in self.ask(address):
+                if found == address and isinstance(values[0], int):
+                    return values[0]
+            time.sleep(ANSWER_S)
+        raise AssertionError(f"no answer from the daemon for {TIMEOUT_S} s")
 
     def flood(self, packets: Iterator[bytes], progress: Progress) -> int:
         """Send all packets in portions that fit the daemon's queue; return their number."""
@@ -157,33 +161,41 @@ class DaemonClient(Client):
             self.send_bytes(packet[:MAX_UDP])
             sent += 1
             if sent % 20 == 0:
-                self.settle(sent)
+                self.settle()
             if sent % STEP == 0:
                 progress(STEP)
-        self.settle(sent)
+        self.settle()
         return sent
 
-    def settle(self, number: int) -> None:
-        """Wait until the daemon has processed everything; repeat a query that was rate-limited.
+    def settle(self) -> None:
+        """Wait until the daemon has processed everything; repeat a question that was rate-limited.
 
-        What else arrives does not prolong the wait: one of the packets may have subscribed. Nor are
-        queries repeated fast: they wait in the daemon while one of the packets loads a model.
+        What it does in the background, as for a packet that loads a model, is not waited for. What
+        else arrives does not prolong the wait: one of the packets may have subscribed.
         """
         end, wait_s = time.monotonic() + TIMEOUT_S, ANSWER_S
         while time.monotonic() < end:
-            self.send("/nemo/sync", ("i", number))
-            if self._synced(number, time.monotonic() + wait_s):
+            self._discard()
+            self.send("/nemo/ping")
+            if self._has_pong(time.monotonic() + wait_s):
                 break
             wait_s = min(2.0 * wait_s, LONGEST_ANSWER_S)
         else:
             raise AssertionError(f"no answer from the daemon for {TIMEOUT_S} s")
         self.socket.settimeout(TIMEOUT_S)
 
-    def _synced(self, number: int, end: float) -> bool:
+    def _discard(self) -> None:
+        """Drop what has arrived already, late answers included."""
+        self.socket.settimeout(0.0)
+        with suppress(BlockingIOError):
+            while True:
+                self.packet()
+
+    def _has_pong(self, end: float) -> bool:
         while (left := end - time.monotonic()) > 0.0:
             self.socket.settimeout(left)
             with suppress(TimeoutError):
-                if ("/nemo/synced", [number]) in read(self.packet()):
+                if any(address == "/nemo/pong" for address, _ in read(self.packet())):
                     return True
         return False
 

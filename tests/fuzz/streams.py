@@ -242,22 +242,22 @@ def streams_against_daemon(
         client.send_refused()
         result.refused += 1
         if number % BATCH == 0:
-            udp.settle(number)
+            udp.settle()
             progress(BATCH)
         if number == count // 10:
             # Permanent allocations of the daemon are complete by now.
             result.memory_before = memory(process)
     client.close()
-    udp.settle(count + 1)
+    udp.settle()
     assert udp.state() == before
     result.counted = udp.count("bad_packets") - bad
     for number in range(1, count // 2 + 1):
         result.slowest_s = max(result.slowest_s, client.send_valid())
         result.answered += 1
         if number % BATCH == 0:
-            udp.settle(number)
+            udp.settle()
             progress(BATCH)
-    udp.settle(count + 2)
+    udp.settle()
     result.memory_after = memory(process)
     end = time.monotonic() + ANSWER_S
     while (left := sockets(process)) > result.sockets_before and time.monotonic() < end:
