@@ -20,6 +20,7 @@ from nemod.formats.impulse_response import (
     load_impulse_response,
     playable,
 )
+from nemod.fx.cabinet import cabinet
 from nemod.fx.dc import dc_blocker
 from nemod.library import CABINETS
 from tests.engine.conftest import RATE_HZ, tiny
@@ -78,9 +79,11 @@ def test_a_rig_without_a_cabinet_has_nothing_of_it() -> None:
         build(tiny(), RATE_HZ, BLOCK, Settings(), response=cab) for cab in (None, response())
     )
     shipped: Any = [bare.shipped, with_one.shipped]
-    counts = [(len(rig.weights), len(rig.state)) for rig in shipped]
-    # Spectra of the response; spectra, position and overlap of the output, and the smoothing.
-    assert (counts[1][0] - counts[0][0], counts[1][1] - counts[0][1]) == (1, 4)
+    numbers = [sum(array.size for array in rig.weights) for rig in shipped]
+    own = cabinet(playable(response(), RATE_HZ), BLOCK).weights
+    assert numbers[1] - numbers[0] == sum(array.size for array in own)
+    # Spectra, position and overlap of the output, and the smoothing.
+    assert len(shipped[1].places) - len(shipped[0].places) == 4
     assert [path for path in with_one.layout if path not in bare.layout] == [
         "cab/enable",
         "cab/level",

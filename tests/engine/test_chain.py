@@ -12,6 +12,7 @@ from nemod.builder.build import build
 from nemod.control.settings import Settings
 from nemod.engine import rig as rig_module
 from nemod.engine.chain import DEFAULT_CHAIN, Chain, Slot, effects
+from nemod.engine.packing import leaves_of
 from nemod.engine.rig import rig_parts, rig_spec
 from nemod.formats.model import Model
 from nemod.fx.compressor import compressor
@@ -115,7 +116,8 @@ def test_an_effect_anywhere_brings_its_weights_and_settles_itself(
     built = build(tiny(), rate_hz, BLOCK, Settings())
     shipped: Any = built.shipped
     all_parts = [shipped] if rate_hz == RATE_HZ else shipped.parts
-    counts = [leaf for part in all_parts for leaf in part.state if leaf.dtype == np.int32]
+    leaves = [leaf for part in all_parts for leaf in leaves_of(part.state, part.places)]
+    counts = [leaf for leaf in leaves if leaf.dtype == np.int32]
     assert len(counts) == 2
     frames, blocks = (int(count) for count in counts)
     assert frames == blocks * BLOCK
