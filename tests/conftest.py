@@ -4,6 +4,7 @@ import ctypes.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import jax
@@ -37,11 +38,19 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: ctypes.util.find_library("portaudio"),
         "PortAudio is missing (Debian: libportaudio2)",
     ),
+    "alsa": (
+        lambda: ctypes.util.find_library("asound"),
+        "ALSA's library is missing (Debian: libasound2)",
+    ),
     "ngspice": (lambda: shutil.which("ngspice"), "ngspice is missing (Debian: ngspice)"),
     "avahi": (
         avahi.is_available,
         "avahi-daemon, avahi-browse or dbus-daemon is missing, or this is not root "
         "(Debian: avahi-daemon avahi-utils dbus iproute2)",
+    ),
+    "browser": (
+        lambda: shutil.which("chromium") and find_spec("playwright"),
+        "chromium (Debian: chromium) or playwright is missing",
     ),
     "liblo": (lambda: shutil.which("oscsend"), "oscsend is missing (Debian: liblo-tools)"),
 }

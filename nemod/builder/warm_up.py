@@ -17,7 +17,7 @@ from nemod.control.settings import Settings
 from nemod.engine.compiled_rig import CompiledRig, HostArray
 from nemod.engine.loading import load_part
 from nemod.engine.packing import Packing
-from nemod.engine.program import ProgramState, Packings, first_state, fresh_state
+from nemod.engine.program import Packings, ProgramState, first_state, fresh_state
 from nemod.engine.rig import AnyRigSpec
 
 REST_PEAK = 1e-4

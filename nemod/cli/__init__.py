@@ -11,11 +11,13 @@ COMMANDS = {
     "models": Command("nemod.cli.models", "list, search, add, remove and tag models"),
     "cabs": Command("nemod.cli.cabs", "list, search, add, remove and tag cabinets"),
     "presets": Command("nemod.cli.presets", "list, show, copy, export and import presets"),
+    "layout": Command("nemod.cli.layout", "write a layout for TouchOSC"),
     "midi": Command("nemod.cli.midi", "list controllers, and show what they send"),
     "check": Command("nemod.cli.check", "check models and configuration files"),
     "render": Command("nemod.cli.render", "play a recording through the rig, into a file"),
     "bench": Command("nemod.cli.bench.command", "measure how long a block takes on this machine"),
     "latency": Command("nemod.cli.latency", "measure the round trip of an interface"),
+    "doctor": Command("nemod.cli.doctor", "check this machine for causes of dropouts and silence"),
     "service": Command("nemod.cli.service", "run the daemon as a systemd service"),
 }
 

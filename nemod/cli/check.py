@@ -1,23 +1,30 @@
-"""`nemod check`: what a model or a configuration file holds, or what is wrong with it."""
+"""`nemod check`: what a model, a configuration or bindings hold, or what is wrong with them."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 
 from nemod.common.command_line import parser
 from nemod.common.errors import ConfigError, ModelError
+from nemod.common.kept_files import DamagedFileError, read_kept
 from nemod.config import MAX_BLOCK_FRAMES, MIN_BLOCK_FRAMES
 from nemod.config import load as load_config
 from nemod.engine.devices.base import CLOCK_RATE_HZ
 from nemod.formats import load_model
+from nemod.midi.reader import MAX_BYTES, read
 
 
 def main(argv: Sequence[str]) -> int:
     """Describe files; 1 when any is refused."""
-    made = parser("nemod check", "Print what a model or a configuration holds, or its errors.")
+    made = parser(
+        "nemod check",
+        "Print what a model, a configuration or a file of bindings holds, or its errors.",
+    )
     made.add_argument("files", nargs="+", type=Path, metavar="FILE")
     made.add_argument("--block", type=_frames, default=64, metavar="N", help="for the load [64]")
     made.add_argument("--size", type=float, metavar="0..1", help="of a model that has several [1]")
@@ -39,10 +46,31 @@ def _frames(text: str) -> int:
     return int(text)
 
 
+def _is_bindings(path: Path) -> bool:
+    """Return whether a file is one of bindings, which has a key that no configuration has."""
+    with suppress(OSError, DamagedFileError):
+        return re.search(r"^bindings:", read_kept(path, MAX_BYTES), re.MULTILINE) is not None
+    return False
+
+
+def _bindings(path: Path) -> str:
+    """Return what a file of bindings holds. Raises: ConfigError with all problems."""
+    try:
+        file, skipped = read(read_kept(path, MAX_BYTES), path)
+    except DamagedFileError as error:
+        raise ConfigError(str(path), [str(error)]) from None
+    if skipped.reasons:
+        raise ConfigError(str(path), [f"{key}: {reason}" for key, reason in skipped.reasons])
+    return f"{path}: no errors in these {len(file.bindings)} bindings"
+
+
 def _check_one(path: Path, arguments: argparse.Namespace) -> None:
     """Print what one file holds. Raises: ModelError, ConfigError."""
     console = Console()
     if path.suffix.lower() in (".yaml", ".yml"):
+        if _is_bindings(path):
+            console.print(_bindings(path), markup=False)
+            return
         load_config(path, {})
         console.print(f"{path}: no errors in this configuration", markup=False)
         return

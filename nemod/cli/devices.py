@@ -7,33 +7,44 @@ from rich.table import Table
 from rich.text import Text
 
 from nemod.common.command_line import parser
-from nemod.common.errors import AudioError
+from nemod.engine.devices.alsa.listing import with_abilities
 from nemod.engine.devices.base import DEMO, NULL
-from nemod.engine.devices.names import UDEV_HINT, Port, has_twins, lasting_names
-from nemod.engine.devices.portaudio import list_ports
+from nemod.engine.devices.names import (
+    ALSA_PLUGIN,
+    UDEV_HINT,
+    UNKNOWN,
+    Port,
+    has_twins,
+    lasting_names,
+    preference,
+)
+from nemod.engine.devices.ports import list_all
 
 
 def main(argv: Sequence[str]) -> int:
-    """List the devices; 1 when PortAudio is not there, and only those without a card are."""
+    """List the devices; 1 when a library is missing, so that some may be."""
     parser(
         "nemod devices",
         "List the devices that --device can name. The names stay the same when a card gets "
         "another number, as after a restart.",
     ).parse_args(argv)
-    ports: list[Port] = []
-    problem = ""
-    try:
-        ports = list_ports()
-    except AudioError as error:
-        problem = str(error)
+    ports, problem = list_all()
+    # Plug-ins are not opened: some would lock the card, others start a server.
+    ports = [
+        with_abilities(port) if port.pcm and port.host_api != ALSA_PLUGIN else port
+        for port in sorted(ports, key=lambda port: preference(port.host_api))
+    ]
     Console().print(_table(ports))
     errors = Console(stderr=True)
+    names = lasting_names(ports)
+    notes = [f"{names[port]}: {port.note}" for port in ports if port.note]
     if has_twins(ports):
-        errors.print(f"nemod: {UDEV_HINT}", markup=False, highlight=False, soft_wrap=True)
+        notes.append(UDEV_HINT)
     if problem:
-        errors.print(f"nemod: {problem}", markup=False, highlight=False, soft_wrap=True)
-        return 1
-    return 0
+        notes.append(problem)
+    for note in notes:
+        errors.print(f"nemod: {note}", markup=False, highlight=False, soft_wrap=True)
+    return 1 if problem else 0
 
 
 def _table(ports: Sequence[Port]) -> Table:
@@ -43,7 +54,13 @@ def _table(ports: Sequence[Port]) -> Table:
         table.add_column(title, overflow="fold", no_wrap=title == "name")
     names = lasting_names(ports)
     rows: list[tuple[object, ...]] = [
-        (names[port], port.host_api, port.inputs, port.outputs, f"{port.rate_hz} Hz")
+        (
+            names[port],
+            port.host_api,
+            _channels(port.inputs),
+            _channels(port.outputs),
+            f"{port.rate_hz} Hz" if port.rate_hz else "",
+        )
         for port in ports
     ]
     rows.append((DEMO, "nemod", "-", "-", "a guitar phrase, to the default output or a clock"))
@@ -52,3 +69,7 @@ def _table(ports: Sequence[Port]) -> Table:
         # As text: a name with [brackets] is not markup.
         table.add_row(*(Text(str(cell)) for cell in row))
     return table
+
+
+def _channels(count: int) -> str:
+    return "yes" if count == UNKNOWN else str(count)

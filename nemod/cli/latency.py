@@ -13,7 +13,15 @@ from nemod.config import MODEL_RATE
 from nemod.engine.devices.roundtrip import TAKES, RoundTrip, measure
 from nemod.engine.ipc import DeviceRequest
 
-_OPTIONS = ("audio.device", "audio.input", "audio.output", "audio.rate", "audio.block")
+_OPTIONS = (
+    "audio.device",
+    "audio.input_device",
+    "audio.input",
+    "audio.output",
+    "audio.rate",
+    "audio.block",
+    "audio.periods",
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -27,10 +35,12 @@ def main(argv: Sequence[str]) -> int:
     audio = configuration(made.parse_args(argv)).audio
     request = DeviceRequest(
         name=audio.device,
+        input_name=audio.input_device,
         input_channel=audio.input,
         output_channels=audio.output,
         rate_hz=None if audio.rate in (None, MODEL_RATE) else int(audio.rate),
         block_frames=audio.block,
+        periods=audio.periods,
     )
     progress = Progress(console=Console(stderr=True), disable=not sys.stderr.isatty())
     with progress:

@@ -2,17 +2,25 @@
 
 import asyncio
 import sys
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from nemod.network.hosts import machine_addresses
+from nemod.network.interfaces import Address
+
 if TYPE_CHECKING:
     from nemod.daemon.app import Daemon
 
 FLOOR_DB = -60.0
 BAR_CELLS = 30
+LOCAL_HOST = "localhost"
+"""Host where only this machine is served."""
+MAX_ADDRESSES = 2
+"""Most addresses of the machine that are shown."""
 REFRESH_S = 0.1
 PLAIN_REFRESH_S = 5.0
 """[s] Between lines where standard output is a file or a journal."""
@@ -65,21 +73,40 @@ def panel(daemon: "Daemon", host: str) -> Text:
         f"load {status.load:.1%} (peak {status.load_peak:.1%})   {lost(daemon)}   "
         f"clipped {meters.clips}\n"
     )
+    if daemon.http_port:
+        text.append(f"page {' '.join(page_urls(daemon.http_port, host))}\n")
     text.append(f"OSC  udp://{host}:{daemon.osc_port}   try /nemo/gain 0.7   stop with Ctrl-C\n")
     return text
+
+
+def page_urls(
+    port: int, host: str, addresses: Callable[[], Iterable[Address]] = machine_addresses
+) -> list[str]:
+    """Return where a browser finds the page: by the machine's name, and by its addresses.
+
+    Not every phone resolves the name.
+    """
+    names = [host]
+    if host != LOCAL_HOST:
+        found = [address for address in addresses() if address.version == 4]
+        names += [str(address) for address in found if not address.is_loopback][:MAX_ADDRESSES]
+    return [f"http://{name}:{port}/" for name in names]
 
 
 async def show_meters(daemon: "Daemon", host: str) -> None:
     """Show the meters until cancelled."""
     console = Console()
     if not sys.stdout.isatty():
-        is_announced = False
+        is_announced, has_page = False, False
         while True:
             await asyncio.sleep(PLAIN_REFRESH_S if is_announced else REFRESH_S)
             if daemon.controller.model_name or daemon.controller.status().state == "no_device":
                 if not is_announced:
                     print(f"OSC udp://{host}:{daemon.osc_port}", flush=True)  # noqa: T201
                     is_announced = True
+                if daemon.http_port and not has_page:
+                    print("page", *page_urls(daemon.http_port, host), flush=True)  # noqa: T201
+                    has_page = True
                 print(line(daemon), flush=True)  # noqa: T201
     with Live(console=console, refresh_per_second=1.0 / REFRESH_S, transient=True) as live:
         while True:

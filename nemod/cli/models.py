@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from nemod.cli import prepare
 from nemod.cli.library_commands import LibraryCommands, Run, bar, refresh
 from nemod.cli.model_table import say
 from nemod.common import xla
@@ -21,6 +22,7 @@ commands:
   nemod models remove NAME       move a model out of your own folder
   nemod models tag NAME +A -B    add tags, remove tags
   nemod models verify [NAME...]  play the probes that are stored in files, and keep the results
+  nemod models prepare [NAME...] compile and test models ahead, so that no switch waits for it
 
 Each has --help, and takes --library DIR and --config FILE.
 """
@@ -59,6 +61,10 @@ def _verify(argv: Sequence[str]) -> int:
     return 1 if counts.get(FAILED, 0) + counts.get("refused", 0) else 0
 
 
+def _prepare(argv: Sequence[str]) -> int:
+    return prepare.main(argv, bar)
+
+
 def _verify_one(library: Library, entry: Entry) -> tuple[str, str]:
     """Play a model's probe and store the result; return it as a word and as a sentence."""
     if entry.facts.error or not entry.is_read:
@@ -85,4 +91,4 @@ def _verify_one(library: Library, entry: Entry) -> tuple[str, str]:
     return word, f"the probe failed: {reason}" if reason else "its file has no probe"
 
 
-COMMANDS: dict[str, Run] = {**_COMMON.commands(), "verify": _verify}
+COMMANDS: dict[str, Run] = {**_COMMON.commands(), "verify": _verify, "prepare": _prepare}

@@ -10,7 +10,7 @@ import setproctitle
 
 from nemod.cli import COMMANDS
 from nemod.cli.configuration import add_options, configuration
-from nemod.cli.meters import show_meters
+from nemod.cli.meters import LOCAL_HOST, show_meters
 from nemod.common.command_line import Parser, commands_help, parser, seconds
 from nemod.common.errors import AudioError
 from nemod.common.paths import absolute
@@ -71,7 +71,7 @@ async def _play(
 
 def _host(config: Config) -> str:
     """Return the host name to enter in an OSC client."""
-    return "localhost" if config.osc.local else socket.gethostname()
+    return LOCAL_HOST if config.osc.local else socket.gethostname()
 
 
 def _check_platform() -> None:

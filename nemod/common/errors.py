@@ -46,6 +46,10 @@ class NotFoundError(NemodError):
     """A name that is not in the library."""
 
 
+class QuotaError(NemodError):
+    """A file for which there is no room."""
+
+
 class AudioError(NemodError):
     """An audio device or sound file that cannot be used, or has failed."""
 

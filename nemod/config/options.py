@@ -88,6 +88,14 @@ class AudioConfig:
         "--device",
         metavar="NAME",
     )
+    input_device: str = _option(
+        "",
+        Text(),
+        "sound card of the input, where that is another one than the output's",
+        "--input-device",
+        metavar="NAME",
+        unset="the same",
+    )
     input: int = _option(1, Whole(1, MAX_CHANNEL), "input channel", "--input", metavar="N")
     output: tuple[int, ...] = _option(
         (),
@@ -111,6 +119,14 @@ class AudioConfig:
         "block size",
         "--block",
         metavar="FRAMES",
+    )
+    periods: int = _option(
+        3,
+        Whole(2, 4),
+        "blocks in a sound card's buffer: fewer for less latency, more against xruns; with JACK, "
+        "its server decides",
+        "--periods",
+        metavar="N",
     )
     cpu_latency: int | str | None = _option(
         SUITABLE,
@@ -166,7 +182,7 @@ class OscConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpConfig:
-    """OSCQuery over HTTP and WebSocket; `osc.local` and `osc.allow` hold here, too."""
+    """The page and OSCQuery over HTTP and WebSocket; `osc.local` and `osc.allow` hold here, too."""
 
     port: int | None = _option(
         None,
@@ -181,6 +197,11 @@ class HttpConfig:
         Several(Text("a host name")),
         "serve browsers that use this name for the machine, beside its own names and addresses",
         unset="none",
+    )
+    upload_quota: int = _option(
+        1000,
+        Whole(0, 1_000_000, "MB"),
+        "how much your own folder of models may hold for more to be added over HTTP; 0 adds none",
     )
 
 

@@ -198,6 +198,18 @@ class FileLibrary(Protocol):
         ...
 
 
+class UserModels(Protocol):
+    """The user's own folder of models; see `nemod.library.uploads`. Thread: any."""
+
+    def add(self, name: str, content: bytes) -> str:
+        """Keep a file under this name, unless the library has its content; return the model's name.
+
+        Raises: ModelError for what is no model or has no usable name, QuotaError where there is no
+        room, other NemodError, OSError.
+        """
+        ...
+
+
 class PresetStore(Protocol):
     """The presets that are kept; see `nemod.presets.store`. Thread: any."""
 

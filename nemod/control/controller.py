@@ -20,6 +20,7 @@ from nemod.control.backends import (
     PresetStore,
     Recall,
     Status,
+    UserModels,
 )
 from nemod.control.cabinets import Cabinets
 from nemod.control.errors import Code, ControlError
@@ -33,6 +34,7 @@ from nemod.control.events import (
     Subscription,
     TunerReading,
 )
+from nemod.control.files import Files
 from nemod.control.jobs import Job
 from nemod.control.midi import Midi
 from nemod.control.model_size import ModelSize
@@ -62,8 +64,12 @@ class Controller:
         player: Player,
         monitor: Monitor,
         presets: PresetStore,
+        user_models: UserModels | None = None,
     ) -> None:
-        """`events` is the stream that `settings` publishes to."""
+        """`events` is the stream that `settings` publishes to.
+
+        `user_models` None: clients cannot add models.
+        """
         self._settings = settings
         self._events = events
         self._library = library
@@ -95,6 +101,7 @@ class Controller:
             newest_cabinet_load=lambda: self.cabinets.newest_load,
             commit=self._commit,
         )
+        self.files = Files(events, self.presets, user_models, lambda: len(self.model_names))
 
     # --- parameters ------------------------------------------------------------------------------
 

@@ -57,6 +57,8 @@ class DiskJobs:
 
 
 def _as_control_error(error: BaseException, subject: str) -> ControlError:
+    if isinstance(error, ControlError):
+        return error
     if isinstance(error, KeyError):
         return ControlError(Code.NOT_FOUND, subject, "it was deleted meanwhile")
     if isinstance(error, OSError):

@@ -89,14 +89,20 @@ class PresetList:
                 raise ControlError(Code.NOT_FOUND, str(where), text)
             return where, names.get(where) or free_name(names.values(), name)
         if where is None:
-            if current is not None:
-                return current, name
-            return free_number(names), free_name(names.values(), name)
+            return self.free(name) if current is None else (current, name)
         for number, known in names.items():
             if fold(known) == fold(where):
                 return number, known
         self.check_name(where, None)
         return free_number(names), where
+
+    def free(self, name: str) -> tuple[int, str]:
+        """Return a free number, and the name or one like it that no preset has.
+
+        Raises: ControlError `limit`.
+        """
+        names = dict(self._numbers_and_names())
+        return free_number(names), free_name(names.values(), name)
 
     def reserve(self, number: int, name: str) -> Callable[[], None]:
         """Give number and name to a preset that is being written, so that no other takes them.

@@ -337,6 +337,17 @@ class Presets:
 
         return self._write(number, name, source, work, done)
 
+    def add(self, preset: Preset, source: Source) -> Job:
+        """Start to keep a preset from elsewhere, at the first free number; the sound stays.
+
+        Raises: ControlError `limit` where all numbers are taken or too many writes wait.
+        """
+        number, name = self.list.free(preset.name)
+        named = replace(preset, name=name)
+        return self._write(
+            number, name, source, lambda: self._store.save(number, named), lambda: None
+        )
+
     def rename(self, name: str, source: Source, which: str | int | None = None) -> Job:
         """Start to rename a preset; None is the current one. Raises: ControlError."""
         number = self.given_or_current(which)

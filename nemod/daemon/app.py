@@ -33,6 +33,7 @@ from nemod.daemon.tuner_thread import TunerThread
 from nemod.engine.cpu_latency import suitable_us
 from nemod.engine.ipc import DeviceOpened, DeviceRequest
 from nemod.formats import load_model
+from nemod.library.uploads import Uploads
 
 log = structlog.get_logger("nemod")
 
@@ -86,6 +87,7 @@ class Daemon:
             player=self._switcher,
             monitor=RigMonitor(self._supervisor, self._switcher, self._telemetry, self._tuner),
             presets=startup.presets,
+            user_models=Uploads(startup.library, config.http.upload_quota * 1_000_000),
         )
         self._surfaces = Surfaces(self.controller, config)
         self._session_writer = (
@@ -200,11 +202,13 @@ class Daemon:
         await self._supervisor.run(
             DeviceRequest(
                 name=audio.device,
+                input_name=audio.input_device,
                 input_channel=audio.input,
                 output_channels=audio.output,
                 rate_hz=await self._device_rate(),
                 rate_is_wish=audio.rate == MODEL_RATE,
                 block_frames=audio.block,
+                periods=audio.periods,
                 cpu_latency_us=latency
                 if isinstance(latency, int) or latency is None
                 else suitable_us(),
@@ -274,7 +278,10 @@ class Daemon:
 
     def _on_opened(self, opened: DeviceOpened) -> None:
         for notice in opened.notices:
-            log.warning("audio", notice=notice)
+            log.warning("audio", notice=notice, more="nemod doctor")
+        if opened.details:
+            latency_ms = round(1e3 * opened.latency_s, 1)
+            log.info("device opened", details=opened.details, latency_ms=latency_ms)
         self._tuner.device_opened(opened.rate_hz)
         if self._recorder is not None:
             self._record(self._recorder, opened.rate_hz)

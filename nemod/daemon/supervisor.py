@@ -16,7 +16,7 @@ import structlog
 from nemod.common.errors import AudioError
 from nemod.common.procinfo import oom_kills
 from nemod.daemon.child_processes import AudioProcess
-from nemod.daemon.device_probe import is_connected
+from nemod.daemon.device_wait import DeviceWait
 from nemod.daemon.protocols import Controls, SupervisorCallbacks
 from nemod.daemon.quarantine import CRASHES
 from nemod.daemon.standby import AudioProcessPool, is_stopped
@@ -37,6 +37,9 @@ CHECK_S = 0.05
 """[s] How often the audio process is checked."""
 HUNG_S = 1.0
 """[s] An audio process that has sent no telemetry for this long hangs."""
+HUNG_LIMIT_S = 3.0
+"""[s] After this time without telemetry it hangs, even if this process was delayed, too: a thread
+of real-time priority that spins delays it for ever on a machine with one processor."""
 END_S = 0.2
 """[s] How long a process that has closed its socket may take to end."""
 OPEN_LIMIT_S = 15.0
@@ -50,7 +53,8 @@ QUICK_S = 5.0
 """[s] An audio process that ends sooner after it began to open the device, or had opened it, has
 not played long enough to count as working."""
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.25, 5.0
-"""[s] Between two probes for a disconnected device; doubled each time."""
+"""[s] Between two looks for a disconnected device, doubled each time; a card that appears is
+noticed at once."""
 _OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Signals that come from outside; all others are caused by the process itself."""
 
@@ -111,7 +115,8 @@ class Supervisor:
         )
         self._process: AudioProcess | None = None
         self._device_known = asyncio.Event()
-        self._reported_at = self._checked_at = 0.0
+        self._device_wait: DeviceWait | None = None
+        self._reported_at = self._checked_at = self._postponed_to = 0.0
         self._wait_s = SHORTEST_WAIT_S
         self._is_first = True
         self._ends_at_start = 0
@@ -186,7 +191,7 @@ class Supervisor:
                 await self._lost(error)
             # With the same rate as before, no rig has to be built again.
             if self.device is not None:
-                request = _same_rate(request, self.device)
+                request = _same_device(request, self.device)
 
     async def stop(self) -> None:
         """Fade out and end all processes. `run` must have been cancelled."""
@@ -198,6 +203,8 @@ class Supervisor:
             await asyncio.gather(end, self._processes.end_all(), return_exceptions=True)
         else:
             await self._processes.end_all()
+        if self._device_wait is not None:
+            self._device_wait.close()
         if self._recording_w >= 0:
             os.close(self._recording_w)  # the end of the recording
             self._recording_w = -1
@@ -348,12 +355,13 @@ class Supervisor:
     def _hangs(self, process: AudioProcess, now: float) -> bool:
         if now - self._checked_at > 4.0 * CHECK_S:
             # This process itself was delayed, so the lack of telemetry proves nothing.
-            self._reported_at = max(self._reported_at, now - HUNG_S / 2.0)
+            self._postponed_to = now + HUNG_S / 2.0
         self._checked_at = now
         if now - self._reported_at < HUNG_S:
             return False
         process.read_telemetry()
-        return now - self._reported_at >= HUNG_S
+        silent_s = now - self._reported_at
+        return silent_s >= HUNG_LIMIT_S or (silent_s >= HUNG_S and now >= self._postponed_to)
 
     async def _end_of(self, process: AudioProcess, oom_kills_before: int) -> _LostError:
         """Return how a process has ended, and whether its rig may be the cause."""
@@ -375,16 +383,18 @@ class Supervisor:
             log.warning("device disconnected, waiting for it", device=request.name, reason=reason)
         self._set_state("no_device", reason)
         self._callbacks.audio_process_lost(reason, rig_suspected=False)
+        if self._device_wait is None:
+            self._device_wait = DeviceWait()
         while True:
             self._processes.prepare()
-            await asyncio.sleep(self._wait_s)
-            self._wait_s = min(2.0 * self._wait_s, LONGEST_WAIT_S)
-            if await is_connected(request, OPEN_LIMIT_S):
+            wait_s, self._wait_s = self._wait_s, min(2.0 * self._wait_s, LONGEST_WAIT_S)
+            if await self._device_wait.until_connected(request, wait_s):
                 return
 
 
-def _same_rate(request: DeviceRequest, device: DeviceOpened) -> DeviceRequest:
-    """Return the request with the rate of the device that was open, if it still has it."""
+def _same_device(request: DeviceRequest, device: DeviceOpened) -> DeviceRequest:
+    """Return the request with the name and the rate of the device that was open, if possible."""
+    request = replace(request, last_name=device.reopen_name)
     if request.rate_hz is not None:
         return request
     return replace(request, rate_hz=device.rate_hz, rate_is_wish=True)

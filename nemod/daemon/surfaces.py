@@ -119,9 +119,11 @@ class Surfaces:
         try:
             self._web = await start_web_server(
                 self._query,
+                self._controller,
                 port,
                 local=osc.local,
                 allow=osc.allow,
+                allow_write=osc.allow_write,
                 allow_hosts=http.allow_hosts,
                 names=self._names,
             )

@@ -23,7 +23,7 @@ class Place(NamedTuple):
 
     @property
     def size(self) -> int:
-        """[numbers]"""
+        """Its numbers."""
         return math.prod(self.shape)
 
     @property

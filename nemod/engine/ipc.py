@@ -186,6 +186,10 @@ class DeviceRequest:
     """The device to open, as configured."""
 
     name: str
+    input_name: str = ""
+    """The device of the input, where that is another one than the output's."""
+    last_name: str = ""
+    """A name of the device that was open last, which is tried first."""
     input_channel: int = 1
     """Counted from 1."""
     output_channels: tuple[int, ...] = ()
@@ -195,6 +199,8 @@ class DeviceRequest:
     rate_is_wish: bool = False
     """If the device refuses this rate, its default is acceptable."""
     block_frames: int = 64
+    periods: int = 3
+    """Periods of the card's buffer; JACK's server has its own."""
     cpu_latency_us: int | None = None
     """[us] See `nemod.engine.cpu_latency`; None sets no limit."""
 
@@ -293,7 +299,11 @@ class DeviceOpened:
     counts_xruns: bool = True
     """Whether it reports lost samples; see `nemod.engine.devices.base.Device`."""
     notices: tuple[str, ...]
-    """Rights that the system refused, each with its remedy."""
+    """Rights that the system refused, each with its remedy, and what is not as requested."""
+    details: str = ""
+    """Formats, periods and buffers, for the log."""
+    reopen_name: str = ""
+    """See `nemod.engine.devices.base.Device`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from nemod.common.errors import AudioError
 from nemod.engine import histogram
 from nemod.engine.cpu_latency import CpuLatencyLimit
+from nemod.engine.devices.alsa.library import preload
 from nemod.engine.devices.base import Device, Process
 from nemod.engine.devices.demo import PhrasePlayer
 from nemod.engine.devices.factory import open_device
@@ -208,11 +209,14 @@ def _open(
     device, player = open_device(wanted)
     lock = DeviceLock(device.lock_name, device.name, patience_s=LOCK_PATIENCE_S)
     try:
+        device.prepare()
         return device, *_start(arguments, request, rigs, device, player), lock
     except AudioError:
         if not wanted.rate_is_wish or wanted.rate_hz is None:
             raise
+        device.close()
     device, player = open_device(replace(wanted, rate_hz=None))
+    device.prepare()
     return device, *_start(arguments, request, rigs, device, player), lock
 
 
@@ -232,6 +236,7 @@ def main(argv: list[str]) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     memory_notice = lock_memory()
     warm_up_jax()
+    preload()
     raise_helper_threads()
     gc.collect()
     gc.freeze()
@@ -249,10 +254,11 @@ def main(argv: list[str]) -> int:
     try:
         device, engine, priority_notice, lock = _open(arguments, request, rigs)
     except AudioError as error:
-        users = users_of_cards()
+        # An ALSA device that is in use says so itself; PortAudio's errors do not.
+        users = "" if "in use by" in str(error) else users_of_cards()
         send_frame(link, DeviceFailed(f"{error} ({users})" if users else str(error)))
         return 1
-    notices = (memory_notice, priority_notice, cpu_latency.refused)
+    notices = (memory_notice, priority_notice, cpu_latency.refused, *device.notices)
     send_frame(
         link,
         DeviceOpened(
@@ -262,6 +268,8 @@ def main(argv: list[str]) -> int:
             latency_s=device.latency_s,
             counts_xruns=device.counts_xruns,
             notices=tuple(notice for notice in notices if notice),
+            details=device.details,
+            reopen_name=device.reopen_name,
         ),
     )
     try:

@@ -52,10 +52,9 @@ class ProgramState:
             if address == self._address:
                 return
             self._address = address
-            floats = (ctypes.c_float * self._exchange.size).from_address(address)
-            numbers = np.frombuffer(floats, np.float32)
+            numbers = _memory_at(address, self._exchange.size)
         else:
-            numbers = np.array(self.arrays[0][: self._exchange.size])
+            numbers = np.array(self.arrays[0])[: self._exchange.size]
         controls, block, _ = self._exchange
         self.controls = numbers[:controls]
         self.block = numbers[controls : self._exchange.inputs].reshape(block)
@@ -86,9 +85,9 @@ class Packings:
     @classmethod
     def of(cls, spec: AnyRigSpec, block_frames: int) -> "Packings":
         """Return the packings of a rig for one block size."""
-        controls = jax.ShapeDtypeStruct((len(spec.layout),), jnp.float32)
+        controls = _floats(len(spec.layout))
         shape = (spec.signals, block_frames) if spec.signals > 1 else (block_frames,)
-        block = jax.ShapeDtypeStruct(shape, jnp.float32)
+        block = _floats(*shape)
         state = jax.eval_shape(spec.init, spec.weights, controls)
         _, sound = jax.eval_shape(spec.process, spec.weights, controls, state, block)
         exchange = Exchange(len(spec.layout), shape, math.prod(sound.shape))
@@ -135,17 +134,21 @@ def compiled_program(spec: AnyRigSpec, packings: Packings) -> jax.stages.Compile
         return packings.state.pack(after, jnp.concatenate([given, sound])), ()
 
     def call(weights: Arrays, state: Arrays) -> Arrays:
-        return fused(step)(state, weights)[0]
+        run = fused(step) if spec.is_fusible else step
+        return run(state, weights)[0]
 
     def shapes(packing: Packing, tree: object) -> list[jax.ShapeDtypeStruct]:
-        arrays = jax.eval_shape(lambda of: packing.pack(of, jnp.zeros(packing.first)), tree)
-        return [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
+        return list(jax.eval_shape(lambda of: packing.pack(of, jnp.zeros(packing.first)), tree))
 
-    state = jax.eval_shape(spec.init, spec.weights, jax.ShapeDtypeStruct((controls,), jnp.float32))
+    state = jax.eval_shape(spec.init, spec.weights, _floats(controls))
     lowered = jax.jit(call, donate_argnums=1).lower(
         shapes(packings.weights, spec.weights), shapes(packings.state, state)
     )
     return lowered.compile()
+
+
+def _floats(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jnp.float32)  # type: ignore[no-untyped-call]
 
 
 def load_program(rig: CompiledRig, block_frames: int) -> Program:
@@ -195,12 +198,18 @@ def _shares_memory() -> bool:
     """
     doubled = jax.jit(lambda array: 2.0 * array, donate_argnums=0)
     array = on_device([np.zeros(64, np.float32)])[0]
-    numbers = (ctypes.c_float * 64).from_address(array.unsafe_buffer_pointer())
     written = np.arange(1.0, 65.0, dtype=np.float32)
-    np.frombuffer(numbers, np.float32)[:] = written
+    _memory_at(array.unsafe_buffer_pointer(), 64)[:] = written
     result = doubled(array)
-    read = (ctypes.c_float * 64).from_address(result.unsafe_buffer_pointer())
-    return np.array_equal(np.frombuffer(read, np.float32), 2.0 * written)
+    return np.array_equal(_memory_at(result.unsafe_buffer_pointer(), 64), 2.0 * written)
+
+
+def _memory_at(address: int, count: int) -> NDArray[np.float32]:
+    """Return numbers that lie at an address; whoever holds them keeps their owner alive, too."""
+    numbers: NDArray[np.float32] = np.ctypeslib.as_array(
+        (ctypes.c_float * count).from_address(address)
+    )
+    return numbers
 
 
 def on_device(arrays: Sequence[HostArray]) -> list[jax.Array]:

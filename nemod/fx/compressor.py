@@ -84,9 +84,10 @@ def compressor(rate_hz: float) -> Effect[Nothing, jax.Array]:
             return jnp.stack([peak, smoothed]), jnp.where(is_off, block, block * gain)
 
         # Off for the whole block, it does nothing: a knob that moves is not 0 at some frame.
-        return jax.lax.cond(
+        out: tuple[jax.Array, Block] = jax.lax.cond(
             jnp.any(enable != 0.0), compress, lambda: (jnp.zeros(2, jnp.float32), block)
         )
+        return out
 
     return Effect(
         name="compressor",

@@ -98,7 +98,8 @@ def gate(rate_hz: float) -> Effect[Nothing, jax.Array]:
             return jnp.stack([longest_frames(hold_ms[-1]), jnp.float32(1.0)]), block
 
         # Off for the whole block, it does nothing: a knob that moves is not 0 at some frame.
-        return jax.lax.cond(jnp.any(enable != 0.0), follow, stay_open)
+        out: tuple[jax.Array, Block] = jax.lax.cond(jnp.any(enable != 0.0), follow, stay_open)
+        return out
 
     return Effect(
         name="gate",

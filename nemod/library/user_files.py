@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -27,8 +28,10 @@ class Added(NamedTuple):
     """False if the same content was in the library already, under this name."""
 
 
-def add(library: Library, source: Path) -> Added:
+def add(library: Library, source: Path, *, verify: Callable[[Path], object] | None = None) -> Added:
     """Copy a file into the user's folder, unless the library has the same content already.
+
+    `verify` raises an error for a file that cannot be played; None reads it.
 
     Raises: ModelError, or CabinetError in a library of cabinets, when the file is none, or its name
         is taken or not allowed. LibraryError when it cannot be copied.
@@ -46,7 +49,10 @@ def add(library: Library, source: Path) -> Added:
             f"not allowed as a {kind.noun}'s name: rename the file, without control characters "
             "and \\",
         )
-    _read(source, kind)
+    if verify is None:
+        _read(source, kind)
+    else:
+        verify(source)
     same = content_hash(source)
     for entry in library.entries():
         if entry.facts.sha256 == same:

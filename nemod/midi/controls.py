@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 
 from nemod.common.timers import Timers
 from nemod.control.events import Source
-from nemod.midi.binding import ANY_PROGRAM, Binding, Encoding, Mode, steps
+from nemod.midi.binding import Binding, Encoding, Mode, steps
 from nemod.midi.messages import Kind, Message, Port
 from nemod.midi.switches import LongPressSwitch, Switch
 from nemod.midi.targets import ACTIONS, OPPOSITE, TAP, Targets
@@ -260,7 +260,8 @@ class ProgramControl(Control):
     def take(self, message: Message, number: int) -> None:
         """Load what has the program's number; one program that was bound is a press."""
         target, binding = self.binding.target, self.binding
-        if binding.number == ANY_PROGRAM and target in ACTIONS and ACTIONS[target].takes_number:
+        takes_number = target in ACTIONS and ACTIONS[target].takes_number
+        if takes_number and binding.value is None:
             self._targets.run(target, number + binding.offset, self.source, None)
         else:
             self._press.take(message, number)

@@ -62,6 +62,13 @@ def parse(text: str, file: Path | str = "") -> BindingFile:
 
     Raises: DamagedFileError for a text that is too long or no mapping in plain YAML.
     """
+    made, skipped = read(text, file)
+    skipped.log(structlog.get_logger("nemod").bind(file=str(file)).warning, "bindings", MAX_LOGGED)
+    return made
+
+
+def read(text: str, file: Path | str = "") -> tuple[BindingFile, Skipped]:
+    """Return what a file's text says, and what is left out. Raises: DamagedFileError."""
     if len(text.encode()) > MAX_BYTES:
         raise DamagedFileError(f"larger than {MAX_BYTES} bytes")
     try:
@@ -69,14 +76,11 @@ def parse(text: str, file: Path | str = "") -> BindingFile:
     except ConfigError as error:
         raise DamagedFileError("; ".join(error.problems)) from None
     if tree is None:
-        return BindingFile()
+        return BindingFile(), Skipped()
     if not isinstance(tree, dict):
         raise DamagedFileError("keys (version, bindings, ...) are expected")
     reader = _Reader(tree)
-    made = reader.read()
-    warning = structlog.get_logger("nemod").bind(file=str(file)).warning
-    reader.skipped.log(warning, "bindings", MAX_LOGGED)
-    return made
+    return reader.read(), reader.skipped
 
 
 class _Reader:
@@ -174,6 +178,9 @@ def _checked(binding: Binding) -> Binding:
     """Return a binding whose parts agree. Raises: ValueError."""
     if binding.kind is Kind.KEY and not binding.device:
         raise ValueError("a key needs the device that it is of; nemod midi list tells their names")
+    is_button = binding.kind in (Kind.NOTE, Kind.KEY, Kind.PIN)
+    if is_button and binding.target.endswith("/load") and binding.value is None:
+        raise ValueError("a value is expected: the number to load")
     low, high = binding.ends
     if low == high:
         raise ValueError("low and high are the same")

@@ -27,12 +27,12 @@ from nemod.midi.defaults import DEFAULTS
 from nemod.midi.echo import Echo
 from nemod.midi.learning import Learner
 from nemod.midi.mapper import Batch, Mapper
-from nemod.midi.messages import Port
+from nemod.midi.messages import Kind, Port
 from nemod.midi.reader import BindingFile
 from nemod.midi.sources.base import Send
 from nemod.midi.sources.base import Source as MessageSource
 from nemod.midi.store import BindingStore
-from nemod.midi.targets import Targets
+from nemod.midi.targets import ACTIONS, Targets
 from nemod.network.rare_warnings import RareWarnings
 
 WATCH_S = 2.0
@@ -40,6 +40,8 @@ WATCH_S = 2.0
 FLOOD = 2_000
 """Messages a second of all controllers, above which one is broken, or nearly so."""
 SURFACE = "midi"
+MAX_DIGITS = 6
+"""Of a number to load."""
 
 log = structlog.get_logger("nemod")
 
@@ -232,18 +234,20 @@ class MidiSurface:
 
     def check_target(self, target: str, how: str) -> str:
         """Return a target as it is spelt. Raises: ControlError where it cannot be learned."""
-        _parsed(how)
-        return self._targets.check(target)
+        known = self._targets.check(target)
+        _parsed(known, how)
+        return known
 
     def learn(self, target: str, how: str, job: Job) -> None:
         """Bind what is moved next to a target."""
         self._job = job
+        kind, value = _parsed(target, how)
         self._learner.start(
             target,
-            lambda binding: self._learned(binding, job),
+            lambda binding: self._learned(replace(binding, value=value), job),
             self._timed_out,
-            is_switch=self._targets.is_switch(target),
-            how=_parsed(how),
+            is_switch=value is not None or self._targets.is_switch(target),
+            how=kind,
         )
 
     def cancel(self) -> None:
@@ -262,6 +266,8 @@ class MidiSurface:
 
     def _learned(self, binding: Binding, job: Job) -> None:
         self._job = None
+        if binding.kind in (Kind.NOTE, Kind.KEY, Kind.PIN) and binding.value is None:
+            binding = replace(binding, value=self._targets.current_number(binding.target))
 
         def work(file: BindingFile) -> BindingFile:
             return _with(file, binding)
@@ -335,13 +341,20 @@ def _shown(binding: Binding, *, is_default: bool = False) -> MidiBinding:
     )
 
 
-def _parsed(how: str) -> Encoding | Mode | None:
-    """Return the encoding or mode that a word names. Raises: ControlError `value`."""
+def _parsed(target: str, how: str) -> tuple[Encoding | Mode | None, float | None]:
+    """Return the encoding or mode that a word names, or the value that a press is to set.
+
+    Raises: ControlError `value`.
+    """
     word = how.strip().lower()
     if not word:
-        return None
+        return None, None
     for words in (Encoding, Mode):
         if word in tuple(words):
-            return words(word)
+            return words(word), None
+    if target in ACTIONS and ACTIONS[target].takes_number:
+        if word.isdecimal() and len(word) < MAX_DIGITS:
+            return None, float(word)
+        raise ControlError(Code.VALUE, how[:120], "a number is expected, of what is to be loaded")
     allowed = ", ".join((*Encoding, *Mode))
     raise ControlError(Code.VALUE, how[:120], f"no encoding or mode; there are {allowed}")

@@ -126,6 +126,14 @@ class Targets:
         row = self.row(target)
         return row is not None and row.kind is ParameterKind.BOOL
 
+    def current_number(self, target: str) -> float | None:
+        """Return the number of what is current, for an action that loads by number; else None."""
+        rig = self._controller
+        numbers = {PRESET_LOAD: rig.presets.number, "model/load": rig.model_index}
+        if target not in ACTIONS or not ACTIONS[target].takes_number:
+            return None
+        return float(max(numbers.get(target, 0), 0))
+
     def step(self, target: str) -> float:
         """Return by how much one step of an encoder changes a position: one choice, or one unit."""
         row = self.row(target)

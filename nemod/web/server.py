@@ -1,7 +1,7 @@
 """The HTTP server: listens, checks every request, and hands it to the route that answers it.
 
 Every request passes the guard first. No request can make the daemon fail, print a traceback or
-serve a file: there are only the routes that the server was given.
+open a file by its path: there are only the routes that the server was given.
 """
 
 import asyncio
@@ -128,7 +128,8 @@ class WebServer:
                 response = web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR)
                 response.force_close()
         if not response.prepared:
-            response.headers.update(_HEADERS)
+            for name, value in _HEADERS.items():
+                response.headers.setdefault(name, value)
         return response
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:

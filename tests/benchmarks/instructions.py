@@ -37,8 +37,8 @@ from nemod.cli.bench.models import MODELS, random_model, recurrent  # noqa: E402
 from nemod.control.settings import Settings  # noqa: E402
 from nemod.engine.active_rig import Call, Frames, RigState, RigWeights  # noqa: E402
 from nemod.engine.loading import load_rig  # noqa: E402
-from nemod.engine.program import compiled_rig  # noqa: E402
 from nemod.engine.packing import STATE_LIMIT, WEIGHTS_LIMIT  # noqa: E402
+from nemod.engine.program import compiled_rig  # noqa: E402
 from nemod.engine.rig import RigSpec  # noqa: E402
 from nemod.formats import load_model  # noqa: E402
 from nemod.formats.model import Model  # noqa: E402

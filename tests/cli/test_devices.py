@@ -26,7 +26,7 @@ def test_cards_are_listed_with_the_devices_that_need_none(
     nemod: Nemod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By names without the card's number, which find the card under another number."""
-    monkeypatch.setattr("nemod.cli.devices.list_ports", lambda: [card(0, "USB [x] (hw:1,0)")])
+    monkeypatch.setattr("nemod.cli.devices.list_all", lambda: ([card(0, "USB [x] (hw:1,0)")], ""))
     outcome = nemod("devices")
     assert (outcome.status, outcome.err) == (0, "")
     assert "hw:" not in outcome.out
@@ -41,7 +41,7 @@ def test_twins_are_listed_by_their_ids_with_a_way_to_fix_these(
 ) -> None:
     """A card of the same name, and a rule for udev."""
     twins = [card(0, "USB: Audio (hw:1,0)", "left"), card(1, "USB: Audio (hw:2,0)", "right")]
-    monkeypatch.setattr("nemod.cli.devices.list_ports", lambda: twins)
+    monkeypatch.setattr("nemod.cli.devices.list_all", lambda: (twins, ""))
     outcome = nemod("devices")
     assert outcome.status == 0
     assert "USB: Audio (card left)" in outcome.out

@@ -1,11 +1,12 @@
 """The line that the terminal shows while the daemon plays."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
-from nemod.cli.meters import line, panel
+from nemod.cli.meters import line, page_urls, panel
 from nemod.control.backends import Status
 from nemod.control.events import Meters
 from nemod.engine.ipc import DeviceOpened
@@ -42,6 +43,7 @@ class Daemon:
     device: DeviceOpened | None
     controller: Rig
     osc_port: int = 9000
+    http_port: int = 9080
 
 
 @pytest.mark.parametrize(
@@ -66,3 +68,11 @@ def test_a_clock_shows_late_wake_ups_instead_of_xruns(
     for text in (line(daemon), panel(daemon, "host").plain):
         assert shown in text
         assert hidden not in text
+
+
+def test_the_page_is_found_by_name_and_by_address() -> None:
+    """Not every phone resolves the machine's name; IPv6 addresses are too long to type."""
+    addresses = [ip_address(text) for text in ("127.0.0.1", "::1", "fe80::1", "192.168.1.5")]
+    expected = ["http://stage:9080/", "http://192.168.1.5:9080/"]
+    assert page_urls(9080, "stage", lambda: addresses) == expected
+    assert page_urls(9080, "localhost", lambda: addresses) == ["http://localhost:9080/"]

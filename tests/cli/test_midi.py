@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nemod.cli import midi
+from nemod.cli import check, midi
 from nemod.midi.messages import Kind, Message, Port
 from nemod.midi.sources import base
 
@@ -74,3 +74,21 @@ def test_the_monitor_ends_with_ctrl_c(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert process.wait(10.0) == 0
     process.stdout.close()
+
+
+def test_check_tells_every_mistake_of_the_bindings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the entry and what is allowed; a file without any is no error."""
+    path = tmp_path / "pedals.yaml"
+    path.write_text("bindings:\n- {cc: 200, target: gain}\n- {cc: 20, target: gain, moed: latch}\n")
+    assert check.main([str(path)]) == 1
+    error = capsys.readouterr().err
+    assert "bindings[1]: cc: a whole number from 0 to 127" in error
+    assert "bindings[2].moed: unknown key" in error
+    path.write_text("bindings:\n- {cc: 20, target: gain}\n")
+    assert check.main([str(path)]) == 0
+    assert "1 bindings" in capsys.readouterr().out
+    path.write_text("bindings: [\n")
+    assert check.main([str(path)]) == 1
+    assert "not YAML" in capsys.readouterr().err

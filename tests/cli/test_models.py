@@ -268,3 +268,21 @@ def test_a_damaged_index_is_moved_aside(nemod: Nemod, folder: Path) -> None:
     status, out, errors = nemod("--library", folder)
     assert (status, out) == (0, before)
     assert "index of models moved aside" in errors
+
+
+def test_models_are_prepared_once(
+    nemod: Nemod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their programs are in the cache, and a second run finds them there; damage is reported."""
+    monkeypatch.setenv("NEMOD_CACHE", str(tmp_path / "cache"))
+    model = shipped("clipper-lstm16")
+    status, out, _ = nemod("prepare", model.stem, "--block", "32")
+    assert (status, "1 built, 0 were ready, 0 refused" in out) == (0, True), out
+    assert list((tmp_path / "cache").glob("*.program"))
+    status, out, _ = nemod("prepare", model.stem, "--block", "32")
+    assert (status, "0 built, 1 were ready, 0 refused" in out) == (0, True), out
+    folder = tmp_path / "others"
+    folder.mkdir()
+    (folder / "broken.json").write_text("{")
+    status, out, _ = nemod("prepare", "broken", "--library", folder)
+    assert (status, "refused: broken" in out) == (1, True), out

@@ -13,10 +13,12 @@ from nemod.config.options import OPTIONS
 
 SAMPLES = {
     "audio.device": ["UMC 202HD"],
+    "audio.input_device": ["Scarlett"],
     "audio.input": ["2"],
     "audio.output": ["1,2"],
     "audio.rate": ["model"],
     "audio.block": ["128"],
+    "audio.periods": ["2"],
     "audio.cpu_latency": ["off"],
     "audio.wait": [],
     "osc.port": ["9001"],

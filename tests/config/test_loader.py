@@ -152,7 +152,7 @@ def test_all_problems_are_reported_at_once(write: Write) -> None:
     blok, block, rate, channel, port, local, allow, level, modle = problems(path)
     assert blok == (
         "audio.blok: unknown key, did you mean 'block'?; "
-        "allowed here: device, input, output, rate, block, cpu_latency, wait"
+        "allowed here: device, input_device, input, output, rate, block, periods, cpu_latency, wait"
     )
     assert block == "audio.block: 16: a whole number from 32 to 1024 frames is expected"
     assert rate == (
@@ -189,7 +189,8 @@ def test_problems_of_the_command_line_alone_are_its_own(write: Write) -> None:
     [
         (
             "audio: 64",
-            "audio: keys (device, input, output, rate, block, cpu_latency, wait) are expected, "
+            "audio: keys (device, input_device, input, output, rate, block, periods, cpu_latency, "
+            "wait) are expected, "
             "not 64",
         ),
         (

@@ -16,6 +16,7 @@ from nemod.control.events import (
 from nemod.parameters.parameter import Parameter, ParameterKind
 from nemod.parameters.table import TABLE
 from tests.control.conftest import MemoryClient
+from tests.midi.conftest import Stage
 from tests.osc.conftest import Desk, MemoryRig
 
 Connect = Callable[[str], MemoryClient]
@@ -158,3 +159,18 @@ def test_events_can_be_awaited(rig: MemoryRig) -> None:
         return list(await waiting)
 
     assert asyncio.run(run()) == [ModelChanged("fuzz", OSC)]
+
+
+def test_a_controller_moves_what_osc_shows_and_the_other_way_round(
+    rig: MemoryRig, connect: Connect, desk: Desk
+) -> None:
+    """A knob's move is an event with its device; after a change over OSC it takes over softly."""
+    stage, client = Stage(rig), connect("one")
+    stage.play("b0 07 7f")
+    assert client.events()[0] == Changed("level", 1.0, Source("midi", "FCB1010 MIDI 1 cc 7"))
+    assert desk.say("/nemo/level") == [("/nemo/level", [1.0])]
+    desk.say("/nemo/level", "f", 0.25)
+    stage.play("b0 07 7e")
+    assert rig.controller.position("level") == 0.25
+    stage.play("b0 07 10")
+    assert rig.controller.position("level") == 16 / 127

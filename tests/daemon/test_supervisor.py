@@ -141,3 +141,33 @@ def test_the_input_stream_goes_on_in_the_next_audio_process(
     asyncio.run(run())
     assert len(streams) >= 2
     assert all(streams)
+
+
+def test_a_delayed_supervisor_postpones_its_judgement_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On one processor a thread that spins at real-time priority delays every check it can."""
+    made = Supervisor(
+        Callbacks(),  # type: ignore[arg-type]
+        Telemetry(),
+        on_opened=lambda device: None,
+        on_state=lambda state, reason: None,
+        standby=False,
+        wait=False,
+        recording=False,
+    )
+    process: Any = SimpleNamespace(read_telemetry=lambda: None)
+    made._reported_at = made._checked_at = 0.0
+
+    def judged(*times: float) -> list[bool]:
+        return [made._hangs(process, now) for now in times]
+
+    # Checked in time: it hangs as soon as the limit is over.
+    steps = [round(0.05 * step, 2) for step in range(1, 21)]
+    assert judged(*steps) == [*[False] * 19, True]
+    made._reported_at = made._checked_at = 100.0
+    # One delay: the process gets another half of the limit.
+    assert judged(101.2, 101.25, 101.65, 101.7) == [False, False, False, False]
+    made._reported_at = made._checked_at = 200.0
+    # Delayed every time, by more than the share that is left: the limit ends it.
+    assert judged(201.0, 201.9, 202.8, 203.7) == [False, False, False, True]

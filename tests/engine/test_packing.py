@@ -1,4 +1,4 @@
-"""Packed states and weights: the same arrays in few, and the memory that caller and program share."""
+"""Packed states and weights, and the memory that a caller and a program share."""
 
 from typing import Any
 

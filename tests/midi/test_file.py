@@ -91,6 +91,7 @@ def test_an_empty_file_is_the_defaults() -> None:
         ("cc: 7\n    target: gain\n    range: [0, 2]", "a number from 0 to 1"),
         ("cc: 7\n    target: gain\n    channel: 17", "from 1 to 16"),
         ("key: PAGEDOWN\n    target: preset/next", "nemod midi list"),
+        ("note: 3\n    target: preset/load", "the number to load"),
         ("key: NOKEY\n    device: x\n    target: preset/next", "such as PAGEDOWN"),
         ("encoder: [4, 4]\n    target: gain", "two different pins"),
         ("cc: 7\n    target: gain\n    value: .nan", "a number from 0"),

@@ -125,6 +125,21 @@ def test_a_pad_a_program_a_key_and_a_pin(stage: Stage) -> None:
     assert stage.position("mute") == 1.0
 
 
+def test_what_a_press_loads(stage: Stage) -> None:
+    """The number that is named; without one the current preset for a pad, its own for a program."""
+    numbered = learned(stage, "preset/load", lambda: stage.play("b0 50 7f 50 00"), "2")
+    assert (numbered.number, numbered.value) == (80, 2.0)
+    stage.play("b0 50 7f 50 00")
+    assert stage.rig.controller.presets.number == 2
+    pad = learned(stage, "preset/load", lambda: stage.play("90 24 64 80 24 00"))
+    assert pad.value == 2.0
+    program = learned(stage, "preset/load", lambda: stage.play("c0 01"))
+    assert program.value is None
+    stage.wait(1.0)
+    stage.play("c0 01")
+    assert stage.rig.controller.presets.number == 1
+
+
 @pytest.mark.parametrize("encoding", [one for one in Encoding if one.is_relative])
 def test_an_endless_encoder_is_named(encoding: Encoding, stage: Stage) -> None:
     """Its values alone do not tell."""
@@ -230,6 +245,9 @@ def test_learning_ends_when_it_is_cancelled_superseded_or_waits_too_long(stage: 
         ("gian", "", Code.NOT_FOUND),
         ("shutdown", "", Code.NOT_FOUND),
         ("gain", "relative", Code.VALUE),
+        ("gain", "3", Code.VALUE),
+        ("preset/load", "-1", Code.VALUE),
+        ("preset/load", "9" * 400, Code.VALUE),
     ],
 )
 def test_what_cannot_be_learned(target: str, how: str, code: Code, stage: Stage) -> None:

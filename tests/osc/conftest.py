@@ -117,6 +117,10 @@ class MemoryRig:
         self.hashes: dict[str, str] = {}
         """Hashes of files by name of the model."""
         self.unplayable: dict[str, str] = {}
+        self.added: dict[str, bytes] = {}
+        """Files that clients have sent, by the name of the model."""
+        self.add_error: Exception | None = None
+        """Raised where a client sends a file."""
         self.presets = MemoryPresets()
         self.cabinets = MemoryCabinets()
         self.cabinet_name = ""
@@ -131,6 +135,7 @@ class MemoryRig:
             player=self,
             monitor=self,
             presets=self.presets,
+            user_models=self,
         )
 
     def use_knobs(self, *names: str) -> None:
@@ -210,6 +215,16 @@ class MemoryRig:
 
     def rescan(self) -> None:
         """Find nothing new."""
+
+    # The user's models
+
+    def add(self, name: str, content: bytes) -> str:
+        if self.add_error is not None:
+            raise self.add_error
+        stem = name.rpartition(".")[0]
+        self.added[stem] = content
+        self.names = sorted({*self.names, stem})
+        return stem
 
     # The monitor
 

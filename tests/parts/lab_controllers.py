@@ -117,7 +117,8 @@ async def main() -> None:
         flush=True,
     )
 
-    for turn in range(3):
+    await keys(rig)
+    for turn in range(2):
         shell("labctl plug usb")
         await until(
             f"USB {turn}: connected", lambda: any("UMC" in p for p in rig.controller.midi.ports), 20
@@ -136,7 +137,6 @@ async def main() -> None:
         )
     print("descriptors", len(os.listdir("/proc/self/fd")), flush=True)
 
-    await keys(rig)
     await pins(rig, pin)
     surface.close()
     print("done", flush=True)

@@ -13,6 +13,7 @@ from nemod.network.sockets import PortError
 from nemod.web.guard import Guard
 from nemod.web.server import WebServer
 from nemod.web.start import start_web_server
+from tests.osc.conftest import MemoryRig
 from tests.web.conftest import Served, Service, run, status_of
 
 
@@ -226,7 +227,9 @@ def test_a_taken_port_is_named_with_its_owner() -> None:
 
     async def check(served: Served) -> None:
         with pytest.raises(PortError, match=r"is taken by .*choose another with --http-port"):
-            await start_web_server(Service(), served.server.port, local=True)
+            await start_web_server(
+                Service(), MemoryRig().controller, served.server.port, local=True
+            )
 
     run(check)
 
@@ -240,7 +243,7 @@ def test_the_server_is_there_on_both_families_of_loopback() -> None:
         pytest.skip("this machine has no IPv6 loopback")
 
     async def main() -> None:
-        server = await start_web_server(Service(), 0, local=True)
+        server = await start_web_server(Service(), MemoryRig().controller, 0, local=True)
         async with aiohttp.ClientSession() as http:
             for host in ("127.0.0.1", "[::1]", "localhost"):
                 async with http.get(f"http://{host}:{server.port}/a") as answer:

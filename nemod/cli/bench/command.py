@@ -13,6 +13,7 @@ from rich.table import Table
 from nemod.cli.bench import study
 from nemod.cli.bench.block_cost import ROUNDS, Cost, compile_seconds, empty_cache, measure
 from nemod.cli.bench.models import MODELS, RATE_HZ, random_model, recurrent
+from nemod.cli.bench.verdict import summary
 from nemod.common import xla
 from nemod.common.command_line import parser
 from nemod.common.errors import ConfigError, did_you_mean
@@ -80,6 +81,7 @@ def _sizes(console: Console, units: Sequence[int], blocks: Sequence[int]) -> Non
     cases = [
         (unit, hidden, block) for unit in ("LSTM", "GRU") for hidden in units for block in blocks
     ]
+    shares = {}
     with _progress() as progress:
         for unit, hidden, block in progress.track(cases, description="measuring"):
             model = random_model(recurrent(unit, hidden))
@@ -90,7 +92,9 @@ def _sizes(console: Console, units: Sequence[int], blocks: Sequence[int]) -> Non
                 f"{unit} {hidden}", str(block), f"{period_us:.0f}",
                 *_cells(alone, period_us), *_cells(chain, period_us),
             )  # fmt: skip
+            shares[f"{unit} {hidden}", block] = chain.median_us / period_us
     console.print(table)
+    console.print(summary(shares))
 
 
 def _models(console: Console, names: Sequence[str], blocks: Sequence[int]) -> None:
@@ -100,6 +104,7 @@ def _models(console: Console, names: Sequence[str], blocks: Sequence[int]) -> No
     )  # fmt: skip
     cases = [(name, block) for name in names for block in blocks]
     warm_up_jax()
+    shares = {}
     with _progress() as progress, empty_cache():
         for name, block in progress.track(cases, description="measuring"):
             model = random_model(MODELS[name])
@@ -113,7 +118,9 @@ def _models(console: Console, names: Sequence[str], blocks: Sequence[int]) -> No
                 *_cells(chain, period_us), f"{chain.waits:.2f}",
                 f"{seconds:.1f}",
             )  # fmt: skip
+            shares[name, block] = chain.median_us / period_us
     console.print(table)
+    console.print(summary(shares))
     console.print(
         "waits: how often the calling thread waited for another one in each block, which an audio "
         "thread must not; compile: the whole rig, with an empty cache."

@@ -2,8 +2,10 @@
 
 base        the interface of all devices
 factory     opens a device by name
+ports       all devices of this machine
 names       names that last, and which device a name means
-portaudio   sound cards and JACK
+alsa        sound cards
+portaudio   JACK
 clock       no sound card: a clock
 demo        the guitar phrase of the demo device
 lock        one daemon per device

@@ -41,6 +41,19 @@ class Device(Protocol):
     how often this machine's clock woke up late."""
     lock_name: str
     """What only one daemon may use at a time; empty where any number may. See `lock`."""
+    reopen_name: str
+    """A name that finds the same device after it was disconnected; empty for the request's name."""
+    notices: tuple[str, ...]
+    """What is not as it was requested, in sentences."""
+    details: str
+    """Formats, periods and buffers, for the log."""
+
+    def prepare(self) -> None:
+        """Open the device as far as its rate depends on that; `rate_hz` holds from then on.
+
+        Raises: AudioError.
+        """
+        ...
 
     def start(self, process: Process) -> None:
         """Begin to call `process` once a block, on a thread of the device's own.

@@ -75,6 +75,9 @@ class ClockDevice:
     may_vanish = False
     counts_xruns = False
     lock_name = ""
+    reopen_name = ""
+    notices: tuple[str, ...] = ()
+    details = ""
 
     def __init__(self, name: str, rate_hz: int, block_frames: int, source: Source) -> None:
         """`source` fills the input of each block, on the device's thread."""
@@ -90,6 +93,9 @@ class ClockDevice:
     def latency_s(self) -> float:
         """[s] One block: it has to be full before it is played."""
         return self.block_frames / self.rate_hz
+
+    def prepare(self) -> None:
+        """There is nothing to open."""
 
     def start(self, process: Process) -> None:
         """Begin to call `process` once a block."""

@@ -70,6 +70,7 @@ class Duplex:
         self._job: _Job | None = None
         self._blocks = 0
         device, _ = open_device(request)
+        device.prepare()
         self._device: Device = device
         self.name = device.name
         self.rate_hz = device.rate_hz

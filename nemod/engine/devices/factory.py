@@ -1,9 +1,12 @@
 """Opens the device that a request names: a sound card, JACK, the demo or silence."""
 
 from nemod.common.errors import AudioError
+from nemod.engine.devices.alsa.device import AlsaDevice
 from nemod.engine.devices.base import CLOCK_RATE_HZ, DEMO, NULL, Device
 from nemod.engine.devices.clock import ClockDevice
 from nemod.engine.devices.demo import PhrasePlayer
+from nemod.engine.devices.portaudio import default_output, open_stream
+from nemod.engine.devices.ports import find
 from nemod.engine.ipc import DeviceRequest
 
 
@@ -17,16 +20,15 @@ def open_device(request: DeviceRequest) -> tuple[Device, PhrasePlayer | None]:
         return ClockDevice(NULL, rate_hz, request.block_frames, lambda block: block.fill(0.0)), None
     if request.name == DEMO:
         return _open_demo(request)
-    from nemod.engine.devices.portaudio import open_stream
-
-    return open_stream(request), None
+    source, sink = find(request)
+    if source.pcm and sink.pcm:
+        return AlsaDevice(source, sink, request), None
+    return open_stream(source, sink, request), None
 
 
 def _open_demo(request: DeviceRequest) -> tuple[Device, PhrasePlayer]:
     """Return the default output, or a clock where there is no sound card."""
     try:
-        from nemod.engine.devices.portaudio import default_output, open_stream
-
         output = default_output()
     except AudioError:
         output = None
@@ -34,7 +36,7 @@ def _open_demo(request: DeviceRequest) -> tuple[Device, PhrasePlayer]:
         rate_hz = request.rate_hz or CLOCK_RATE_HZ
         player = PhrasePlayer(rate_hz)
         return ClockDevice(DEMO, rate_hz, request.block_frames, player.fill), player
-    stream = open_stream(request, demo_output=output)
+    stream = open_stream(None, output, request)
     player = PhrasePlayer(stream.rate_hz)
     stream.source = player.fill
     return stream, player

@@ -1,4 +1,4 @@
-"""Sound cards and JACK through PortAudio: the only module that imports sounddevice."""
+"""JACK through PortAudio, and cards where libasound is missing: all that imports sounddevice."""
 
 import os
 import threading
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nemod.common.errors import AudioError
 from nemod.engine.devices.base import Process, Source
-from nemod.engine.devices.names import JACK, NO_CARD, Port, choose, preference
+from nemod.engine.devices.names import JACK, NO_CARD, Port, preference
 from nemod.engine.ipc import DeviceRequest
 
 REMEDY = (
@@ -111,7 +111,8 @@ class Stream:
         self.failure = ""
         self.may_vanish = True
         self.counts_xruns = True
-        self.lock_name = ""
+        self.lock_name = self.reopen_name = self.details = ""
+        self.notices: tuple[str, ...] = ()
         if source is not None:
             server = os.environ.get("JACK_DEFAULT_SERVER", "") if "JACK" in source.host_api else ""
             # Two daemons may share a mixing output; the same input twice is a mistake everywhere.
@@ -137,6 +138,9 @@ class Stream:
             return 0.0
         latency = self._stream.latency
         return float(sum(latency)) if isinstance(latency, tuple) else float(latency)
+
+    def prepare(self) -> None:
+        """There is nothing to open before the start."""
 
     def start(self, process: Process) -> None:
         """Open the stream and begin to call `process`."""
@@ -237,13 +241,6 @@ def _check_channel(direction: str, channel: int, count: int, name: str) -> None:
         raise AudioError(f"{direction} {channel} of {name!r}: allowed are 1 to {count}")
 
 
-def open_stream(request: DeviceRequest, *, demo_output: Port | None = None) -> Stream:
-    """Return a stream to the device that the request names, or to the demo's output alone.
-
-    Raises: AudioError when none or several match, or PortAudio is not installed.
-    """
-    if demo_output is not None:
-        rate_hz = request.rate_hz or demo_output.rate_hz
-        return Stream(None, demo_output, request, rate_hz)
-    source, sink = choose(request.name, list_ports())
+def open_stream(source: Port | None, sink: Port, request: DeviceRequest) -> Stream:
+    """Return a stream to the ports of a device; without `source` to an output alone."""
     return Stream(source, sink, request, request.rate_hz or sink.rate_hz)

@@ -2,9 +2,10 @@
 
 XLA's CPU backend runs a program as a list of kernels, one per fused operation, and dispatches them
 to a thread pool as they become ready. For a block of sound both cost more than the arithmetic, and
-a real-time thread must not wait for a pool. But a loop without a matrix product is compiled whole
-into one kernel if it is small (the pass `small-while-loop-hoisting`; `nemod.common.xla` raises its
-limit). So the operations are put into a loop that runs once.
+a real-time thread must not wait for a pool. But a small loop is compiled whole into one kernel (the
+pass `small-while-loop-hoisting`; `nemod.common.xla` raises its limit, and keeps matrix products
+from becoming calls of a library, which no such loop may hold). So the operations are put into a
+loop that runs once.
 """
 
 from collections.abc import Callable
@@ -24,8 +25,8 @@ Inputs = TypeVarTuple("Inputs")
 def fused(step: Callable[[S, *Inputs], tuple[S, T]]) -> Callable[[S, *Inputs], tuple[S, T]]:
     """Return `step` (a pure function) in a form that XLA compiles as one kernel.
 
-    The state is updated in place. A step that holds a matrix product, a convolution or a scatter
-    gives the same values, but in several kernels. The result has no reverse-mode derivative: it is
+    The state is updated in place. A step that holds a Fourier transform or a scatter gives the same
+    values, but in several kernels. The result has no reverse-mode derivative: it is
     for playing, not for training.
     """
 

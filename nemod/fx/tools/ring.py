@@ -15,10 +15,11 @@ FADE_S = 0.03
 class Ring:
     """The layout of a ring buffer of one or more lines, with a margin at each end.
 
-    It lies in a flat array, frame by frame, and may share it with others. A block is written twice, each time as one slice: at its position, and `length` frames before
-    it. The first may reach past the end into the margin; the second then writes that part to the
-    front. Otherwise the second ends in the front margin, which is never read. So there is no
-    scatter operation, and XLA updates the array in place.
+    It lies in a flat array, frame by frame, and may share it with others. A block is written twice,
+    each time as one slice: at its position, and `length` frames before it. The first may reach past
+    the end into the margin; the second then writes that part to the front. Otherwise the second
+    ends in the front margin, which is never read. So there is no scatter operation, and XLA updates
+    the array in place.
     """
 
     length: int

@@ -54,6 +54,8 @@ class Sequencer:
         """Programs that have connected themselves to our port."""
         self._lost = 0
         self._timer: Timer | None = None
+        self._more: asyncio.Handle | None = None
+        """What reads on after a piece of many events."""
         check_sequencer()
         try:
             self._client = SequencerClientBase(name)
@@ -80,6 +82,8 @@ class Sequencer:
     def close(self) -> None:
         """Leave the sequencer."""
         self._loop.remove_reader(self._fd)
+        if self._more is not None:
+            self._more.cancel()
         if self._timer is not None:
             self._timer.cancel()
         self._client.close()
@@ -109,6 +113,9 @@ class Sequencer:
             message = as_message(event)
             if message is not None and port is not None:
                 batch.append((port, message))
+        else:
+            # The library may have taken more from the kernel, which then has nothing to tell.
+            self._more = self._loop.call_soon(self._read)
         if batch:
             self._receiver.received(batch)
 
@@ -174,8 +181,17 @@ class Sequencer:
             log.warning("MIDI port not connected", port=info.name, reason=str(error))
             return
         port = self._ports[address] = self._named(address[0], info)
-        can_write = alsa_midi.PortCaps.WRITE in info.capability
-        self._receiver.connected(port, self._sender(address) if can_write else None)
+        can_send = alsa_midi.WRITE_PORT in info.capability and self._open_output(address)
+        self._receiver.connected(port, self._sender(address) if can_send else None)
+
+    def _open_output(self, address: tuple[int, int]) -> bool:
+        """Subscribe a port to ours: the kernel opens the device's output for subscribers only."""
+        try:
+            self._client.subscribe_port(self._own, address)
+        except alsa_midi.ALSAError as error:  # another program may have it for itself
+            log.info("MIDI port takes no messages", port=str(address), reason=str(error))
+            return False
+        return True
 
     def _named(self, client_id: int, info: Any) -> Port:
         """Return the names of a port; of two devices alike, the second has a number."""
@@ -208,8 +224,11 @@ class Sequencer:
             if event is None:
                 return
             try:
-                self._client.event_output_direct(event, port=self._own, dest=address)
+                # alsa-midi 1.0.4 buffers what it calls direct, too.
+                self._client.event_output(event, port=self._own, dest=address)
+                self._client.drain_output()
             except alsa_midi.ALSAError as error:
+                self._client.drop_output_buffer()  # or it would be tried again before the next one
                 log.debug("MIDI not sent", reason=str(error))
 
         return send

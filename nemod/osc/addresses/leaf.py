@@ -114,6 +114,8 @@ class Leaf:
     """[unit] Lowest and highest number; None where there is no limit."""
     choices: Callable[[Controller], Sequence[tuple[int, str]]] | None = None
     """Returns what it takes: each number with its name."""
+    default: float | bool | None = None
+    """What it holds until it is set; None where nothing says that."""
     unit: str = ""
     """Unit of its numbers, as `dB`; empty for positions (0..1), shares and counts."""
     type_tags: str = ""

@@ -62,6 +62,7 @@ def _switch(path: str, row: Parameter) -> Leaf:
         kind=LeafKind.BOOL,
         help=row.help,
         range=f"T or F [{'T' if row.default >= 0.5 else 'F'}]",
+        default=row.default >= 0.5,
         read=reader(address, LeafKind.BOOL, lambda controller: controller.position(path) >= 0.5),
         check=check,
         wildcard_settable=True,
@@ -86,6 +87,7 @@ def _choice(path: str, row: Parameter) -> Leaf:
         help=row.help,
         range=f"{choices} [{row.index(row.default)}]",
         choices=lambda controller: list(enumerate(row.choices)),
+        default=row.index(row.default),
         read=reader(
             address, LeafKind.ENUM, lambda controller: row.index(controller.position(path))
         ),
@@ -109,6 +111,7 @@ def _position(path: str, row: Parameter) -> Leaf:
         range=f"0..1 [{row.default:.3g}]",
         low=0.0,
         high=1.0,
+        default=row.default,
         read=reader(address, LeafKind.FLOAT, lambda controller: controller.position(path)),
         check=check,
         wildcard_settable=True,
@@ -135,6 +138,7 @@ def _value(address: str, path: str, row: Parameter, flags: Flags) -> Leaf:
         range=f"{low}..{high} [{_shown(row, row.default):.4g}]{curve}",
         low=max(row.low, SILENCE_DB),
         high=row.high,
+        default=_shown(row, row.default),
         unit=row.unit,
         read=reader(
             address, LeafKind.FLOAT, lambda controller: _shown(row, controller.position(path))

@@ -22,6 +22,7 @@ ATTRIBUTES = frozenset(
         "TAGS",
         "OVERLOADS",
         "CRITICAL",
+        "DEFAULT_VALUE",
     }
 )
 """Attributes that can be requested one by one."""

@@ -1,5 +1,7 @@
 """Nodes of the address tree as JSON, with the attributes of the OSCQuery proposal.
 
+`DEFAULT_VALUE` is not in the proposal; ossia score and libossia have it.
+
 Everything is read from the leaves: types and values from the messages with which they answer
 queries, so that HTTP and OSC always agree.
 """
@@ -74,6 +76,8 @@ def _describe_leaf(leaf: Leaf, controller: Controller) -> dict[str, Json]:
     about["RANGE"] = [_range(leaf, tag, choices) for tag in tags]
     if leaf.check is not None and any(tag in _NUMBERS for tag in tags):
         about["CLIPMODE"] = [_clip_mode(leaf)] * len(tags)
+    if leaf.default is not None:
+        about["DEFAULT_VALUE"] = [_plain(leaf.default)]
     if leaf.unit:
         about["UNIT"] = [UNITS[leaf.unit]] * len(tags)
     if leaf.check is not None and leaf.kind in (LeafKind.NAME, LeafKind.ENUM):

@@ -48,9 +48,10 @@ def test_one_architecture_is_measured(nemod: Any) -> None:
     """One row, with waits and compile seconds, and the warning."""
     outcome = nemod("bench", "--models", "--only", "lstm 1x16", "--blocks", "32")
     assert outcome.status == 0, outcome.err
-    rows = [line for line in outcome.out.splitlines() if "LSTM 1x16" in line]
+    rows = [line for line in outcome.out.splitlines() if "LSTM 1x16" in line and "%" in line]
     assert len(rows) == 1
     assert "waits" in outcome.out
+    assert "What plays here" in outcome.out
     assert "this minute" in outcome.out
 
 

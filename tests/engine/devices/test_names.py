@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 
 from nemod.common.errors import AudioError
-from nemod.engine.devices.names import Port, choose, lasting_names, listing
+from nemod.engine.devices.names import (
+    ALSA_PLUGIN,
+    UNKNOWN,
+    Port,
+    choose,
+    has_twins,
+    lasting_name,
+    lasting_names,
+    listing,
+)
 
 JACK, ALSA, OSS = "JACK Audio Connection Kit", "ALSA", "OSS"
 
@@ -132,8 +141,8 @@ def test_a_name_that_is_nearly_right_gets_a_hint() -> None:
 
 def test_a_machine_without_devices_is_told_so() -> None:
     """Instead of an empty list."""
-    assert listing([]).startswith("PortAudio sees no device at all")
-    with pytest.raises(AudioError, match="sees no device at all"):
+    assert listing([]).startswith("there is no sound card and no JACK server")
+    with pytest.raises(AudioError, match="there is no sound card and no JACK server"):
         choose("x", [])
 
 
@@ -252,3 +261,65 @@ def test_the_devices_without_a_card_are_offered(name: str) -> None:
     """By the names that they have."""
     with pytest.raises(AudioError, match=f"did you mean '{name.lower()}'"):
         choose(name, [])
+
+
+TWO = [
+    Port(
+        index=-1,
+        name=f"UMC202HD: USB Audio (hw:{card},0)",
+        host_api=ALSA,
+        inputs=UNKNOWN,
+        outputs=UNKNOWN,
+        rate_hz=0,
+        card_id=card_id,
+        serial=serial,
+        pcm=f"hw:CARD={card_id},DEV=0",
+    )
+    for card, card_id, serial in ((1, "U202", "8A4C"), (2, "U202_1", "77F0"))
+]
+
+
+def test_interfaces_of_one_kind_are_told_apart_by_their_serial_numbers() -> None:
+    """Whatever card number and id they get; without serial numbers, by the id."""
+    names = lasting_names(TWO)
+    assert list(names.values()) == [
+        "UMC202HD: USB Audio (serial 8A4C)",
+        "UMC202HD: USB Audio (serial 77F0)",
+    ]
+    assert not has_twins(TWO)
+    moved = [
+        replace(port, card_id=other.card_id) for port, other in zip(TWO, TWO[::-1], strict=True)
+    ]
+    for port in moved:
+        assert choose(names[TWO[moved.index(port)]], moved)[0] is port
+    assert choose("77f0", TWO)[0] is TWO[1]
+    assert choose("u202", TWO)[0] is TWO[0]
+    same = [replace(port, serial="0") for port in TWO]
+    assert lasting_names(same)[same[0]] == "UMC202HD: USB Audio (card U202)"
+    assert has_twins(same)
+
+
+def test_an_interface_that_is_away_is_not_replaced_by_its_twin() -> None:
+    """A name with a serial number means this one alone; the name of one that is open does, too."""
+    assert choose(lasting_name(TWO[0]), TWO[:1])[0] is TWO[0]
+    with pytest.raises(AudioError, match="no device matches"):
+        choose(lasting_name(TWO[0]), TWO[1:])
+
+
+def test_a_device_with_both_directions_is_preferred_within_a_card() -> None:
+    """A part of the card's name fits its HDMI outputs, too."""
+    analog, hdmi = (
+        replace(TWO[0], name=f"HDA Intel PCH: {name}", inputs=inputs, card_id="PCH", serial="")
+        for name, inputs in (("ALC257 Analog (hw:0,0)", UNKNOWN), ("HDMI 0 (hw:0,3)", 0))
+    )
+    assert choose("pch", [analog, hdmi]) == (analog, analog)
+
+
+def test_a_plug_in_comes_after_cards_and_its_whole_name_finds_it() -> None:
+    """A part of a name means the card itself."""
+    plugin = replace(TWO[0], name="plughw:CARD=U202,DEV=0", host_api=ALSA_PLUGIN, card_id="")
+    assert choose("USB Audio", [plugin, TWO[0]])[0] is TWO[0]
+    assert choose("plughw:CARD=U202,DEV=0", [plugin, TWO[0]])[0] is plugin
+    out = replace(plugin, name="dmix", inputs=0)
+    with pytest.raises(AudioError, match="the device 'dmix' has outputs only"):
+        choose("dmix", [out, TWO[0]])

@@ -9,7 +9,7 @@ import pytest
 
 from nemod.common.errors import AudioError
 from nemod.engine.devices.names import Port
-from nemod.engine.devices.portaudio import Stream, open_stream, with_card_id
+from nemod.engine.devices.portaudio import Stream, list_ports, with_card_id
 from nemod.engine.ipc import DeviceRequest
 from tests.engine.devices.test_names import ALSA, ports
 
@@ -56,7 +56,7 @@ def test_without_portaudio_the_error_names_the_package(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(AudioError, match=r"apt install libportaudio2.*'demo' and 'null'"):
-        open_stream(DeviceRequest(name="Scarlett"))
+        list_ports()
 
 
 def test_a_card_has_the_id_that_alsa_gives_it(tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ KEYS = {
     "CRITICAL": bool,
     "CLIPMODE": list,
     "OVERLOADS": list,
+    "DEFAULT_VALUE": list,
 }
-PER_ARGUMENT = ("VALUE", "RANGE", "UNIT", "CLIPMODE", "EXTENDED_TYPE")
+PER_ARGUMENT = ("VALUE", "RANGE", "UNIT", "CLIPMODE", "EXTENDED_TYPE", "DEFAULT_VALUE")
 _JSON = {
     **dict.fromkeys("iht", int),
     **dict.fromkeys("fd", (int, float)),
