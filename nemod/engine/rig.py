@@ -32,6 +32,7 @@ from nemod.fx.effect import (
 )
 from nemod.fx.nn.network import State
 from nemod.fx.nn.neural import NeuralWeights, neural
+from nemod.fx.tools.fuse import fused
 from nemod.fx.tools.smooth import rest, smooth, smoothed
 from nemod.parameters.table import param
 
