@@ -14,6 +14,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 import nemod
 from nemod.engine.devices.demo import phrase, pluck
+from nemod.formats.impulse_response import LEVEL_BAND_HZ, load_impulse_response, playable
 from nemod.fx.gate import HYSTERESIS_DB, gate
 
 HERE = Path(__file__).resolve().parent
@@ -89,6 +90,33 @@ def gate_during_rests() -> None:
     times = f"attack {knobs[2]:.0f} ms, hold {knobs[3]:.0f} ms, release {knobs[4]:.0f} ms"
     figure.suptitle(f"threshold {threshold_db:.0f} dB, {times}")
     figure.savefig(HERE / "gate.png", dpi=110)
+    plt.close(figure)
+
+
+def cabinet_responses() -> None:
+    """Draw the cabinets that ship: frequency responses, and the beginning of one response."""
+    figure, (spectrum, wave) = plt.subplots(
+        1, 2, figsize=(10.0, 3.6), width_ratios=(2, 1), layout="constrained"
+    )
+    for file in sorted((HERE.parent / "cabinets").glob("*.flac")):
+        taps = playable(load_impulse_response(file), RATE)
+        level_db = 20.0 * np.log10(np.abs(np.fft.rfft(taps, RATE)) + 1e-9)
+        (line,) = spectrum.semilogx(level_db, label=file.stem, linewidth=1.2)
+        if file.stem == "sim-closed-4x12":
+            shown = np.concatenate([np.zeros(48), taps[: RATE // 100]])
+            time_ms = (np.arange(shown.size) - 48) / RATE * 1e3
+            wave.plot(time_ms, shown, color=line.get_color(), linewidth=1.0)
+            wave.set_title(f"{file.stem}, as it is played")
+    low, high = LEVEL_BAND_HZ
+    spectrum.axvspan(low, high, color="#999999", alpha=0.15, label="where the level is matched")
+    spectrum.set(
+        xlim=(40, 16_000), ylim=(-50, 12), xlabel="Hz", ylabel="dB", title="frequency response"
+    )
+    wave.set(xlabel="ms")
+    for axes in (spectrum, wave):
+        axes.grid(alpha=0.3)
+    spectrum.legend(loc="lower left", fontsize=8)
+    figure.savefig(HERE / "cabinets.png", dpi=110)
     plt.close(figure)
 
 
@@ -174,3 +202,4 @@ if __name__ == "__main__":
     architecture()
     before_and_after()
     gate_during_rests()
+    cabinet_responses()

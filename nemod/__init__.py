@@ -2,7 +2,7 @@
 
     nemod.load_model(path) -> Model       read a model file of any supported format
     nemod.save_model(model, path)         write GuitarML's JSON, which other players read
-    nemod.render(model, samples, rate)    play an array through the rig, offline
+    nemod.render(model, samples, rate)    play an array through the rig, with a cabinet, offline
 
 The daemon and its commands are in `nemod.cli`.
 """

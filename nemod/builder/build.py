@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from nemod.builder import program_cache
-from nemod.builder.describe import describe
+from nemod.builder.describe import describe, describe_cabinet
 from nemod.builder.level import levelled, play_alone
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.builder.rate_policy import RatePolicy, rate_policy
 from nemod.builder.verify import BLOCK_FRAMES, verified
 from nemod.builder.warm_up import prewarmed, warmed_up, warmed_up_model, warmed_up_part
-from nemod.common.errors import ModelError, NemodError
+from nemod.common.errors import CabinetError, ModelError, NemodError
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import LoadedRig
 from nemod.engine.compiled_rig import AnyCompiledRig, CompiledResampledRig, CompiledRig
@@ -25,10 +25,17 @@ from nemod.engine.program import Packings, compile_spec, compiled_rig
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, lead_and_latency
 from nemod.engine.rig import AnyRigSpec, model_spec, rig_parts, rig_spec
 from nemod.formats import load_model
+from nemod.formats.impulse_response import (
+    ImpulseResponse,
+    load_impulse_response,
+    playable,
+)
 from nemod.formats.model import Model
 from nemod.formats.network import Dense, memory_frames
 from nemod.formats.rate import with_state_delay
 from nemod.formats.weights import DenseWeights
+from nemod.fx.cabinet import cabinet
+from nemod.fx.effect import AnyEffect
 from nemod.parameters.parameter_set import KnobSpec
 
 PROBE_ERROR = 1e-3
@@ -70,12 +77,14 @@ def build(
     block_frames: int,
     settings: Settings,
     *,
+    response: ImpulseResponse | None = None,
     model_only: bool = False,
     prewarm: bool = True,
 ) -> BuiltRig:
     """Return the rig of a model at a device's rate, verified and warmed up with these settings.
 
-    A knob of the model that was never set has the default of the model's file.
+    A knob of the model that was never set has the default of the model's file. `response` is that
+    of the cabinet; without one the rig has no cabinet.
 
     `model_only` omits everything around the model, the test and the warm-up, except for the silence
     that the reference engine of the model (NAM's) plays first, unless `prewarm` is off.
@@ -97,27 +106,37 @@ def build(
     tested: list[BuiltRig] = []
 
     def make(policy: RatePolicy, rate_hz: int) -> BuiltRig:
+        # Without the cabinet, which cannot oscillate.
         defaults = Settings().copy_for(knob_specs(model))
         tested.append(_build_by(model, BLOCK_FRAMES, defaults, policy, rate_hz))
         return tested[-1]
 
     policy = verified(model, policy, rate_hz, make)
-    whole = _build_by(model, block_frames, settings, policy, rate_hz)
+    loudspeaker = None
+    if response is not None:
+        loudspeaker = cabinet(playable(response, rate_hz), block_frames)
+    whole = _build_by(model, block_frames, settings, policy, rate_hz, loudspeaker)
     return replace(whole, cached=whole.cached and all(other.cached for other in tested))
 
 
 def _build_by(
-    model: Model, block_frames: int, settings: Settings, policy: RatePolicy, rate_hz: int
+    model: Model,
+    block_frames: int,
+    settings: Settings,
+    policy: RatePolicy,
+    rate_hz: int,
+    loudspeaker: AnyEffect | None = None,
 ) -> BuiltRig:
     """Return the whole rig of a model for a device at `rate_hz`, warmed up, not verified."""
     if policy == "resample":
-        return _build_resampled(model, rate_hz, block_frames, settings)
+        return _build_resampled(model, rate_hz, block_frames, settings, loudspeaker)
     memory = memory_frames(model.network) or 0
     if policy == "delay":
         delayed = with_state_delay(model.network, rate_hz / model.sample_rate)
         model = replace(model, network=delayed)
-    spec = rig_spec(model, rate_hz)
-    rig, cached = compile_rig(spec, block_frames, settings, "rig", model.network, rate_hz)
+    spec = rig_spec(model, rate_hz, cabinet=loudspeaker)
+    size = () if loudspeaker is None else loudspeaker.weights.spectra.shape
+    rig, cached = compile_rig(spec, block_frames, settings, "rig", model.network, rate_hz, *size)
     rig = warmed_up(spec, rig, block_frames, rate_hz, memory)
     return _built(spec, rig, policy, block_frames, cached=cached)
 
@@ -143,25 +162,44 @@ def _built(
     )
 
 
-def _build_resampled(model: Model, rate_hz: int, block_frames: int, settings: Settings) -> BuiltRig:
+def _build_resampled(
+    model: Model,
+    rate_hz: int,
+    block_frames: int,
+    settings: Settings,
+    loudspeaker: AnyEffect | None,
+) -> BuiltRig:
     """Return a rig whose model runs at its own rate, warmed up."""
     model_rate_hz = model.sample_rate
-    spec = rig_parts(model, rate_hz, model_rate_hz)
+    spec = rig_parts(model, rate_hz, model_rate_hz, cabinet=loudspeaker)
     front, front_cached = compile_rig(spec.front, block_frames, settings, "front", rate_hz)
     middle, middle_cached = compile_rig(
         spec.model, MODEL_BLOCK_FRAMES, settings, "middle", model.network, model_rate_hz
     )
-    back, back_cached = compile_rig(spec.back, block_frames, settings, "back", rate_hz)
+    # With a cabinet the last part begins behind it, which its layout does not show.
+    last = "back" if spec.cabinet is None else "back after a cabinet"
+    back, back_cached = compile_rig(spec.back, block_frames, settings, last, rate_hz)
     silence = np.zeros(block_frames, np.float32)
     memory = memory_frames(model.network) or 0
     middle, rest = warmed_up_model(spec.model, middle, MODEL_BLOCK_FRAMES, model_rate_hz, memory)
-    resting = np.stack([silence, np.full_like(silence, rest)])
+    resting = np.full_like(silence, rest)
+    between = []
+    cached = front_cached and middle_cached and back_cached
+    if spec.cabinet is not None and loudspeaker is not None:
+        size = loudspeaker.weights.spectra.shape
+        part, cabinet_cached = compile_rig(
+            spec.cabinet, block_frames, settings, "cabinet", rate_hz, *size
+        )
+        between.append(warmed_up_part(spec.cabinet, part, resting))
+        # The DC blocker stands before the cabinet.
+        cached, resting = cached and cabinet_cached, silence
     lead, latency = lead_and_latency(rate_hz, model_rate_hz, block_frames)
     rig = CompiledResampledRig(
         parts=(
             warmed_up_part(spec.front, front, silence),
             middle,
-            warmed_up_part(spec.back, back, resting),
+            *between,
+            warmed_up_part(spec.back, back, np.stack([silence, resting])),
         ),
         rate_hz=rate_hz,
         model_rate_hz=model_rate_hz,
@@ -176,7 +214,7 @@ def _build_resampled(model: Model, rate_hz: int, block_frames: int, settings: Se
         policy="resample",
         shipped=rig,
         loaded=load_rig(rig, block_frames),
-        cached=front_cached and middle_cached and back_cached,
+        cached=cached,
     )
 
 
@@ -201,17 +239,26 @@ def verify_probe(model: Model) -> float | None:
 
 def answer(request: BuildRequest) -> BuildResult | BuildFailure:
     """Carry out a request; any error becomes a `BuildFailure`, so that the builder lives on."""
+    response = None
     try:
+        if request.cabinet_path:
+            response = load_impulse_response(Path(request.cabinet_path))
         model = load_model(Path(request.path), size=request.size) if request.path else clean()
         probe_error = verify_probe(model)
         adjusted = levelled(model, request.level)
-        settings = Settings(request.positions)
-        built = build(adjusted.model, request.rate_hz, request.block_frames, settings)
+        built = build(
+            adjusted.model,
+            request.rate_hz,
+            request.block_frames,
+            Settings(request.positions),
+            response=response,
+        )
     except NemodError as error:
         return BuildFailure(
             request_id=request.request_id,
             reason=str(error),
             is_model_fault=isinstance(error, ModelError),
+            is_cabinet_fault=isinstance(error, CabinetError),
         )
     except Exception as error:
         reason = f"{request.path}: {type(error).__name__}: {error}"
@@ -226,6 +273,7 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
         model_rate_hz=model.sample_rate,
         rate_policy=built.policy,
         info=info,
+        cabinet_info={} if response is None else describe_cabinet(response, request.rate_hz),
         cached=built.cached,
     )
 

@@ -1,8 +1,9 @@
-"""What there is to know about a model, for `/nemo/model/info` and `nemod check`."""
+"""What there is to know about a model, for `/nemo/model/info` and `nemod check`, or a cabinet."""
 
 from dataclasses import dataclass
 
 from nemod.common.units import amplitude_to_db
+from nemod.formats.impulse_response import ImpulseResponse, facts, playable
 from nemod.formats.info import ModelInfo
 from nemod.formats.model import Model
 from nemod.formats.network import memory_frames
@@ -66,3 +67,8 @@ def describe(model: Model) -> Description:
         out_gain_db=round(amplitude_to_db(model.out_gain), 2),
         info=model.info,
     )
+
+
+def describe_cabinet(response: ImpulseResponse, rate_hz: int) -> dict[str, Json]:
+    """Return what there is to know about a cabinet, as it plays at this rate."""
+    return {**facts(response), "taps": playable(response, rate_hz).size, "played_hz": rate_hz}

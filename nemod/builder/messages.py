@@ -1,6 +1,6 @@
 """Messages between the daemon and the builder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nemod.parameters.parameter_set import KnobSpec
@@ -29,6 +29,8 @@ class BuildRequest:
     level: Level = Level()
     size: float | None = None
     """0..1: the size to choose from a model that has several."""
+    cabinet_path: str = ""
+    """The cabinet's impulse response; empty for no cabinet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class BuildResult:
     """`exact`, `delay` or `resample`."""
     info: dict[str, Any]
     """JSON object that answers `/nemo/model/info`."""
+    cabinet_info: dict[str, Any] = field(default_factory=dict)
+    """JSON object that answers `/nemo/cab/info`; empty without a cabinet."""
     cached: bool
     """Whether every program came from the cache on disk."""
 
@@ -60,3 +64,5 @@ class BuildFailure:
     reason: str
     is_model_fault: bool = False
     """Whether the file is the cause, so that a retry is useless until the file has changed."""
+    is_cabinet_fault: bool = False
+    """Likewise for the file of the cabinet."""

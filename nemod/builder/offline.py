@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,9 @@ from nemod.common.errors import ModelError, did_you_mean
 from nemod.common.units import db_to_amplitude
 from nemod.control.settings import Settings
 from nemod.engine.rig import MAX_BLOCK_FRAMES, MIN_BLOCK_FRAMES
+from nemod.formats.impulse_response import ImpulseResponse, load_impulse_response
 from nemod.formats.model import Model
+from nemod.fx.cabinet import ENABLE
 from nemod.parameters.table import MODEL_KNOBS
 
 DEFAULT_BLOCK_FRAMES = 64
@@ -35,6 +38,7 @@ def render(
     rate: int,
     *,
     settings: Mapping[str, float] | None = None,
+    cab: ImpulseResponse | str | Path | None = None,
     block: int = DEFAULT_BLOCK_FRAMES,
     model_only: bool = False,
     prewarm: bool = True,
@@ -45,16 +49,18 @@ def render(
 
     `samples` [frames], mono, +-1.0 full scale, at `rate` [Hz]. `settings` are positions (0..1) of
     knobs by path (`gain`, `delay/mix`, `knob/3`); the rest stand at their defaults, and nothing
-    glides at the start. `block` [frames] is 1 to 65,536. With `model_only` nothing but the model
-    touches the samples, which count as being at its own rate, and it starts as its reference
-    engine does: zeros, or for NAM's its stored state after NAM's own silence, which `prewarm` False
-    leaves out. `tail` [s] is how much silence is played after the samples, so that delay and
-    reverb ring out; with `auto` the output ends where it stays below -90 dBFS, after 10 s at
-    most. `progress` is called with the number of frames done, those of the tail included.
+    glides at the start. `cab` is a cabinet, by the file of its impulse response; it is switched on
+    unless `settings` has `cab/enable`. `block` [frames] is 1 to 65,536. With `model_only` nothing
+    but the model touches the samples, which count as being at its own rate, and it starts as its
+    reference engine does: zeros, or for NAM's its stored state after NAM's own silence, which
+    `prewarm` False leaves out. `tail` [s] is how much silence is played after the samples, so that
+    delay and reverb ring out; with `auto` the output ends where it stays below -90 dBFS, after 10 s
+    at most. `progress` is called with the number of frames done, those of the tail included.
 
     Returns: float32 [frames], as long as `samples` and the tail. Raises: ValueError for samples
     that are not mono or not finite, for a block, a rate, a tail or a position out of range and
-    for a setting that does not exist; ModelError when the output is not finite.
+    for a setting that does not exist; CabinetError for what is no impulse response; ModelError when
+    the output is not finite.
     """
     sound = np.asarray(samples, np.float32)
     if sound.ndim != 1:
@@ -67,13 +73,23 @@ def render(
     if not model_only and not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
         raise ValueError(f"rate {rate}: {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz are allowed")
     longest = tail_frames(tail, rate)
-    positions = Settings()
+    response = load_impulse_response(cab) if isinstance(cab, str | Path) else cab
+    positions = Settings({ENABLE: 1.0} if response is not None else None)
     for path, position in (settings or {}).items():
         set_knob(positions, model, path, position)
     played = np.concatenate([sound, np.zeros(longest, np.float32)]) if longest else sound
     out = np.empty_like(played)
     done = 0
-    blocks = stream(model, played, rate, positions, block, model_only=model_only, prewarm=prewarm)
+    blocks = stream(
+        model,
+        played,
+        rate,
+        positions,
+        block,
+        response=response,
+        model_only=model_only,
+        prewarm=prewarm,
+    )
     for piece in blocks:
         out[done : done + piece.size] = piece
         done += piece.size
@@ -146,6 +162,7 @@ def stream(
     settings: Settings,
     block: int,
     *,
+    response: ImpulseResponse | None = None,
     model_only: bool = False,
     prewarm: bool = True,
 ) -> Iterator[NDArray[np.float32]]:
@@ -154,7 +171,15 @@ def stream(
     Raises: ModelError at the first sample that is not finite. The daemon mutes such a block,
     because on stage the sound has to go on; a file must not have silent holes in it.
     """
-    ready = build(model, rate, block, settings, model_only=model_only, prewarm=prewarm)
+    ready = build(
+        model,
+        rate,
+        block,
+        settings,
+        response=response,
+        model_only=model_only,
+        prewarm=prewarm,
+    )
     rig = ready.loaded
     state = rig.fresh()
     # A resampler holds frames back at the start; as many are added at the end: the length stays.

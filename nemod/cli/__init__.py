@@ -9,6 +9,7 @@ from nemod.common.command_line import Command, find_command, run_command
 COMMANDS = {
     "devices": Command("nemod.cli.devices", "list sound cards, by the names that --device takes"),
     "models": Command("nemod.cli.models", "list, search, add, remove and tag models"),
+    "cabs": Command("nemod.cli.cabs", "list, search, add, remove and tag cabinets"),
     "presets": Command("nemod.cli.presets", "list, show, copy, export and import presets"),
     "layout": Command("nemod.cli.layout", "write a layout for TouchOSC"),
     "midi": Command("nemod.cli.midi", "list controllers, and show what they send"),

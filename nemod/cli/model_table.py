@@ -1,4 +1,4 @@
-"""Prints models of the library as a table, as a list of facts, and as JSON."""
+"""Prints models or cabinets of a library as a table, as a list of facts, and as JSON."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nemod.common.names import fold
-from nemod.library import Entry
+from nemod.library import MODELS, Entry, Kind
 from nemod.library.entry import FAILED
 from nemod.library.text import clean
 
@@ -35,15 +35,22 @@ def searched(entry: Entry) -> str:
     return fold("\n".join(parts))
 
 
-def show(entries: Sequence[Entry], as_json: bool, places: dict[str, int] | None = None) -> None:
-    """Print a table of models, or JSON; `places` are their indices in the whole list."""
+def show(
+    kind: Kind,
+    entries: Sequence[Entry],
+    as_json: bool,
+    places: dict[str, int] | None = None,
+) -> None:
+    """Print a table of a library, or JSON; `places` are the indices in the whole list."""
     at = places or {entry.name: place for place, entry in enumerate(entries)}
     if as_json:
         say(json.dumps([{"index": at[one.name], **one.plain()} for one in entries], indent=2))
         return
     is_whole = not sys.stdout.isatty()
     table = Table(box=None if is_whole else SIMPLE_HEAD, pad_edge=False)
-    columns = _COLUMNS if is_whole else [row for row in _COLUMNS if row[0] in _NARROW]
+    columns = _columns(kind)
+    if not is_whole:
+        columns = [row for row in columns if row[0] in _NARROW]
     for title, _ in columns:
         table.add_column(
             title,
@@ -102,9 +109,20 @@ _COLUMNS: list[tuple[str, Callable[[Entry], str]]] = [
     ("note", _note),
     ("file", lambda entry: str(entry.path)),
 ]
+_CABINET_COLUMNS: list[tuple[str, Callable[[Entry], str]]] = [
+    ("index", lambda entry: ""),
+    ("cabinet", lambda entry: entry.name),
+    ("length", lambda entry: entry.facts.architecture),
+    ("rate", _rate),
+    ("tags", lambda entry: ", ".join(entry.tags)),
+    ("note", _note),
+    ("file", lambda entry: str(entry.path)),
+]
 _NARROW = {
     "index": 1,
     "model": 14,
+    "cabinet": 14,
+    "length": 8,
     "architecture": 12,
     "rate": 8,
     "knobs": 5,
@@ -116,20 +134,24 @@ _SHORT = 80
 """[characters] Longest cell on a terminal; `info` prints everything."""
 
 
-def show_one(entry: Entry, as_json: bool) -> None:
-    """Print everything that is known about a model."""
+def _columns(kind: Kind) -> list[tuple[str, Callable[[Entry], str]]]:
+    return _COLUMNS if kind is MODELS else _CABINET_COLUMNS
+
+
+def show_one(kind: Kind, entry: Entry, as_json: bool) -> None:
+    """Print everything that is known about a model or a cabinet."""
     if as_json:
         say(json.dumps(entry.plain(), indent=2))
         return
     table = Table(show_header=False, box=None, pad_edge=False)
-    for key, value in _facts(entry):
+    for key, value in _facts(kind, entry):
         table.add_row(Text(key), Text(clean(value, 2000)))
     console().print(table)
 
 
-def _facts(entry: Entry) -> Iterable[tuple[str, str]]:
+def _facts(kind: Kind, entry: Entry) -> Iterable[tuple[str, str]]:
     yield "name", entry.name
-    for title, text_of in _COLUMNS[2:]:
+    for title, text_of in _columns(kind)[2:]:
         if text := text_of(entry):
             yield title, text
     if entry.probe_error is not None:

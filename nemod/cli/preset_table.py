@@ -78,6 +78,7 @@ def _facts(entry: PresetEntry, preset: Preset, state: str) -> Iterable[tuple[str
     yield "name", entry.name
     yield "origin", _origin(entry)
     yield "model", f"{preset.model.name}: {state}" if preset.model.name else state
+    yield "cabinet", preset.cabinet.name or "none"
     if preset.model.sha256:
         yield "sha256", preset.model.sha256
     if preset.model.size is not None:
@@ -115,6 +116,8 @@ def _plain(entry: PresetEntry, preset: Preset, library: Library) -> dict[str, ob
         "model": preset.model.name,
         "sha256": preset.model.sha256,
         "size": preset.model.size,
+        "cabinet": preset.cabinet.name,
+        "cabinet_sha256": preset.cabinet.sha256,
         "found": found,
         "state": state,
         "positions": dict(preset.positions),

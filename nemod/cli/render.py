@@ -31,8 +31,9 @@ from nemod.common.sound_files import FORMATS, Sound, check_output, read_sound, w
 from nemod.common.units import amplitude_to_db
 from nemod.config import Config, config_file, default_path
 from nemod.formats import load_model
+from nemod.formats.impulse_response import ImpulseResponse, load_impulse_response
 from nemod.formats.model import Model
-from nemod.library import Library
+from nemod.library import CABINETS, Library
 
 RATE_POLICIES = {
     "exact": "it is the same at every rate",
@@ -53,6 +54,11 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
         "output", type=Path, metavar="OUT", help=f"ends in {', '.join(FORMATS)}; sets the format"
     )
     made.add_argument("--model", required=True, metavar="NAME|FILE")
+    made.add_argument(
+        "--cab",
+        metavar="NAME|FILE",
+        help="a cabinet: a name in the library of cabinets, or a sound file [none]",
+    )
     made.add_argument(
         "--channel", type=_channel, default=None, metavar="N", help="channel of the input [1]"
     )
@@ -78,7 +84,7 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
     made.add_argument(
         "--block", type=int, default=DEFAULT_BLOCK_FRAMES, metavar="N", help="1 to 65536 [64]"
     )
-    add_options(made, "size", "library")
+    add_options(made, "size", "library", "cabinets")
     return made.parse_args(argv)
 
 
@@ -109,12 +115,15 @@ def main(argv: Sequence[str]) -> int:
     path = Path(arguments.model)
     if not path.is_file():
         _, path = Library(config.library).find(arguments.model)
+    cabinet = _cabinet_file(arguments.cab, config)
     sources = {
         "the recording": arguments.input,
         "the model": path,
         "the configuration": config_file(arguments) or default_path(),
+        **({} if cabinet is None else {"the cabinet": cabinet}),
     }
     check_output(arguments.output, sources)
+    response = None if cabinet is None else load_impulse_response(cabinet)
     model = _model(path, config, model_only=arguments.model_only)
     try:
         settings = dict(position(given, model) for given in arguments.set)
@@ -129,7 +138,7 @@ def main(argv: Sequence[str]) -> int:
     errors = Console(stderr=True)
     for note in _notes(arguments, sound, model, path):
         errors.print(f"nemod: {note}", markup=False, highlight=False, soft_wrap=True)
-    out = _rendered(arguments, model, sound, settings, errors)
+    out = _rendered(arguments, model, response, sound, settings, errors)
     clipped = write_sound(arguments.output, out, sound.rate_hz)
     if clipped:
         errors.print(
@@ -147,6 +156,14 @@ def main(argv: Sequence[str]) -> int:
             soft_wrap=True,
         )
     return 0
+
+
+def _cabinet_file(given: str | None, config: Config) -> Path | None:
+    """Return the file of the cabinet, or None for none. Raises: NotFoundError."""
+    if given is None:
+        return None
+    path = Path(given)
+    return path if path.is_file() else Library(config.cabinets, kind=CABINETS).find(given)[1]
 
 
 def _model(path: Path, config: Config, *, model_only: bool) -> Model:
@@ -177,6 +194,7 @@ def _notes(arguments: argparse.Namespace, sound: Sound, model: Model, path: Path
 def _rendered(
     arguments: argparse.Namespace,
     model: Model,
+    response: ImpulseResponse | None,
     sound: Sound,
     settings: dict[str, float],
     errors: Console,
@@ -198,6 +216,7 @@ def _rendered(
                 sound.samples,
                 sound.rate_hz,
                 settings=settings,
+                cab=response,
                 block=arguments.block,
                 model_only=arguments.model_only,
                 tail=arguments.tail,

@@ -160,13 +160,13 @@ def unit_request(kind: ServiceKind, arguments: argparse.Namespace) -> UnitReques
 
 
 def _needed(source: Path, config: Config) -> tuple[Path, ...]:
-    """Return what the daemon reads: interpreter, packages, configuration, models."""
+    """Return what the daemon reads: interpreter, packages, configuration, models, cabinets."""
     package = Path(__file__).resolve().parents[2]
-    needed = [Path(sys.prefix), Path(sys.base_prefix), package, *config.library]
+    interpreter = (Path(sys.prefix), Path(sys.base_prefix))
+    needed = [*interpreter, package, *config.library, *config.cabinets]
     if source != Path(os.devnull):
         needed.append(source.absolute())
-    if os.path.isabs(config.model):
-        needed.append(Path(config.model))
+    needed += [Path(file) for file in (config.model, config.cab) if os.path.isabs(file)]
     return tuple(dict.fromkeys(needed))
 
 

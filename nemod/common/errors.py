@@ -32,6 +32,16 @@ class ModelError(NemodError):
         super().__init__(f"{path}: {reason}")
 
 
+class CabinetError(NemodError):
+    """A sound file that is no impulse response of a cabinet."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        """`path` is the file, `reason` says what was found and what is expected."""
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
 class NotFoundError(NemodError):
     """A name that is not in the library."""
 

@@ -1,6 +1,7 @@
 """Reads and writes sound files. WAV, AIFF, FLAC, Ogg and MP3 are read by libsndfile."""
 
 import io
+import math
 import os
 import stat
 import sys
@@ -61,18 +62,19 @@ class Sound:
     """What the header stated wrongly, as a sentence; usually nothing."""
 
 
-def read_sound(path: Path, *, channel: int = 1) -> Sound:
+def read_sound(path: Path, *, channel: int = 1, longest_s: float = math.inf) -> Sound:
     """Return one channel of a sound file, of a pipe, or of standard input (`-`).
 
     `channel` counts from 1. What cannot be searched, as a pipe, is read whole first. A WAV file
-    that states no size or more than it has is read to its end.
+    that states no size or more than it has is read to its end. No more than `longest_s` [s] is
+    read of a file; a longer one is refused.
 
     Raises: AudioError that names the file, for what cannot be read, has no samples or not this
     channel, and for the first sample of the channel that is not finite.
     """
     try:
         with _opened(path) as file:
-            return _read(path, file, channel)
+            return _read(path, file, channel, longest_s)
     except OSError as error:
         raise AudioError(f"{path}: cannot be read: {error.strerror or error}") from None
 
@@ -94,7 +96,7 @@ def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
         return nullcontext(io.BytesIO(file.read()))
 
 
-def _read(path: Path, file: BinaryIO, channel: int) -> Sound:
+def _read(path: Path, file: BinaryIO, channel: int, longest_s: float) -> Sound:
     is_pipe = isinstance(file, io.BytesIO)
     note = ""
     header = read_header(file)
@@ -115,7 +117,11 @@ def _read(path: Path, file: BinaryIO, channel: int) -> Sound:
                 one = "channel" if channels == 1 else "channels"
                 raise AudioError(f"{path}: has no channel {channel}: it has {channels} {one}")
             pieces = []
+            count = 0
             while (piece := opened.read(_READ_FRAMES, np.float32, always_2d=True)).shape[0]:
+                count += piece.shape[0]
+                if count > longest_s * rate_hz:
+                    raise AudioError(f"{path}: is longer than {longest_s:g} s")
                 pieces.append(np.ascontiguousarray(piece[:, channel - 1]))
     except soundfile.SoundFileError as error:
         if not file.seek(0, io.SEEK_END):

@@ -301,6 +301,23 @@ class Config:
         metavar="DIR",
         unset="none",
     )
+    cab: str = _option(
+        "",
+        NameOrFile(),
+        "first cabinet: a name in the library of cabinets, or a sound file with an impulse "
+        "response",
+        "--cab",
+        metavar="NAME|FILE",
+        unset="the last one played, else none",
+    )
+    cabinets: tuple[Path, ...] = _option(
+        (),
+        Folders(),
+        "folder with impulse responses of cabinets, beside the shipped ones and your own",
+        "--cabinets",
+        metavar="DIR",
+        unset="none",
+    )
     state: bool | Path = _option(  # noqa: RUF009 - a value, as all others
         True,
         FileOrSwitch(),

@@ -26,6 +26,17 @@ CLEAN = ModelFile("clean", None)
 """The rig without a model: it plays where no model can."""
 
 
+class CabinetFile(NamedTuple):
+    """A cabinet of the library, or none."""
+
+    name: str
+    path: Path | None
+    """None for a rig without a cabinet."""
+
+
+NO_CABINET = CabinetFile("", None)
+
+
 class Recall(NamedTuple):
     """The sound that takes effect together with a model."""
 
@@ -34,6 +45,10 @@ class Recall(NamedTuple):
     size: float | None
     """0..1: the size of a model that has several."""
     source: Source
+    cabinet: CabinetFile | None = None
+    """None: as it is."""
+    switched: tuple[tuple[str, float], ...] = ()
+    """Positions by canonical path that are set besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +115,23 @@ class Player(Protocol):
         """
         ...
 
+    @property
+    def cabinet_name(self) -> str:
+        """Name of the current cabinet; empty for none."""
+        ...
+
+    def cabinet_info(self) -> Mapping[str, object]:
+        """Return what is known of the current cabinet (JSON types)."""
+        ...
+
+    def load_cabinet(self, candidates: Iterable[CabinetFile], job: Job) -> None:
+        """Start to load the first of the candidates that plays; the newest request wins.
+
+        It takes effect with the switch `cab/enable` on, unless it is `NO_CABINET`. Requests for
+        models are carried out besides, in their order. The job ends as that of `load`.
+        """
+        ...
+
     def build_ahead(self, wanted: Sequence[tuple[ModelFile, Recall]]) -> None:
         """Build these models while nothing else is to be done; a new list replaces the last."""
         ...
@@ -133,32 +165,32 @@ class Monitor(Protocol):
         ...
 
 
-class ModelLibrary(Protocol):
-    """The models that can be named; see `nemod.library.Library`."""
+class FileLibrary(Protocol):
+    """The models, or the cabinets, that can be named; see `nemod.library.Library`."""
 
     @property
     def names(self) -> Sequence[str]:
-        """All names in order; a model's index is its place here."""
+        """All names in order; an index is a place here."""
         ...
 
     def find(self, name: str) -> tuple[str, Path]:
-        """Return name and file of a model. Raises: NotFoundError."""
+        """Return name and file. Raises: NotFoundError."""
         ...
 
     def problem(self, name: str) -> str:
-        """Return why a model is known not to play, or nothing."""
+        """Return why a file is known not to play, or nothing."""
         ...
 
     def content_hash(self, name: str) -> str:
-        """Return the SHA-256 of a model's file, or nothing. Thread: any; reads the file."""
+        """Return the SHA-256 of a file, or nothing. Thread: any; reads the file."""
         ...
 
     def find_by_hash(self, sha256: str) -> str:
-        """Return the name of the model whose file has this hash, or nothing. Thread: any."""
+        """Return the name of the file with this hash, or nothing. Thread: any."""
         ...
 
     def problems(self) -> Mapping[str, str]:
-        """Return why models are known not to play, by name, in the order of `names`."""
+        """Return why files are known not to play, by name, in the order of `names`."""
         ...
 
     def rescan(self) -> None:

@@ -11,11 +11,10 @@ from contextlib import contextmanager
 
 from nemod.common.background import in_background
 from nemod.common.errors import NotFoundError
-from nemod.common.names import fold
 from nemod.control.backends import (
     CLEAN,
+    FileLibrary,
     ModelFile,
-    ModelLibrary,
     Monitor,
     Player,
     PresetStore,
@@ -23,6 +22,7 @@ from nemod.control.backends import (
     Status,
     UserModels,
 )
+from nemod.control.cabinets import Cabinets
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import (
     Event,
@@ -38,9 +38,10 @@ from nemod.control.files import Files
 from nemod.control.jobs import Job
 from nemod.control.midi import Midi
 from nemod.control.model_size import ModelSize
+from nemod.control.named_files import find_name, names_from
 from nemod.control.presets import Presets
 from nemod.control.settings import Settings
-from nemod.control.similar_names import names_around, similar_name
+from nemod.control.similar_names import similar_name
 from nemod.control.tempo import TapTempo
 from nemod.parameters.parameter import Parameter
 from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
@@ -58,7 +59,8 @@ class Controller:
         settings: Settings,
         events: EventStream,
         *,
-        library: ModelLibrary,
+        library: FileLibrary,
+        cabinets: FileLibrary,
         player: Player,
         monitor: Monitor,
         presets: PresetStore,
@@ -71,6 +73,7 @@ class Controller:
         self._settings = settings
         self._events = events
         self._library = library
+        self._cabinet_library = cabinets
         self._preset_store = presets
         self._player = player
         self._monitor = monitor
@@ -85,14 +88,17 @@ class Controller:
         self.size = ModelSize(
             player, events, newest_load=lambda: self._newest_load, load=self._load_size
         )
+        self.cabinets = Cabinets(cabinets, player, events)
         self.presets = Presets(
             settings,
             events,
             store=presets,
             library=library,
+            cabinets=cabinets,
             player=player,
             load_model=self._load,
             newest_load=lambda: self._newest_load,
+            newest_cabinet_load=lambda: self.cabinets.newest_load,
             commit=self._commit,
         )
         self.files = Files(events, self.presets, user_models, lambda: len(self.model_names))
@@ -238,25 +244,7 @@ class Controller:
 
         Raises: ControlError `not_found`, also for a name with a path separator.
         """
-        names = self.model_names
-        if isinstance(name, int):
-            if 0 <= name < len(names):
-                return names[name]
-            known = f"there are {len(names)}, counted from 0" if names else "there are none"
-            raise ControlError(Code.NOT_FOUND, str(name), f"no model number {name}, {known}")
-        if "/" not in name and "\\" not in name:
-            if name in names:
-                return name
-            folded = fold(name)
-            for known in names:
-                if fold(known) == folded:
-                    return known
-        raise ControlError(
-            Code.NOT_FOUND,
-            name[:120],
-            f"no model named {name[:120]!r} among {len(names)}",
-            lambda: similar_name(name, names_around(names, name)),
-        )
+        return find_name(self.model_names, name, "model")
 
     def load_model(self, name: str | int, source: Source) -> Job:
         """Start to load a model by name or index. Raises: ControlError `not_found`."""
@@ -278,13 +266,11 @@ class Controller:
         names = self.model_names
         if not names:
             raise ControlError(Code.NOT_FOUND, "", "the library has no models")
-        start = self.requested_model
-        place = names.index(start) if start in names else (-1 if step > 0 else 0)
-        order = [names[(place + step * count) % len(names)] for count in range(1, len(names) + 1)]
+        order = names_from(names, self.requested_model, step)
         return self._load(self._playable(order), order[0], source)
 
     def rescan(self, source: Source) -> Job:
-        """Start to list the library's folders, and to read the presets, again.
+        """Start to list the folders of models and cabinets, and to read the presets, again.
 
         One rescan runs at a time; requests that arrive meanwhile share the next one. Raises:
         ControlError `limit` when too many wait.
@@ -318,6 +304,7 @@ class Controller:
 
         def work() -> None:
             self._library.rescan()
+            self._cabinet_library.rescan()
             self._preset_store.rescan()
 
         in_background(work).add_done_callback(done)

@@ -72,6 +72,15 @@ class ModelChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CabinetChanged(Event):
+    """Another cabinet is the current one, or none; or it was loaded again."""
+
+    name: str
+    """Empty for none."""
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class SizeChanged(Event):
     """Another size of models that have several is wanted."""
 
@@ -101,9 +110,10 @@ class PresetListChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class LibraryChanged(Event):
-    """The list of models was read again."""
+    """The lists of models and of cabinets were read again."""
 
     count: int
+    """How many models there are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,22 @@
-"""The presets before and after the current one: their models are built ahead. Thread: control."""
+"""The presets before and after the current one: their rigs are built ahead. Thread: control."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
 
 from nemod.common.background import in_background
-from nemod.control.backends import ModelFile, Player, Recall
+from nemod.control.backends import Player, Recall
 from nemod.control.events import Source
+from nemod.control.preset_files import FoundFiles, PresetFiles
 from nemod.control.preset_list import PresetList
-from nemod.control.preset_models import PresetModels
 from nemod.presets.preset import Preset
 
 
 class Neighbours:
-    """Has the player build the models of the next and the previous preset."""
+    """Has the player build the rigs of the next and the previous preset."""
 
-    def __init__(self, presets: PresetList, models: PresetModels, player: Player) -> None:
+    def __init__(self, presets: PresetList, files: PresetFiles, player: Player) -> None:
         self._presets = presets
-        self._models = models
+        self._files = files
         self._player = player
         self._newest: Sequence[Preset] = ()
 
@@ -30,23 +30,27 @@ class Neighbours:
             if (preset := self._presets.peek(other)) is not None
         ]
         self._newest = presets
-        if not any(preset.model.sha256 for preset in presets):
-            self._request(presets, [self._models.named(preset.model) for preset in presets])
+        if not any(map(self._files.has_hash, presets)):
+            self._request(presets, list(map(self._files.named, presets)))
             return
 
-        def resolved(search: "asyncio.Future[list[ModelFile | None]]") -> None:
+        def resolved(search: "asyncio.Future[list[FoundFiles]]") -> None:
             if self._newest is presets and not search.cancelled() and search.exception() is None:
                 self._request(presets, search.result())
 
-        in_background(
-            lambda: [self._models.resolved(preset.model) for preset in presets]
-        ).add_done_callback(resolved)
+        in_background(lambda: list(map(self._files.resolved, presets))).add_done_callback(resolved)
 
-    def _request(self, presets: Iterable[Preset], files: Iterable[ModelFile | None]) -> None:
+    def _request(self, presets: Iterable[Preset], files: Iterable[FoundFiles]) -> None:
         self._player.build_ahead(
             [
-                (file, Recall(preset.positions, preset.model.size, Source("preset", preset.name)))
-                for preset, file in zip(presets, files, strict=True)
-                if file is not None
+                (found.model, recall(preset, found))
+                for preset, found in zip(presets, files, strict=True)
+                if found.model is not None and found.cabinet is not None
             ]
         )
+
+
+def recall(preset: Preset, found: FoundFiles) -> Recall:
+    """Return the sound that takes effect when a preset is loaded, with the files found for it."""
+    source = Source("preset", preset.name)
+    return Recall(preset.positions, preset.model.size, source, found.cabinet)

@@ -1,6 +1,6 @@
 """Presets: which one is current, whether it was changed, load, save. Thread: control.
 
-A preset is loaded as one change: its model with all of its positions, in one audio block.
+A preset is loaded as one change: its model and cabinet with all positions, in one audio block.
 """
 
 import asyncio
@@ -10,12 +10,13 @@ from dataclasses import replace
 import structlog
 
 from nemod.common.background import in_background
-from nemod.control.backends import ModelFile, ModelLibrary, Player, PresetStore, Recall
+from nemod.control.backends import FileLibrary, ModelFile, Player, PresetStore, Recall
 from nemod.control.disk_jobs import DiskJobs
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import (
     DAEMON,
     SESSION,
+    CabinetChanged,
     EventStream,
     ModelChanged,
     PresetChanged,
@@ -23,12 +24,12 @@ from nemod.control.events import (
     Source,
 )
 from nemod.control.jobs import Job
-from nemod.control.neighbours import Neighbours
+from nemod.control.neighbours import Neighbours, recall
+from nemod.control.preset_files import FoundFiles, PresetFiles
 from nemod.control.preset_list import PresetList
-from nemod.control.preset_models import PresetModels
 from nemod.control.settings import Settings
 from nemod.control.snapshots import Snapshots
-from nemod.presets.preset import ModelReference, Preset, PresetEntry
+from nemod.presets.preset import CabinetReference, ModelReference, Preset, PresetEntry
 
 log = structlog.get_logger("nemod")
 
@@ -48,13 +49,15 @@ class Presets:
         events: EventStream,
         *,
         store: PresetStore,
-        library: ModelLibrary,
+        library: FileLibrary,
+        cabinets: FileLibrary,
         player: Player,
         load_model: LoadModel,
         newest_load: Callable[[], Job | None],
+        newest_cabinet_load: Callable[[], Job | None],
         commit: Callable[[], None],
     ) -> None:
-        """`newest_load` returns the model request that was made last.
+        """`newest_load` returns the model request that was made last, or that of a preset.
 
         `commit` has the settings take effect, together with others of the same message.
         """
@@ -62,25 +65,29 @@ class Presets:
         self._events = events
         self._store = store
         self.list = PresetList(store)
-        self._models = PresetModels(library)
+        self._files = PresetFiles(library, cabinets)
         self._library = library
+        self._cabinets = cabinets
         self._player = player
         self._load_model = load_model
         self._newest_load = newest_load
+        self._newest_cabinet_load = newest_cabinet_load
         self._commit = commit
         self._current: int | None = None
         self._name = ""
         self._is_dirty = False
         self._saved_sound: Mapping[str, float] = {}
         """The positions of the current preset, as long as it is not dirty."""
-        self._model_name, self._model_size = "", player.size
-        """The model that the current preset was loaded or saved with, and its size."""
+        self._saved_rig = self._rig()
+        """The rig that the current preset was loaded or saved with."""
         self.snapshots = Snapshots(settings, commit, on_save=self._on_snapshot)
         self._newest: tuple[Job, int] | None = None
         """The preset that was requested last."""
-        self._neighbours = Neighbours(self.list, self._models, player)
+        self._neighbours = Neighbours(self.list, self._files, player)
         self._disk = DiskJobs()
-        self._model_changes = events.subscribe((ModelChanged,), wake=self._on_model_change)
+        self._rig_changes = events.subscribe(
+            (ModelChanged, CabinetChanged), wake=self._on_rig_change
+        )
 
     # --- what there is ---------------------------------------------------------------------------
 
@@ -114,8 +121,8 @@ class Presets:
     def load(self, which: str | int, source: Source) -> Job:
         """Start to load a preset by name or number; the newest request wins.
 
-        The job ends with the preset's name, or with an error: `not_found` for its model, and as
-        those of a model. Until it ends, and after an error, the sound is as before.
+        The job ends with the preset's name, or with an error: `not_found` for its model or its
+        cabinet, and as those of a model. Until it ends, and after an error, the sound is as before.
 
         Raises: ControlError `not_found`.
         """
@@ -123,9 +130,9 @@ class Presets:
         preset = self.list.get(number)
         job = Job(PRESET_JOB, preset.name, source, self._events)
         self._newest = job, number
-        file = self._models.named(preset.model)
-        if not preset.model.sha256 or self._is_playing(file, preset.model.size):
-            self._load(number, preset, file, job)
+        found = self._files.named(preset)
+        if not self._files.has_hash(preset) or self._is_playing(found, preset.model.size):
+            self._load(number, preset, found, job)
         else:
             self._load_resolved(number, preset, job)
         return job
@@ -144,10 +151,10 @@ class Presets:
         return self.load(number, source)
 
     def _load_resolved(self, number: int, preset: Preset, job: Job) -> None:
-        """Load a preset once it is known which file has the hash of its model."""
+        """Load a preset once it is known which files have its hashes."""
         before = self._newest_load()
 
-        def resolved(search: "asyncio.Future[ModelFile | None]") -> None:
+        def resolved(search: "asyncio.Future[FoundFiles]") -> None:
             is_newest = self._newest is not None and self._newest[0] is job
             if not is_newest or self._newest_load() is not before:
                 job.fail(ControlError(Code.BUSY, preset.name, "superseded by a newer request"))
@@ -156,40 +163,44 @@ class Presets:
             else:
                 self._load(number, preset, search.result(), job)
 
-        in_background(lambda: self._models.resolved(preset.model)).add_done_callback(resolved)
+        in_background(lambda: self._files.resolved(preset)).add_done_callback(resolved)
 
-    def _is_playing(self, file: ModelFile | None, size: float | None) -> bool:
-        """Return whether this model plays, and no other one was requested."""
-        newest, player = self._newest_load(), self._player
-        if file is None or (newest is not None and not newest.is_over):
+    def _rig(self) -> tuple[str, bool, float | None, str]:
+        """Return what plays: model, whether it is the clean rig, its size, and the cabinet."""
+        player = self._player
+        return player.model_name, player.is_clean, player.size, player.cabinet_name
+
+    def _is_playing(self, found: FoundFiles, size: float | None) -> bool:
+        """Return whether these files play, and no others were requested."""
+        model, cabinet = found
+        newest = (self._newest_load(), self._newest_cabinet_load())
+        if model is None or cabinet is None or any(job and not job.is_over for job in newest):
             return False
-        known = (player.model_name, player.is_clean, player.size)
-        return known == (file.name, file.path is None, size)
+        return self._rig() == (model.name, model.path is None, size, cabinet.name)
 
-    def _load(self, number: int, preset: Preset, file: ModelFile | None, job: Job) -> None:
-        if file is None:
-            text = f"its model {preset.model.name!r} is not in the library"
-            job.fail(ControlError(Code.NOT_FOUND, preset.name, text))
+    def _load(self, number: int, preset: Preset, found: FoundFiles, job: Job) -> None:
+        model = found.model
+        if model is None or found.cabinet is None:
+            job.fail(ControlError(Code.NOT_FOUND, preset.name, found.missing(preset)))
             return
-        recall = Recall(preset.positions, preset.model.size, Source("preset", preset.name))
-        if self._is_playing(file, recall.size):
-            self._settings.recall(preset.positions, recall.source)
+        wanted = recall(preset, found)
+        if self._is_playing(found, wanted.size):
+            self._settings.recall(preset.positions, wanted.source)
             self._commit()
-            self._loaded(number, preset, file.name, job)
+            self._loaded(number, preset, job)
             return
 
         def over(model_job: Job) -> None:
             if model_job.error is not None:
                 job.fail(model_job.error)
             else:
-                self._loaded(number, preset, file.name, job)
+                self._loaded(number, preset, job)
 
-        self._load_model([file], file.name, job.source, recall).when_over(over)
+        self._load_model([model], model.name, job.source, wanted).when_over(over)
 
-    def _loaded(self, number: int, preset: Preset, model_name: str, job: Job) -> None:
+    def _loaded(self, number: int, preset: Preset, job: Job) -> None:
         self._current, self._name, self._is_dirty = number, preset.name, False
-        self._saved_sound = self._settings.sound()
-        self._model_name, self._model_size = model_name, preset.model.size
+        self._saved_sound, self._saved_rig = self._settings.sound(), self._rig()
         self.snapshots.use(preset.snapshots)
         self._announce(job.source)
         self.build_ahead()
@@ -199,7 +210,7 @@ class Presets:
         self._events.publish(PresetChanged(self.number, self._name, self._is_dirty, source))
 
     def build_ahead(self) -> None:
-        """Have the models of the neighbours built, so that a step is only a crossfade."""
+        """Have the rigs of the neighbours built, so that a step is only a crossfade."""
         self._neighbours.build(self.number)
 
     def restore(
@@ -212,24 +223,24 @@ class Presets:
     ) -> None:
         """Make the preset of the last session current, unless another one was requested already.
 
-        One that is gone or has another name now is not. With another model than the preset's, as
-        where its file is missing, it is dirty.
+        One that is gone or has another name now is not. With another model or cabinet than the
+        preset's, as where a file is missing, it is dirty.
         """
         preset = self.list.peek(number)
         if preset is None or preset.name != name or self._newest or self._current is not None:
             return
-        file = self._models.named(preset.model)
-        if not self._is_playing(file, self._player.size):
+        if not self._is_playing(self._files.named(preset), self._player.size):
             is_dirty = True
             log.warning(
-                "preset of the last session restored without its model",
+                "preset of the last session restored without its model and cabinet",
                 preset=name,
                 model=preset.model.name,
+                cabinet=preset.cabinet.name,
                 instead=self._player.model_name,
+                instead_cabinet=self._player.cabinet_name,
             )
         self._current, self._name, self._is_dirty = number, name, is_dirty
-        self._saved_sound = self._settings.sound()
-        self._model_name, self._model_size = self._player.model_name, self._player.size
+        self._saved_sound, self._saved_rig = self._settings.sound(), self._rig()
         self.snapshots.use(snapshots)
         self._announce(SESSION)
 
@@ -272,13 +283,15 @@ class Presets:
         self._is_dirty = self._current is not None
         self._announce(source)
 
-    def _on_model_change(self) -> None:
-        for event in self._model_changes.take():
-            # A model that a client or a fault put in place of the preset's makes it dirty; one
-            # that a preset brings makes that preset current.
-            if not isinstance(event, ModelChanged) or self.is_loading:
+    def _on_rig_change(self) -> None:
+        for event in self._rig_changes.take():
+            # What a client or a fault put in place of the preset's makes it dirty; what a preset
+            # brings makes that preset current.
+            if not isinstance(event, ModelChanged | CabinetChanged) or self.is_loading:
                 continue
-            if (event.name, self._player.size) != (self._model_name, self._model_size):
+            is_switched = isinstance(event, CabinetChanged)  # it is switched on, too
+            is_other = is_switched and self._settings.sound() != self._saved_sound
+            if is_other or self._rig() != self._saved_rig:
                 self._become_dirty(event.source)
 
     # --- files -----------------------------------------------------------------------------------
@@ -293,18 +306,23 @@ class Presets:
         `limit` where all numbers are taken or too many writes wait.
         """
         number, name = self.list.place(where, self._current, self._name)
-        request, player = self._newest, self._player
+        request, rig = self._newest, self._rig()
         sound, snapshots = self._settings.sound(), self.snapshots.all()
-        model, size, is_clean = player.model_name, player.size, player.is_clean
+        model, is_clean, size, cabinet = rig
         made = Preset(name=name)
 
         def work() -> None:
             nonlocal made
             sha256 = "" if is_clean else self._library.content_hash(model)
+            cabinet_sha256 = self._cabinets.content_hash(cabinet) if cabinet else ""
             # Its name may have changed since: a rename may have been under way.
-            known = self.list.peek(number) or made
-            reference = ModelReference(name="" if is_clean else model, sha256=sha256, size=size)
-            made = replace(known, model=reference, positions=sound, snapshots=snapshots)
+            made = replace(
+                self.list.peek(number) or made,
+                model=ModelReference(name="" if is_clean else model, sha256=sha256, size=size),
+                cabinet=CabinetReference(name=cabinet, sha256=cabinet_sha256),
+                positions=sound,
+                snapshots=snapshots,
+            )
             self._store.save(number, made)
 
         def done() -> None:
@@ -312,9 +330,9 @@ class Presets:
             if newest is not None and newest is not request and newest[0].error is None:
                 return  # another preset was requested meanwhile: that one is current
             self._current, self._name = number, made.name
-            self._saved_sound, self._model_name, self._model_size = sound, model, size
-            now = self._settings.sound(), self.snapshots.all(), player.model_name, player.size
-            self._is_dirty = now != (sound, snapshots, model, size)
+            self._saved_sound, self._saved_rig = sound, rig
+            now = self._settings.sound(), self.snapshots.all(), self._rig()
+            self._is_dirty = now != (sound, snapshots, rig)
             self._announce(source)
 
         return self._write(number, name, source, work, done)

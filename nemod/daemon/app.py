@@ -18,10 +18,11 @@ from nemod.control.settings import Settings
 from nemod.daemon import notify
 from nemod.daemon.child_processes import BuilderProcess
 from nemod.daemon.failed_starts import STABLE_S, count_start
-from nemod.daemon.model_switcher import ModelSwitcher, session_model
+from nemod.daemon.model_switcher import ModelSwitcher
 from nemod.daemon.monitor import RigMonitor
 from nemod.daemon.recorder import Recorder
 from nemod.daemon.session import Session, SessionPreset
+from nemod.daemon.session_files import session_cabinet, session_model
 from nemod.daemon.session_writer import SessionWriter
 from nemod.daemon.standby import wants_standby
 from nemod.daemon.startup import Startup
@@ -60,6 +61,8 @@ class Daemon:
             builder=self._builder,
             audio=lambda: self._supervisor,
             faults=startup.library,
+            cabinet_faults=startup.cabinets,
+            cabinet=startup.cabinet,
         )
         self._tuner = TunerThread(
             self._settings,
@@ -80,6 +83,7 @@ class Daemon:
             self._settings,
             self.events,
             library=startup.library,
+            cabinets=startup.cabinets,
             player=self._switcher,
             monitor=RigMonitor(self._supervisor, self._switcher, self._telemetry, self._tuner),
             presets=startup.presets,
@@ -299,10 +303,13 @@ class Daemon:
         """Return what the next start is to restore."""
         last = self._startup.session
         model, path = session_model(self._switcher, (last.model, last.path))
+        cabinet = session_cabinet(self._switcher, (last.cabinet, last.cabinet_path))
         return Session(
             model=model,
             path=path,
             size=self._switcher.size,
+            cabinet=cabinet[0],
+            cabinet_path=cabinet[1],
             positions=self._settings.set_positions(),
             preset=self._session_preset(),
             is_clean=not model and self._switcher.is_clean and self._switcher.was_requested,

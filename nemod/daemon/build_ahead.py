@@ -13,7 +13,7 @@ import structlog
 
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult, Level
 from nemod.common.background import in_background
-from nemod.control.backends import ModelFile, Recall
+from nemod.control.backends import NO_CABINET, CabinetFile, ModelFile, Recall
 from nemod.control.settings import Settings
 from nemod.daemon.protocols import AudioOutput, Builder
 from nemod.engine.ipc import PrepareRig
@@ -29,9 +29,12 @@ log = structlog.get_logger("nemod")
 class UnplayableError(Exception):
     """A model cannot be played, but another one may."""
 
-    def __init__(self, reason: str, *, is_model_fault: bool = True) -> None:
+    def __init__(
+        self, reason: str, *, is_model_fault: bool = True, is_cabinet_fault: bool = False
+    ) -> None:
         """`is_model_fault`: it is the file, not this machine or this moment."""
         self.is_model_fault = is_model_fault
+        self.is_cabinet_fault = is_cabinet_fault
         super().__init__(reason)
 
 
@@ -49,12 +52,16 @@ class RigKey:
     with its present controls, see `nemod.engine.loaded_rigs`."""
     level: Level
     size: float | None
+    cabinet: tuple[str, int, int] = ("", 0, 0)
+    """Path, bytes and time of change of the cabinet's file."""
 
 
 async def rig_key(request: BuildRequest) -> RigKey:
     """Return what the rig of a request depends on."""
     # On a thread, because the disk may be slow.
-    file_bytes, mtime_ns = await in_background(lambda: _stamp(request.path))
+    (file_bytes, mtime_ns), cabinet = await in_background(
+        lambda: (_stamp(request.path), _stamp(request.cabinet_path))
+    )
     sound = {item for item in request.positions.items() if param(item[0]).is_in_preset}
     return RigKey(
         path=request.path,
@@ -65,6 +72,7 @@ async def rig_key(request: BuildRequest) -> RigKey:
         sound=frozenset(sound),
         level=request.level,
         size=request.size,
+        cabinet=(request.cabinet_path, *cabinet),
     )
 
 
@@ -111,22 +119,21 @@ class BuildAhead:
         self._kept.clear()
 
     async def build(
-        self, model: ModelFile, recall: Recall | None, size: float | None
+        self, model: ModelFile, recall: Recall, cabinet: CabinetFile = NO_CABINET
     ) -> BuildResult:
         """Return the rig of a model, kept or new, under a number that no other rig has.
 
-        `recall`: the sound that takes effect with it; None for the present one, with this `size`.
-
-        Raises: UnplayableError.
+        `recall`: the sound that takes effect with it. Raises: UnplayableError.
         """
-        if recall is None:
-            request = self._request(model, self._settings.set_positions(), size)
-        else:
-            request = self._request_for(model, recall)
+        request = self._request_for(model, recall._replace(cabinet=cabinet))
         key = await rig_key(request)
         result = self._kept.get(key) or await self._builder.build(request)
         if isinstance(result, BuildFailure):
-            raise UnplayableError(result.reason, is_model_fault=result.is_model_fault)
+            raise UnplayableError(
+                result.reason,
+                is_model_fault=result.is_model_fault,
+                is_cabinet_fault=result.is_cabinet_fault,
+            )
         self._kept[key] = result
         if key in self._recent:
             self._recent.remove(key)
@@ -170,11 +177,6 @@ class BuildAhead:
         return True
 
     def _request_for(self, model: ModelFile, recall: Recall) -> BuildRequest:
-        return self._request(model, self._settings.recalled(recall.sound), recall.size)
-
-    def _request(
-        self, model: ModelFile, positions: dict[str, float], size: float | None
-    ) -> BuildRequest:
         device = self._audio().device
         assert device is not None
         self._requests += 1
@@ -183,7 +185,8 @@ class BuildAhead:
             path=str(model.path or ""),
             rate_hz=device.rate_hz,
             block_frames=device.block_frames,
-            positions=positions,
+            positions=self._settings.recalled(recall.sound) | dict(recall.switched),
             level=self._level,
-            size=size,
+            size=recall.size,
+            cabinet_path=str((recall.cabinet or NO_CABINET).path or ""),
         )

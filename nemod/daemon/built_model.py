@@ -1,21 +1,22 @@
-"""A rig that was built: from which model, and for which device."""
+"""A rig that was built: from which model and cabinet, and for which device."""
 
 from dataclasses import dataclass
 
 from nemod.builder.messages import BuildResult
-from nemod.control.backends import ModelFile, Recall
+from nemod.control.backends import NO_CABINET, CabinetFile, ModelFile, Recall
 from nemod.daemon.protocols import Controls
 from nemod.engine.ipc import DeviceOpened, PlayRig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltModel:
-    """A rig that was built, from which model and for which device."""
+    """A rig that was built, from which model and cabinet and for which device."""
 
     rig_id: int
     model: ModelFile
     result: BuildResult
     device: DeviceOpened
+    cabinet: CabinetFile = NO_CABINET
     recall: Recall | None = None
     """The sound that takes effect when this rig is heard."""
 

@@ -1,16 +1,14 @@
-"""Decides which model plays next, and brings it to the audio process. Thread: control.
+"""Decides which model and cabinet play next, and brings them to the audio process.
 
-One request is carried out at a time and the newest one wins. A model is built by the builder, sent
-to the audio process, and current once it is heard; until then, and after any failure, the previous
-rig plays on.
+One request is carried out at a time and the newest one wins. A rig is built by the builder, sent to
+the audio process, and current once it is heard; until then, and after any failure, the previous rig
+plays on. Thread: control.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -18,36 +16,38 @@ from nemod.builder.messages import Level
 from nemod.common.background import in_background
 from nemod.common.errors import NemodError
 from nemod.config import Config
-from nemod.control.backends import CLEAN, ModelFile, Recall
+from nemod.control.backends import CLEAN, NO_CABINET, CabinetFile, ModelFile, Recall
 from nemod.control.errors import Code, ControlError
-from nemod.control.events import DAEMON, EventStream, ModelChanged, Source
+from nemod.control.events import DAEMON, CabinetChanged, EventStream, ModelChanged
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
 from nemod.daemon.build_ahead import BuildAhead, UnplayableError
 from nemod.daemon.built_model import BuiltModel
+from nemod.daemon.handover import Handover
 from nemod.daemon.protocols import AudioOutput, Builder, Controls, FaultLog
 from nemod.daemon.quarantine import CRASHES, WITHIN_S, Quarantine
+from nemod.daemon.rig_requests import (
+    CABINET,
+    MODEL,
+    RigFiles,
+    RigRequest,
+    RigRequests,
+    superseded,
+)
 from nemod.engine.ipc import DeviceOpened, PlayRig
 
-HEARD_TIMEOUT_S = 20.0
-"""[s] Longest time from sending a rig until it is heard alone."""
 FIRST_MODEL_JOB = "first model"
 REBUILD_JOB = "rebuild"
 
 log = structlog.get_logger("nemod")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """A request that waits or is being carried out."""
-
-    candidates: Iterator[ModelFile]
-    job: Job
-    recall: Recall | None
+SWITCH_ON = (("cab/enable", 1.0),)
+"""Positions that are set with a cabinet that is loaded."""
 
 
 class ModelSwitcher:
-    """The current model, the one that is being loaded, and the one that was requested last.
+    """The current model and cabinet, those that are being loaded, and what was requested last.
 
     It implements `nemod.control.backends.Player` for the controller and
     `nemod.daemon.protocols.SupervisorCallbacks` for the supervisor.
@@ -63,13 +63,20 @@ class ModelSwitcher:
         builder: Builder,
         audio: Callable[[], AudioOutput],
         faults: FaultLog,
+        cabinet_faults: FaultLog | None = None,
+        cabinet: CabinetFile = NO_CABINET,
     ) -> None:
-        """`size`: which size of models that have several. `audio` returns the audio output."""
+        """`size`: which size of models that have several. `audio` returns the audio output.
+
+        `cabinet` is that of the first rig.
+        """
         self.current: BuiltModel | None = None
         self.quarantined = ""
         """The model that was quarantined last, until it is requested again."""
         self.was_requested = bool(config.model)
         """Whether a client, or the command line, requested the current model."""
+        self.cabinet_was_requested = bool(config.cab)
+        """Likewise the current cabinet, or that there is none."""
         self.first_model: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when a model is heard for the first time; an exception when none can be played."""
         # Retrieved here, or asyncio would log it where the daemon ends for another reason.
@@ -81,11 +88,12 @@ class ModelSwitcher:
         self._rigs = BuildAhead(builder, audio, settings, level, on_unplayable=self._mark)
         self._audio = audio
         self._faults = faults
+        self._cabinet_faults = cabinet_faults
+        self._first_cabinet = cabinet
         self._first_candidates: Callable[[], Iterable[ModelFile]] = tuple
         self._previous: BuiltModel | None = None
-        self._pending: BuiltModel | None = None
-        self._pending_heard: asyncio.Future[str] | None = None
-        self._queued: _Request | None = None
+        self._handover = Handover(audio)
+        self._waiting = RigRequests()
         self._wake = asyncio.Event()
         self._is_loading = False
         self._quarantine = Quarantine()
@@ -101,6 +109,15 @@ class ModelSwitcher:
         """Return what is known of the current model (JSON types)."""
         info = self.current.result.info if self.current else {}
         return {**info, "quarantined": self.quarantined} if self.quarantined else info
+
+    @property
+    def cabinet_name(self) -> str:
+        """Name of the current cabinet; empty for none."""
+        return self.current.cabinet.name if self.current else ""
+
+    def cabinet_info(self) -> Mapping[str, object]:
+        """Return what is known of the current cabinet (JSON types)."""
+        return self.current.result.cabinet_info if self.current else {}
 
     def start(self, candidates: Callable[[], Iterable[ModelFile]]) -> None:
         """Request the first model: the first of the candidates that plays."""
@@ -125,17 +142,30 @@ class ModelSwitcher:
         The job ends with the model's name, or with an error: `busy` when a newer request supersedes
         it, `io` when no candidate plays.
         """
-        if self._queued is not None:
-            self._queued.job.fail(self._superseded(job.subject))
-        self._queued = _Request(candidates=iter(candidates), job=job, recall=recall)
+        cabinet = recall.cabinet if recall is not None else None
+        self._waiting.add(
+            RigRequest(
+                candidates=(RigFiles(model=model, cabinet=cabinet) for model in candidates),
+                job=job,
+                fills=frozenset((MODEL,) if cabinet is None else (MODEL, CABINET)),
+                recall=recall,
+            )
+        )
+        self._wake.set()
+
+    def load_cabinet(self, candidates: Iterable[CabinetFile], job: Job) -> None:
+        """Start to load the first of the cabinets that plays; see `control.backends.Player`."""
+        self._waiting.add(
+            RigRequest(
+                candidates=(RigFiles(cabinet=cabinet) for cabinet in candidates),
+                job=job,
+                fills=frozenset((CABINET,)),
+            )
+        )
         self._wake.set()
 
     def _request(self, candidates: Iterable[ModelFile], kind: str) -> None:
         self.load(candidates, Job(kind, "", DAEMON, self._events))
-
-    def _superseded(self, by: str) -> ControlError:
-        what = f"a request for {by!r}" if by else "a newer request"
-        return ControlError(Code.BUSY, by, f"superseded by {what}")
 
     async def run(self) -> None:
         """Carry out requests, one at a time, until cancelled."""
@@ -143,9 +173,9 @@ class ModelSwitcher:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            request, self._queued = self._queued, None
+            request = self._waiting.take()
             if request is None:
-                if await self._rigs.build_next(lambda: self._queued is None):
+                if await self._rigs.build_next(lambda: not self._waiting):
                     self._wake.set()
                 continue
             self._is_loading = True
@@ -153,65 +183,77 @@ class ModelSwitcher:
                 await self._carry_out(request)
             except Exception as error:
                 # Whatever it is, the next request must still be carried out.
-                log.exception("model not loaded", model=request.job.subject)
+                log.exception(f"{request.job.kind} not loaded", name=request.job.subject)
                 request.job.fail(ControlError(Code.IO, request.job.subject, str(error)))
                 self._after_failure(request)
             finally:
                 self._is_loading = False
                 self._wake.set()  # for another request, or for what is built ahead
 
-    async def _carry_out(self, request: _Request) -> None:
+    async def _carry_out(self, request: RigRequest) -> None:
         """Try the candidates in order until one plays, and end the job."""
         job = request.job
+        noun = MODEL if MODEL in request.fills else CABINET
         reasons: list[str] = []
-        for model in request.candidates:
-            if self._queued is not None:
-                job.fail(self._superseded(self._queued.job.subject))
+        for files in request.candidates:
+            newer = self._waiting.successor(request)
+            if newer is not None:
+                job.fail(superseded(newer))
                 return
-            job.subject = model.name
+            job.subject = (files.model or files.cabinet or NO_CABINET).name
             try:
-                await self._load(model, job.source, request.recall)
+                await self._load(files, request)
             except ControlError as error:
                 if error.code is not Code.BUSY:
-                    log.warning("model not loaded", model=model.name, reason=error.text)
+                    log.warning(f"{noun} not loaded", name=job.subject, reason=error.text)
                 job.fail(error)
                 self._after_failure(request)
                 return
             except UnplayableError as error:
-                log.warning("model cannot be played", model=model.name, reason=str(error))
-                if error.is_model_fault:
-                    self._mark(model.name, str(error))
+                log.warning(f"{noun} cannot be played", name=job.subject, reason=str(error))
+                self._mark_faulty(files, error)
                 reasons.append(str(error))
             else:
-                self._after_success(job, model)
+                self._after_success(request, files)
                 return
-        text = reasons[0] if reasons else "no model can be played"
+        text = reasons[0] if reasons else f"no {noun} can be played"
         if len(reasons) > 1:
-            text = f"none of {len(reasons)} models can be played, the first: {text}"
+            text = f"none of {len(reasons)} {noun}s can be played, the first: {text}"
         job.fail(ControlError(Code.IO, job.subject, text))
         self._after_failure(request)
 
-    def _after_success(self, job: Job, model: ModelFile) -> None:
+    def _after_success(self, request: RigRequest, files: RigFiles) -> None:
+        job = request.job
         if job.source != DAEMON:
-            self.was_requested = True
-        if self._faults.problem(model.name):
-            self._mark(model.name, "")
+            self.was_requested |= MODEL in request.fills
+            self.cabinet_was_requested |= CABINET in request.fills
+        if files.model is not None and self._faults.problem(files.model.name):
+            self._mark(files.model.name, "")
         if not self.first_model.done():
             self.first_model.set_result(None)
-        job.finish(model.name)
+        job.finish(job.subject)
+
+    def _mark_faulty(self, files: RigFiles, error: UnplayableError) -> None:
+        """Remember that the file at fault cannot be played."""
+        if error.is_model_fault and files.model is not None:
+            self._mark(files.model.name, str(error))
+        faults = self._cabinet_faults
+        if error.is_cabinet_fault and files.cabinet is not None and faults is not None:
+            name, reason = files.cabinet.name, str(error)
+            in_background(lambda: faults.mark_unplayable(name, reason))
 
     def _mark(self, name: str, reason: str) -> None:
         # On a thread, because the disk, or another process that writes to the index, may be slow.
         in_background(lambda: self._faults.mark_unplayable(name, reason))
 
-    def _after_failure(self, request: _Request) -> None:
+    def _after_failure(self, request: RigRequest) -> None:
         """See that something plays after a request that failed.
 
         The current rig may not fit a device that changed meanwhile: it is built again, and a model
         that cannot be built again gives way to the clean rig.
         """
         device, current, job = self._audio().device, self.current, request.job
-        if self._queued is not None:
+        if self._waiting:
             return
         if current is None:
             if job.kind != FIRST_MODEL_JOB:
@@ -227,64 +269,87 @@ class ModelSwitcher:
 
     # --- loading one model -----------------------------------------------------------------------
 
-    async def _load(self, model: ModelFile, source: Source, recall: Recall | None) -> None:
-        """Return when the model is heard, or is what will be heard.
+    async def _load(self, files: RigFiles, request: RigRequest) -> None:
+        """Return when the rig is heard, or is what will be heard.
 
-        Raises: UnplayableError when the model cannot be played, ControlError when it was
-        superseded or something else failed.
+        Raises: UnplayableError when it cannot be played, ControlError when it was superseded or
+        something else failed.
         """
-        device = self._audio().device
+        device, current = self._audio().device, self.current
         assert device is not None
-        result = await self._rigs.build(model, recall, self._size)
-        if self._queued is not None:
-            raise self._superseded(self._queued.job.subject)
+        model = files.model or (current.model if current is not None else CLEAN)
+        cabinet = files.cabinet
+        if cabinet is None:
+            cabinet = current.cabinet if current is not None else self._first_cabinet
+        recall = request.recall
+        if recall is None:
+            is_loaded = CABINET in request.fills and cabinet != NO_CABINET
+            switched = SWITCH_ON if is_loaded else ()
+            recall = Recall(None, self._size, request.job.source, switched=switched)
+        try:
+            result = await self._rigs.build(model, recall, cabinet)
+        except UnplayableError as error:
+            # Something has to play, at the start and on another device.
+            if not error.is_cabinet_fault or request.job.source != DAEMON:
+                raise
+            log.warning("cabinet cannot be played", name=cabinet.name, reason=str(error))
+            cabinet = NO_CABINET
+            result = await self._rigs.build(model, recall, cabinet)
+        newer = self._waiting.successor(request)
+        if newer is not None:
+            raise superseded(newer)
         built = BuiltModel(
-            rig_id=result.request_id, model=model, result=result, device=device, recall=recall
+            rig_id=result.request_id,
+            model=model,
+            cabinet=cabinet,
+            result=result,
+            device=device,
+            recall=recall,
         )
         if self._audio().is_playing:
             await self._play(built)
         if model.name == self.quarantined:
             self.quarantined = ""
-        self._make_current(built, source)
-        log.info("model", model=built.name, cached=result.cached, rate_policy=result.rate_policy)
+        self._make_current(built, request)
+        log.info(
+            "model",
+            model=built.name,
+            cabinet=cabinet.name,
+            cached=result.cached,
+            rate_policy=result.rate_policy,
+        )
 
     async def _play(self, built: BuiltModel) -> None:
         """Send a rig and wait until it is heard. Raises: UnplayableError, ControlError."""
-        self._pending = built
-        self._pending_heard = asyncio.get_running_loop().create_future()
-        try:
-            await self._audio().play(built.play_rig(self._controls(built)))
-            self.commit()
-            reason = await asyncio.wait_for(self._pending_heard, HEARD_TIMEOUT_S)
-        except (TimeoutError, ConnectionError):
-            # Without an audio process the next one starts with this rig.
-            if self._audio().is_playing:
-                text = f"{built.name}: the audio process did not take the rig"
-                raise ControlError(Code.IO, built.name, text) from None
-            return
-        finally:
-            self._pending = self._pending_heard = None
+        reason = await self._handover.play(built, self._controls(built), self.commit)
         if reason:
             raise UnplayableError(f"{built.name}: {reason}")
 
-    def _make_current(self, built: BuiltModel, source: Source) -> None:
-        before = self.current
+    def _make_current(self, built: BuiltModel, request: RigRequest) -> None:
+        before, source = self.current, request.job.source
         if before is not None and before.model.path is not None and before.name != built.name:
             self._previous = before
         self.current, recall = replace(built, recall=None), built.recall
         if recall is not None:
             self._size = recall.size
-            self._settings.recall(recall.sound, recall.source)
+            if recall.sound is not None:
+                self._settings.recall(recall.sound, recall.source)
+            for path, position in recall.switched:
+                self._settings.set(path, position, recall.source)
         self._settings.use_knobs(built.result.knobs)
         device = self._audio().device
         if device is not None and not built.fits(device):
             self._rebuild()
         self.commit()
-        self._events.publish(ModelChanged(built.name, source))
+        if MODEL in request.fills:
+            self._events.publish(ModelChanged(built.name, source))
+        former = before.cabinet if before is not None else NO_CABINET
+        if MODEL not in request.fills or built.cabinet != former:
+            self._events.publish(CabinetChanged(built.cabinet.name, source))
 
     def _rebuild(self) -> None:
         """Build the current model for the device as it is now, unless another is requested."""
-        if self.current is not None and self._queued is None:
+        if self.current is not None and not self._waiting:
             self._request([self.current.model], REBUILD_JOB)
 
     def build_ahead(self, wanted: Sequence[tuple[ModelFile, Recall]]) -> None:
@@ -314,23 +379,24 @@ class ModelSwitcher:
 
     def rig_heard(self, rig_id: int) -> None:
         """Called when a rig is heard alone, the crossfade to it being over."""
-        if self._pending is not None and rig_id == self._pending.rig_id:
-            self._end_pending("")
+        self._handover.end(rig_id, "")
 
     def rig_failed(self, rig_id: int, reason: str) -> None:
         """Called when the audio process could not load or verify a rig."""
         self._rigs.forget()
-        if self._pending is not None and self._pending.rig_id == rig_id:
-            self._end_pending(reason)
-        elif self.current is not None and self.current.rig_id == rig_id:
+        if self._handover.end(rig_id, reason):
+            return
+        if self.current is not None and self.current.rig_id == rig_id:
             log.warning("the rig could not be loaded again", model=self.current.name, reason=reason)
             self._rebuild()
 
     def audio_process_lost(self, reason: str, *, rig_suspected: bool) -> None:
         """Called when the audio process has ended; `rig_suspected`: its rig may be the cause."""
-        if self._pending is not None:
+        pending = self._handover.pending
+        if pending is not None:
             # It was played for the first time, so it is the cause, and the current one stays.
-            self._end_pending(f"the audio process ended: {reason}" if rig_suspected else "")
+            text = f"the audio process ended: {reason}" if rig_suspected else ""
+            self._handover.end(pending.rig_id, text)
             return
         current = self.current
         if current is None or not rig_suspected:
@@ -358,37 +424,19 @@ class ModelSwitcher:
         else:
             self._settings.use_knobs(self.current.result.knobs)
         self._events.publish(ModelChanged(self.model_name, DAEMON))
-
-    def _end_pending(self, reason: str) -> None:
-        if self._pending_heard is not None:
-            with suppress(asyncio.InvalidStateError):
-                self._pending_heard.set_result(reason)
+        self._events.publish(CabinetChanged(self.cabinet_name, DAEMON))
 
     # --- settings --------------------------------------------------------------------------------
 
     def commit(self) -> None:
         """Send the settings, as one snapshot, to the current rig and the one being loaded."""
-        for built in (self.current, self._pending):
+        for built in (self.current, self._handover.pending):
             if built is not None:
                 self._audio().send_settings(built.rig_id, self._controls(built))
 
     def _controls(self, built: BuiltModel) -> Controls:
         """Return the controls [n] of a rig; one that is being loaded has its own sound."""
-        settings = self._settings
-        if built.recall is not None:
-            settings = Settings(settings.recalled(built.recall.sound))
+        settings, recall = self._settings, built.recall
+        if recall is not None:
+            settings = Settings(settings.recalled(recall.sound) | dict(recall.switched))
         return settings.vector(built.result.layout, built.result.knobs)
-
-
-def session_model(switcher: ModelSwitcher, saved: tuple[str, str]) -> tuple[str, str]:
-    """Return name and file of the model that the next start is to load; empty for none.
-
-    `saved`: those of the previous session. They are kept while a substitute plays that nobody
-    requested: a model that is missing today, as one on a USB stick, may be there the next time.
-    """
-    current = switcher.current
-    is_substitute = bool(saved[0]) and not switcher.was_requested and not switcher.quarantined
-    if current is None or is_substitute:
-        return saved
-    path: Path | None = current.model.path
-    return (current.name, str(path)) if path is not None else ("", "")

@@ -28,7 +28,10 @@ MAX_TEXT = 4096
 MAX_COUNT = 1_000_000
 MAX_SKIPPED = 20
 """Most skipped values that are logged one by one."""
-_KEYS = ("version", "model", "path", "size", "positions", "preset", "clean", "failed_starts")
+_KEYS = (
+    *("version", "model", "path", "size", "cabinet", "cabinet_path", "positions", "preset"),
+    *("clean", "failed_starts"),
+)
 
 log = structlog.get_logger("nemod")
 
@@ -55,6 +58,10 @@ class Session:
     """Its file, for a model outside the library's folders."""
     size: float | None = None
     """0..1: size of a model that has several."""
+    cabinet: str = ""
+    """Name of the current cabinet in the library; empty for none."""
+    cabinet_path: str = ""
+    """Its file, for one outside the library's folders."""
     positions: Mapping[str, float] = field(default_factory=dict)
     """0..1 by canonical path: the knobs and switches that were set, and no others."""
     preset: SessionPreset | None = None
@@ -84,6 +91,8 @@ def _json(
         "model": session.model,
         "path": session.path,
         "size": session.size,
+        "cabinet": session.cabinet,
+        "cabinet_path": session.cabinet_path,
         "positions": dict(sorted({**unknown_positions, **session.positions}.items())),
         "preset": None if session.preset is None else _preset_tree(session.preset),
         "clean": session.is_clean,
@@ -145,6 +154,8 @@ class _Reader:
             model=self._text("model"),
             path=self._text("path"),
             size=self.skipped.fraction("size", self._tree.get("size")),
+            cabinet=self._text("cabinet"),
+            cabinet_path=self._text("cabinet_path"),
             positions=positions,
             preset=self._preset(self._tree.get("preset")),
             is_clean=self._switch("clean"),

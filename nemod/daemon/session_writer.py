@@ -9,7 +9,13 @@ import structlog
 
 from nemod.common.background import in_background
 from nemod.common.kept_files import DamagedFileError, move_aside
-from nemod.control.events import Changed, EventStream, ModelChanged, PresetChanged
+from nemod.control.events import (
+    CabinetChanged,
+    Changed,
+    EventStream,
+    ModelChanged,
+    PresetChanged,
+)
 from nemod.daemon.session import Session, load, save
 
 QUIET_S = 1.0
@@ -69,7 +75,7 @@ class SessionWriter:
         self._writing: asyncio.Future[None] | None = None
         self._has_failed = False
         self._changes = (events or EventStream()).subscribe(
-            (Changed, ModelChanged, PresetChanged), wake=lambda: self._on_change()
+            (Changed, ModelChanged, CabinetChanged, PresetChanged), wake=lambda: self._on_change()
         )
 
     def _on_change(self) -> None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -11,11 +11,11 @@ from nemod.common.errors import NotFoundError
 from nemod.common.paths import FolderError
 from nemod.common.process_lock import ProcessLock
 from nemod.config import Config
-from nemod.control.backends import CLEAN, ModelFile
+from nemod.control.backends import CLEAN, NO_CABINET, CabinetFile, ModelFile
 from nemod.daemon.failed_starts import session_to_start_with
 from nemod.daemon.session import Session, default_path
 from nemod.daemon.session_writer import restore
-from nemod.library import Library
+from nemod.library import CABINETS, Library
 from nemod.presets import PresetStore, user_folder
 
 log = structlog.get_logger("nemod")
@@ -39,6 +39,9 @@ class Startup:
     lock: ProcessLock | None
     """Keeps other daemons from writing the same file, as long as it lives."""
     presets: PresetStore
+    cabinets: Library
+    cabinet: CabinetFile
+    """The cabinet that was requested, or that of the last session."""
 
     def candidates(self) -> Iterator[ModelFile]:
         """Yield the models to try at the start, in order, until one plays.
@@ -58,9 +61,14 @@ class Startup:
 def prepare(config: Config) -> Startup:
     """Return what to start with.
 
-    Raises: NotFoundError when a requested model does not exist, or the library is empty.
+    Raises: NotFoundError when a requested model or cabinet does not exist, or the library of models
+        is empty.
     """
     file, session, lock = _session(config)
+    cabinets, cabinet = _cabinet(config, session)
+    if config.cab:
+        # A cabinet that is asked for is heard, as one that is loaded later.
+        session = replace(session, positions={**session.positions, "cab/enable": 1.0})
     if config.model:
         asked = Path(config.model)
         library = Library(config.library, files=[asked] if asked.is_file() else [])
@@ -80,6 +88,8 @@ def prepare(config: Config) -> Startup:
         state_file=file,
         lock=lock,
         presets=PresetStore(_presets_folder(config)),
+        cabinets=cabinets,
+        cabinet=cabinet,
     )
 
 
@@ -145,6 +155,27 @@ def _requested(model: str, library: Library) -> ModelFile:
         if not path.is_file():
             raise
         return ModelFile(*library.find(library.name_of(path)))
+
+
+def _cabinet(config: Config, session: Session) -> tuple[Library, CabinetFile]:
+    """Return the library of cabinets and the cabinet to start with.
+
+    Raises: NotFoundError when a requested one does not exist.
+    """
+    name, given = (config.cab, config.cab) if config.cab else (session.cabinet, "")
+    path = Path(given or session.cabinet_path)
+    has_file = bool(name) and path.is_file()
+    library = Library(config.cabinets, files=[path] if has_file else [], kind=CABINETS)
+    if not name:
+        return library, NO_CABINET
+    try:
+        # By file first: names change when another file of the same name is added.
+        return library, CabinetFile(*library.find(library.name_of(path) if has_file else name))
+    except (NotFoundError, OSError) as error:
+        if given:
+            raise
+        log.warning("cabinet of the last session not found", cabinet=name, reason=str(error))
+        return library, NO_CABINET
 
 
 def _restored(config: Config, session: Session) -> tuple[Library, list[ModelFile]]:

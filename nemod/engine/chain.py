@@ -39,9 +39,9 @@ class Slot(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """The slots of a rig in the order of the signal; the model follows `before_model`.
+    """The slots of a rig; the model follows `before_model`, the cabinet `after_model`.
 
-    The bypass mixes the input of the chain with the output of `after_model`.
+    The bypass mixes the input of the chain with the output of `after_cabinet`.
     """
 
     before_model: tuple[Slot, ...]
@@ -49,6 +49,13 @@ class Chain(NamedTuple):
     after_bypass: tuple[Slot, ...]
     last: Slot
     """The output meter shows the peak of its input."""
+    after_cabinet: tuple[Slot, ...] = ()
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """All slots in the order of the signal."""
+        wet = (*self.before_model, *self.after_model, *self.after_cabinet)
+        return (*wet, *self.after_bypass, self.last)
 
 
 DEFAULT_CHAIN = Chain(
@@ -58,8 +65,8 @@ DEFAULT_CHAIN = Chain(
         Slot(compressor),
         Slot(lambda _rate_hz: gain("gain"), _unless_model_has_knob(1)),
     ),
-    after_model=(
-        Slot(dc_blocker),
+    after_model=(Slot(dc_blocker),),
+    after_cabinet=(
         Slot(eq),
         Slot(delay),
         Slot(reverb),

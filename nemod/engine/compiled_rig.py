@@ -75,10 +75,10 @@ class CompiledRig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledResampledRig:
-    """A rig in three parts, with the model at its own rate; see `nemod.engine.resampled`."""
+    """A rig in parts, with the model at its own rate; see `nemod.engine.resampled`."""
 
     parts: tuple[CompiledRig, ...]
-    """The part before the model, the model, and the part after it."""
+    """The part before the model, the model, with a cabinet its part, and the last one."""
     rate_hz: int
     model_rate_hz: int
     block_frames: int

@@ -20,12 +20,12 @@ def load_part(part: CompiledRig, frames: int) -> Program:
 def load_rig(rig: AnyCompiledRig, block_frames: int, fetch: Fetch = load_part) -> LoadedRig:
     """Return the rig, ready to be called; `fetch` may return programs that are already loaded."""
     if isinstance(rig, CompiledResampledRig):
-        front, model, back = rig.parts
-        programs = (
+        front, model, *others = rig.parts
+        programs = [
             fetch(front, block_frames),
             fetch(model, MODEL_BLOCK_FRAMES),
-            fetch(back, block_frames),
-        )
+            *(fetch(part, block_frames) for part in others),
+        ]
         return load_resampled(rig, programs)
     return LoadedRig(
         call=fetch(rig, block_frames).call,

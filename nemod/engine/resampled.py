@@ -110,18 +110,16 @@ def lead_and_latency(rate_hz: int, model_rate_hz: int, block_frames: int) -> tup
     return -lowest, held - lowest
 
 
-def load_resampled(
-    rig: CompiledResampledRig, programs: tuple[Program, Program, Program]
-) -> LoadedRig:
+def load_resampled(rig: CompiledResampledRig, programs: Sequence[Program]) -> LoadedRig:
     """Return the rig, ready to be called; `programs` are those of its parts."""
-    front, model, back = programs
-    first = rig.parts[0].controls.size
-    second = first + rig.parts[1].controls.size
+    front, model, *between, back = programs
+    cuts = np.cumsum([part.controls.size for part in rig.parts]).tolist()
+    first, second, last = cuts[0], cuts[1], cuts[-2]
 
     def call(
         weights: RigWeights, controls: Frames, state: RigState, block: Frames
     ) -> tuple[RigState, Frames]:
-        before, inner, after, converter = state
+        before, inner, *cabinet, after, converter = state
         before, driven = front.call(weights[0], controls[:first], before, block)
         converter.push_input(driven)
         pieces = []
@@ -130,14 +128,20 @@ def load_resampled(
             inner, out = model.call(weights[1], controls[first:second], inner, piece)
             pieces.append(out)
         converter.push_output(pieces)
-        signals = np.stack([converter.delay_dry(block), converter.pop_output(block.size)])
-        after, sound = back.call(weights[2], controls[second:], after, signals)
-        return [before, inner, after, converter], sound
+        wet = converter.pop_output(block.size)
+        if between:
+            own, out = between[0].call(weights[2], controls[second:last], cabinet[0], wet)
+            cabinet, wet = [own], out
+        signals = np.stack([converter.delay_dry(block), wet])
+        after, sound = back.call(weights[-1], controls[last:], after, signals)
+        return [before, inner, *cabinet, after, converter], sound
 
     def tails(state: RigState) -> Tails:
         # The model runs at a rate of its own, which the next rig's model need not have.
-        front_rig, _, back_rig = rig.parts
-        return tails_of(front_rig, state[0].arrays) | tails_of(back_rig, state[2].arrays)
+        memories = [memory.arrays for memory in state[: len(rig.parts)]]
+        own = [tails_of(part, arrays) for part, arrays in zip(rig.parts, memories, strict=True)]
+        del own[1]
+        return {name: tail for tails in own for name, tail in tails.items()}
 
     return LoadedRig(
         call=call,

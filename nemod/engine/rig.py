@@ -1,7 +1,9 @@
 """From a chain and a model to a `RigSpec`: the functions of a rig, before they are compiled.
 
-A rig has three parts: the effects before the model, the model, and everything after it. At one rate
-they are joined into one program; a resampled rig compiles each of them (`nemod.engine.resampled`).
+A rig has three parts: the effects before the model, the model, and everything after it. With a
+cabinet it has four: what stands between the model and the cabinet belongs to the cabinet's part. At
+one rate they are joined into one program; a resampled rig compiles each of them
+(`nemod.engine.resampled`).
 The output of a rig is [frames + 3]: the block, then the peaks that `peaks` returns.
 """
 
@@ -67,43 +69,68 @@ PerPart: TypeAlias = tuple[Any, ...]
 
 
 class RigParts(NamedTuple):
-    """The three parts of a rig, each with smoothing of its own."""
+    """The parts of a rig, each with smoothing of its own."""
 
     front: AnyRigSpec
     """block [frames] -> input of the model [frames]"""
     model: AnyRigSpec
     """input of the model [frames] -> its output [frames]"""
     back: AnyRigSpec
-    """[2, frames]: the block and the output of the model -> sound [frames + 3]"""
+    """[2, frames]: the block and the output of the part before -> sound [frames + 3]"""
+    cabinet: AnyRigSpec | None = None
+    """output of the model [frames] -> the same through the cabinet [frames]; None without one"""
+
+    @property
+    def in_order(self) -> tuple[AnyRigSpec, ...]:
+        """The parts in the order of the signal."""
+        between = () if self.cabinet is None else (self.cabinet,)
+        return (self.front, self.model, *between, self.back)
 
     @property
     def layout(self) -> tuple[str, ...]:
         """Paths of all controls, part after part."""
-        return tuple(path for part in self for path in part.layout)
+        return tuple(path for part in self.in_order for path in part.layout)
 
     @property
     def latency_frames(self) -> int:
         """The sum over the parts, at their own rates."""
-        return sum(part.latency_frames for part in self)
+        return sum(part.latency_frames for part in self.in_order)
 
 
 def rig_parts(
-    model: Model, rate_hz: int, model_rate_hz: int, slots: Chain = DEFAULT_CHAIN
+    model: Model,
+    rate_hz: int,
+    model_rate_hz: int,
+    slots: Chain = DEFAULT_CHAIN,
+    cabinet: AnyEffect | None = None,
 ) -> RigParts:
     """Return the parts of a rig: `rate_hz` is the device's, `model_rate_hz` that of the model."""
     before = chain("front", *effects(slots.before_model, model, rate_hz))
-    after = chain("back", *effects(slots.after_model, model, rate_hz))
+    after_model = effects(slots.after_model, model, rate_hz)
+    after_cabinet = effects(slots.after_cabinet, model, rate_hz)
     ending = chain("ending", *effects(slots.after_bypass, model, rate_hz))
+    with_cabinet = None
+    if cabinet is not None:
+        through = chain("cabinet", *after_model, cabinet)
+        with_cabinet = _smoothed_part(through, rate_hz)
+        after_model = []
+    after = chain("back", *after_model, *after_cabinet)
     return RigParts(
         front=_smoothed_part(before, rate_hz),
         model=_smoothed_part(neural(model), model_rate_hz),
+        cabinet=with_cabinet,
         back=_back_part(after, ending, slots.last.make(rate_hz), rate_hz),
     )
 
 
-def rig_spec(model: Model, rate_hz: int, slots: Chain = DEFAULT_CHAIN) -> AnyRigSpec:
+def rig_spec(
+    model: Model,
+    rate_hz: int,
+    slots: Chain = DEFAULT_CHAIN,
+    cabinet: AnyEffect | None = None,
+) -> AnyRigSpec:
     """Return the whole rig of a model, all of it at the device's rate, as one program."""
-    return joined(rig_parts(model, rate_hz, rate_hz, slots))
+    return joined(rig_parts(model, rate_hz, rate_hz, slots, cabinet))
 
 
 def _smoothed_part(effect: Effect[W, S], rate_hz: int) -> RigSpec[W, tuple[S, jax.Array]]:
@@ -194,7 +221,7 @@ def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
     A program is compiled as one kernel, unless one of its parts cannot be: then what stands before
     that part is a kernel, and what stands after it another (`nemod.fx.tools.fuse`).
     """
-    order = tuple(parts)
+    order = parts.in_order
     cuts = np.cumsum([len(part.layout) for part in order[:-1]]).tolist()
     is_fusible = all(part.is_fusible for part in order)
 

@@ -1,11 +1,10 @@
-"""The folders that hold models, and the files in them."""
+"""The folders of a library, and the files in them."""
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nemod.common.paths import data_folder
-from nemod.formats.dialects import SUFFIXES
+from nemod.library.kind import MODELS
 
 MAX_MODELS = 100_000
 """Most files of one folder that are listed."""
@@ -15,19 +14,12 @@ MAX_DEPTH = 32
 
 def shipped_folder() -> Path:
     """Return the folder of the models that ship with nemod."""
-    package = Path(__file__).parents[1]
-    inside = package / "shipped_models"
-    return inside if inside.is_dir() else package.parent / "models"
+    return MODELS.shipped_folder()
 
 
 def user_folder() -> Path:
     """Return the user's own folder of models; it need not exist."""
-    return data_folder() / "models"
-
-
-def removed_folder() -> Path:
-    """Return the folder for models removed from the user's folder; it need not exist."""
-    return data_folder() / "removed"
+    return MODELS.user_folder()
 
 
 def is_hidden(name: str) -> bool:
@@ -52,8 +44,8 @@ class Found:
     """What was left out and why."""
 
 
-def model_files(folder: Path) -> Found:
-    """List the files with a model's suffix below a folder.
+def listed_files(folder: Path, suffixes: tuple[str, ...] = MODELS.suffixes) -> Found:
+    """List the files below a folder whose names have one of these ends, in any case.
 
     Hidden files and folders (`._name` of macOS too) and links that lead out of the folder are
     ignored.
@@ -73,12 +65,12 @@ def model_files(folder: Path) -> Found:
         if len(here.parts) - len(root.parts) >= MAX_DEPTH:
             folders.clear()
         for name in sorted(names):
-            if is_hidden(name) or not name.lower().endswith(SUFFIXES):
+            if is_hidden(name) or not name.lower().endswith(suffixes):
                 continue
             path = here / name
             if path.is_symlink():
                 path = real(path)
-                if not _is_inside(path, root):
+                if not _is_inside(path, root, suffixes):
                     continue
             found.files.append(path)
             if len(found.files) >= MAX_MODELS:
@@ -87,8 +79,8 @@ def model_files(folder: Path) -> Found:
     return found
 
 
-def _is_inside(path: Path, root: Path) -> bool:
+def _is_inside(path: Path, root: Path, suffixes: tuple[str, ...]) -> bool:
     """Return whether a link's target exists below the folder and would be listed by itself."""
     hidden = any(map(is_hidden, path.parts[len(root.parts) :]))
-    fits = path.name.lower().endswith(SUFFIXES) and not hidden
+    fits = path.name.lower().endswith(suffixes) and not hidden
     return fits and path.is_relative_to(root) and os.path.lexists(path) and not path.is_symlink()

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from nemod.common.paths import FolderError, data_folder
+from nemod.common.paths import FolderError
 from nemod.library.entry import (
     FAILED,
     NO_PROBE,
@@ -19,6 +19,7 @@ from nemod.library.entry import (
     LibraryError,
     Problem,
 )
+from nemod.library.kind import MODELS, Kind
 from nemod.library.store import Store
 
 VERSION = 2
@@ -107,24 +108,22 @@ class IndexRecord(NamedTuple):
     facts: Facts
 
 
-def index_file() -> Path:
-    """Return the file of the user's index; it need not exist."""
-    return data_folder() / "library.db"
-
-
 class Index:
     """What is known about files, by path. Thread: any. Every method may raise LibraryError."""
 
-    def __init__(self, file: Path | None = None) -> None:
-        """`file` None is the user's own index. It is opened at the first use."""
+    def __init__(self, file: Path | None = None, kind: Kind = MODELS) -> None:
+        """`file` None is the user's own index of this kind. It is opened at the first use."""
         self._file = file
+        self._kind = kind
 
     @cached_property
     def _store(self) -> Store:
         try:
-            return Store(self._file or index_file(), SCHEMA + _UNPLAYABLE, VERSION, _UPGRADES)
+            return Store(
+                self._file or self._kind.index_file(), SCHEMA + _UNPLAYABLE, VERSION, _UPGRADES
+            )
         except FolderError as error:
-            raise LibraryError(f"the index of models: {error}") from None
+            raise LibraryError(f"the index of {self._kind.noun}s: {error}") from None
 
     @property
     def file(self) -> Path:

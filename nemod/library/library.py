@@ -1,4 +1,4 @@
-"""The library: names of models, from the folders that hold them.
+"""The library: names of models or cabinets, from the folders that hold them.
 
 No file outside these folders can be reached by a name.
 """
@@ -14,9 +14,10 @@ from nemod.common.names import fold
 from nemod.common.paths import FolderError
 from nemod.library.entry import Entry, LibraryError, Problem
 from nemod.library.facts import content_hash
-from nemod.library.folders import Found, model_files, real, shipped_folder, user_folder
+from nemod.library.folders import Found, listed_files, real
 from nemod.library.index import Index
 from nemod.library.journal import info, warn
+from nemod.library.kind import MODELS, Kind
 from nemod.library.names import name_files
 from nemod.library.pool import cores
 from nemod.library.scan import Progress, ScanReport, file_stamp, refresh
@@ -32,9 +33,9 @@ _NEAR_NAMES = 5_000
 
 
 class Library:
-    """Names of models, their files, and what is known about these. Thread: any.
+    """Names of files of one kind, and what is known about these. Thread: any.
 
-    Creating one lists folders and reads no model; the index is opened when it is first needed.
+    Creating one lists folders and reads no file; the index is opened when it is first needed.
     """
 
     def __init__(
@@ -43,13 +44,15 @@ class Library:
         *,
         files: Iterable[Path] = (),
         index: Index | None = None,
+        kind: Kind = MODELS,
     ) -> None:
         """`folders` are searched besides the shipped and the user's; `files` are added one by one.
 
         `index` None is the user's own.
         """
-        self.folders = (shipped_folder(), *_user_folders(), *folders)
-        self.index = index or Index()
+        self.kind = kind
+        self.folders = (kind.shipped_folder(), *_user_folders(kind), *folders)
+        self.index = index or Index(kind=kind)
         self._files = tuple(files)
         self._paths: dict[str, Path] = {}
         self._names: dict[Path, str] = {}
@@ -71,7 +74,7 @@ class Library:
 
     def look(self) -> None:
         """List the folders again, for names only."""
-        looks = [model_files(folder) for folder in self.folders]
+        looks = [listed_files(folder, self.kind.suffixes) for folder in self.folders]
         singly = Found(files=[real(path) for path in self._files])
         paths, unfit = name_files(path for found in [*looks, singly] for path in found.files)
         self._unread = tuple(path for found in looks for path in found.unread)
@@ -95,8 +98,8 @@ class Library:
         known = name if name in paths else self._folded.get(fold(name), "")
         if known not in paths:
             raise NotFoundError(
-                f"no model is named {name!r}{did_you_mean(name, _near(name, paths))}; "
-                f"{len(paths)} models were found in {', '.join(map(str, self.folders))}"
+                f"no {self.kind.noun} is named {name!r}{did_you_mean(name, _near(name, paths))}; "
+                f"{len(paths)} {self.kind.noun}s were found in {', '.join(map(str, self.folders))}"
             )
         if real(paths[known]) != paths[known]:
             raise NotFoundError(f"{paths[known]} is a link now; rescan the library")
@@ -158,7 +161,7 @@ class Library:
         try:
             self.index.mark_unplayable(path, problem)
         except LibraryError as error:
-            warn("unplayable model not marked in the index", reason=str(error))
+            warn(f"unplayable {self.kind.noun} not marked in the index", reason=str(error))
 
     def _problems(self, path: Path | None = None) -> dict[Path, list[Problem]]:
         """Return what was found about one file or all, in this process and in the index."""
@@ -190,10 +193,11 @@ class Library:
         try:
             report = self.refresh(workers=1, cap_s=RESCAN_CAP_S)
         except LibraryError as error:
-            warn("index of models not refreshed", reason=str(error))
+            warn(f"index of {self.kind.noun}s not refreshed", reason=str(error))
             return
         if report.left:
-            info("models not read yet; 'nemod models scan' reads them", count=report.left)
+            command = f"nemod {self.kind.command} scan"
+            info(f"{self.kind.noun}s not read yet; '{command}' reads them", count=report.left)
 
     def refresh(
         self,
@@ -295,9 +299,9 @@ def _near(name: str, names: Iterable[str]) -> list[str]:
     return [one for one in some if fold(one)[:1] == first][:_NEAR_NAMES]
 
 
-def _user_folders() -> tuple[Path, ...]:
-    """Return the user's own folder of models; nothing where there is no home folder."""
+def _user_folders(kind: Kind) -> tuple[Path, ...]:
+    """Return the user's own folder; nothing where there is no home folder."""
     try:
-        return (user_folder(),)
+        return (kind.user_folder(),)
     except FolderError:
         return ()

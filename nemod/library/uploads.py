@@ -13,7 +13,7 @@ from nemod.library.folders import user_folder
 from nemod.library.library import SCAN_LIMIT_S, Library
 from nemod.library.pool import read_files
 from nemod.library.text import is_fit
-from nemod.library.user_models import add
+from nemod.library.user_files import add
 
 MAX_NAME = 200
 """[bytes] Longest name of a file; file systems allow 255, that of a draft included."""

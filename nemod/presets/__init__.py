@@ -13,6 +13,7 @@ from nemod.presets.folders import factory_folder, user_folder
 from nemod.presets.preset import (
     MAX_PRESETS,
     MAX_SNAPSHOTS,
+    CabinetReference,
     ModelReference,
     Preset,
     PresetEntry,
@@ -24,6 +25,7 @@ from nemod.presets.store import PresetStore
 __all__ = [
     "MAX_PRESETS",
     "MAX_SNAPSHOTS",
+    "CabinetReference",
     "ModelReference",
     "Preset",
     "PresetEntry",

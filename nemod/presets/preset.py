@@ -1,4 +1,4 @@
-"""What a preset holds: a model, and the positions of everything that belongs to the sound."""
+"""What a preset holds: a model, a cabinet, and the positions of what belongs to the sound."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,11 +41,22 @@ class ModelReference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CabinetReference:
+    """The cabinet of a preset."""
+
+    name: str = ""
+    """Its name in the library; empty for no cabinet."""
+    sha256: str = ""
+    """Hash of its file, by which a renamed file is found; empty where it is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
     """A sound. Immutable."""
 
     name: str
     model: ModelReference = ModelReference()
+    cabinet: CabinetReference = CabinetReference()
     positions: Mapping[str, float] = field(default_factory=dict)
     """0..1 by canonical path; what is missing has its default."""
     snapshots: Mapping[int, Mapping[str, float]] = field(default_factory=dict)

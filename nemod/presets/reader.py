@@ -20,6 +20,7 @@ from nemod.parameters.table import canonical, param
 from nemod.presets.preset import (
     MAX_BYTES,
     MAX_SNAPSHOTS,
+    CabinetReference,
     ModelReference,
     Preset,
     name_problem,
@@ -28,10 +29,11 @@ from nemod.presets.writer import VERSION
 
 MAX_LOGGED = 5
 """Most skipped values of one file that are logged one by one."""
-MAX_MODEL_NAME = 1024
+MAX_FILE_NAME = 1024
 """[characters]"""
-_KEYS = ("version", "name", "model", "positions", "snapshots")
-_MODEL_KEYS = ("name", "sha256", "size")
+_KEYS = ("version", "name", "model", "cabinet", "positions", "snapshots")
+_FILE_KEYS = ("name", "sha256")
+_MODEL_KEYS = (*_FILE_KEYS, "size")
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -72,6 +74,7 @@ class _Reader:
         return Preset(
             name=self._name(name),
             model=self._model(),
+            cabinet=self._cabinet(),
             positions=positions,
             snapshots=snapshots,
             unknown={
@@ -98,19 +101,28 @@ class _Reader:
         return name
 
     def _model(self) -> ModelReference:
-        tree = self._mapping("model", self._tree.get("model"))
-        for key in tree:
-            if key not in _MODEL_KEYS:  # it need not be true of the next model
-                self.skipped.keep(f"model.{key}", "unknown key", is_writable=False)
-        name, sha256 = _text(tree.get("name", "")), _text(tree.get("sha256", ""))
-        if name is None or len(name) > MAX_MODEL_NAME or any(map(_is_control, name)):
-            self.skipped.add("model.name", f"a name is expected, not {short(name)}")
-            name = ""
-        if sha256 is None or (sha256 and (len(sha256) != 64 or not _HEX.issuperset(sha256))):
-            self.skipped.add("model.sha256", f"64 hexadecimal digits, not {short(sha256)}")
-            sha256 = ""
+        tree, name, sha256 = self._file("model", _MODEL_KEYS)
         size = self.skipped.fraction("model.size", _value(tree.get("size")))
         return ModelReference(name=name, sha256=sha256, size=size)
+
+    def _cabinet(self) -> CabinetReference:
+        _, name, sha256 = self._file("cabinet", _FILE_KEYS)
+        return CabinetReference(name=name, sha256=sha256)
+
+    def _file(self, key: str, known: tuple[str, ...]) -> tuple[dict[str, Tree], str, str]:
+        """Return what is below the key of a file, with the file's name and hash."""
+        tree = self._mapping(key, self._tree.get(key))
+        for below in tree:
+            if below not in known:  # it need not be true of the next file
+                self.skipped.keep(f"{key}.{below}", "unknown key", is_writable=False)
+        name, sha256 = _text(tree.get("name", "")), _text(tree.get("sha256", ""))
+        if name is None or len(name) > MAX_FILE_NAME or any(map(_is_control, name)):
+            self.skipped.add(f"{key}.name", f"a name is expected, not {short(name)}")
+            name = ""
+        if sha256 is None or (sha256 and (len(sha256) != 64 or not _HEX.issuperset(sha256))):
+            self.skipped.add(f"{key}.sha256", f"64 hexadecimal digits, not {short(sha256)}")
+            sha256 = ""
+        return tree, name, sha256
 
     def _positions(self, key: str, tree: Any) -> tuple[dict[str, float], dict[str, object]]:
         """Return the positions of known parameters by canonical path, and everything else."""

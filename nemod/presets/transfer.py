@@ -20,17 +20,18 @@ def imported(text: str, source: str, stem: str = "") -> Preset:
     its file.
 
     Raises: PresetError for anything but plain YAML without aliases and tags, for a text that is
-    too long, and for a model that is named by a path.
+    too long, and for a model or a cabinet that is named by a path.
     """
     try:
         preset = parse(text, _name(stem), source)
     except DamagedFileError as error:
         raise PresetError(f"{source}: {error}") from None
-    if "/" in preset.model.name or "\\" in preset.model.name:
-        raise PresetError(
-            f"{source}: model.name {preset.model.name[:MAX_NAME]!r}: the name of a model is "
-            "expected, not a path"
-        )
+    for noun, name in (("model", preset.model.name), ("cabinet", preset.cabinet.name)):
+        if "/" in name or "\\" in name:
+            raise PresetError(
+                f"{source}: {noun}.name {name[:MAX_NAME]!r}: the name of a {noun} is expected, "
+                "not a path"
+            )
     return preset
 
 

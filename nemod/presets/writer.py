@@ -38,6 +38,9 @@ def _lines(preset: Preset, *, with_unknown: bool = False) -> Iterator[str]:
     yield f"  name: {quoted(model.name)}\n  sha256: {quoted(model.sha256)}\n"
     if model.size is not None:
         yield f"  size: {decimal(model.size)}\n"
+    cabinet = preset.cabinet
+    if cabinet.name:
+        yield f"cabinet:\n  name: {quoted(cabinet.name)}\n  sha256: {quoted(cabinet.sha256)}\n"
     has_model = bool(model.name)
     yield from _positions("positions", "", preset.positions, unknown_positions, has_model)
     yield "snapshots:\n" if preset.snapshots or unknown_snapshots else ""

@@ -19,6 +19,7 @@ from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
 from nemod.engine.compiled_rig import CompiledRig
 from nemod.engine.program import fresh_state, load_program
+from nemod.formats.impulse_response import ImpulseResponse
 from nemod.formats.info import ModelInfo
 from nemod.formats.model import Model, Probe
 from nemod.parameters.table import TABLE
@@ -61,9 +62,15 @@ def test_a_models_knobs_are_controls_of_the_rig() -> None:
 
 
 def test_every_rig_has_every_row_of_the_table_once() -> None:
-    """Except for those that the control core uses itself."""
+    """Except for those that the control core uses itself, and the cabinet's without one."""
+    impulse = ImpulseResponse(
+        name="one", samples=np.ones(1, np.float32), rate_hz=RATE_HZ, channels=1, note=""
+    )
+    rows = sorted(row.path for row in TABLE if row.is_effect_control)
+    layout = build(tiny(), RATE_HZ, BLOCK, Settings(), response=impulse).layout
+    assert sorted(layout) == rows
     layout = build(tiny(), RATE_HZ, BLOCK, Settings()).layout
-    assert sorted(layout) == sorted(row.path for row in TABLE if row.is_effect_control)
+    assert sorted(layout) == [path for path in rows if not path.startswith("cab/")]
 
 
 def test_a_rig_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

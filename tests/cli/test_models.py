@@ -9,7 +9,7 @@ import pytest
 
 from nemod.cli import main
 from nemod.library import Library, shipped_folder, user_folder
-from nemod.library.folders import removed_folder
+from nemod.library.kind import MODELS
 
 Nemod = Callable[..., tuple[int, str, str]]
 
@@ -160,7 +160,7 @@ def test_models_are_added_once_and_removed(nemod: Nemod, folder: Path) -> None:
     assert errors.startswith(f"refused: {folder / 'broken.json'}: line 1 column 2")
     assert listed(nemod)["mine"]["author"] == "Ann [31mOther"
     status, out, _ = nemod("remove", "mine")
-    assert (status, str(removed_folder() / "mine.json") in out) == (0, True)
+    assert (status, str(MODELS.removed_folder() / "mine.json") in out) == (0, True)
     assert "mine" not in listed(nemod)
 
 

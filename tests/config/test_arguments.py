@@ -33,6 +33,8 @@ SAMPLES = {
     "size": ["0.5"],
     "model": ["0815"],
     "library": ["/a", "b"],
+    "cab": ["4x12"],
+    "cabinets": ["/c", "d"],
     "state": ["c.json"],
     "presets": ["p"],
     "announce": [],

@@ -17,9 +17,10 @@ from nemod.control.backends import ModelFile
 from nemod.control.events import Changed, Event, EventStream, ModelChanged, Source
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
-from nemod.daemon import build_ahead, model_switcher
-from nemod.daemon.model_switcher import ModelSwitcher, session_model
+from nemod.daemon import build_ahead, handover
+from nemod.daemon.model_switcher import ModelSwitcher
 from nemod.daemon.quarantine import CRASHES
+from nemod.daemon.session_files import session_model
 from nemod.engine.ipc import DeviceOpened, PlayRig, PrepareRig
 from nemod.parameters.parameter_set import KnobSpec
 
@@ -339,7 +340,7 @@ def test_a_rig_that_fails_in_the_audio_process_leaves_the_old_one() -> None:
 
 def test_an_audio_process_that_takes_no_rig_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while; the model is not marked."""
-    monkeypatch.setattr(model_switcher, "HEARD_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(handover, "HEARD_TIMEOUT_S", 0.01)
 
     async def scenario(setup: Setup) -> None:
         setup.audio.on_play = lambda rig: None

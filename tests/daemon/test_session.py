@@ -28,7 +28,12 @@ from nemod.parameters.table import TABLE
 from tests.parts.disk import small_files
 
 SAVED = Session(
-    model='Plexi "68"; ö', path="/amps/plexi.nam", size=0.5, positions={"bass": 0.7, "knob/3": 1.0}
+    model='Plexi "68"; ö',
+    path="/amps/plexi.nam",
+    size=0.5,
+    cabinet="4x12 ä",
+    cabinet_path="/cabs/4x12.wav",
+    positions={"bass": 0.7, "knob/3": 1.0},
 )
 GOOD: dict[str, Any] = json.loads(to_text(SAVED))
 

@@ -11,7 +11,7 @@ from nemod.common.errors import NotFoundError
 from nemod.config import load as load_config
 from nemod.daemon.session import Session, save
 from nemod.daemon.startup import Startup, prepare, state_file
-from nemod.library import Library, shipped_folder
+from nemod.library import CABINETS, Library, shipped_folder
 
 KEPT = "drive-gru20"
 
@@ -96,3 +96,39 @@ def test_one_daemon_keeps_a_state_and_the_next_only_restores_it(kept: Path) -> N
     assert [entry["process"] for entry in logs] == [os.getpid()]
     del first
     assert prepare(config).state_file == kept
+
+
+@pytest.fixture
+def cabinet(tmp_path: Path) -> Path:
+    """A shipped cabinet outside of all folders."""
+    path = tmp_path / "mine.flac"
+    shutil.copy(CABINETS.shipped_folder() / "sim-open-1x12.flac", path)
+    return path
+
+
+def test_the_cabinet_of_the_last_time_comes_back(tmp_path: Path, cabinet: Path) -> None:
+    """By its file, else by its name; one that is gone is a warning."""
+    state = tmp_path / "state.json"
+    for name, path, found in (
+        ("old name", str(cabinet), ("mine", cabinet)),
+        ("SIM-open-1x12", "", ("sim-open-1x12", None)),
+        ("gone", str(tmp_path / "gone.wav"), ("", None)),
+        ("", "", ("", None)),
+    ):
+        save(state, Session(model=KEPT, cabinet=name, cabinet_path=path))
+        with structlog.testing.capture_logs() as logs:
+            startup = prepare(load_config(None, {"state": str(state)}))
+        assert startup.cabinet.name == found[0]
+        assert startup.cabinet.path == found[1] or found[1] is None
+        events = [log["event"] for log in logs]
+        assert ("cabinet of the last session not found" in events) == (name == "gone")
+
+
+def test_a_cabinet_that_is_asked_for_wins_and_is_switched_on(kept: Path, cabinet: Path) -> None:
+    """By file or by name; a name that is not there ends the start."""
+    for given, name in ((str(cabinet), "mine"), ("sim-closed-4x12", "sim-closed-4x12")):
+        startup = prepare(load_config(None, {"state": str(kept), "cab": given}))
+        assert startup.cabinet.name == name
+        assert dict(startup.session.positions) == {"bass": 0.7, "cab/enable": 1.0}
+    with pytest.raises(NotFoundError, match="no cabinet is named 'nosuch'"):
+        prepare(load_config(None, {"state": str(kept), "cab": "nosuch"}))

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("models/*.md")])
-TREES = "docs|models|nemod|scripts|systemd|tests|trainer"
+FOLDERS = ("", "docs/", "models/", "cabinets/")
+PAGES = sorted(page for folder in FOLDERS for page in ROOT.glob(f"{folder}*.md"))
+TREES = "cabinets|docs|models|nemod|scripts|systemd|tests|trainer"
 
 
 def anchors(page: Path) -> set[str]:

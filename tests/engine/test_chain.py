@@ -27,9 +27,7 @@ BLOCK = 64
 
 def names(model: Model) -> list[str]:
     """Return the effects of a model's rig, in order."""
-    before, after, ending, last = DEFAULT_CHAIN
-    made = [effects(slots, model, RATE_HZ) for slots in (before, after, ending, (last,))]
-    return [effect.name for group in made for effect in group]
+    return [effect.name for effect in effects(DEFAULT_CHAIN.slots, model, RATE_HZ)]
 
 
 @pytest.mark.parametrize("knobs", [0, 1, 2, 3])
@@ -106,11 +104,13 @@ def test_an_effect_anywhere_brings_its_weights_and_settles_itself(
     """In one program and in the three of a resampled rig, without a change of either."""
     slots = chain_with(Slot(lambda _rate_hz: counting(keeps)), place)
 
-    def parts(model: Model, rate_hz: int, model_rate_hz: int) -> Any:
-        return rig_parts(model, rate_hz, model_rate_hz, slots)
+    def parts(model: Model, rate_hz: int, model_rate_hz: int, cabinet: Any) -> Any:
+        return rig_parts(model, rate_hz, model_rate_hz, slots, cabinet)
 
     monkeypatch.setattr(build_module, "rig_parts", parts)
-    monkeypatch.setattr(build_module, "rig_spec", lambda m, r: rig_spec(m, r, slots))
+    monkeypatch.setattr(
+        build_module, "rig_spec", lambda m, r, cabinet: rig_spec(m, r, slots, cabinet)
+    )
     monkeypatch.setattr(build_module.program_cache, "fetch", lambda _name: None)
     monkeypatch.setattr(build_module.program_cache, "store", lambda _name, _program: None)
     built = build(tiny(), rate_hz, BLOCK, Settings())

@@ -18,8 +18,7 @@ FRAMES = 4096
 
 def _effects() -> dict[str, AnyEffect]:
     """Return every effect of the default chain, of each kind one, and a chain of them all."""
-    slots = (*DEFAULT_CHAIN.before_model, *DEFAULT_CHAIN.after_model, *DEFAULT_CHAIN.after_bypass)
-    made = [slot.make(RATE_HZ) for slot in (*slots, DEFAULT_CHAIN.last)]
+    made = [slot.make(RATE_HZ) for slot in DEFAULT_CHAIN.slots]
     kinds = {effect.name.partition(":")[0]: effect for effect in made}
     first, *rest = kinds.values()
     return kinds | {"chain": chain("chain", chain("inner", first, *rest[:3]), *rest[3:])}

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from nemod.library.folders import MAX_DEPTH, model_files
+from nemod.library.folders import MAX_DEPTH, listed_files
 
 
 def relative(folder: Path) -> list[str]:
     """Return what is found, from the folder on."""
-    return [str(path.relative_to(folder)) for path in model_files(folder).files]
+    return [str(path.relative_to(folder)) for path in listed_files(folder).files]
 
 
 def test_files_are_recognised_by_their_suffix(folder: Path) -> None:
@@ -59,12 +59,12 @@ def test_the_depth_of_folders_is_limited(folder: Path) -> None:
     (deep / "d").mkdir(parents=True)
     (deep / "a.json").touch()
     (deep / "d" / "b.json").touch()
-    assert [path.name for path in model_files(folder).files] == ["a.json"]
+    assert [path.name for path in listed_files(folder).files] == ["a.json"]
 
 
 def test_an_absent_folder_holds_nothing(folder: Path) -> None:
     """It is reported as unread, so that its models do not count as deleted."""
-    found = model_files(folder / "nothing")
+    found = listed_files(folder / "nothing")
     assert (found.files, found.unread, found.notes) == ([], [folder / "nothing"], [])
 
 
@@ -75,7 +75,7 @@ def test_an_unreadable_folder_is_named(folder: Path) -> None:
     closed = folder / "closed"
     closed.mkdir(mode=0)
     try:
-        found = model_files(folder)
+        found = listed_files(folder)
     finally:
         closed.chmod(0o755)
     assert [path.name for path in found.files] == ["a.json"]

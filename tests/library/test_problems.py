@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from nemod.library import Index, Library
-from nemod.library.index import index_file
+from nemod.library.kind import MODELS
 
 Open = Callable[[], Library]
 Write = Callable[..., Path]
@@ -182,4 +182,4 @@ def test_an_index_of_the_first_version_is_upgraded(
 
 def test_the_users_own_index_is_the_default() -> None:
     """Below the folder of user data."""
-    assert Library().index.file == index_file()
+    assert Library().index.file == MODELS.index_file()

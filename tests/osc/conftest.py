@@ -14,10 +14,17 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from nemod.common.errors import NotFoundError
-from nemod.control.backends import ModelFile, Recall, Status
+from nemod.control.backends import CabinetFile, ModelFile, Recall, Status
 from nemod.control.controller import Controller
 from nemod.control.errors import Code, ControlError
-from nemod.control.events import NO_READING, EventStream, Meters, ModelChanged, TunerReading
+from nemod.control.events import (
+    NO_READING,
+    CabinetChanged,
+    EventStream,
+    Meters,
+    ModelChanged,
+    TunerReading,
+)
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
 from nemod.osc.codec import Message, Packet
@@ -58,6 +65,35 @@ class MemoryPresets:
         del self.kept[number]
 
 
+class MemoryCabinets:
+    """A library of cabinets in memory."""
+
+    def __init__(self) -> None:
+        self.names: Sequence[str] = ("1x12", "2x12 open", "4x12")
+        self.hashes: dict[str, str] = {}
+        self.unplayable: dict[str, str] = {}
+
+    def find(self, name: str) -> tuple[str, Path]:
+        if name not in self.names:
+            raise NotFoundError(name)
+        return name, Path(f"{name}.wav")
+
+    def problem(self, name: str) -> str:
+        return self.unplayable.get(name, "")
+
+    def problems(self) -> Mapping[str, str]:
+        return self.unplayable
+
+    def content_hash(self, name: str) -> str:
+        return self.hashes.get(name, "")
+
+    def find_by_hash(self, sha256: str) -> str:
+        return next((name for name, known in self.hashes.items() if known == sha256), "")
+
+    def rescan(self) -> None:
+        """Find nothing new."""
+
+
 class MemoryRig:
     """A control core without sound: models load when the test says so."""
 
@@ -86,12 +122,16 @@ class MemoryRig:
         self.add_error: Exception | None = None
         """Raised where a client sends a file."""
         self.presets = MemoryPresets()
+        self.cabinets = MemoryCabinets()
+        self.cabinet_name = ""
+        self.cabinet_loads: list[tuple[CabinetFile, Job]] = []
         self.events = EventStream()
         self.settings = Settings(events=self.events)
         self.controller = Controller(
             self.settings,
             self.events,
             library=self,
+            cabinets=self.cabinets,
             player=self,
             monitor=self,
             presets=self.presets,
@@ -123,9 +163,30 @@ class MemoryRig:
             self.size = recall.size
             self.settings.recall(recall.sound, recall.source)
             self.commit()
+            if recall.cabinet is not None and recall.cabinet.name != self.cabinet_name:
+                self.cabinet_name = recall.cabinet.name
+                self.events.publish(CabinetChanged(self.cabinet_name, job.source))
         self.model_name, self.is_clean = model.name, model.path is None
         self.events.publish(ModelChanged(model.name, job.source))
         job.finish(model.name)
+
+    def cabinet_info(self) -> Mapping[str, object]:
+        return {"name": self.cabinet_name} if self.cabinet_name else {}
+
+    def load_cabinet(self, candidates: Iterable[CabinetFile], job: Job) -> None:
+        for _, superseded in self.cabinet_loads:
+            superseded.fail(ControlError(Code.BUSY, "", "superseded"))
+        self.cabinet_loads = [(next(iter(candidates)), job)]
+        if not self.is_slow:
+            self.finish_cabinet_load()
+
+    def finish_cabinet_load(self) -> None:
+        (cabinet, job), *self.cabinet_loads = self.cabinet_loads
+        self.cabinet_name = cabinet.name
+        if cabinet.path is not None:
+            self.settings.set("cab/enable", 1.0, job.source)
+        self.events.publish(CabinetChanged(cabinet.name, job.source))
+        job.finish(cabinet.name)
 
     def build_ahead(self, wanted: Sequence[tuple[ModelFile, Recall]]) -> None:
         self.ahead = [model.name for model, _ in wanted]

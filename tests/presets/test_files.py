@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemod.common.kept_files import DamagedFileError
-from nemod.presets import ModelReference, Preset, PresetError
+from nemod.presets import CabinetReference, ModelReference, Preset, PresetError
 from nemod.presets.preset import MAX_BYTES, MAX_NAME, MAX_SNAPSHOTS, name_problem
 from nemod.presets.reader import parse
 from nemod.presets.writer import to_text
@@ -18,15 +18,19 @@ from tests.presets.conftest import LEAD, SOUND
 
 NAMES = st.text(max_size=MAX_NAME).filter(lambda name: not name_problem(name))
 POSITIONS = st.dictionaries(st.sampled_from(SOUND), st.floats(0.0, 1.0))
+SHA256 = st.just("") | st.text("0123456789abcdef", min_size=64, max_size=64)
+FILE_NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
 PRESETS = st.builds(
     Preset,
     name=NAMES,
     model=st.builds(
         ModelReference,
         name=st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=40),
-        sha256=st.just("") | st.text("0123456789abcdef", min_size=64, max_size=64),
+        sha256=SHA256,
         size=st.none() | st.floats(0.0, 1.0),
     ),
+    cabinet=st.just(CabinetReference())
+    | st.builds(CabinetReference, name=FILE_NAMES, sha256=SHA256),
     positions=POSITIONS,
     snapshots=st.dictionaries(st.integers(0, MAX_SNAPSHOTS - 1), POSITIONS),
 )
@@ -69,6 +73,16 @@ def test_numbers_are_numbers_for_every_reader(position: float) -> None:
     """YAML 1.1 takes `1e-05` for a text."""
     tree = yaml.safe_load(to_text(replace(LEAD, positions={"mid": position})))
     assert tree["positions"] == {"mid": position}
+
+
+def test_a_wrong_cabinet_is_skipped_and_the_rest_is_read() -> None:
+    """As a wrong model is."""
+    text = 'version: 1\nname: "A"\ncabinet:\n  name: [1]\n  sha256: "12"\n  mic: 2\n'
+    preset, keys = skipped(text)
+    assert (preset.cabinet, keys) == (
+        CabinetReference(),
+        ["cabinet.mic", "cabinet.name", "cabinet.sha256"],
+    )
 
 
 def test_a_file_is_readable() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from nemod.control.controller import Controller
 from nemod.control.similar_names import similar_name
+from nemod.osc.addresses.cabinets import cabinet_leaves
 from nemod.osc.addresses.client import client_leaves
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.meter_rate import MeterRate
@@ -139,6 +140,7 @@ def build_tree(
     leaves = [
         *parameter_leaves(parameters or ParameterSet()),
         *model_leaves(),
+        *cabinet_leaves(),
         *preset_leaves(),
         *tuner_leaves(),
         *midi_leaves(),

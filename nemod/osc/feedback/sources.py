@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from nemod.control.controller import Controller
 from nemod.control.events import (
+    CabinetChanged,
     Event,
     LibraryChanged,
     MidiLearned,
@@ -32,12 +33,17 @@ EVENT_ADDRESSES: Mapping[type[Event], tuple[str, ...]] = {
         "/nemo/model/info",
         "/nemo/size",
     ),
+    CabinetChanged: ("/nemo/cab/current", "/nemo/cab/index", "/nemo/cab/info"),
     SizeChanged: ("/nemo/size",),
     LibraryChanged: (
         "/nemo/model/count",
         "/nemo/model/index",
         "/nemo/model/list",
         "/nemo/model/problems",
+        "/nemo/cab/count",
+        "/nemo/cab/index",
+        "/nemo/cab/list",
+        "/nemo/cab/problems",
     ),
     PresetChanged: ("/nemo/preset/current", "/nemo/preset/index", "/nemo/preset/dirty"),
     PresetListChanged: ("/nemo/preset/count", "/nemo/preset/list"),

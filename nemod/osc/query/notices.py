@@ -11,9 +11,9 @@ NOTICE_S = 0.1
 """[s] From a change to its notice; later changes in this time are part of the same notice."""
 KNOBS = "/nemo"
 """What all addresses of a model's knobs have in common."""
-_LISTS: Mapping[type[Event], str] = {
-    LibraryChanged: "/nemo/model",
-    PresetListChanged: "/nemo/preset",
+_LISTS: Mapping[type[Event], tuple[str, ...]] = {
+    LibraryChanged: ("/nemo/model", "/nemo/cab"),
+    PresetListChanged: ("/nemo/preset",),
 }
 """Parts whose descriptions list names: `load` has the names in its range."""
 
@@ -51,7 +51,8 @@ class ChangeNotices:
 
     def _run(self) -> None:
         self._timer = None
-        paths = [_LISTS[type(event)] for event in self._events.take() if type(event) in _LISTS]
+        kinds = [type(event) for event in self._events.take()]
+        paths = [path for kind in kinds for path in _LISTS.get(kind, ())]
         before, self._tree = self._tree, self._current_tree()
         if before is not self._tree and _descriptions(before) != _descriptions(self._tree):
             paths = [KNOBS]  # includes the others

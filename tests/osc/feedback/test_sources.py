@@ -6,6 +6,7 @@ import pytest
 
 from nemod.control.events import (
     DAEMON,
+    CabinetChanged,
     Event,
     LibraryChanged,
     Meters,
@@ -35,7 +36,8 @@ def subscribed(desk: Desk, *flags: str, port: int = 50_000) -> Peer:
     [
         (ModelChanged("fuzz", DAEMON), ["model/current", "model/index", "size"]),
         (SizeChanged(0.5, DAEMON), ["size"]),
-        (LibraryChanged(4), ["model/count", "model/index"]),
+        (LibraryChanged(4), ["model/count", "model/index", "cab/count", "cab/index"]),
+        (CabinetChanged("4x12", DAEMON), ["cab/current", "cab/index"]),
         (PresetListChanged(1), ["preset/count"]),
         (
             PresetChanged(1, "Solo", False, DAEMON),

@@ -1,4 +1,4 @@
-"""Adds models to the user's own folder, and removes them from it."""
+"""Adds files to the user's own folder of a library, and removes them from it."""
 
 import os
 import shutil
@@ -7,14 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from nemod.common.errors import ModelError, NotFoundError
+from nemod.common.errors import CabinetError, ModelError, NotFoundError
 from nemod.common.files import replacing
 from nemod.common.names import fold
 from nemod.formats import load_model
-from nemod.formats.dialects import SUFFIXES
 from nemod.library.entry import LibraryError
 from nemod.library.facts import content_hash
-from nemod.library.folders import is_hidden, real, removed_folder, user_folder
+from nemod.library.folders import is_hidden, real
+from nemod.library.kind import MODELS, Kind
 from nemod.library.library import Library
 from nemod.library.names import is_name
 
@@ -28,32 +28,40 @@ class Added(NamedTuple):
     """False if the same content was in the library already, under this name."""
 
 
-def add(library: Library, source: Path, *, verify: Callable[[Path], object] = load_model) -> Added:
-    """Copy a model into the user's folder, unless the library has the same content already.
+def add(library: Library, source: Path, *, verify: Callable[[Path], object] | None = None) -> Added:
+    """Copy a file into the user's folder, unless the library has the same content already.
 
-    `verify` raises ModelError for a file that cannot be played.
+    `verify` raises an error for a file that cannot be played; None reads it.
 
-    Raises: ModelError when the file is no model, or its name is taken or not allowed.
-        LibraryError when it cannot be copied.
+    Raises: ModelError, or CabinetError in a library of cabinets, when the file is none, or its name
+        is taken or not allowed. LibraryError when it cannot be copied.
     """
-    if source.suffix.lower() not in SUFFIXES:
-        raise ModelError(str(source), f"a model's file is named {', '.join(SUFFIXES)}")
+    kind = library.kind
+    refused = ModelError if kind is MODELS else CabinetError
+    if source.suffix.lower() not in kind.suffixes:
+        named = ", ".join(kind.suffixes)
+        raise refused(str(source), f"a {kind.noun}'s file is named {named}")
     if is_hidden(source.name):
-        raise ModelError(str(source), "a hidden file; the library ignores these")
+        raise refused(str(source), "a hidden file; the library ignores these")
     if not is_name(source.stem):
-        raise ModelError(
+        raise refused(
             ascii(str(source)),
-            "not allowed as a model's name: rename the file, without control characters and \\",
+            f"not allowed as a {kind.noun}'s name: rename the file, without control characters "
+            "and \\",
         )
-    verify(source)
+    if verify is None:
+        _read(source, kind)
+    else:
+        verify(source)
     same = content_hash(source)
     for entry in library.entries():
         if entry.facts.sha256 == same:
             return Added(entry.name, entry.path, False)
-    target = user_folder() / source.name
-    if _stem(target) in _stems(user_folder()) or os.path.lexists(target):
-        raise ModelError(
-            str(source), f"another model is named {target.stem!r} in {target.parent}; rename one"
+    target = kind.user_folder() / source.name
+    if _stem(target) in _stems(target.parent, kind) or os.path.lexists(target):
+        raise refused(
+            str(source),
+            f"another {kind.noun} is named {target.stem!r} in {target.parent}; rename one",
         )
     _copy(source, target)
     library.look()
@@ -61,17 +69,18 @@ def add(library: Library, source: Path, *, verify: Callable[[Path], object] = lo
 
 
 def remove(library: Library, name: str) -> tuple[str, Path]:
-    """Move a model out of the user's folder; return its name and its new path.
+    """Move a file out of the user's folder; return its name and its new path.
 
-    Raises: NotFoundError when there is no such model, or it is not the user's own; LibraryError.
+    Raises: NotFoundError when there is no such file, or it is not the user's own; LibraryError.
     """
+    kind = library.kind
     known, path = library.find(name)
-    own = real(user_folder())
+    own = real(kind.user_folder())
     if not path.is_relative_to(own):
         raise NotFoundError(
-            f"{known!r} is {path}; only models in your own folder, {own}, can be removed"
+            f"{known!r} is {path}; only {kind.noun}s in your own folder, {own}, can be removed"
         )
-    folder = removed_folder()
+    folder = kind.removed_folder()
     target, number = folder / path.name, 2
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,14 +97,24 @@ def remove(library: Library, name: str) -> tuple[str, Path]:
     return known, target
 
 
+def _read(source: Path, kind: Kind) -> None:
+    """Read a file whole. Raises: ModelError, CabinetError."""
+    if kind is MODELS:
+        load_model(source)
+        return
+    from nemod.formats.impulse_response import load_impulse_response
+
+    load_impulse_response(source)
+
+
 def _stem(path: Path) -> str:
     return fold(path.stem)
 
 
-def _stems(folder: Path) -> set[str]:
+def _stems(folder: Path, kind: Kind) -> set[str]:
     if not folder.is_dir():
         return set()
-    files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+    files = [path for path in folder.iterdir() if path.suffix.lower() in kind.suffixes]
     return {_stem(path) for path in files if not is_hidden(path.name)}
 
 

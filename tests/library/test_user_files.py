@@ -8,8 +8,8 @@ import pytest
 
 from nemod.common.errors import ModelError, NotFoundError
 from nemod.library import Library, user_folder
-from nemod.library.folders import removed_folder
-from nemod.library.user_models import add, remove
+from nemod.library.kind import MODELS
+from nemod.library.user_files import add, remove
 
 Write = Callable[..., Path]
 
@@ -88,8 +88,11 @@ def test_a_removed_model_is_moved(library: Library, folder: Path, write_model: W
         add(library, write_model(folder / "amp.json", number))
         library.refresh(workers=1)
         name, path = remove(library, "AMP")
-        assert (name, path.parent) == ("amp", removed_folder())
-    assert sorted(path.name for path in removed_folder().iterdir()) == ["amp-2.json", "amp.json"]
+        assert (name, path.parent) == ("amp", MODELS.removed_folder())
+    assert sorted(path.name for path in MODELS.removed_folder().iterdir()) == [
+        "amp-2.json",
+        "amp.json",
+    ]
     assert "amp" not in library.names
     assert not [path for path in library.index.stamps() if path.stem == "amp"]
     assert "amp" not in Library().names
