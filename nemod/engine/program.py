@@ -134,8 +134,7 @@ def compiled_program(spec: AnyRigSpec, packings: Packings) -> jax.stages.Compile
         return packings.state.pack(after, jnp.concatenate([given, sound])), ()
 
     def call(weights: Arrays, state: Arrays) -> Arrays:
-        run = fused(step) if spec.is_fusible else step
-        return run(state, weights)[0]
+        return fused(step)(state, weights)[0]
 
     def shapes(packing: Packing, tree: object) -> list[jax.ShapeDtypeStruct]:
         return list(jax.eval_shape(lambda of: packing.pack(of, jnp.zeros(packing.first)), tree))

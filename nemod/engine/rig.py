@@ -32,7 +32,6 @@ from nemod.fx.effect import (
 )
 from nemod.fx.nn.network import State
 from nemod.fx.nn.neural import NeuralWeights, neural
-from nemod.fx.tools.fuse import fused
 from nemod.fx.tools.smooth import rest, smooth, smoothed
 from nemod.parameters.table import param
 
@@ -58,8 +57,6 @@ class RigSpec(Generic[W, S]):
     """state -> the parts that the next rig continues; see `Effect.tails`"""
     signals: int = 1
     """With more than one, a block is [signals, frames]."""
-    is_fusible: bool = True
-    """Whether XLA can compile it as one kernel: it holds no Fourier transform and no scatter."""
 
 
 AnyRigSpec: TypeAlias = RigSpec[Any, Any]
@@ -216,14 +213,9 @@ def _back_part(
 
 
 def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
-    """Return a rig whose parts run at one rate as one program.
-
-    A program is compiled as one kernel, unless one of its parts cannot be: then what stands before
-    that part is a kernel, and what stands after it another (`nemod.fx.tools.fuse`).
-    """
+    """Return a rig whose parts run at one rate as one program."""
     order = parts.in_order
     cuts = np.cumsum([len(part.layout) for part in order[:-1]]).tolist()
-    is_fusible = all(part.is_fusible for part in order)
 
     def init(weights: PerPart, targets: jax.Array) -> PerPart:
         each = zip(order, weights, jnp.split(targets, cuts), strict=True)
@@ -232,20 +224,13 @@ def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
     def process(
         weights: PerPart, targets: jax.Array, state: PerPart, block: jax.Array
     ) -> tuple[PerPart, jax.Array]:
-        wanted = jnp.split(targets, cuts)
-        after: list[Any] = []
+        after = []
         signal = block
-        for numbers in _groups(order):
-            step = _in_a_row(order, numbers)
-            run = fused(step) if order[numbers[0]].is_fusible and not is_fusible else step
-            states, signal = run(
-                [state[number] for number in numbers],
-                [weights[number] for number in numbers],
-                [wanted[number] for number in numbers],
-                block,
-                signal,
-            )
-            after += states
+        each = zip(order, weights, jnp.split(targets, cuts), state, strict=True)
+        for part, own, wanted, memory in each:
+            given = jnp.stack([block, signal]) if part is parts.back else signal
+            now, signal = part.process(own, wanted, memory, given)
+            after.append(now)
         return tuple(after), signal
 
     def settle(warm: PerPart, fresh: PerPart) -> PerPart:
@@ -264,45 +249,7 @@ def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
         process=process,
         settle=settle,
         tails=tails,
-        is_fusible=is_fusible,
     )
-
-
-_Step: TypeAlias = Callable[
-    [list[Any], list[Any], list[jax.Array], jax.Array, jax.Array], tuple[list[Any], jax.Array]
-]
-"""(states, weights, targets, dry block, input) -> (states, output), of some parts in a row"""
-
-
-def _in_a_row(parts: tuple[AnyRigSpec, ...], numbers: list[int]) -> _Step:
-    """Return the parts with these numbers as one function; the last of all gets the dry signal."""
-
-    def step(
-        memories: list[Any],
-        own: list[Any],
-        targets: list[jax.Array],
-        dry: jax.Array,
-        signal: jax.Array,
-    ) -> tuple[list[Any], jax.Array]:
-        states = []
-        for number, memory, weights, wanted in zip(numbers, memories, own, targets, strict=True):
-            given = jnp.stack([dry, signal]) if number == len(parts) - 1 else signal
-            memory, signal = parts[number].process(weights, wanted, memory, given)
-            states.append(memory)
-        return states, signal
-
-    return step
-
-
-def _groups(parts: tuple[AnyRigSpec, ...]) -> list[list[int]]:
-    """Return the numbers of the parts in order, neighbours that can be one kernel together."""
-    groups: list[list[int]] = []
-    for number, part in enumerate(parts):
-        if groups and part.is_fusible and parts[number - 1].is_fusible:
-            groups[-1].append(number)
-        else:
-            groups.append([number])
-    return groups
 
 
 def peaks(block: jax.Array, before_limiter: jax.Array, out: jax.Array) -> jax.Array:
