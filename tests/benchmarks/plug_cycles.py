@@ -23,7 +23,7 @@ from pathlib import Path
 
 PAUSES_S = (0.3, 1.0, 2.0)
 """[s] From an unplug to the next plug, in turn."""
-LIMIT_S = 200.0
+LIMIT_S = 400.0
 
 
 class Log:

@@ -36,7 +36,8 @@ def test_a_rig_is_loaded_and_activated(compiled: CompiledRig) -> None:
     assert active.rig_id == 7
     assert active.state is not None
     assert active.reserve_state is not None
-    pointers = [leaf.unsafe_buffer_pointer() for leaf in (*active.state, *active.reserve_state)]
+    arrays = (*active.state.arrays, *active.reserve_state.arrays)
+    pointers = [array.unsafe_buffer_pointer() for array in arrays]
     assert len(set(pointers)) == len(pointers)
     assert rigs.loaded[7][0].rig == b""
 
@@ -120,5 +121,5 @@ def test_a_rig_plays_no_silence_where_no_knob_was_moved(compiled: CompiledRig) -
     for controls in (None, compiled.controls.copy(), np.zeros(99, np.float32)):
         active = rigs.activate(1, controls)
         assert active.state is not None
-        for leaf, built in zip(active.state, compiled.state, strict=True):
-            np.testing.assert_array_equal(leaf, built)
+        for array, built in zip(active.state.host(), compiled.state, strict=True):
+            np.testing.assert_array_equal(array.view(np.int32), built.view(np.int32))

@@ -20,13 +20,13 @@ FRAMES = 100 * PERIOD
 COPYING_STREAM = """
 import sys
 from nemod.engine.ipc import DeviceRequest
-from nemod.engine.devices.portaudio import open_stream
+from nemod.engine.devices.factory import open_device
 
 def copy(block, out, *, xrun):
     out[:] = block
 
 request = DeviceRequest(name="system", rate_hz=48_000, block_frames=int(sys.argv[1]))
-stream = open_stream(request)
+stream, _ = open_device(request)
 stream.start(copy)
 print("started", flush=True)
 sys.stdin.read()
