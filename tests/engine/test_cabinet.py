@@ -45,7 +45,9 @@ def sound() -> NDArray[np.float32]:
     return np.random.default_rng(8).normal(0.0, 0.02, 3200).astype(np.float32)
 
 
-@pytest.mark.parametrize("rate_hz", [48_000, 44_100, pytest.param(96_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "rate_hz", [48_000, *(pytest.param(hz, marks=pytest.mark.long) for hz in (44_100, 96_000))]
+)
 def test_equals_float64_convolution_in_the_rig(sound: Any, rate_hz: int) -> None:
     """All else is flat: the output is the convolution of the output without a cabinet."""
     cab = response(rate_hz=48_000)
@@ -55,7 +57,8 @@ def test_equals_float64_convolution_in_the_rig(sound: Any, rate_hz: int) -> None
     assert np.abs(found - expected).max() < 1e-6 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("block", [100, pytest.param(32, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("block", [32, 100])
 def test_the_block_is_a_detail(sound: Any, block: int) -> None:
     """The same sound in other blocks."""
     found = [render(clean(), sound, RATE_HZ, cab=response(), block=size) for size in (64, block)]
