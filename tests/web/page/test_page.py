@@ -58,7 +58,7 @@ def test_a_name_is_text_whatever_it_holds(open_page: Open, stage: Stage, rig: Me
     page.get_by_role("button", name=f"Preset: {HOSTILE[:60]}").wait_for()
     page.get_by_role("slider", name=HOSTILE).first.wait_for()
     page.get_by_role("button", name=f"Model: {HOSTILE}").click()
-    assert page.get_by_role("dialog").get_by_text(HOSTILE).is_visible()
+    page.get_by_role("dialog").get_by_text(HOSTILE).wait_for()
     assert page.locator("img, body script").count() == 0
     assert page.title() != "owned"
 
