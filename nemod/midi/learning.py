@@ -20,6 +20,7 @@ WAIT_S = 60.0
 _BANK_SELECT = (0, 32)
 _FIRST_MODE_MESSAGE = 120
 _FIRST_LOWER, _LAST_LOWER = 33, 63
+_ON = 127
 _JITTER = 2
 """Largest change of a pedal that nobody moves."""
 
@@ -62,6 +63,8 @@ class Learner:
         self._timer: Timer | None = None
         self._values: dict[tuple[Port, int, int], int] = {}
         """The last value of each controller, by port, channel and number."""
+        self._references: dict[tuple[Port, int, int], int] = {}
+        """Their values when learning began, or the first ones after that."""
 
     @property
     def is_learning(self) -> bool:
@@ -84,6 +87,7 @@ class Learner:
         self.stop()
         self._target, self._is_switch, self._how = target, is_switch, how
         self._decide, self._on_timeout = decide, on_timeout
+        self._references = dict(self._values)
         self._timer = self._timers.later(WAIT_S, self._timeout)
 
     def stop(self) -> None:
@@ -94,25 +98,35 @@ class Learner:
             self._timer = None
 
     def watch(self, port: Port, message: Message) -> bool:
-        """Look at a message; return whether it is used for learning and does nothing else."""
-        before = None
+        """Look at a message; return whether it is used for learning and does nothing else.
+
+        Only messages of the control that may be the one are; all others do what they always do.
+        """
+        reference = previous = None
         if message.kind is Kind.CC:
             key = port, message.channel, message.number
-            before = self._values.get(key)
+            reference, previous = self._references.get(key), self._values.get(key)
             self._values[key] = message.value
+            if self._decide is not None:
+                self._references.setdefault(key, message.value)
         if self._decide is None or message.kind is Kind.CLOCK:
             return False
         candidate = self._candidate
         if candidate is not None and candidate.is_same(port, message):
             self._observe(candidate, message)
-        elif candidate is None and self._begins(message, before):
+            return True
+        if candidate is None and self._begins(message, reference, previous):
             self._candidate = _Candidate(port, message)
             self._observe(self._candidate, message)
             self._settle()
-        return True
+            return True
+        return False
 
-    def _begins(self, message: Message, before: int | None) -> bool:
-        """Return whether a message is of a control that somebody moves."""
+    def _begins(self, message: Message, reference: int | None, previous: int | None) -> bool:
+        """Return whether a message is of a control that somebody moves.
+
+        A knob that is turned slowly leaves its reference behind, a pedal that jitters does not.
+        """
         if message.kind is not Kind.CC:
             return message.value != 0
         number, value = message.number, message.value
@@ -120,9 +134,13 @@ class Learner:
             return False
         if isinstance(self._how, Encoding) and self._how.is_relative:
             return True
-        if before is not None and 1 <= abs(value - before) <= _JITTER:
+        if reference is None or previous is None:
+            return value != 0
+        way = value - reference or value - previous
+        if 1 <= abs(way) <= _JITTER:
             return False
-        return value != 0 or (before is not None and before != 0 and not self._is_switch)
+        # From on to off at once is the release of a switch that was held.
+        return value != 0 or (previous not in (0, _ON) and not self._is_switch)
 
     def _observe(self, candidate: _Candidate, message: Message) -> None:
         candidate.numbers.add(message.number)

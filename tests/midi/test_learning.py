@@ -158,6 +158,30 @@ def test_a_pedal_that_jitters_is_not_the_one_that_is_moved(stage: Stage) -> None
     assert learned(stage, "gain", play).number == 20
 
 
+@pytest.mark.parametrize("step", [1, 2, -1])
+def test_a_knob_that_was_moved_before_and_is_turned_slowly(step: int, stage: Stage) -> None:
+    """What counts is how far it is from where it stood when learning began."""
+    stage.play("b0 14 40")
+    turned = [0x40 + step * count for count in range(1, 5)]
+    play = b"".join(bytes((0xB0, 20, value)) for value in turned)
+    assert learned(stage, "gain", lambda: stage.play(play)).number == 20
+
+
+def test_what_is_not_learned_does_what_it_always_does(stage: Stage) -> None:
+    """A switch that is held is released, and a pedal is not dead until somebody moves a knob."""
+    stage.use("- {cc: 81, target: bypass, mode: momentary}\n- {cc: 20, target: bass}\n")
+    stage.play("b0 51 7f")
+    assert stage.position("bypass") == 1.0
+
+    def play() -> None:
+        stage.play("b0 51 00")
+        assert stage.position("bypass") == 0.0
+        stage.play("b0 0e 40 14 7f")
+        assert stage.position("bass") == 1.0
+
+    assert learned(stage, "gain", play).number == 14
+
+
 def test_a_control_has_one_target_and_keeps_the_ends_of_its_pedal(stage: Stage) -> None:
     """Learned again, with what was set up for the hardware; other controls of a target stay."""
     stage.use("- {device: FCB1010, cc: 11, target: level, low: 4, high: 120}\n")
