@@ -33,6 +33,25 @@ class MidiBinding(NamedTuple):
     """Nobody has bound it."""
 
 
+class Unbound(NamedTuple):
+    """Which bindings are to be removed."""
+
+    target: str
+    control: str = ""
+    """As in the list; empty for all of the target."""
+    device: str | None = None
+    """As in the list, also empty; None for any."""
+
+    def has(self, one: MidiBinding) -> bool:
+        """Return whether a binding is meant."""
+        return (
+            not one.is_default
+            and one.target == self.target
+            and self.control in ("", one.control)
+            and self.device in (None, one.device)
+        )
+
+
 class MidiBackend(Protocol):
     """Learns controls; in the daemon this is the MIDI surface. Thread: control."""
 
@@ -56,8 +75,8 @@ class MidiBackend(Protocol):
         """End learning; its job fails with the code `busy`."""
         ...
 
-    def unlearn(self, target: str, job: Job) -> None:
-        """Remove all bindings of a target; then the job ends."""
+    def unlearn(self, which: "Unbound", job: Job) -> None:
+        """Remove the bindings that are meant; then the job ends."""
         ...
 
 
@@ -117,12 +136,12 @@ class Midi:
             self._events.publish(MidiLearning("", job.source))
 
     def learned(self, event: MidiLearned) -> None:
-        """Tell everybody what was learned."""
+        """Publish what was learned."""
         self.last = event
         self._events.publish(event)
 
     def changed(self, event: MidiListChanged) -> None:
-        """Tell everybody that there are other bindings or controllers."""
+        """Publish that there are other bindings or controllers."""
         self._events.publish(event)
 
     def cancel(self) -> None:
@@ -130,21 +149,24 @@ class Midi:
         if self._backend is not None:
             self._backend.cancel()
 
-    def check_bound(self, target: str) -> MidiBackend:
-        """Return what learns, where anything is bound to a target. Raises: ControlError."""
+    def check_bound(self, which: Unbound) -> MidiBackend:
+        """Return what learns, where such bindings are there. Raises: ControlError `not_found`."""
         backend = self._attached()
-        if not any(one.target == target and not one.is_default for one in backend.bindings()):
-            raise ControlError(Code.NOT_FOUND, target[:120], "no control is bound to it")
+        if not any(which.has(one) for one in backend.bindings()):
+            what = "no control is bound to it"
+            if which.control:
+                what = f"{which.control[:120]!r} is not bound to it"
+            raise ControlError(Code.NOT_FOUND, which.target[:120], what)
         return backend
 
-    def unlearn(self, target: str, source: Source) -> Job:
+    def unlearn(self, which: Unbound, source: Source) -> Job:
         """Remove what was bound to a parameter or an action.
 
         Raises: ControlError `not_found` where nothing is.
         """
-        backend = self.check_bound(target)
-        job = Job(UNLEARN_JOB, target, source, self._events)
-        backend.unlearn(target, job)
+        backend = self.check_bound(which)
+        job = Job(UNLEARN_JOB, which.target, source, self._events)
+        backend.unlearn(which, job)
         return job
 
     def _attached(self) -> MidiBackend:

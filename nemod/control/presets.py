@@ -112,6 +112,12 @@ class Presets:
         return self._is_dirty
 
     @property
+    def requested_number(self) -> int:
+        """Number of the preset that was requested last, or of the current one; -1 for none."""
+        newest = self._newest
+        return newest[1] if newest is not None and self.is_loading else self.number
+
+    @property
     def is_loading(self) -> bool:
         """Whether a preset was requested and is not yet current."""
         return self._newest is not None and not self._newest[0].is_over
@@ -142,10 +148,7 @@ class Presets:
 
         The step counts from the preset that was requested last. Raises: ControlError `not_found`.
         """
-        start = self.number
-        if self._newest is not None and self.is_loading:
-            start = self._newest[1]
-        number = self.list.neighbour(start, step)
+        number = self.list.neighbour(self.requested_number, step)
         if number is None:
             raise ControlError(Code.NOT_FOUND, "", "there are no presets")
         return self.load(number, source)

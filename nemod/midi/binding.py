@@ -13,6 +13,8 @@ SHUTDOWN = "shutdown"
 SHUTDOWN_HOLD_S = 2.0
 """[s] How long a switch is held to shut down the machine."""
 ANY_PROGRAM = -1
+DEFAULT_CHIP = "gpiochip0"
+"""Where pins are whose binding names no device."""
 
 
 class Encoding(StrEnum):
@@ -167,12 +169,18 @@ class Binding:
         return _is_named(self.device, port.device) and _is_named(self.port, port.port)
 
     def is_same_control(self, other: "Binding") -> bool:
-        """Return whether this is for the control of another binding, at a device that both name."""
+        """Return whether this is for the control of another binding, at a device that both name.
+
+        Pins without a device are at the default chip. A program is another one in another bank.
+        """
+        is_wired = self.kind in (Kind.PIN, Kind.ENCODER)
+        device, chip = self.device, DEFAULT_CHIP if is_wired else ""
         return (
-            (self.kind, self.number) == (other.kind, other.number)
+            (self.kind, self.number, self.bank) == (other.kind, other.number, other.bank)
             and (self.channel == other.channel or not self.channel or not other.channel)
-            and bool(self.device)
-            and self.is_at(Port(other.device, other.port))
+            and bool(device or chip)
+            and _is_named(device or chip, other.device or chip)
+            and _is_named(self.port, other.port)
         )
 
     def position(self, raw: int) -> float:

@@ -7,6 +7,9 @@ The tempo is the median over the quarter notes of the last two beats, each from 
 import statistics
 from collections import deque
 
+from nemod.parameters.table import param
+
+TEMPO = "tempo/bpm"
 PER_BEAT = 24
 """Messages a quarter note, by the MIDI specification."""
 _BEATS = 2
@@ -22,10 +25,9 @@ class ClockTempo:
     def __init__(self) -> None:
         self._times_s: deque[float] = deque(maxlen=_BEATS * PER_BEAT + 1)
         self._count = 0
-        self._bpm = 0.0
 
-    def tick(self, time_s: float) -> float | None:
-        """Take a clock message; return the tempo [BPM] where it is a new one.
+    def tick(self, time_s: float, current_bpm: float) -> float | None:
+        """Take a clock message; return the tempo [BPM] where it is another than the current one.
 
         The first comes after a beat, and then at most four a beat.
         """
@@ -41,7 +43,6 @@ class ClockTempo:
         if beat_s <= 0.0:
             return None
         bpm = 60.0 / beat_s
-        if abs(bpm - self._bpm) <= _DEAD_BAND * bpm:
-            return None
-        self._bpm = bpm
-        return bpm
+        row = param(TEMPO)
+        bpm = min(max(bpm, row.low), row.high)
+        return bpm if abs(bpm - current_bpm) > _DEAD_BAND * bpm else None

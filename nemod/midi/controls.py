@@ -116,17 +116,15 @@ class Selector(Control):
     def __init__(self, binding: Binding, port: Port, targets: Targets) -> None:
         super().__init__(binding, port, targets)
         self._number: int | None = None
-        self._last: int | None = None
 
     def take(self, message: Message, number: int) -> None:
         """Note the number."""
         self._number = message.value
 
     def apply(self) -> None:
-        """Load what has the number."""
+        """Load what has the number, unless that is current or on its way."""
         number, self._number = self._number, None
-        if number is not None and number != self._last:
-            self._last = number
+        if number is not None and number != self._targets.requested_number(self.binding.target):
             self._targets.run(self.binding.target, number, self.source, None)
 
 
@@ -173,7 +171,8 @@ class SwitchControl(Control):
 
     def _make(self, timers: Timers) -> Switch | LongPressSwitch:
         binding = self.binding
-        sends_releases = binding.kind is not Kind.CC
+        # A controller may never send one; then a single press must not count as a long one.
+        sends_releases = binding.kind in (Kind.NOTE, Kind.KEY, Kind.PIN)
         if binding.long:
             return LongPressSwitch(
                 timers,
@@ -186,7 +185,11 @@ class SwitchControl(Control):
         if self._is_action:
             if binding.target == "shutdown":
                 return LongPressSwitch(
-                    timers, _nothing, self._press, hold_s=binding.hold_s, sends_releases=True
+                    timers,
+                    _nothing,
+                    self._press,
+                    hold_s=binding.hold_s,
+                    sends_releases=sends_releases,
                 )
             is_latch = binding.mode is Mode.LATCH
             return Switch(timers, self._press, release=self._press if is_latch else None)

@@ -182,6 +182,8 @@ class Learner:
         return Binding(
             kind=message.kind,
             number=number,
+            # The message does not say where the other pin of an encoder is.
+            second=number if message.kind is Kind.ENCODER else 0,
             target=self._target,
             device=port.device,
             port=port.port,

@@ -169,7 +169,7 @@ def _made(kind: Kind, values: dict[str, Any], unknown: Mapping[str, Tree]) -> Bi
         if not given:
             raise ValueError(f"{kind}: true is expected")
         numbers = {}
-    if values["target"] == SHUTDOWN:
+    if SHUTDOWN in (values["target"], values.get("long")):
         values.setdefault("hold_s", SHUTDOWN_HOLD_S)
     return Binding(kind=kind, **numbers, **values, unknown=unknown)
 
@@ -177,7 +177,8 @@ def _made(kind: Kind, values: dict[str, Any], unknown: Mapping[str, Tree]) -> Bi
 def _checked(binding: Binding) -> Binding:
     """Return a binding whose parts agree. Raises: ValueError."""
     if binding.kind is Kind.KEY and not binding.device:
-        raise ValueError("a key needs the device that it is of; nemod midi list tells their names")
+        raise ValueError("a key needs the device that it is of; nemod midi list shows their names")
+    _check_presses(binding)
     is_button = binding.kind in (Kind.NOTE, Kind.KEY, Kind.PIN)
     if is_button and binding.target.endswith("/load") and binding.value is None:
         raise ValueError("a value is expected: the number to load")
@@ -192,6 +193,20 @@ def _checked(binding: Binding) -> Binding:
     if max(low, high) > top:
         raise ValueError(f"low and high are at most {top} here")
     return binding
+
+
+def _check_presses(binding: Binding) -> None:
+    """Check what a long press does. Raises: ValueError."""
+    if binding.kind is Kind.PROGRAM and binding.long:
+        raise ValueError("long: a program has no long press, for it is never released")
+    if SHUTDOWN not in (binding.target, binding.long):
+        return
+    if binding.kind not in (Kind.CC, Kind.NOTE, Kind.KEY, Kind.PIN):
+        raise ValueError(f"{SHUTDOWN}: a switch (cc, note, key, pin) is expected, which is held")
+    if binding.encoding.is_relative:
+        raise ValueError(f"{SHUTDOWN}: an encoder cannot be held")
+    if binding.hold_s < SHUTDOWN_HOLD_S:
+        raise ValueError(f"hold_s: at least {SHUTDOWN_HOLD_S:g} s for {SHUTDOWN}")
 
 
 def _program(given: Tree, folder: None) -> int:

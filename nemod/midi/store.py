@@ -61,7 +61,7 @@ class BindingStore:
     def change(self, change: Callable[[BindingFile], BindingFile]) -> BindingFile:
         """Apply a change to what the file says now, write it, and return it.
 
-        A file that cannot be parsed is moved aside.
+        A file that cannot be parsed is moved aside. Where nothing changes, nothing is written.
 
         Raises: OSError, BindingsError; nothing has changed then.
         """
@@ -74,6 +74,8 @@ class BindingStore:
                 log.warning("damaged bindings moved aside", file=str(moved), reason=str(error))
                 before = None
             made = change(self._content)
+            if before is not None and made == self._content:
+                return made
             text = to_text(made)
             if self.path is not None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import structlog
 from nemod.common.background import in_background
 from nemod.common.timers import Timer, Timers
 from nemod.control.controller import Controller
+from nemod.control.disk_jobs import DiskJobs
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import (
     SESSION,
@@ -21,7 +22,7 @@ from nemod.control.events import (
     Source,
 )
 from nemod.control.jobs import Job
-from nemod.control.midi import MidiBinding
+from nemod.control.midi import MidiBinding, Unbound
 from nemod.midi.binding import SHUTDOWN, Binding, Encoding, Mode
 from nemod.midi.defaults import DEFAULTS
 from nemod.midi.echo import Echo
@@ -61,6 +62,7 @@ class MidiSurface:
         self._controller = controller
         self._timers = timers
         self._store = store
+        self._disk = DiskJobs()
         self._can_shut_down = shut_down is not None
         self._sources: list[MessageSource] = []
         self._ports: dict[Port, None] = {}
@@ -279,15 +281,14 @@ class MidiSurface:
 
         self._change(work, job, f"{binding.control} of {binding.device}", done)
 
-    def unlearn(self, target: str, job: Job) -> None:
-        """Remove all bindings of a target; then the job ends."""
+    def unlearn(self, which: Unbound, job: Job) -> None:
+        """Remove the bindings that are meant; then the job ends."""
 
         def work(file: BindingFile) -> BindingFile:
-            return replace(
-                file, bindings=tuple(one for one in file.bindings if one.target != target)
-            )
+            kept = tuple(one for one in file.bindings if not which.has(_shown(one)))
+            return replace(file, bindings=kept)
 
-        self._change(work, job, target, lambda: None)
+        self._change(work, job, which.target, lambda: None)
 
     def _change(
         self,
@@ -296,25 +297,31 @@ class MidiSurface:
         result: str,
         done: Callable[[], None],
     ) -> None:
-        """Change the file on a thread, then use what it says, then end the job."""
+        """Change the file on a thread, then use what it says, then end the job.
 
-        def over(task: "asyncio.Future[BindingFile]") -> None:
-            error = None if task.cancelled() else task.exception()
-            if error is not None:
-                reason = getattr(error, "strerror", None) or str(error)
-                job.fail(ControlError(Code.IO, str(self._store.path), f"not written: {reason}"))
-                return
-            self._use(task.result())
+        Changes are made in the order of the requests.
+        """
+
+        def changed() -> None:
+            self._use(self._store.content)
             done()
-            job.finish(result)
+            job.subject = result
 
-        in_background(lambda: self._store.change(work)).add_done_callback(over)
+        try:
+            self._disk.start(job, lambda: self._write(work), changed)
+        except ControlError as error:  # too many wait
+            job.fail(error)
+
+    def _write(self, work: Callable[[BindingFile], BindingFile]) -> None:
+        self._store.change(work)
 
 
 def _with(file: BindingFile, binding: Binding) -> BindingFile:
     """Return the bindings with another one, which replaces that of the same control.
 
     What was set up for the hardware stays: the ends of a pedal, the wiring of a pin.
+
+    Raises: ControlError `value` for an encoder that no binding says the second pin of.
     """
     others = []
     for one in file.bindings:
@@ -323,12 +330,18 @@ def _with(file: BindingFile, binding: Binding) -> BindingFile:
                 binding,
                 second=one.second,
                 pull=one.pull,
+                invert=one.invert,
+                curve=one.curve,
+                hold_s=one.hold_s,
                 echo=one.echo,
                 low=one.low if one.is_14_bit == binding.is_14_bit else None,
                 high=one.high if one.is_14_bit == binding.is_14_bit else None,
             )
         else:
             others.append(one)
+    if binding.kind is Kind.ENCODER and binding.second == binding.number:
+        text = "the second pin of the encoder is not known; bind it in the file first"
+        raise ControlError(Code.VALUE, binding.target[:120], text)
     return replace(file, bindings=(*others, binding))
 
 

@@ -150,7 +150,7 @@ class LongPressSwitch:
         if self._sends_releases:
             self._long_press()
         else:
-            self._wait(SILENT_S - self._hold_s, self._silent)
+            self._wait(max(SILENT_S - self._hold_s, 0.0), self._silent)
 
     def _silent(self) -> None:
         self._timer = None

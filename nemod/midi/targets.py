@@ -134,6 +134,16 @@ class Targets:
             return None
         return float(max(numbers.get(target, 0), 0))
 
+    def requested_number(self, target: str) -> int | None:
+        """Return the number of what was requested last, or is current; None where nothing tells."""
+        rig = self._controller
+        if target == PRESET_LOAD:
+            return rig.presets.requested_number
+        if target == "model/load":
+            names = rig.model_names
+            return names.index(rig.requested_model) if rig.requested_model in names else None
+        return None
+
     def step(self, target: str) -> float:
         """Return by how much one step of an encoder changes a position: one choice, or one unit."""
         row = self.row(target)
@@ -160,6 +170,10 @@ class Targets:
     def set_value(self, path: str, value: float, source: Source) -> None:
         """Set a parameter in its unit."""
         self._guarded(lambda: self._controller.set_value(path, value, source))
+
+    def value(self, path: str) -> float:
+        """Return a parameter of the table in its unit."""
+        return self._controller.value(path)
 
     def position(self, target: str) -> float | None:
         """Return the position of a parameter; None where it does not exist now."""

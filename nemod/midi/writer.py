@@ -12,7 +12,7 @@ from nemod.midi.messages import Kind
 from nemod.midi.reader import ANY, MAX_BYTES, VERSION, BindingFile
 
 _HEAD = """\
-# What MIDI controllers, pedals, keys and pins do; the page on MIDI tells of every key. nemod writes
+# What MIDI controllers, pedals, keys and pins do; the page on MIDI lists every key. nemod writes
 # this file anew when a control is learned, without your comments; the version before it is kept.
 """
 _KEPT_APART = ("kind", "number", "second", "target", "unknown", "hold_s")
@@ -63,7 +63,8 @@ def _pairs(binding: Binding) -> Iterator[tuple[str, str]]:
         value = getattr(binding, name)
         if name not in _LEADING and value != getattr(default, name):
             yield name, _text(value)
-    usual_s = SHUTDOWN_HOLD_S if binding.target == SHUTDOWN else LONG_PRESS_S
+    is_shutdown = SHUTDOWN in (binding.target, binding.long)
+    usual_s = SHUTDOWN_HOLD_S if is_shutdown else LONG_PRESS_S
     if binding.hold_s != usual_s:
         yield "hold_s", decimal(binding.hold_s)
     for key, below in binding.unknown.items():

@@ -8,8 +8,14 @@ from nemod.midi.clock import ClockTempo
 
 
 def tempos(times_s: list[float]) -> list[float]:
-    clock = ClockTempo()
-    return [bpm for time_s in times_s if (bpm := clock.tick(time_s)) is not None]
+    """Return the tempos that a rig is set to, whose tempo nothing else sets."""
+    clock, current = ClockTempo(), 119.0
+    found = []
+    for time_s in times_s:
+        bpm = clock.tick(time_s, current)
+        if bpm is not None:
+            found.append(current := bpm)
+    return found
 
 
 def ticks(bpm: float, count: int, start_s: float = 100.0) -> list[float]:

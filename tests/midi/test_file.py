@@ -50,6 +50,7 @@ EVERYTHING = BindingFile(
         Binding(kind=Kind.KEY, number=2, target="preset/prev", device="PageFlip"),
         Binding(kind=Kind.PIN, number=17, target="mute", pull=Pull.OFF, mode=Mode.MOMENTARY),
         Binding(kind=Kind.PIN, number=3, target="shutdown", hold_s=2.0),
+        Binding(kind=Kind.PIN, number=5, target="mute", long="shutdown", hold_s=2.0),
         Binding(kind=Kind.ENCODER, number=22, second=23, target="tempo/bpm"),
     ),
     has_defaults=False,
@@ -95,6 +96,10 @@ def test_an_empty_file_is_the_defaults() -> None:
         ("key: NOKEY\n    device: x\n    target: preset/next", "such as PAGEDOWN"),
         ("encoder: [4, 4]\n    target: gain", "two different pins"),
         ("cc: 7\n    target: gain\n    value: .nan", "a number from 0"),
+        ("program: 3\n    target: shutdown", "a switch (cc, note, key, pin) is expected"),
+        ("program: 3\n    target: mute\n    long: shutdown", "a program has no long press"),
+        ("pin: 3\n    target: shutdown\n    hold_s: 1.9", "at least 2 s"),
+        ("pin: 3\n    target: mute\n    long: shutdown\n    hold_s: 0.6", "at least 2 s"),
     ],
 )
 def test_an_entry_with_a_mistake_is_logged_and_kept(entry: str, problem: str) -> None:

@@ -139,7 +139,7 @@ def test_pins_are_requested_as_they_are_wired(monkeypatch: pytest.MonkeyPatch) -
         def __init__(self) -> None:
             self.fd, self.wake = os.pipe2(os.O_NONBLOCK)
             self.pending: list[SimpleNamespace] = []
-            self.is_released = False
+            self.is_released = self.is_gone = False
 
         def edge(self, pin: int, kind: str) -> None:
             types = SimpleNamespace(RISING_EDGE="rising")
@@ -148,6 +148,8 @@ def test_pins_are_requested_as_they_are_wired(monkeypatch: pytest.MonkeyPatch) -
 
         def read_edge_events(self, _count: int) -> list[SimpleNamespace]:
             os.read(self.fd, 100)
+            if self.is_gone:
+                raise OSError(errno.ENODEV, "No such device")
             pending, self.pending = self.pending, []
             return pending
 
@@ -205,10 +207,19 @@ def test_pins_are_requested_as_they_are_wired(monkeypatch: pytest.MonkeyPatch) -
             (chip, Message(Kind.PIN, 0, 17, 0)),
             (chip, Message(Kind.ENCODER, 0, 22, 1)),
         ]
+        lines[0].is_gone = True
+        with structlog.testing.capture_logs() as logs:
+            lines[0].edge(17, "rising")
+            await heard.until(lambda: heard.log[-1] == "- gpiochip0")
+        assert [(entry["event"], entry["reason"]) for entry in logs] == [
+            ("pins lost", "No such device")
+        ]
+        timers.advance(2.0)
+        assert heard.log[-1] == "+ gpiochip0"
         with structlog.testing.capture_logs() as logs:
             source.use([Binding(kind=Kind.PIN, number=1, target="mute", device="gpiochip9")], ())
             timers.advance(10.0)
-        assert lines[0].is_released
+        assert all(one.is_released for one in lines)
         assert [entry["reason"] for entry in logs] == ["No such file or directory"]
         source.close()
 

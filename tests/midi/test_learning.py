@@ -9,8 +9,9 @@ import pytest
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import Event, MidiLearned, MidiLearning, MidiListChanged, Source
 from nemod.control.jobs import Job
-from nemod.midi.binding import Binding, Encoding, Mode
-from nemod.midi.messages import Kind, Message
+from nemod.control.midi import Unbound
+from nemod.midi.binding import Binding, Encoding, Mode, Pull
+from nemod.midi.messages import Kind, Message, Port
 from nemod.midi.store import BindingStore
 from tests.midi.conftest import KEYBOARD, PEDAL, Stage
 from tests.osc.conftest import MemoryRig
@@ -192,6 +193,44 @@ def test_a_control_has_one_target_and_keeps_the_ends_of_its_pedal(stage: Stage) 
     assert [one.number for one in stage.store.content.bindings] == [11, 20]
 
 
+def test_an_encoder_at_pins_is_learned_again_with_its_wiring(stage: Stage) -> None:
+    """A binding without a device is for the default chip; inversion and pins stay."""
+    stage.use("- {encoder: [17, 18], target: gain, invert: true, pull: down}\n")
+    chip = Port("gpiochip0")
+    step = Message(Kind.ENCODER, 0, 17, 1)
+    binding = learned(stage, "bass", lambda: stage.deliver(step, chip))
+    assert (binding.number, binding.second, binding.invert) == (17, 18, True)
+    assert (binding.pull, len(stage.store.content.bindings)) == (Pull.DOWN, 1)
+
+
+def test_an_encoder_whose_other_pin_is_unknown_is_not_learned(stage: Stage) -> None:
+    async def work() -> None:
+        job = stage.rig.controller.midi.learn("gain", ME)
+        stage.deliver(Message(Kind.ENCODER, 0, 17, 1), Port("gpiochip1"))
+        stage.wait(1.0)
+        code, text = failed(await ended(job))
+        assert code == "value"
+        assert "second pin" in text
+
+    run(work)
+    assert stage.store.content.bindings == ()
+
+
+def test_a_program_of_a_bank_stays_beside_that_of_any(stage: Stage) -> None:
+    stage.use("- {device: FCB1010, program: 7, bank: 2, target: panic}\n")
+    learned(stage, "bypass", lambda: stage.play("c0 07"))
+    assert [one.bank for one in stage.store.content.bindings] == [2, None]
+
+
+def test_nothing_is_written_where_nothing_changes(rig: MemoryRig, tmp_path: Path) -> None:
+    path = tmp_path / "bindings.yaml"
+    stage = Stage(rig, path)
+    learned(stage, "gain", lambda: stage.play("b0 14 40"))
+    before = path.stat().st_ino
+    learned(stage, "gain", lambda: stage.play("b0 14 50"))
+    assert path.stat().st_ino == before
+
+
 def test_everybody_is_told(stage: Stage) -> None:
     events = stage.rig.controller.subscribe(kinds=(MidiLearning, MidiLearned, MidiListChanged))
     learned(stage, "gain", lambda: stage.play("b0 14 40"))
@@ -215,7 +254,7 @@ def test_it_is_there_after_a_restart(rig: MemoryRig, tmp_path: Path) -> None:
     assert len(BindingStore(path).load().bindings) == 1
 
     async def unlearn() -> None:
-        await ended(stage.rig.controller.midi.unlearn("gain", ME))
+        await ended(stage.rig.controller.midi.unlearn(Unbound("gain"), ME))
 
     run(unlearn)
     assert BindingStore(path).load().bindings == ()
@@ -283,7 +322,7 @@ def test_what_cannot_be_learned(target: str, how: str, code: Code, stage: Stage)
 
 def test_unlearning_what_is_not_bound_is_an_error(stage: Stage) -> None:
     with pytest.raises(ControlError, match="no control is bound"):
-        stage.rig.controller.midi.unlearn("preset/load", ME)
+        stage.rig.controller.midi.unlearn(Unbound("preset/load"), ME)
 
 
 def test_a_disk_that_fails_fails_the_job(rig: MemoryRig, tmp_path: Path) -> None:

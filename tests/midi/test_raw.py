@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import termios
 from pathlib import Path
 
 import pytest
@@ -74,5 +75,24 @@ def test_a_regular_file_is_refused(tmp_path: Path) -> None:
         with structlog.testing.capture_logs() as logs:
             RawMidi(path, Heard(), TIMERS).close()
         assert logs[0]["reason"] == "neither a device nor a named pipe"
+
+    run(work())
+
+
+def test_a_serial_port_that_is_gone_in_the_moment_it_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is opened again later, as one that was not there."""
+
+    def fail(_fd: int) -> None:
+        raise termios.error(5, "Input/output error")
+
+    monkeypatch.setattr(termios, "tcgetattr", fail)
+    _, other = os.openpty()
+
+    async def work() -> None:
+        with structlog.testing.capture_logs() as logs:
+            RawMidi(Path(os.ttyname(other)), Heard(), TIMERS).close()
+        assert [line["reason"] for line in logs] == ["Input/output error"]
 
     run(work())

@@ -146,7 +146,7 @@ def test_a_press_sets_a_value_or_loads_a_number(stage_with: StageWith) -> None:
     stage.wait(0.1)
     stage.play("b0 20 03 c0 01")
     stage.wait(0.1)
-    assert stage.rig.controller.presets.number != 0  # 3 * 128 + 1 - 1: there is none
+    assert stage.rig.controller.presets.number == 0
     stage.play("b0 52 01")
     assert stage.rig.controller.presets.number == 1
 
@@ -174,6 +174,22 @@ def test_the_machine_is_turned_off_by_a_long_press_only(stage_with: StageWith) -
         stage.wait(1.0)
 
 
+def test_a_footswitch_that_sends_no_releases_does_not_turn_the_machine_off(
+    stage_with: StageWith,
+) -> None:
+    """A single message is a short press; a switch whose release was seen can be held."""
+    stage = stage_with("- {cc: 80, target: shutdown}\n- {cc: 81, target: mute, long: shutdown}\n")
+    for message in ("b0 50 7f", "b0 51 7f"):
+        stage.play(message)
+        stage.wait(10.0)
+    assert stage.shutdowns == []
+    stage.play("b0 50 00")
+    stage.wait(1.0)
+    stage.play("b0 50 7f")
+    stage.wait(2.1)
+    assert len(stage.shutdowns) == 1
+
+
 def test_unplugging_releases_what_is_held(stage_with: StageWith) -> None:
     """And bindings are there again when the controller is."""
     stage = stage_with("- {cc: 80, device: FCB1010, target: mute, mode: momentary}\n")
@@ -197,6 +213,51 @@ def tick(stage: Stage, bpm: float, count: int) -> None:
 def test_the_clock_sets_the_tempo(stage: Stage) -> None:
     tick(stage, 90.0, 60)
     assert stage.rig.controller.value("tempo/bpm") == pytest.approx(90.0)
+
+
+def test_the_clock_wins_again_after_a_preset(stage: Stage) -> None:
+    tick(stage, 90.0, 60)
+    stage.rig.controller.set_value("tempo/bpm", 140.0, PHONE)
+    tick(stage, 90.0, 30)
+    assert stage.rig.controller.value("tempo/bpm") == pytest.approx(90.0)
+
+
+def test_of_two_clocks_the_one_that_goes_on_is_followed(stage: Stage) -> None:
+    """The other one when it is unplugged."""
+    for place in range(60):
+        stage.wait(60.0 / 90.0 / 24.0)
+        stage.deliver(CLOCK)
+        if place % 2:
+            stage.deliver(CLOCK, KEYBOARD)
+    assert stage.rig.controller.value("tempo/bpm") == pytest.approx(90.0)
+    stage.unplug(PEDAL)
+    for _ in range(60):
+        stage.wait(60.0 / 100.0 / 24.0)
+        stage.deliver(CLOCK, KEYBOARD)
+    assert stage.rig.controller.value("tempo/bpm") == pytest.approx(100.0)
+
+
+def test_a_bank_that_is_bound_is_one_of_its_own(stage_with: StageWith) -> None:
+    """Its programs count from 0, and all other banks do what they always do."""
+    stage = stage_with("- {device: FCB1010, program: any, bank: 1, target: model/load}\n")
+    rig = stage.rig.controller
+    stage.play("b0 20 01 c0 01")
+    stage.wait(0.1)
+    assert (rig.model_index, rig.presets.number) == (1, -1)
+    stage.play("b0 20 00 c0 02")
+    stage.wait(0.1)
+    assert rig.presets.number == 2
+
+
+def test_a_knob_loads_a_number_again_after_another_client(stage_with: StageWith) -> None:
+    stage = stage_with("- {cc: 82, target: preset/load}\n")
+    presets = stage.rig.controller.presets
+    stage.play("b0 52 01")
+    presets.load(2, PHONE)
+    stage.wait(0.1)
+    assert presets.number == 2
+    stage.play("b0 52 01")
+    assert presets.number == 1
 
 
 def test_the_clock_of_another_device_is_not_followed(stage_with: StageWith) -> None:

@@ -4,7 +4,7 @@ Only pins that the file of bindings names are requested; all others stay with wh
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +13,11 @@ import structlog
 from gpiod.line import Bias, Direction, Edge
 
 from nemod.common.timers import Timer, Timers
-from nemod.midi.binding import Binding, Pull
+from nemod.midi.binding import DEFAULT_CHIP, Binding, Pull
 from nemod.midi.messages import Kind, Message, Port
 from nemod.midi.quadrature import Quadrature
 from nemod.midi.sources.base import RETRY_S, Receiver
 
-DEFAULT_CHIP = "gpiochip0"
 _DEBOUNCE = timedelta(milliseconds=5)
 _MAX_EVENTS = 64
 _BIAS = {Pull.UP: Bias.PULL_UP, Pull.DOWN: Bias.PULL_DOWN, Pull.OFF: Bias.DISABLED}
@@ -64,7 +63,7 @@ class Pins:
         for name in sorted(names - set(self._chips)):
             bindings = [one for one in self._wanted if (one.device or DEFAULT_CHIP) == name]
             try:
-                self._chips[name] = _Chip(name, bindings, self._receiver)
+                self._chips[name] = _Chip(name, bindings, self._receiver, self._lost)
                 self._reasons.pop(name, None)
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
@@ -72,19 +71,34 @@ class Pins:
                     self._reasons[name] = reason
                     remedy = "be in the group gpio; a pin may be in use by another program"
                     log.warning("pins not opened", chip=name, reason=reason, remedy=remedy)
-        if names - set(self._chips):
+        if names - set(self._chips) and self._timer is None:
+            self._timer = self._timers.later(RETRY_S, self._open)
+
+    def _lost(self, name: str, error: OSError) -> None:
+        """Release the pins of a chip that cannot be read any more, and try it again later."""
+        log.warning("pins lost", chip=name, reason=error.strerror or str(error))
+        self._chips.pop(name).close()
+        if self._timer is None:
             self._timer = self._timers.later(RETRY_S, self._open)
 
 
 def _wiring(bindings: Iterable[Binding]) -> set[tuple[str, Kind, int, int, Pull]]:
-    return {(one.device, one.kind, one.number, one.second, one.pull) for one in bindings}
+    return {
+        (one.device or DEFAULT_CHIP, one.kind, one.number, one.second, one.pull) for one in bindings
+    }
 
 
 class _Chip:
     """The pins of one chip."""
 
-    def __init__(self, name: str, bindings: Sequence[Binding], receiver: Receiver) -> None:
-        """Request the pins. Raises: OSError, ValueError."""
+    def __init__(
+        self,
+        name: str,
+        bindings: Sequence[Binding],
+        receiver: Receiver,
+        lost: Callable[[str, OSError], None],
+    ) -> None:
+        """Request the pins; `lost` is called when they are gone. Raises: OSError, ValueError."""
         settings: dict[Any, Any] = {}
         self._encoders: dict[int, Quadrature] = {}
         for binding in bindings:
@@ -95,6 +109,7 @@ class _Chip:
                 encoder = Quadrature(binding.number, binding.second)
                 self._encoders |= {binding.number: encoder, binding.second: encoder}
         self._port = Port(name)
+        self._lost = lost
         self._receiver = receiver
         self._lines = gpiod.request_lines(f"/dev/{name}", consumer="nemod", config=settings)
         self._loop = asyncio.get_running_loop()
@@ -109,7 +124,12 @@ class _Chip:
 
     def _read(self) -> None:
         batch: list[tuple[Port, Message]] = []
-        for event in self._lines.read_edge_events(_MAX_EVENTS):
+        try:
+            events = self._lines.read_edge_events(_MAX_EVENTS)
+        except OSError as error:
+            self._lost(self._port.device, error)
+            return
+        for event in events:
             pin, is_active = event.line_offset, event.event_type is event.Type.RISING_EDGE
             encoder = self._encoders.get(pin)
             if encoder is None:

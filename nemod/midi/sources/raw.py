@@ -125,7 +125,11 @@ def _open(path: Path) -> tuple[int, bool]:
     except OSError:
         fd, can_send = os.open(path, os.O_RDONLY | flags), False
     if os.isatty(fd):
-        _make_raw(fd)
+        try:
+            _make_raw(fd)
+        except termios.error as error:  # not an OSError: unplugged in this moment
+            os.close(fd)
+            raise OSError(*error.args) from None
     return fd, can_send
 
 

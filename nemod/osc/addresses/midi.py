@@ -1,6 +1,9 @@
 """Leaves of learning MIDI and hardware controls: `/nemo/midi/...`."""
 
+from collections.abc import Sequence
+
 from nemod.control.controller import Controller
+from nemod.control.midi import Unbound
 from nemod.osc.addresses.flags import PARAMS
 from nemod.osc.addresses.leaf import Action, Leaf, reader, trigger
 from nemod.osc.addresses.pages import page
@@ -8,11 +11,12 @@ from nemod.osc.addresses.parameters import ROOT
 from nemod.osc.addresses.values import LeafKind, to_string
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode
-from nemod.osc.errors import errors_at
+from nemod.osc.errors import OscError, errors_at
 
 MIDI = "/nemo/midi/"
 LEARN, UNLEARN, LEARNING = MIDI + "learn", MIDI + "unlearn", MIDI + "learning"
 LEARNED, LIST, PORTS = MIDI + "learned", MIDI + "list", MIDI + "ports"
+_UNLEARN_WORDS = 3
 
 
 def midi_leaves() -> list[Leaf]:
@@ -29,9 +33,12 @@ def midi_leaves() -> list[Leaf]:
         trigger(MIDI + "cancel", "End learning.", lambda request: request.controller.midi.cancel()),
         Leaf(
             address=UNLEARN,
-            kind=LeafKind.STRING,
-            help="Remove all bindings of a parameter or an action; background job.",
-            check=_check_unlearn,
+            kind=LeafKind.ARGUMENTS,
+            help="Remove all bindings of a parameter or an action, or only that of a control, as "
+            "`cc 20`, of a device, both as in the list; background job.",
+            range="parameter or action, then perhaps a control, then perhaps its device",
+            type_tags="s",
+            check_all=_check_unlearn,
         ),
         Leaf(
             address=LEARNING,
@@ -53,14 +60,18 @@ def midi_leaves() -> list[Leaf]:
             address=LIST,
             kind=LeafKind.LIST,
             help="Total, offset, and as many bindings as fit: each with its parameter or action, "
-            "its control, and its device (empty for any); the defaults are last.",
+            "its control, whether it is a default (1 or 0), and its device (empty for any); the "
+            "defaults are last, and cannot be removed.",
             range="query with an offset, or none",
-            type_tags="iisss",
+            type_tags="iissis",
             read=lambda rig, room, offset: page(
                 LIST,
                 room,
                 offset,
-                [(one.target, one.control, one.device) for one in rig.midi.bindings],
+                [
+                    (one.target, one.control, int(one.is_default), one.device)
+                    for one in rig.midi.bindings
+                ],
             ),
         ),
         Leaf(
@@ -89,10 +100,15 @@ def _check_learn(controller: Controller, tag: str, value: Value) -> Action:
     )
 
 
-def _check_unlearn(controller: Controller, tag: str, value: Value) -> Action:
-    target = to_string(UNLEARN, tag, value).strip().removeprefix(ROOT)
+def _check_unlearn(controller: Controller, tags: str, values: Sequence[Value]) -> Action:
+    if not 1 <= len(values) <= _UNLEARN_WORDS:
+        text = "takes a parameter or an action, and perhaps a control and its device"
+        raise OscError("args", UNLEARN, text)
+    words = [to_string(UNLEARN, tag, value) for tag, value in zip(tags, values, strict=True)]
+    target, *rest = words
+    which = Unbound(target.strip().removeprefix(ROOT), *rest)
     with errors_at(UNLEARN):
-        controller.midi.check_bound(target)
+        controller.midi.check_bound(which)
     return lambda request: request.job(
-        UNLEARN, lambda: request.controller.midi.unlearn(target, request.source)
+        UNLEARN, lambda: request.controller.midi.unlearn(which, request.source)
     )

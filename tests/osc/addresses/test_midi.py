@@ -55,8 +55,8 @@ def test_a_control_is_learned(desk: Desk, stage: Stage, rig: MemoryRig) -> None:
     assert desk.say("/nemo/midi/learned") == [("/nemo/midi/learned", ["bass", "cc of FCB1010", 20])]
     assert ("/nemo/midi/learning", [""]) in told
     ((_, (total, offset, *first)),) = desk.say("/nemo/midi/list")
-    assert (total, offset, first[:3]) == (8, 0, ["bass", "cc 20", "FCB1010 MIDI 1"])
-    assert first[3:6] == ["preset/load", "program", ""]
+    assert (total, offset, first[:4]) == (8, 0, ["bass", "cc 20", 0, "FCB1010 MIDI 1"])
+    assert first[4:8] == ["preset/load", "program", 1, ""]
     ((_, ports),) = desk.say("/nemo/midi/ports")
     assert ports == [2, 0, "FCB1010 MIDI 1", "nanoKEY CTRL"]
 
@@ -81,8 +81,34 @@ def test_a_binding_is_removed(desk: Desk, stage: Stage) -> None:
     assert values[0] == "not_found"
 
 
-def _say(desk: Desk, address: str, text: str) -> None:
-    desk.say(address, "s", text)
+def test_one_of_several_bindings_is_removed(desk: Desk, stage: Stage) -> None:
+    """By its control, and its device where that is the same."""
+    stage.use(
+        "- {cc: 1, target: gain}\n- {cc: 1, target: gain, device: A}\n- {cc: 2, target: gain}\n"
+    )
+
+    def bound() -> list[tuple[int, str]]:
+        return [(one.number, one.device) for one in stage.store.content.bindings]
+
+    for words, left in (
+        (("gain", "cc 1", "A"), [(1, ""), (2, "")]),
+        (("gain", "cc 1"), [(2, "")]),
+    ):
+        desk.sent.clear()
+        until(
+            lambda: bool(desk.answers()),
+            lambda words=words: _say(desk, "/nemo/midi/unlearn", *words),
+        )
+        assert bound() == left
+    for words, code in ((("gain", "cc 1"), "not_found"), (("preset/next", "cc 61"), "not_found")):
+        ((_, values),) = desk.say("/nemo/midi/unlearn", "ss", *words)
+        assert values[0] == code
+    ((_, values),) = desk.say("/nemo/midi/unlearn")
+    assert values[0] == "args"
+
+
+def _say(desk: Desk, address: str, *words: str) -> None:
+    desk.say(address, "s" * len(words), *words)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +155,7 @@ def test_a_list_longer_than_a_packet_has_pages(desk: Desk, stage: Stage) -> None
         ((_, (total, _, *values)),) = desk.say("/nemo/midi/list", "i", offset)
         if not values:
             break
-        controls += values[1::3]
-        offset += len(values) // 3
+        controls += values[1::4]
+        offset += len(values) // 4
     assert total == len(controls) == 107
     assert controls[:3] == ["cc 0", "cc 1", "cc 2"]

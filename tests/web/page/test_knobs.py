@@ -185,3 +185,41 @@ def test_a_refused_value_reverts(
     page.keyboard.press("End")
     page.get_by_role("alert").get_by_text("the amp is too hot").wait_for()
     page.wait_for_selector('[data-address="/nemo/treble"][aria-valuenow="50"]')
+
+
+def test_a_value_that_is_only_looked_at_is_not_set(open_page: Open, stage: Stage) -> None:
+    """Its text is rounded."""
+    page = open_page()
+    stage.call(lambda: stage.rig.controller.set("bass", 0.512345, Source("test")))
+    page.wait_for_function(
+        "document.querySelector('[data-address=\"/nemo/bass\"]').ariaValueNow === '51'"
+    )
+    value = page.get_by_role("button", name="Type Bass")
+    value.click()
+    page.keyboard.press("Enter")
+    value.wait_for()
+    knob(page, "Treble").press("ArrowUp")
+    stage.until(lambda: stage.rig.controller.position("treble") != 0.5)
+    assert stage.position("bass") == 0.512345
+
+
+def test_a_finger_that_scrolls_turns_no_fader(open_page: Open, stage: Stage) -> None:
+    """And what it has turned before the browser scrolls is taken back."""
+    page = open_page("phone")
+    send = """([way, end]) => {
+      const one = document.querySelector("[role=slider].track");
+      one.setPointerCapture = () => {};
+      const say = (type, x, y) => one.dispatchEvent(new PointerEvent(type, {
+        pointerId: 9, pointerType: "touch", isPrimary: true, button: 0, bubbles: true,
+        clientX: 100 + x, clientY: 100 + y }));
+      const before = one.ariaValueNow;
+      say("pointerdown", 0, 0);
+      say("pointermove", ...way);
+      const during = one.ariaValueNow;
+      say(end, ...way);
+      return [before, during, one.ariaValueNow];
+    }"""
+    before, during, after = page.evaluate(send, [[20, 40], "pointerup"])
+    assert before == during == after
+    before, during, after = page.evaluate(send, [[40, 10], "pointercancel"])
+    assert before == after != during

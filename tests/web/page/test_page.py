@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nemod.common.errors import ModelError
-from nemod.control.events import Meters, ModelChanged, Source, StateChanged, TunerReading
+from nemod.control.events import (
+    Meters,
+    MidiListChanged,
+    ModelChanged,
+    Source,
+    StateChanged,
+    TunerReading,
+)
 from nemod.control.jobs import Job
-from nemod.control.midi import MidiBinding
+from nemod.control.midi import MidiBinding, Unbound
 from nemod.osc.codec import Message, decode
 from nemod.web.page_files import FOLDER, PageFiles
 from tests.osc.conftest import MemoryRig, write
@@ -195,9 +202,10 @@ def test_a_control_is_learned_and_removed(open_page: Open, stage: Stage, rig: Me
         def cancel(self) -> None:
             """Not asked for here."""
 
-        def unlearn(self, target: str, job: Job) -> None:
-            self.bound = [one for one in self.bound if one.target != target]
-            job.finish(target)
+        def unlearn(self, which: Unbound, job: Job) -> None:
+            self.bound = [one for one in self.bound if not which.has(one)]
+            rig.controller.midi.changed(MidiListChanged(len(self.bound), 1))
+            job.finish(which.target)
 
     backend = Backend()
     stage.call(lambda: rig.controller.midi.attach(backend))
@@ -211,12 +219,18 @@ def test_a_control_is_learned_and_removed(open_page: Open, stage: Stage, rig: Me
         def move() -> None:
             assert backend.job is not None
             backend.bound.insert(0, MidiBinding("bass", "cc 20", "FCB1010"))
+            rig.controller.midi.changed(MidiListChanged(1, 1))
             backend.job.finish("bass")
 
         stage.call(move)
         page.get_by_role("button", name="Remove cc 20 from Bass").click()
         page.get_by_role("button", name="Remove cc 20 from Bass").wait_for(state="detached")
         assert [one.target for one in backend.bound] == ["preset/next"]
+        assert page.get_by_role("button", name="Remove cc 61 from Next preset").count() == 0
+        page.get_by_text("cc 61 · default").wait_for()
+        backend.bound.insert(0, MidiBinding("gain", "cc 21", "FCB1010"))
+        stage.call(lambda: rig.controller.midi.changed(MidiListChanged(1, 1)))
+        page.get_by_role("button", name="Remove cc 21 from").wait_for()
     finally:
         stage.call(lambda: rig.controller.midi.attach(None))
 
@@ -365,3 +379,43 @@ def test_osc_of_the_page_is_that_of_other_programs(open_page: Open) -> None:
         [list(packet), [list(one) for one in wrong]],
     )
     assert read == [{"address": "/nemo/x", "values": [0.5, -3, "grün", True, 2]}, [True] * 6]
+
+
+def test_each_request_is_over_when_it_is_answered(open_page: Open) -> None:
+    """Also one that others supersede; of two at one address the newer one counts."""
+    overs = open_page().evaluate("""async () => {
+      const { Store } = await import("/page/js/store.js");
+      const store = new Store();
+      store.connection = { isOpen: true, send: () => true };
+      const overs = [];
+      const start = (name) => store.start("/a", () => overs.push(name));
+      start("superseded by another client");
+      store.receive("/nemo/error", ["busy", "/a", ""]);
+      start("older");
+      start("newer");
+      store.receive("/nemo/error", ["busy", "/a", ""]);
+      overs.push("one is under way");
+      store.receive("/nemo/done", ["/a", ""]);
+      return overs;
+    }""")
+    assert overs == ["superseded by another client", "one is under way", "newer"]
+
+
+def test_a_connection_survives_two_wake_ups_and_one_that_is_dead_does_not(open_page: Open) -> None:
+    """An answer may take a moment."""
+    lost = open_page().evaluate("""async () => {
+      const { Connection } = await import("/page/js/connection.js");
+      let lost = 0;
+      const connection = new Connection("", { closed: () => { lost += 1; } });
+      connection.connect = () => {};
+      connection.socket = { send: () => {}, close: () => {} };
+      connection.isOpen = true;
+      connection.wake();
+      connection.wake();
+      connection.check();
+      const before = lost;
+      connection.askedMs -= 2500;
+      connection.check();
+      return [before, lost];
+    }""")
+    assert lost == [0, 1]

@@ -32,10 +32,13 @@ export function chooser(name, label, tree, store, ends, { width = 1, problems = 
     tree.has(`${name}/next`) ? step("next", `Next ${noun}`, ICONS.next) : null,
   );
   let current = "";
+  let newest = 0;
 
   /** Shows what is on its way until it is there, or has failed. */
   function load(leaf, name, ...args) {
+    const own = ++newest;
     const over = () => {
+      if (own !== newest) return; // another request of this chooser is still under way
       button.classList.remove("busy");
       button.removeAttribute("aria-busy");
       shown.textContent = current || "none";

@@ -3,6 +3,7 @@
 import { decode, encode } from "./osc.js";
 
 const PING_MS = 3000;
+const ANSWER_MS = 2000;
 const FIRST_RETRY_MS = 400;
 const LONGEST_RETRY_MS = 4000;
 
@@ -16,6 +17,7 @@ export class Connection {
     this.retryMs = FIRST_RETRY_MS;
     this.retry = 0;
     this.isWaiting = false;
+    this.askedMs = 0;
     setInterval(() => this.check(), PING_MS);
     const wake = () => this.wake();
     addEventListener("online", wake);
@@ -75,18 +77,26 @@ export class Connection {
   /** Finds a connection that ended without a word, as when the power fails. */
   check() {
     if (!this.isOpen) return;
-    if (this.isWaiting) this.lost();
-    else {
-      this.isWaiting = true;
-      this.send("/nemo/ping");
-    }
+    if (!this.isWaiting) this.ask();
+    else if (!this.isRecent()) this.lost();
+  }
+
+  ask() {
+    this.isWaiting = true;
+    this.askedMs = performance.now();
+    this.send("/nemo/ping");
+  }
+
+  /** Whether the answer to what was asked last may still be on its way. */
+  isRecent() {
+    return performance.now() - this.askedMs < ANSWER_MS;
   }
 
   /** Connects at once: the phone was asleep, or has its network again. */
   wake() {
     if (document.visibilityState !== "visible") return;
     if (!this.isOpen) this.connect();
-    else this.check();
+    else if (!this.isWaiting || !this.isRecent()) this.ask();
   }
 
   drop() {

@@ -109,7 +109,8 @@ class Knob {
   press(event) {
     if (event.button !== 0 || !event.isPrimary) return;
     this.handle.setPointerCapture(event.pointerId);
-    this.drag = { x: event.clientX, y: event.clientY, position: this.position, isMoving: false };
+    const { position } = this;
+    this.drag = { x: event.clientX, y: event.clientY, position, start: position, isMoving: false };
   }
 
   move(event) {
@@ -119,6 +120,9 @@ class Knob {
     const up = drag.y - event.clientY;
     const way = this.isDial ? right + up : right;
     if (!drag.isMoving && Math.abs(way) < SLOP_PIXELS) return;
+    // A finger that scrolls the page is never quite upright.
+    const isScrolling = !this.isDial && event.pointerType === "touch" && Math.abs(up) > Math.abs(right);
+    if (!drag.isMoving && isScrolling) return;
     drag.isMoving = true;
     const pixels = this.isDial ? DIAL_PIXELS : this.handle.clientWidth;
     drag.position = clip(drag.position + (way / pixels) * (event.shiftKey ? FINE : 1));
@@ -138,9 +142,13 @@ class Knob {
     return undefined;
   }
 
+  /** The browser scrolls instead: it was no turn. */
   cancel() {
-    if (this.drag?.isMoving) this.settle();
+    const { drag } = this;
     this.drag = null;
+    if (!drag?.isMoving) return;
+    this.set(drag.start);
+    this.settle();
   }
 
   /** Asks for what is in force: another player may have turned the same knob. */
@@ -175,13 +183,14 @@ class Knob {
       autocomplete: "off",
       "aria-label": `${this.parameter.label}, now ${before}`,
     });
-    input.value = begin || (before.match(/[-+]?[\d.]+/)?.[0] ?? "");
+    const given = before.match(/[-+]?[\d.]+/)?.[0] ?? "";
+    input.value = begin || given;
     const end = (isTaken) => {
       if (!input.isConnected) return;
       const hadFocus = document.activeElement === input;
       input.onblur = null;
       input.replaceWith(this.value);
-      if (isTaken && (begin || input.value !== before)) this.take(input.value);
+      if (isTaken && (begin || input.value !== given)) this.take(input.value);
       if (hadFocus) this.handle.focus();
     };
     input.onblur = () => end(true);

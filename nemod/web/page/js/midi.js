@@ -39,41 +39,56 @@ export function midi(tree, store, ends) {
   const list = el("ul", { class: "bindings" });
   const nameOf = (target) => names.get(target) ?? target;
 
+  let isAsking = false;
+  let isOld = false;
+
+  /** Shows what is connected and bound; at most one question is under way. */
   async function refresh() {
+    isOld = true;
+    if (isAsking) return;
+    isAsking = true;
+    while (isOld) {
+      isOld = false;
+      await ask();
+    }
+    isAsking = false;
+  }
+
+  async function ask() {
     try {
       const connected = (await store.list("/nemo/midi/ports", 1)).flat();
       ports.textContent = connected.length
         ? `Connected: ${connected.join(", ")}`
         : "No controller is connected.";
-      list.replaceChildren(...(await store.list("/nemo/midi/list", 3)).map(row));
+      list.replaceChildren(...(await store.list("/nemo/midi/list", 4)).map(row));
     } catch {
       // Asked again, or disconnected: the next answer is shown.
     }
   }
 
-  function row([target, control, device]) {
-    const remove = el(
+  function row([target, control, isDefault, device]) {
+    const remove = isDefault ? null : el(
       "button",
       {
         type: "button",
         class: "action",
         "aria-label": `Remove ${control} from ${nameOf(target)}`,
-        onclick: () => store.start("/nemo/midi/unlearn", refresh, "s", target),
+        onclick: () => store.start("/nemo/midi/unlearn", refresh, "sss", target, control, device),
       },
       "Remove",
     );
-    const where = device ? `${control} · ${device}` : control;
+    const where = [control, device, isDefault ? "default" : ""].filter(Boolean).join(" · ");
     return el("li", {}, el("span", { class: "text" }, nameOf(target), el("small", {}, where)), remove);
   }
 
-  let wasLearning = "";
+  // They are sent when they change, and after each new connection.
   ends.push(
+    store.watch("/nemo/midi/list", refresh),
+    store.watch("/nemo/midi/ports", refresh),
     store.watch("/nemo/midi/learning", (target) => {
       hint.textContent = target ? `Move the control that is to do this: ${nameOf(target)}` : "";
       learn.hidden = Boolean(target);
       cancel.hidden = !target;
-      if (wasLearning && !target) refresh();
-      wasLearning = target;
     }),
   );
   refresh();

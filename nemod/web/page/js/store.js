@@ -40,7 +40,11 @@ export class Store {
   /** Asks for all that is shown: a new connection knows nothing of it. */
   listenAgain() {
     this.unsent.clear();
-    for (const address of [...this.jobs.keys()]) this.endJob(address);
+    for (const waiting of [...this.answers.values()]) waiting.end(null);
+    for (const [address, job] of [...this.jobs]) {
+      this.jobs.delete(address);
+      job.over();
+    }
     for (const address of this.watchers.keys()) this.connection.listen(address);
   }
 
@@ -72,17 +76,21 @@ export class Store {
     return this.connection.send(address, tags, ...values);
   }
 
-  /** Starts a background job; `over` is called when it has ended, or the connection has. */
+  /**
+   * Starts a background job; `over` is called when it has ended, or the connection has. Of several
+   * at one address, it is that of the newest, when all have ended: each of them is answered.
+   */
   start(address, over, tags = "", ...values) {
     if (!this.send(address, tags, ...values)) return false;
-    this.jobs.set(address, over);
+    this.jobs.set(address, { over, count: (this.jobs.get(address)?.count ?? 0) + 1 });
     return true;
   }
 
   endJob(address) {
-    const over = this.jobs.get(address);
+    const job = this.jobs.get(address);
+    if (!job || --job.count > 0) return;
     this.jobs.delete(address);
-    over?.();
+    job.over();
   }
 
   /** Asks for the value that an address has now. */
@@ -104,13 +112,14 @@ export class Store {
   answer(address, offset) {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error("nemod does not answer")), 5000);
-      this.answers.get(address)?.(null);
-      this.answers.set(address, (values) => {
+      this.answers.get(address)?.end(null);
+      const end = (values) => {
         clearTimeout(timer);
         this.answers.delete(address);
         if (values) resolve(values);
         else reject(new Error("no answer"));
-      });
+      };
+      this.answers.set(address, { offset, end });
       this.query(address, offset);
     });
   }
@@ -121,16 +130,24 @@ export class Store {
       this.endJob(values[0]);
       this.onDone(...values);
     }
-    else if (this.answers.has(address)) this.answers.get(address)(values);
     else if (values.length === 1) this.note(address, values[0]);
+    else this.page(address, values);
+  }
+
+  /** A page of a list: one that was asked for, or the first of a list that has changed. */
+  page(address, values) {
+    const [total, offset] = values;
+    const waiting = this.answers.get(address);
+    // Behind the end of a list that has become shorter, the answer's offset is the end.
+    if (waiting && (offset === waiting.offset || total < waiting.offset)) waiting.end(values);
+    else if (offset === 0) for (const watcher of this.watchers.get(address) ?? []) watcher();
   }
 
   /** A refused value: what is in force is shown again. */
   failed(code, address, text) {
     this.unsent.delete(address);
-    this.answers.get(address)?.(null);
-    // A newer request has taken its place: that one will end, too.
-    if (code !== "busy") this.endJob(address);
+    this.answers.get(address)?.end(null);
+    this.endJob(address);
     const shown = address.replace("/nemo/real/", "/nemo/");
     if (this.watchers.has(shown)) this.query(shown);
     this.onError(code, address, text);
