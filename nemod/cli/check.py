@@ -17,6 +17,7 @@ from nemod.config import load as load_config
 from nemod.engine.devices.base import CLOCK_RATE_HZ
 from nemod.formats import load_model
 from nemod.midi.reader import MAX_BYTES, read
+from nemod.midi.targets import target_problem
 
 
 def main(argv: Sequence[str]) -> int:
@@ -59,8 +60,13 @@ def _bindings(path: Path) -> str:
         file, skipped = read(read_kept(path, MAX_BYTES), path)
     except DamagedFileError as error:
         raise ConfigError(str(path), [str(error)]) from None
-    if skipped.reasons:
-        raise ConfigError(str(path), [f"{key}: {reason}" for key, reason in skipped.reasons])
+    problems = [f"{key}: {reason}" for key, reason in skipped.reasons]
+    for binding in file.bindings:
+        targets = filter(None, (binding.target, binding.long))
+        reasons = filter(None, map(target_problem, targets))
+        problems += [f"{binding.control}: {reason}" for reason in reasons]
+    if problems:
+        raise ConfigError(str(path), problems)
     return f"{path}: no errors in these {len(file.bindings)} bindings"
 
 

@@ -201,7 +201,8 @@ class HttpConfig:
     upload_quota: int = _option(
         1000,
         Whole(0, 1_000_000, "MB"),
-        "how much your own folder of models may hold for more to be added over HTTP; 0 adds none",
+        "how much your own folder of models, and that of cabinets, may hold for more to be added "
+        "over HTTP; 0 adds none",
     )
 
 

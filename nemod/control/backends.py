@@ -198,14 +198,14 @@ class FileLibrary(Protocol):
         ...
 
 
-class UserModels(Protocol):
-    """The user's own folder of models; see `nemod.library.uploads`. Thread: any."""
+class UserFiles(Protocol):
+    """The user's own folder of models, or of cabinets; see `nemod.library.uploads`. Thread: any."""
 
     def add(self, name: str, content: bytes) -> str:
-        """Keep a file under this name, unless the library has its content; return the model's name.
+        """Keep a file under this name, unless the library has its content; return its name there.
 
-        Raises: ModelError for what is no model or has no usable name, QuotaError where there is no
-        room, other NemodError, OSError.
+        Raises: ModelError or CabinetError for what is none or has no usable name, QuotaError where
+        there is no room, other NemodError, OSError.
         """
         ...
 

@@ -20,7 +20,7 @@ from nemod.control.backends import (
     PresetStore,
     Recall,
     Status,
-    UserModels,
+    UserFiles,
 )
 from nemod.control.cabinets import Cabinets
 from nemod.control.errors import Code, ControlError
@@ -64,11 +64,12 @@ class Controller:
         player: Player,
         monitor: Monitor,
         presets: PresetStore,
-        user_models: UserModels | None = None,
+        user_models: UserFiles | None = None,
+        user_cabinets: UserFiles | None = None,
     ) -> None:
         """`events` is the stream that `settings` publishes to.
 
-        `user_models` None: clients cannot add models.
+        `user_models`, `user_cabinets` None: clients cannot add any.
         """
         self._settings = settings
         self._events = events
@@ -101,7 +102,9 @@ class Controller:
             newest_cabinet_load=lambda: self.cabinets.newest_load,
             commit=self._commit,
         )
-        self.files = Files(events, self.presets, user_models, lambda: len(self.model_names))
+        self.files = Files(
+            events, self.presets, user_models, user_cabinets, lambda: len(self.model_names)
+        )
 
     # --- parameters ------------------------------------------------------------------------------
 

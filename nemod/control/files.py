@@ -1,4 +1,4 @@
-"""Files that clients send and get: models into the user's folder, presets both ways.
+"""Files that clients send and get: models and cabinets into the user's folders, presets both ways.
 
 Thread: control. What a file holds is checked on other threads and in other processes.
 """
@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import PurePath
 
 from nemod.common.background import in_background
-from nemod.common.errors import ModelError, NemodError, QuotaError
+from nemod.common.errors import CabinetError, ModelError, NemodError, QuotaError
 from nemod.common.kept_files import DamagedFileError, decoded
-from nemod.control.backends import UserModels
+from nemod.control.backends import UserFiles
 from nemod.control.disk_jobs import DiskJobs
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import EventStream, LibraryChanged, Source
@@ -23,7 +23,9 @@ from nemod.presets.transfer import file_name, imported
 from nemod.presets.writer import to_text
 
 ADD_JOB = "file"
-__all__ = ["MAX_MODEL_BYTES", "MAX_PRESET_BYTES", "Files"]
+MAX_CABINET_BYTES = 32 * 2**20
+"""[bytes] As what reads them; that need not be imported here."""
+__all__ = ["MAX_CABINET_BYTES", "MAX_MODEL_BYTES", "MAX_PRESET_BYTES", "Files"]
 
 
 class Files:
@@ -33,13 +35,15 @@ class Files:
         self,
         events: EventStream,
         presets: Presets,
-        models: UserModels | None,
+        models: UserFiles | None,
+        cabinets: UserFiles | None,
         count_models: Callable[[], int],
     ) -> None:
-        """`models` None: there is no folder to keep models in."""
+        """`models`, `cabinets` None: there is no folder to keep them in."""
         self._events = events
         self._presets = presets
         self._models = models
+        self._cabinets = cabinets
         self._count_models = count_models
         self._disk = DiskJobs()
 
@@ -52,16 +56,24 @@ class Files:
 
         Raises: ControlError `denied` where there is no folder, `limit` where too many files wait.
         """
-        models = self._models
-        if models is None:
-            raise ControlError(Code.DENIED, name[:120], "there is no folder to keep models in")
+        return self._add(self._models, "models", name, content, source)
+
+    def add_cabinet(self, name: str, content: bytes, source: Source) -> Job:
+        """Start to add a file to the user's cabinets; otherwise as `add_model`."""
+        return self._add(self._cabinets, "cabinets", name, content, source)
+
+    def _add(
+        self, folder: UserFiles | None, what: str, name: str, content: bytes, source: Source
+    ) -> Job:
+        if folder is None:
+            raise ControlError(Code.DENIED, name[:120], f"there is no folder to keep {what} in")
         job = Job(ADD_JOB, name[:120], source, self._events)
         added: list[str] = []
 
         def work() -> None:
             try:
-                added.append(models.add(name, content))
-            except ModelError as error:
+                added.append(folder.add(name, content))
+            except (ModelError, CabinetError) as error:
                 raise ControlError(Code.VALUE, name[:120], error.reason) from None
             except QuotaError as error:
                 raise ControlError(Code.LIMIT, name[:120], str(error)) from None

@@ -401,7 +401,7 @@ class Presets:
         work: Callable[[], None],
         done: Callable[[], None],
     ) -> Job:
-        """Start a job that writes to the disk, and then tell everybody."""
+        """Start a job that writes to the disk; then the list is published."""
 
         def written() -> None:
             done()

@@ -88,6 +88,7 @@ class Daemon:
             monitor=RigMonitor(self._supervisor, self._switcher, self._telemetry, self._tuner),
             presets=startup.presets,
             user_models=Uploads(startup.library, config.http.upload_quota * 1_000_000),
+            user_cabinets=Uploads(startup.cabinets, config.http.upload_quota * 1_000_000),
         )
         self._surfaces = Surfaces(self.controller, config)
         self._session_writer = (

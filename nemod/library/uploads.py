@@ -1,4 +1,4 @@
-"""Models that clients send: verified in another process, and kept in the user's own folder."""
+"""Models and cabinets that clients send: verified in another process, kept in the user's folder."""
 
 import os
 import shutil
@@ -7,9 +7,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from nemod.common.errors import ModelError, QuotaError
+from nemod.common.errors import CabinetError, ModelError, QuotaError
 from nemod.common.paths import data_folder
-from nemod.library.folders import user_folder
+from nemod.library.kind import MODELS, Kind
 from nemod.library.library import SCAN_LIMIT_S, Library
 from nemod.library.pool import read_files
 from nemod.library.text import is_fit
@@ -33,15 +33,16 @@ class Uploads:
         self._quota = quota_bytes
 
     def add(self, name: str, content: bytes) -> str:
-        """Add a model; return its name in the library.
+        """Add a model or a cabinet, as the library has; return its name there.
 
         Content that the library has already is not added again. The file is decoded by a reader
         process, which may crash or hang without harm.
 
-        Raises: ModelError where it is no model, or its name is taken or not allowed; QuotaError
-            where there is no room; LibraryError, FolderError, OSError.
+        Raises: ModelError or CabinetError where it is none, or its name is taken or not allowed;
+            QuotaError where there is no room; LibraryError, FolderError, OSError.
         """
-        _check_name(name)
+        kind = self._library.kind
+        _check_name(name, kind)
         folder = data_folder()
         folder.mkdir(parents=True, exist_ok=True)
         self._check_room(folder, len(content))
@@ -49,16 +50,17 @@ class Uploads:
         with tempfile.TemporaryDirectory(prefix=_DRAFTS, dir=folder) as drafts:
             draft = Path(drafts) / name
             draft.write_bytes(content)
-            added = add(self._library, draft, verify=_verify)
+            added = add(self._library, draft, verify=lambda path: _verify(path, kind))
         self._library.rescan()
         return added.name
 
     def _check_room(self, folder: Path, size: int) -> None:
-        used = folder_size(user_folder())
+        kind = self._library.kind
+        used = folder_size(kind.user_folder())
         if used + size > self._quota:
             raise QuotaError(
-                f"your models take {_mb(used)} MB of {_mb(self._quota)} MB; remove some, or raise "
-                "http.upload_quota"
+                f"your {kind.noun}s take {_mb(used)} MB of {_mb(self._quota)} MB; remove some, or "
+                "raise http.upload_quota"
             )
         free = shutil.disk_usage(folder).free
         if free - size < MIN_FREE:
@@ -75,19 +77,23 @@ def folder_size(folder: Path) -> int:
     return size
 
 
-def _check_name(name: str) -> None:
-    """Raise ModelError for a name that no file of a library has."""
+def _error(kind: Kind, path: str, reason: str) -> ModelError | CabinetError:
+    return ModelError(path, reason) if kind is MODELS else CabinetError(path, reason)
+
+
+def _check_name(name: str, kind: Kind) -> None:
+    """Raise ModelError or CabinetError for a name that no file of a library has."""
     if not name or name in (".", "..") or "/" in name or "\\" in name or not is_fit(name):
-        raise ModelError("", "not allowed as a file's name: no path, no control characters")
+        raise _error(kind, "", "not allowed as a file's name: no path, no control characters")
     if len(name.encode()) > MAX_NAME:
-        raise ModelError("", f"the file's name is longer than {MAX_NAME} bytes")
+        raise _error(kind, "", f"the file's name is longer than {MAX_NAME} bytes")
 
 
-def _verify(path: Path) -> None:
-    """Have a reader process decode the file. Raises: ModelError, LibraryError."""
+def _verify(path: Path, kind: Kind) -> None:
+    """Have a reader process decode the file. Raises: ModelError or CabinetError, LibraryError."""
     for _, facts in read_files([path], workers=1, limit_s=SCAN_LIMIT_S):
         if facts.error:
-            raise ModelError(path.name, facts.error)
+            raise _error(kind, path.name, facts.error)
 
 
 def _remove_stale_drafts(folder: Path) -> None:

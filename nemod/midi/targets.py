@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from nemod.common.errors import did_you_mean
 from nemod.common.timers import Timers
 from nemod.control.controller import Controller
 from nemod.control.errors import Code, ControlError
@@ -11,7 +12,7 @@ from nemod.control.jobs import Job
 from nemod.control.similar_names import similar_name
 from nemod.midi.binding import SHUTDOWN
 from nemod.parameters.parameter import Parameter, ParameterKind
-from nemod.parameters.parameter_set import TOGGLES
+from nemod.parameters.parameter_set import TOGGLES, ParameterSet
 
 JOB_INTERVAL_S = 0.05
 """[s] Between two requests of background jobs by controllers; the newest is carried out."""
@@ -73,6 +74,23 @@ OPPOSITE: Mapping[str, str] = {
 _FINE_STEP = 1.0 / 128.0
 
 
+def target_problem(target: str) -> str:
+    """Return why a target of the file is none with any model; nothing for a good one."""
+    if target in ACTIONS or target == SHUTDOWN:
+        return ""
+    parameters = ParameterSet()
+    path = _path(target)
+    if path in parameters or path.startswith("knob/"):
+        return ""
+    known = [*ACTIONS, *parameters.all_paths()]
+    return f"{target[:120]!r}: no such parameter or action{did_you_mean(target[:120], known)}"
+
+
+def _path(target: str) -> str:
+    word = target.removeprefix(TOGGLE)
+    return TOGGLES.get(word, word) if target.startswith(TOGGLE) else target
+
+
 class Targets:
     """Carries out what controls do. Thread: control."""
 
@@ -114,8 +132,7 @@ class Targets:
 
     def path(self, target: str) -> str:
         """Return the path of the parameter that a target is about."""
-        word = target.removeprefix(TOGGLE)
-        return TOGGLES.get(word, word) if target.startswith(TOGGLE) else target
+        return _path(target)
 
     def is_switch(self, target: str) -> bool:
         """Return whether a target is on or off, or an action without a number."""

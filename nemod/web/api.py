@@ -1,6 +1,7 @@
-"""Files over HTTP: below `/api/`, models and presets are sent to the daemon and taken from it.
+"""Files over HTTP: below `/api/`, they are sent to the daemon and taken from it.
 
     POST /api/models/<name of the file>     add a model to the user's own folder
+    POST /api/cabinets/<name of the file>   add a cabinet to the user's own folder
     POST /api/presets/<name of the file>    add a preset, at the first free number
     GET  /api/presets/<number>              a preset as a file
 
@@ -16,11 +17,12 @@ from http import HTTPStatus
 from urllib.parse import quote, unquote_to_bytes
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from nemod.control.controller import Controller
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import Source
-from nemod.control.files import MAX_MODEL_BYTES, MAX_PRESET_BYTES
+from nemod.control.files import MAX_CABINET_BYTES, MAX_MODEL_BYTES, MAX_PRESET_BYTES
 from nemod.control.jobs import Job
 from nemod.network.access import address_of, parse_networks
 from nemod.network.interfaces import Address
@@ -82,6 +84,7 @@ class ApiRoute:
         self._writers = parse_networks(allow_write)
         self._kinds: Mapping[str, Kind] = {
             "models": Kind("Model", MAX_MODEL_BYTES, controller.files.add_model),
+            "cabinets": Kind("Cabinet", MAX_CABINET_BYTES, controller.files.add_cabinet),
             "presets": Kind("Preset", MAX_PRESET_BYTES, controller.files.add_preset),
         }
         self._is_receiving = False
@@ -121,13 +124,20 @@ class ApiRoute:
         self._is_receiving = True
         try:
             content = await _body(request, taken.max_bytes)
-        finally:
+            job = taken.start(file, content, source)
+        except BaseException:  # also where the client has gone
             self._is_receiving = False
-        job = await _end_of(taken.start(file, content, source))
+            raise
+        job.when_over(self._received)
+        await _end_of(job)
         if job.error is not None:
             return _failed(job.error)
         name = job.result or ""
         return _json({"name": name, "text": f"{taken.word} added: {name}"}, HTTPStatus.OK)
+
+    def _received(self, _job: Job) -> None:
+        """Take the next file: this one is in its folder, or refused."""
+        self._is_receiving = False
 
     def _writer(self, request: web.BaseRequest) -> Source:
         """Return who sends a file. Raises: _RefusedError for a host that may not."""
@@ -191,10 +201,13 @@ async def _body(request: web.BaseRequest, most: int) -> bytes:
     except TimeoutError:
         text = f"the file did not arrive in {BODY_S:g} s"
         raise _RefusedError(HTTPStatus.REQUEST_TIMEOUT, text) from None
+    except (web.RequestPayloadError, HttpProcessingError) as error:
+        text = f"the body is malformed: {type(error).__name__}"
+        raise _RefusedError(HTTPStatus.BAD_REQUEST, text) from None
     return bytes(content)
 
 
-async def _end_of(job: Job) -> Job:
+async def _end_of(job: Job) -> None:
     """Wait for the end of a job. Raises: _RefusedError where it takes too long."""
     ended = asyncio.get_running_loop().create_future()
     job.when_over(lambda job: None if ended.done() else ended.set_result(None))
@@ -204,7 +217,6 @@ async def _end_of(job: Job) -> Job:
     except TimeoutError:
         text = "it takes longer than expected; the list shows it when it is done"
         raise _RefusedError(HTTPStatus.ACCEPTED, text, Code.BUSY) from None
-    return job
 
 
 def _failed(error: ControlError) -> web.Response:

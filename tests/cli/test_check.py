@@ -75,3 +75,18 @@ def test_brackets_in_a_name_are_no_markup(nemod: Nemod, tmp_path: Path) -> None:
     outcome = nemod("check", path)
     assert outcome.status == 0
     assert f"{path}:" in outcome.out.replace("\n", "")
+
+
+def test_targets_of_bindings_are_checked(nemod: Nemod, tmp_path: Path) -> None:
+    """Against the table; knobs by number or name are those of some model."""
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(
+        "bindings:\n- {cc: 1, target: gain}\n- {cc: 2, target: knob/presence}\n"
+        "- {pin: 3, target: toggle/tuner, long: shutdown}\n- {cc: 4, target: preset/next}\n"
+    )
+    bad.write_text("bindings:\n- {cc: 1, target: gian}\n- {cc: 2, target: mute, long: tempo/tpa}\n")
+    assert nemod("check", good).status == 0
+    outcome = nemod("check", bad)
+    assert outcome.status == 1
+    assert "cc 1: 'gian': no such parameter or action, did you mean 'gain'?" in outcome.err
+    assert "cc 2: 'tempo/tpa'" in outcome.err

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from nemod.common.errors import ModelError, QuotaError
+from nemod.common.errors import CabinetError, ModelError, QuotaError
 from nemod.common.paths import data_folder
-from nemod.library import Library, uploads, user_folder
+from nemod.library import CABINETS, Library, uploads, user_folder
 from nemod.library.uploads import Uploads, folder_size
+from tests.library.test_cabinets import write as write_response
 
 Write = Callable[..., Path]
 
@@ -73,3 +74,22 @@ def test_there_is_a_quota(
     monkeypatch.setattr(uploads, "MIN_FREE", 10**18)
     with pytest.raises(QuotaError, match="the disk has only"):
         Uploads(library, 10**9).add("more.json", more)
+
+
+def test_a_cabinet_is_verified_and_kept(tmp_path: Path) -> None:
+    """In the library of cabinets, by its own rules."""
+    library = Library(kind=CABINETS)
+    content = write_response(tmp_path / "new" / "mine.wav").read_bytes()
+    uploads_of_cabinets = Uploads(library, 10**9)
+    assert uploads_of_cabinets.add("mine.wav", content) == "mine"
+    assert (CABINETS.user_folder() / "mine.wav").read_bytes() == content
+    for name, reason in (
+        ("broken.wav", "cannot be read as sound"),
+        ("amp.json", "a cabinet's file is named"),
+        ("../a.wav", "not allowed"),
+    ):
+        with pytest.raises(CabinetError, match=reason):
+            uploads_of_cabinets.add(name, b"no sound")
+    with pytest.raises(QuotaError, match="your cabinets take"):
+        Uploads(library, len(content)).add("other.wav", content[:-1])
+    assert len(list(CABINETS.user_folder().iterdir())) == 1

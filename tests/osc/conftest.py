@@ -72,6 +72,13 @@ class MemoryCabinets:
         self.names: Sequence[str] = ("1x12", "2x12 open", "4x12")
         self.hashes: dict[str, str] = {}
         self.unplayable: dict[str, str] = {}
+        self.added: dict[str, bytes] = {}
+
+    def add(self, name: str, content: bytes) -> str:
+        stem = name.rpartition(".")[0]
+        self.added[stem] = content
+        self.names = sorted({*self.names, stem})
+        return stem
 
     def find(self, name: str) -> tuple[str, Path]:
         if name not in self.names:
@@ -136,6 +143,7 @@ class MemoryRig:
             monitor=self,
             presets=self.presets,
             user_models=self,
+            user_cabinets=self.cabinets,
         )
 
     def use_knobs(self, *names: str) -> None:

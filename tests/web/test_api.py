@@ -1,13 +1,18 @@
 """Files over HTTP: who may send what, and that nothing else comes of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.http_exceptions import TransferEncodingError
 
 from nemod.common.errors import ModelError, QuotaError
+from nemod.formats import impulse_response
 from nemod.library import LibraryError
 from nemod.network.access import Access
 from nemod.presets.preset import MAX_BYTES, ModelReference, Preset
@@ -149,6 +154,59 @@ def test_a_body_that_does_not_arrive_ends(monkeypatch: pytest.MonkeyPatch) -> No
         assert (await reader.readline()).split()[1] == b"408"
         writer.close()
         assert (await client.post("/api/models/other.json"))[0] == 200
+
+    run(check)
+
+
+def test_the_next_file_waits_until_the_one_before_is_kept() -> None:
+    """Not only until it has arrived."""
+
+    async def check(client: Client) -> None:
+        is_free = threading.Event()
+        add = client.rig.add
+
+        def slow(name: str, content: bytes) -> str:
+            assert is_free.wait(10.0)
+            return add(name, content)
+
+        client.rig.add = slow  # type: ignore[method-assign]
+        first = asyncio.create_task(client.post("/api/models/amp.json"))
+        await asyncio.sleep(0.1)
+        status, answer = await client.post("/api/models/other.json")
+        assert (status, answer["code"]) == (409, "busy")
+        is_free.set()
+        assert (await first)[0] == 200
+        assert (await client.post("/api/models/other.json"))[0] == 200
+
+    run(check)
+
+
+@pytest.mark.parametrize(
+    "error", [TransferEncodingError("zz"), web.RequestPayloadError("malformed chunk")]
+)
+def test_a_malformed_body_is_an_error_of_the_client(error: Exception) -> None:
+    """By whichever parser it is found."""
+
+    class Content:
+        async def iter_any(self) -> AsyncIterator[bytes]:
+            yield b"{"
+            raise error
+
+    request = SimpleNamespace(content_length=None, headers={}, content=Content(), transport=None)
+    with pytest.raises(api._RefusedError, match="malformed") as raised:
+        asyncio.run(api._body(request, 100))  # type: ignore[arg-type]
+    assert raised.value.status == 400
+
+
+def test_a_cabinet_is_added() -> None:
+    """To the library of cabinets."""
+
+    async def check(client: Client) -> None:
+        status, answer = await client.post("/api/cabinets/my%20cab.wav", b"RIFF")
+        assert (status, answer) == (200, {"name": "my cab", "text": "Cabinet added: my cab"})
+        assert client.rig.cabinets.added == {"my cab": b"RIFF"}
+        assert client.rig.added == {}
+        assert api.MAX_CABINET_BYTES == impulse_response.MAX_BYTES
 
     run(check)
 

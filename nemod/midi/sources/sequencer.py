@@ -26,7 +26,7 @@ from nemod.midi.sources.base import (
 )
 
 _ANNOUNCE = alsa_midi.Address(0, 1)
-"""The port of the system that tells of others."""
+"""The port of the system that announces others."""
 _THROUGH = "Midi Through"
 """What is sent to this client comes back from it, so it is no controller."""
 _MAX_EVENTS = 512

@@ -1,4 +1,4 @@
-// Files to the daemon and from it: models, presets. State changes are POSTs below /api/.
+// Files to the daemon and from it: models, cabinets, presets. State changes are POSTs below /api/.
 
 import { byId } from "./dom.js";
 import { toast } from "./toast.js";
