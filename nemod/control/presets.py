@@ -83,6 +83,9 @@ class Presets:
         self.snapshots = Snapshots(settings, commit, on_save=self._on_snapshot)
         self._newest: tuple[Job, int] | None = None
         """The preset that was requested last."""
+        self._unresolved: tuple[int, Preset, Job, Job | None] | None = None
+        """The request whose files are searched next, and the load of a model before it."""
+        self._is_resolving = False
         self._neighbours = Neighbours(self.list, self._files, player)
         self._disk = DiskJobs()
         self._rig_changes = events.subscribe(
@@ -154,13 +157,29 @@ class Presets:
         return self.load(number, source)
 
     def _load_resolved(self, number: int, preset: Preset, job: Job) -> None:
-        """Load a preset once it is known which files have its hashes."""
-        before = self._newest_load()
+        """Load a preset once it is known which files have its hashes.
+
+        One search runs at a time, and of the others only the newest waits: it reads files.
+        """
+        older = self._unresolved
+        self._unresolved = number, preset, job, self._newest_load()
+        if older is not None:
+            older[2].fail(_superseded(older[1]))
+        if not self._is_resolving:
+            self._resolve_next()
+
+    def _resolve_next(self) -> None:
+        if self._unresolved is None:
+            return
+        number, preset, job, before = self._unresolved
+        self._unresolved, self._is_resolving = None, True
 
         def resolved(search: "asyncio.Future[FoundFiles]") -> None:
+            self._is_resolving = False
+            self._resolve_next()
             is_newest = self._newest is not None and self._newest[0] is job
             if not is_newest or self._newest_load() is not before:
-                job.fail(ControlError(Code.BUSY, preset.name, "superseded by a newer request"))
+                job.fail(_superseded(preset))
             elif search.cancelled() or search.exception() is not None:
                 job.fail(ControlError(Code.IO, preset.name, str(search.exception())))
             else:
@@ -412,3 +431,7 @@ class Presets:
         release = self.list.reserve(number, name)
         job.when_over(lambda _job: release())
         return job
+
+
+def _superseded(preset: Preset) -> ControlError:
+    return ControlError(Code.BUSY, preset.name, "superseded by a newer request")

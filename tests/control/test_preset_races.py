@@ -1,6 +1,7 @@
 """Presets while several things happen at once: nothing that was saved is lost or mixed up."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 
 import pytest
@@ -111,6 +112,34 @@ def test_a_model_that_is_requested_while_a_preset_looks_for_its_own_wins(rig: Me
 
     in_loop(work)
     assert rig.model_name == "Amp Lead"
+
+
+def test_one_search_runs_and_the_newest_request_waits(rig: MemoryRig) -> None:
+    """A knob that is turned over a hundred presets reads no hundred files at once."""
+    rig.hashes = {"fuzz": "f00"}
+    for number in range(20, 30):
+        model = ModelReference(name="muff", sha256="f00")
+        rig.presets.kept[number] = Preset(name=f"Old {number}", model=model)
+    may_go_on, searches = threading.Event(), []
+    find = rig.find_by_hash
+
+    def slow(sha256: str) -> str:
+        searches.append(sha256)
+        assert may_go_on.wait(5.0)
+        return find(sha256)
+
+    rig.find_by_hash = slow  # type: ignore[method-assign]
+
+    async def work() -> None:
+        jobs = [rig.controller.presets.load(number, ME) for number in range(20, 30)]
+        assert [job.is_over for job in jobs] == [False, *[True] * 8, False]
+        await asyncio.sleep(0.02)
+        assert len(searches) == 1
+        may_go_on.set()
+        assert (await over(jobs[-1])).result == "Old 29"
+        assert [job.error.code for job in jobs[:-1] if job.error] == [Code.BUSY] * 9
+
+    in_loop(work)
 
 
 def test_the_file_with_the_hash_is_the_model_whatever_its_name(rig: MemoryRig) -> None:
