@@ -93,8 +93,7 @@ def build(
     that the reference engine of the model (NAM's) plays first, unless `prewarm` is off.
 
     Raises: ModelError for a model that oscillates at this rate or whose output is not finite,
-        CabinetError for a response that cannot be played, AudioError for a block size at which a
-        cabinet cannot.
+        CabinetError for a response that cannot be played.
     """
     settings = settings.copy_for(knob_specs(model))
     if model_only:
