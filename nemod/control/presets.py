@@ -152,11 +152,12 @@ class Presets:
 
     def _load_resolved(self, number: int, preset: Preset, job: Job) -> None:
         """Load a preset once it is known which files have its hashes."""
-        before = self._newest_load()
+        before = self._newest_load(), self._newest_cabinet_load()
 
         def resolved(search: "asyncio.Future[FoundFiles]") -> None:
             is_newest = self._newest is not None and self._newest[0] is job
-            if not is_newest or self._newest_load() is not before:
+            # Jobs are equal only to themselves.
+            if not is_newest or (self._newest_load(), self._newest_cabinet_load()) != before:
                 job.fail(ControlError(Code.BUSY, preset.name, "superseded by a newer request"))
             elif search.cancelled() or search.exception() is not None:
                 job.fail(ControlError(Code.IO, preset.name, str(search.exception())))
