@@ -4,6 +4,8 @@ The result is ready to play: the audio process only has to load it.
 """
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +35,7 @@ from nemod.formats.impulse_response import (
 from nemod.formats.model import Model
 from nemod.formats.network import Dense, memory_frames
 from nemod.formats.rate import with_state_delay
+from nemod.formats.readers.document import Json
 from nemod.formats.weights import DenseWeights
 from nemod.fx.cabinet import cabinet
 from nemod.fx.effect import AnyEffect
@@ -89,7 +92,8 @@ def build(
     `model_only` omits everything around the model, the test and the warm-up, except for the silence
     that the reference engine of the model (NAM's) plays first, unless `prewarm` is off.
 
-    Raises: ModelError for a model that oscillates at this rate or whose output is not finite.
+    Raises: ModelError for a model that oscillates at this rate or whose output is not finite,
+        CabinetError for a response that cannot be played.
     """
     settings = settings.copy_for(knob_specs(model))
     if model_only:
@@ -114,9 +118,21 @@ def build(
     policy = verified(model, policy, rate_hz, make)
     loudspeaker = None
     if response is not None:
-        loudspeaker = cabinet(playable(response, rate_hz), block_frames)
+        with _naming_cabinet(response.path or response.name):
+            loudspeaker = cabinet(playable(response, rate_hz), block_frames)
     whole = _build_by(model, block_frames, settings, policy, rate_hz, loudspeaker)
     return replace(whole, cached=whole.cached and all(other.cached for other in tested))
+
+
+@contextmanager
+def _naming_cabinet(path: str) -> Iterator[None]:
+    """Have whatever fails within be an error of this cabinet."""
+    try:
+        yield
+    except NemodError:
+        raise
+    except Exception as error:
+        raise CabinetError(path, f"{type(error).__name__}: {error}") from error
 
 
 def _build_by(
@@ -240,9 +256,12 @@ def verify_probe(model: Model) -> float | None:
 def answer(request: BuildRequest) -> BuildResult | BuildFailure:
     """Carry out a request; any error becomes a `BuildFailure`, so that the builder lives on."""
     response = None
+    cabinet_info: dict[str, Json] = {}
     try:
         if request.cabinet_path:
-            response = load_impulse_response(Path(request.cabinet_path))
+            with _naming_cabinet(request.cabinet_path):
+                response = load_impulse_response(Path(request.cabinet_path))
+                cabinet_info = describe_cabinet(response, request.rate_hz)
         model = load_model(Path(request.path), size=request.size) if request.path else clean()
         probe_error = verify_probe(model)
         adjusted = levelled(model, request.level)
@@ -273,7 +292,7 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
         model_rate_hz=model.sample_rate,
         rate_policy=built.policy,
         info=info,
-        cabinet_info={} if response is None else describe_cabinet(response, request.rate_hz),
+        cabinet_info=cabinet_info,
         cached=built.cached,
     )
 

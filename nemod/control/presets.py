@@ -83,8 +83,8 @@ class Presets:
         self.snapshots = Snapshots(settings, commit, on_save=self._on_snapshot)
         self._newest: tuple[Job, int] | None = None
         """The preset that was requested last."""
-        self._unresolved: tuple[int, Preset, Job, Job | None] | None = None
-        """The request whose files are searched next, and the load of a model before it."""
+        self._unresolved: tuple[int, Preset, Job, object] | None = None
+        """The request whose files are searched next, and the loads of rigs before it."""
         self._is_resolving = False
         self._neighbours = Neighbours(self.list, self._files, player)
         self._disk = DiskJobs()
@@ -162,7 +162,8 @@ class Presets:
         One search runs at a time, and of the others only the newest waits: it reads files.
         """
         older = self._unresolved
-        self._unresolved = number, preset, job, self._newest_load()
+        before = self._newest_load(), self._newest_cabinet_load()
+        self._unresolved = number, preset, job, before
         if older is not None:
             older[2].fail(_superseded(older[1]))
         if not self._is_resolving:
@@ -178,7 +179,8 @@ class Presets:
             self._is_resolving = False
             self._resolve_next()
             is_newest = self._newest is not None and self._newest[0] is job
-            if not is_newest or self._newest_load() is not before:
+            # Jobs are equal only to themselves.
+            if not is_newest or (self._newest_load(), self._newest_cabinet_load()) != before:
                 job.fail(_superseded(preset))
             elif search.cancelled() or search.exception() is not None:
                 job.fail(ControlError(Code.IO, preset.name, str(search.exception())))

@@ -32,7 +32,7 @@ def session_to_start_with(file: Path, session: Session) -> Session:
     if session.failed_starts < LIMIT:
         return session
     kept = file.with_name(file.name + SUFFIX)
-    if session.model or session.positions or session.preset:
+    if session.model or session.cabinet or session.positions or session.preset:
         try:
             shutil.copyfile(file, kept)
         except OSError as error:
@@ -40,6 +40,7 @@ def session_to_start_with(file: Path, session: Session) -> Session:
     log.error(
         f"the last {session.failed_starts} starts failed: starting clean, without a model",
         model=session.model or None,
+        cabinet=session.cabinet or None,
         preset=session.preset.name if session.preset is not None else None,
         last_session=str(kept),
     )

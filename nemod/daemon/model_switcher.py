@@ -75,8 +75,9 @@ class ModelSwitcher:
         """The model that was quarantined last, until it is requested again."""
         self.was_requested = bool(config.model)
         """Whether a client, or the command line, requested the current model."""
-        self.cabinet_was_requested = bool(config.cab)
-        """Likewise the current cabinet, or that there is none."""
+        self.wanted_cabinet = cabinet if config.cab else None
+        """The cabinet that a client or the command line requested last and that played; None where
+        nobody has. The daemon may have to play without it."""
         self.first_model: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when a model is heard for the first time; an exception when none can be played."""
         # Retrieved here, or asyncio would log it where the daemon ends for another reason.
@@ -167,6 +168,17 @@ class ModelSwitcher:
     def _request(self, candidates: Iterable[ModelFile], kind: str) -> None:
         self.load(candidates, Job(kind, "", DAEMON, self._events))
 
+    def _request_bare(self) -> None:
+        """Request a rig without model and cabinet: either may end the audio process."""
+        self._waiting.add(
+            RigRequest(
+                candidates=iter([RigFiles(model=CLEAN, cabinet=NO_CABINET)]),
+                job=Job(REBUILD_JOB, "", DAEMON, self._events),
+                fills=frozenset((MODEL,)),  # a cabinet that a client has requested is still loaded
+            )
+        )
+        self._wake.set()
+
     async def run(self) -> None:
         """Carry out requests, one at a time, until cancelled."""
         await self._audio().wait_for_device()
@@ -226,9 +238,13 @@ class ModelSwitcher:
         job = request.job
         if job.source != DAEMON:
             self.was_requested |= MODEL in request.fills
-            self.cabinet_was_requested |= CABINET in request.fills
+            if CABINET in request.fills:
+                self.wanted_cabinet = files.cabinet
         if files.model is not None and self._faults.problem(files.model.name):
             self._mark(files.model.name, "")
+        faults, cabinet = self._cabinet_faults, self.cabinet_name
+        if cabinet and faults is not None and faults.problem(cabinet):
+            in_background(lambda: faults.mark_unplayable(cabinet, ""))
         if not self.first_model.done():
             self.first_model.set_result(None)
         job.finish(job.subject)
@@ -289,10 +305,13 @@ class ModelSwitcher:
         try:
             result = await self._rigs.build(model, recall, cabinet)
         except UnplayableError as error:
-            # Something has to play, at the start and on another device.
-            if not error.is_cabinet_fault or request.job.source != DAEMON:
+            # Nobody has asked for this cabinet now: its file may be gone since. And something has
+            # to play at the start and on another device, whatever the reason.
+            is_suspect = error.is_cabinet_fault or request.job.source == DAEMON
+            if cabinet == NO_CABINET or CABINET in request.fills or not is_suspect:
                 raise
-            log.warning("cabinet cannot be played", name=cabinet.name, reason=str(error))
+            log.warning("rig built without the cabinet", name=cabinet.name, reason=str(error))
+            self._mark_faulty(RigFiles(cabinet=cabinet), error)
             cabinet = NO_CABINET
             result = await self._rigs.build(model, recall, cabinet)
         newer = self._waiting.successor(request)
@@ -406,6 +425,8 @@ class ModelSwitcher:
         self._quarantine.clear(current.name)
         if current.model.path is None:
             log.error("the audio process ends even without a model", reason=reason)
+            if current.cabinet != NO_CABINET:
+                self._request_bare()
             return
         self._replace_crashing(current, reason)
 
@@ -420,7 +441,7 @@ class ModelSwitcher:
             instead=self.model_name or CLEAN.name,
         )
         if self.current is None:
-            self._request([CLEAN], REBUILD_JOB)
+            self._request_bare()
         else:
             self._settings.use_knobs(self.current.result.knobs)
         self._events.publish(ModelChanged(self.model_name, DAEMON))

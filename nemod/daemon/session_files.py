@@ -23,11 +23,14 @@ def session_model(switcher: ModelSwitcher, saved: tuple[str, str]) -> tuple[str,
 def session_cabinet(switcher: ModelSwitcher, saved: tuple[str, str]) -> tuple[str, str]:
     """Return name and file of the cabinet that the next start is to load; empty for none.
 
-    `saved`: those of the previous session, kept while the cabinet is missing and nobody has
-    requested another one, or none.
+    `saved`: those of the previous session. They, or what a client has requested since, are kept
+    while the daemon has to play without a cabinet; only a client's request removes it.
     """
     current = switcher.current
     cabinet = current.cabinet if current is not None else NO_CABINET
     if cabinet.path is None:
-        return ("", "") if switcher.cabinet_was_requested else saved
+        wanted = switcher.wanted_cabinet
+        if wanted is None:
+            return saved
+        return (wanted.name, str(wanted.path)) if wanted.path is not None else ("", "")
     return cabinet.name, str(cabinet.path)

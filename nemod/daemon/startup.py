@@ -71,7 +71,7 @@ def prepare(config: Config) -> Startup:
         session = replace(session, positions={**session.positions, "cab/enable": 1.0})
     if config.model:
         asked = Path(config.model)
-        library = Library(config.library, files=[asked] if asked.is_file() else [])
+        library = Library(config.library, files=[asked] if _is_file(asked) else [])
         preferred = [_requested(config.model, library)]
     elif session.is_clean:
         library, preferred = Library(config.library), [CLEAN]
@@ -147,12 +147,21 @@ def _is_writable(file: Path) -> bool:
         return False
 
 
+def _is_file(path: Path) -> bool:
+    """Return whether a file is there. Raises: NotFoundError where the system refuses to look."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        text = f"{path} cannot be read: {error.strerror or error}"
+        raise NotFoundError(text) from None
+
+
 def _requested(model: str, library: Library) -> ModelFile:
     try:
         return ModelFile(*library.find(model))
     except NotFoundError:
         path = Path(model)
-        if not path.is_file():
+        if not _is_file(path):
             raise
         return ModelFile(*library.find(library.name_of(path)))
 
@@ -160,11 +169,17 @@ def _requested(model: str, library: Library) -> ModelFile:
 def _cabinet(config: Config, session: Session) -> tuple[Library, CabinetFile]:
     """Return the library of cabinets and the cabinet to start with.
 
-    Raises: NotFoundError when a requested one does not exist.
+    Raises: NotFoundError when a requested one does not exist or cannot be reached.
     """
     name, given = (config.cab, config.cab) if config.cab else (session.cabinet, "")
     path = Path(given or session.cabinet_path)
-    has_file = bool(name) and path.is_file()
+    try:
+        has_file = bool(name) and _is_file(path)
+    except NotFoundError as error:
+        if given:
+            raise
+        log.warning("cabinet of the last session not reached", cabinet=name, reason=str(error))
+        has_file = False
     library = Library(config.cabinets, files=[path] if has_file else [], kind=CABINETS)
     if not name:
         return library, NO_CABINET

@@ -7,7 +7,8 @@ from pathlib import Path
 from nemod.doctor.finding import Finding, advice, ok, problem
 from nemod.doctor.machine import Machine
 from nemod.engine.devices.alsa import library
-from nemod.engine.devices.alsa.cards import CardPcm, list_pcms, owners
+from nemod.engine.devices.alsa.cards import CardPcm, list_pcms, owners, usb_device
+from nemod.engine.devices.alsa.listing import release
 
 SERVERS = ("pipewire", "wireplumber", "pulseaudio", "jackd", "jackdbus")
 _OWN = ("nemod",)
@@ -70,13 +71,9 @@ def check_servers(machine: Machine) -> Iterator[Finding]:
 
 
 def _release(command: str, machine: Machine) -> str:
-    if "pipewire" in command or "wireplumber" in command or "pulseaudio" in command:
-        return "choose the profile Off for this card in pavucontrol"
-    if "jack" in command:
-        return "play through JACK (--device system), or stop its server"
     if not command and not machine.is_root:
         return "run nemod doctor as root to see which program that is, and stop it"
-    return "stop that program, or choose another --device"
+    return release(command)
 
 
 def check_usb(machine: Machine) -> Iterator[Finding]:
@@ -85,18 +82,9 @@ def check_usb(machine: Machine) -> Iterator[Finding]:
     for pcm in list_pcms(machine.path("/proc"), machine.path("/sys")):
         if pcm.is_usb and pcm.card not in seen:
             seen.add(pcm.card)
-            device = _usb_device(machine, pcm)
+            device = usb_device(pcm.card, machine.path("/sys"))
             if device is not None:
                 yield from _check_usb_device(machine, pcm, device)
-
-
-def _usb_device(machine: Machine, pcm: CardPcm) -> Path | None:
-    at = machine.path(f"/sys/class/sound/card{pcm.card}/device")
-    try:
-        at = at.resolve(strict=True)
-    except OSError:
-        return None
-    return next((folder for folder in (at, *at.parents) if (folder / "idVendor").exists()), None)
 
 
 def _text(path: Path) -> str:

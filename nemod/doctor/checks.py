@@ -32,7 +32,10 @@ CHECKS: tuple[Check, ...] = (
 
 
 def run(machine: Machine) -> list[Finding]:
-    """Return the findings of all checks; one that fails itself says so and stops no other."""
+    """Return the findings of all checks.
+
+    A check that raises becomes a finding; the others still run.
+    """
     findings: list[Finding] = []
     for check in CHECKS:
         try:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nemod.common.errors import AudioError, CabinetError
 from nemod.common.sound_files import read_sound
-from nemod.common.units import db_to_amplitude
+from nemod.common.units import amplitude_to_db, db_to_amplitude
 
 MAX_BYTES = 32 * 2**20
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 768_000
@@ -33,6 +33,9 @@ FADE_SHARE = 0.1
 """Share of `LONGEST_S` in which a longer response is faded out."""
 LEVEL_BAND_HZ = (80.0, 5000.0)
 """[Hz] Range of a guitar through a loudspeaker, in which the level is measured."""
+LOWEST_BAND_DB = 40.0
+"""[dB] How much quieter than the whole response that range may be. To level one that is quieter
+still would make the rest of it loud beyond measure."""
 PRE_FRAMES = 256
 """[frames] Silence before the response, in which the ringing of the resampler has room."""
 _SPECTRUM_FRAMES = 1 << 16
@@ -54,13 +57,16 @@ class ImpulseResponse:
     """How many the file has; the first one is played."""
     note: str
     """What the header stated wrongly, as a sentence; usually nothing."""
+    path: str = ""
+    """The file; empty for a response that is from none."""
 
 
 def load_impulse_response(path: Path | str) -> ImpulseResponse:
     """Read the first channel of a sound file as an impulse response.
 
     Raises: CabinetError for what is no sound file, holds no sound or one that is not finite, is
-    too large or longer than `LONGEST_FILE_S`, or has a sample rate out of range.
+    too large or longer than `LONGEST_FILE_S`, has next to nothing in
+    `LEVEL_BAND_HZ`, or has a sample rate out of range.
     """
     path = Path(path)
     try:
@@ -86,10 +92,9 @@ def load_impulse_response(path: Path | str) -> ImpulseResponse:
         rate_hz=sound.rate_hz,
         channels=sound.channels,
         note=sound.note,
+        path=str(path),
     )
-    if level(made.samples.astype(np.float64), made.rate_hz) == 0.0:
-        low, high = LEVEL_BAND_HZ
-        raise CabinetError(str(path), f"is silent between {low:g} and {high:g} Hz")
+    _checked_level(made, made.samples.astype(np.float64), made.rate_hz)
     return made
 
 
@@ -107,10 +112,31 @@ def facts(response: ImpulseResponse) -> dict[str, str | int | float]:
 
 
 def playable(response: ImpulseResponse, rate_hz: int) -> Response:
-    """Return a response [taps] as it is played at a sample rate: trimmed and levelled."""
+    """Return a response [taps] as it is played at a sample rate: trimmed and levelled.
+
+    Raises: CabinetError for one that holds next to nothing in `LEVEL_BAND_HZ`.
+    """
     taps = trimmed(resampled(response.samples.astype(np.float64), response.rate_hz, rate_hz))
     taps = cut(taps, longest_taps(rate_hz))
-    return taps / level(taps, rate_hz)
+    return taps / _checked_level(response, taps, rate_hz)
+
+
+def _checked_level(response: ImpulseResponse, samples: Response, rate_hz: int) -> float:
+    """Return the level of samples [frames] of a response; see `level`. Raises: CabinetError."""
+    low, high = LEVEL_BAND_HZ
+    where = response.path or response.name
+    found = level(samples, rate_hz)
+    if found == 0.0:
+        raise CabinetError(where, f"is silent between {low:g} and {high:g} Hz")
+    # The gain for white noise, which counts all frequencies.
+    below_db = amplitude_to_db(math.sqrt(float(np.sum(samples**2))) / found)
+    if below_db > LOWEST_BAND_DB:
+        text = (
+            f"between {low:g} and {high:g} Hz, where a guitar is, it is {below_db:.0f} dB quieter "
+            f"than as a whole; at most {LOWEST_BAND_DB:g} dB are expected"
+        )
+        raise CabinetError(where, text)
+    return found
 
 
 def longest_taps(rate_hz: int) -> int:

@@ -5,7 +5,8 @@ and correlation", 1966; partitioned: W. G. Gardner, "Efficient convolution witho
 delay", 1995), by overlap-add. The partitions are as long as a block of the device, or a whole part
 of it. So a whole partition of input is there whenever the effect is called, no output waits for
 later input, and every block costs the same: a complex product per tap and partition, and two
-transforms.
+transforms. A block without such a part, such as one of 131 frames, is padded inside of the effect
+(`_padded`).
 
 In the textbook's form spectra of past inputs are kept and summed over all partitions. Here, as in
 the transposed form of a FIR filter, each input is multiplied with all partitions at once and added
@@ -38,6 +39,8 @@ WIDE_CLASS = 8192
 """[taps] Up to here a class is twice as long as the one before, beyond by this much longer."""
 LONGEST_PARTITION = 128
 """[frames] The transforms of longer ones would cost more than they save."""
+SHORTEST_PARTITION = 32
+"""[frames] A longer block is not divided into shorter ones, which cost a product per tap each."""
 
 
 def length_class(taps: int) -> int:
@@ -51,16 +54,23 @@ def length_class(taps: int) -> int:
 
 
 def partition_frames(frames: int) -> int:
-    """Return the length of a partition: the largest whole part of a block that is short enough."""
-    parts = range(math.ceil(frames / LONGEST_PARTITION), frames + 1)
-    return frames // next(part for part in parts if frames % part == 0)
+    """Return the length of a partition: the largest whole part of a block that is short enough.
+
+    Where that is too short, the parts of a block are as equal as they can be and the last one is
+    padded.
+    """
+    fewest = math.ceil(frames / LONGEST_PARTITION)
+    for parts in range(fewest, frames // min(frames, SHORTEST_PARTITION) + 1):
+        if frames % parts == 0:
+            return frames // parts
+    return math.ceil(frames / fewest)
 
 
 class CabinetWeights(NamedTuple):
     """A response, and the matrices of the transforms, which are the same for all."""
 
     spectra: jax.Array
-    """float32 [2, 2 * partitions, bins]; see `spectra`."""
+    """float32 [2, 2 * partitions, bins]; see `spectra`, or `padded_spectra`."""
     forward: jax.Array
     """float32 [frames of a partition, 2 * bins]; see `transforms`."""
     back: jax.Array
@@ -71,11 +81,13 @@ class CabinetState(NamedTuple):
     """What is still to be heard of past inputs."""
 
     spectra: jax.Array
-    """float32 [2, partitions, bins]: real and imaginary parts of the outputs to come, a ring."""
+    """float32 [2, partitions, bins]: real and imaginary parts of the outputs to come, a ring; with
+    padded blocks [2, blocks, partitions of a block, bins]."""
     position: jax.Array
-    """int32 [1]: the partition of the ring that is the next output."""
+    """int32 [1]: the partition of the ring that is the next output, or the block."""
     overlap: jax.Array
-    """float32 [frames of a partition]: of the last output, what reaches into the next."""
+    """float32 [frames of a partition]: of the last output, what reaches into the next; zero with
+    padded blocks."""
 
 
 def spectra(taps: NDArray[np.floating], partition: int) -> NDArray[np.float32]:
@@ -88,6 +100,29 @@ def spectra(taps: NDArray[np.floating], partition: int) -> NDArray[np.float32]:
     padded = np.zeros(count * partition)
     padded[: taps.size] = taps
     bins = np.fft.rfft(padded.reshape(count, partition), 2 * partition)
+    once = np.stack([bins.real, bins.imag]).astype(np.float32)
+    return np.concatenate([once, once], axis=1)
+
+
+def padded_spectra(taps: NDArray[np.floating], frames: int, partition: int) -> NDArray[np.float32]:
+    """Return the spectra of a response for blocks whose last partition is padded, twice.
+
+    float32 [2, 2 * blocks, 2 * parts - 1, bins], where `parts` are the partitions of a block. At
+    [block, parts - 1 + step] stands what an input does to the partition that is `step` partitions
+    later (earlier if negative) in the block that is `block` blocks later.
+    """
+    parts = math.ceil(frames / partition)
+    size = length_class(taps.size)
+    blocks = (size + parts * partition - 2) // frames + 1
+    # Of input t and output u, counted from the starts of their partitions: the response at
+    # delay + u - t. So a window reaches one partition to either side of the delay.
+    steps = np.arange(1 - parts, parts)
+    delays = frames * np.arange(blocks)[:, None] + partition * steps
+    before = parts * partition
+    padded = np.zeros(before + int(delays.max()) + partition)
+    padded[before : before + taps.size] = taps[: padded.size - before]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * partition)
+    bins = np.fft.rfft(windows[before + delays - partition])
     once = np.stack([bins.real, bins.imag]).astype(np.float32)
     return np.concatenate([once, once], axis=1)
 
@@ -122,6 +157,46 @@ def _product(vector: jax.Array, matrix: jax.Array) -> jax.Array:
     return total
 
 
+def _padded(
+    weights: CabinetWeights, state: CabinetState, block: Block, partition: int
+) -> tuple[CabinetState, Block]:
+    """Return the convolution of a block whose last partition is padded.
+
+    The starts of the partitions lie on no even grid: from the last one of a block to the first one
+    of the next it is less far than from any other to its next. So the spectra are those of windows
+    of the response, one for each distance there is, and the ring is one of blocks; the outputs are
+    what does not wrap (overlap-save).
+    """
+    coming, position, overlap = state
+    _, blocks, parts, bins = coming.shape
+    at = position[0]
+    zero = jnp.zeros_like(at)
+    # The block that was heard last is the farthest of those to come.
+    heard = jnp.where(at == 0, blocks, at) - 1
+    is_heard = (jnp.arange(blocks, dtype=jnp.int32) == heard)[None, :, None, None]
+    coming = jnp.where(is_heard, 0.0, coming)
+
+    def convolve(
+        coming: jax.Array, numbered: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, jax.Array]:
+        number, piece = numbered
+        first = (zero, blocks - at, parts - 1 - number, zero)
+        own = jax.lax.dynamic_slice(weights.spectra, first, coming.shape)
+        real, imaginary = _product(piece, weights.forward).reshape(2, 1, 1, bins)
+        coming = coming + jnp.stack(
+            [real * own[0] - imaginary * own[1], imaginary * own[0] + real * own[1]]
+        )
+        now = jax.lax.dynamic_slice(coming, (zero, at, number, zero), (2, 1, 1, bins))
+        return coming, _product(now.reshape(-1), weights.back)[partition:]
+
+    frames = block.shape[0]
+    pieces = jnp.pad(block, (0, parts * partition - frames)).reshape(parts, partition)
+    numbers = jnp.arange(parts, dtype=jnp.int32)
+    coming, out = jax.lax.scan(convolve, coming, (numbers, pieces))
+    after = jnp.where(position + 1 == blocks, 0, position + 1)
+    return CabinetState(coming, after, overlap), out.reshape(-1)[:frames]
+
+
 def cabinet(taps: NDArray[np.floating], frames: int) -> Effect[CabinetWeights, CabinetState]:
     """Return the convolution with a response [taps], for blocks of `frames` alone.
 
@@ -130,13 +205,15 @@ def cabinet(taps: NDArray[np.floating], frames: int) -> Effect[CabinetWeights, C
     of its partition non-finite, and of the following ones.
     """
     partition = partition_frames(frames)
-    own_spectra = spectra(taps, partition)
+    is_padded = frames % partition != 0
+    own_spectra = padded_spectra(taps, frames, partition) if is_padded else spectra(taps, partition)
     count = own_spectra.shape[1] // 2
+    ring = (2, count, -(-frames // partition)) if is_padded else (2, count)
     weights = CabinetWeights(*map(jnp.asarray, (own_spectra, *transforms(partition))))
 
     def init(_weights: CabinetWeights, _controls: jax.Array) -> CabinetState:
         return CabinetState(
-            jnp.zeros((2, count, partition + 1), jnp.float32),
+            jnp.zeros((*ring, partition + 1), jnp.float32),
             jnp.zeros(1, jnp.int32),
             jnp.zeros(partition, jnp.float32),
         )
@@ -168,7 +245,9 @@ def cabinet(taps: NDArray[np.floating], frames: int) -> Effect[CabinetWeights, C
     ) -> tuple[CabinetState, Block]:
         if block.shape[0] != frames:
             raise ValueError(f"a block of {block.shape[0]} frames; {frames} are expected")
-        if partition == frames:
+        if is_padded:
+            state, wet = _padded(weights, state, block, partition)
+        elif partition == frames:
             state, wet = convolve(weights, state, block)
         else:
             state, wet = jax.lax.scan(

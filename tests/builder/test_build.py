@@ -22,6 +22,7 @@ from nemod.engine.program import fresh_state, load_program
 from nemod.formats.impulse_response import ImpulseResponse
 from nemod.formats.info import ModelInfo
 from nemod.formats.model import Model, Probe
+from nemod.library import CABINETS
 from nemod.parameters.table import TABLE
 from tests.engine.conftest import RATE_HZ, alone64, tiny
 
@@ -233,3 +234,20 @@ def test_an_unexpected_error_is_a_failure_too(
     path = saved(tiny())
     expected = BuildFailure(request_id=9, reason=f"{path}: MemoryError: out of memory")
     assert answer(request(path)) == expected
+
+
+@pytest.mark.parametrize("stage", ["load_impulse_response", "describe_cabinet", "cabinet"])
+def test_an_unexpected_error_at_the_cabinet_is_the_cabinet_s(
+    stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the rig can be built without it."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise MemoryError("out of memory")
+
+    monkeypatch.setattr(build_module, stage, fails)
+    name = CABINETS.shipped_folder() / "sim-closed-4x12.flac"
+    asked = replace(request(Path()), path="", cabinet_path=str(name))
+    reason = f"{name}: MemoryError: out of memory"
+    expected = BuildFailure(request_id=9, reason=reason, is_cabinet_fault=True)
+    assert answer(asked) == expected

@@ -142,6 +142,26 @@ def test_one_search_runs_and_the_newest_request_waits(rig: MemoryRig) -> None:
     in_loop(work)
 
 
+def test_a_cabinet_that_is_requested_while_a_preset_looks_for_its_model_wins(
+    rig: MemoryRig,
+) -> None:
+    """The older preset would take it away again."""
+    rig.hashes = {"fuzz": "f00"}
+    rig.presets.kept[9] = Preset(name="Old", model=ModelReference(name="muff", sha256="f00"))
+
+    async def work() -> None:
+        loading = rig.controller.presets.load(9, ME)
+        name = rig.cabinets.names[0]
+        rig.controller.cabinets.load(name, ME)
+        await over(loading)
+        assert loading.error is not None
+        assert loading.error.code is Code.BUSY
+        assert rig.cabinet_name == name
+
+    in_loop(work)
+    assert rig.model_name == "Amp Clean"
+
+
 def test_the_file_with_the_hash_is_the_model_whatever_its_name(rig: MemoryRig) -> None:
     """Another file may have taken the name since."""
     rig.hashes = {"Amp Lead": "new", "fuzz": "f00"}

@@ -6,6 +6,7 @@ from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.control.backends import NO_CABINET, CabinetFile, Recall
 from nemod.control.events import CabinetChanged
 from nemod.control.jobs import Job
+from nemod.daemon.quarantine import CRASHES
 from nemod.daemon.session_files import session_cabinet
 from tests.daemon.test_model_switcher import (
     ME,
@@ -38,13 +39,19 @@ def built(setup: Setup) -> list[tuple[str, str]]:
 class FaultyCabinets(FakeBuilder):
     """A builder that cannot read some cabinets."""
 
+    is_cabinet_fault = True
+
     async def build(self, request: BuildRequest) -> BuildResult | BuildFailure:
         result = await super().build(request)
         name = Path(request.cabinet_path).stem
         if name not in self.broken or isinstance(result, BuildFailure):
             return result
         reason = f"{request.cabinet_path}: is silent"
-        return BuildFailure(request_id=request.request_id, reason=reason, is_cabinet_fault=True)
+        return BuildFailure(
+            request_id=request.request_id,
+            reason=reason,
+            is_cabinet_fault=self.is_cabinet_fault,
+        )
 
 
 class Faults:
@@ -250,5 +257,62 @@ def test_a_rig_that_was_built_ahead_has_the_preset_s_cabinet() -> None:
         await setup.settle()
         assert (job.result, setup.switcher.cabinet_name) == ("amp", "4x12")
         assert len(setup.builder.requests) == 2
+
+    play(scenario)
+
+
+def test_a_model_plays_without_the_cabinet_whose_file_is_gone() -> None:
+    """It is marked, and the next start looks for it again."""
+
+    async def scenario(setup: Setup) -> None:
+        faults = with_faults(setup)
+        setup.start("amp")
+        load(setup, "4x12")
+        await setup.settle()
+        assert isinstance(setup.builder, FaultyCabinets)
+        setup.builder.broken.add("4x12")
+        setup.heard.take()
+        job = setup.load("other")
+        await setup.settle(lambda: bool(faults.marked))
+        assert (job.result, setup.switcher.cabinet_name) == ("other", "")
+        assert faults.marked == {"4x12": "/cabs/4x12.wav: is silent"}
+        assert CabinetChanged("", ME) in setup.heard.take()
+        assert session_cabinet(setup.switcher, ("", "")) == ("4x12", "/cabs/4x12.wav")
+        setup.builder.broken.clear()
+        load(setup, "4x12")
+        await setup.settle(lambda: faults.marked["4x12"] == "")
+        assert setup.switcher.cabinet_name == "4x12"
+
+    play(scenario)
+
+
+def test_the_start_tries_without_the_cabinet_whatever_has_failed() -> None:
+    """As where there is no memory for it."""
+
+    async def scenario(setup: Setup) -> None:
+        with_faults(setup, "huge", first=cab("huge"))
+        assert isinstance(setup.builder, FaultyCabinets)
+        setup.builder.is_cabinet_fault = False
+        setup.start("amp")
+        await setup.settle()
+        assert built(setup) == [("amp", "huge"), ("amp", "")]
+        assert (setup.switcher.model_name, setup.switcher.cabinet_name) == ("amp", "")
+
+    play(scenario)
+
+
+def test_after_a_quarantine_the_clean_rig_has_no_cabinet() -> None:
+    """Which may have been the cause."""
+
+    async def scenario(setup: Setup) -> None:
+        with_faults(setup, first=cab("4x12"))
+        setup.start("amp")
+        await setup.settle()
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed", rig_suspected=True)
+        await setup.settle()
+        assert built(setup) == [("amp", "4x12"), ("", "")]
+        assert setup.switcher.is_clean
+        assert session_cabinet(setup.switcher, ("4x12", "x")) == ("4x12", "x")
 
     play(scenario)

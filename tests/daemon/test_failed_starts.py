@@ -50,6 +50,14 @@ def test_the_last_session_is_kept_beside_the_file(file: Path) -> None:
     assert load(file.with_name(file.name + SUFFIX)) == replace(LAST, failed_starts=LIMIT)
 
 
+def test_a_session_with_only_a_cabinet_is_kept_too(file: Path) -> None:
+    """It is all that was chosen, and may be the cause."""
+    only = Session(cabinet="4x12", cabinet_path="/cabs/4x12.wav", failed_starts=LIMIT)
+    save(file, only)
+    assert start(file).cabinet == ""
+    assert load(file.with_name(file.name + SUFFIX)) == only
+
+
 def test_a_clean_start_counts_too(file: Path) -> None:
     """The session after it is a normal one."""
     for _ in range(LIMIT + 1):

@@ -124,6 +124,16 @@ def test_the_cabinet_of_the_last_time_comes_back(tmp_path: Path, cabinet: Path) 
         assert ("cabinet of the last session not found" in events) == (name == "gone")
 
 
+def test_a_path_that_the_system_refuses_does_not_end_the_start(kept: Path, tmp_path: Path) -> None:
+    """A saved one is passed over; one that is asked for is an error for the user."""
+    long = "x" * 300
+    save(kept, Session(model=KEPT, cabinet="gone", cabinet_path=str(tmp_path / long)))
+    assert prepare(load_config(None, {"state": str(kept)})).cabinet.name == ""
+    for asked in ({"cab": long}, {"model": long}):
+        with pytest.raises(NotFoundError, match="cannot be read: File name too long"):
+            prepare(load_config(None, {"state": str(kept), **asked}))
+
+
 def test_a_cabinet_that_is_asked_for_wins_and_is_switched_on(kept: Path, cabinet: Path) -> None:
     """By file or by name; a name that is not there ends the start."""
     for given, name in ((str(cabinet), "mine"), ("sim-closed-4x12", "sim-closed-4x12")):

@@ -58,7 +58,7 @@ def test_equals_float64_convolution_in_the_rig(sound: Any, rate_hz: int) -> None
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("block", [32, 100])
+@pytest.mark.parametrize("block", [32, 100, 131])
 def test_the_block_is_a_detail(sound: Any, block: int) -> None:
     """The same sound in other blocks."""
     found = [render(clean(), sound, RATE_HZ, cab=response(), block=size) for size in (64, block)]

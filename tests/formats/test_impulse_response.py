@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.signal
 import soundfile
 from numpy.typing import NDArray
 
@@ -166,6 +167,10 @@ def test_refuses_what_is_no_impulse_response(tmp_path: Path, write: Callable[...
         (text, "cannot be read as sound"),
         (write(np.zeros(0), name="none.wav"), "holds no samples"),
         (write(np.zeros(500), name="silent.wav"), "is silent between 80 and 5000 Hz"),
+        (
+            write(scipy.signal.firwin(501, 12_000, fs=RATE, pass_zero=False), name="high.wav"),
+            "between 80 and 5000 Hz, where a guitar is, it is",
+        ),
         (write(not_finite, name="nan.wav", subtype="FLOAT"), "frame 77 of channel 1 is nan"),
         (write(speaker(4000, 500), 4000, "slow.wav"), "4000 Hz; sample rates from 8000"),
         (

@@ -18,6 +18,8 @@ from nemod.fx.cabinet import MIN_CLASS, WIDE_CLASS, cabinet, length_class, parti
 
 ON, UNITY = 1.0, 1.0
 BLOCKS = (1, 16, 64, 100, 1024)
+PADDED = (131, 514, 997)
+"""Blocks that have no whole part of 32 to 128 frames."""
 
 
 def response(taps: int, seed: int = 5) -> NDArray[np.float64]:
@@ -58,7 +60,12 @@ def error(found: NDArray[np.floating], expected: NDArray[np.float64]) -> float:
 
 @pytest.mark.parametrize(
     ("taps", "frames"),
-    [*((taps, frames) for taps in (1, 900) for frames in BLOCKS), (3000, 64), (3000, 100)],
+    [
+        *((taps, frames) for taps in (1, 900) for frames in (*BLOCKS, *PADDED)),
+        (3000, 64),
+        (3000, 100),
+        (3000, 131),
+    ],
 )
 def test_equals_convolution_in_float64(taps: int, frames: int, noise: Any) -> None:
     """Whatever the block: so the sound does not depend on how it is cut, either."""
@@ -68,7 +75,7 @@ def test_equals_convolution_in_float64(taps: int, frames: int, noise: Any) -> No
     assert error(played(h, frames, sound), expected) < 1e-6
 
 
-@pytest.mark.parametrize("frames", [64, 100])
+@pytest.mark.parametrize("frames", [64, 100, 131])
 def test_has_no_latency_and_no_sound_before_its_onset(frames: int) -> None:
     """An impulse anywhere in a block is answered in the same frame."""
     h = response(700)
@@ -80,11 +87,12 @@ def test_has_no_latency_and_no_sound_before_its_onset(frames: int) -> None:
         assert error(found[at : at + 700], h) < 1e-6
 
 
-def test_is_silent_again_when_the_response_has_ended() -> None:
+@pytest.mark.parametrize("frames", [64, 131])
+def test_is_silent_again_when_the_response_has_ended(frames: int) -> None:
     """Exactly: nothing circulates."""
     sound = np.zeros(4096)
     sound[:64] = 1.0
-    assert not played(response(1024), 64, sound)[64 + 1024 + 64 :].any()
+    assert not played(response(1024), frames, sound)[64 + 1024 + 2 * frames :].any()
 
 
 def test_the_level_is_a_gain_of_the_cabinet_alone(noise: Any) -> None:
@@ -167,10 +175,13 @@ def test_lengths_fall_into_few_classes(taps: int, expected: int) -> None:
 
 @pytest.mark.parametrize(
     ("frames", "expected"),
-    [(1, 1), (32, 32), (100, 100), (128, 128), (256, 128), (1000, 125), (1024, 128), (65_537, 1)],
+    [
+        *((frames, frames) for frames in (1, 13, 32, 100, 127, 128)),
+        *((256, 128), (1000, 125), (1024, 128), (131, 66), (514, 103), (997, 125), (2096, 124)),
+    ],
 )
 def test_a_partition_is_a_whole_part_of_a_block(frames: int, expected: int) -> None:
-    """The longest of at most 128 frames."""
+    """The longest of at most 128 frames; without one of 32 or more, the last one is padded."""
     assert partition_frames(frames) == expected
 
 

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -188,6 +189,7 @@ def test_the_switch_does_not_click(is_on):
     """Hum at -45 dBFS below a threshold of -35 dB: no step larger than the hum's own."""
     effect = gates(RATE_HZ)
     audible = smoothed(effect, RATE_HZ)
+    process = jax.jit(audible.process)
     targets = controls(-35.0, enable=float(not is_on))
     hum = amplitude(-45.0) * np.sin(2.0 * np.pi * 100.0 * np.arange(RATE_HZ) / RATE_HZ)
     hum = hum.astype(np.float32)
@@ -196,7 +198,7 @@ def test_the_switch_does_not_click(is_on):
     for start in range(0, 48_000, 1000):
         if start == 12_000:
             targets[0] = float(is_on)
-        state, block = audible.process(
+        state, block = process(
             (), jnp.asarray(targets), state, jnp.asarray(hum[start : start + 1000])
         )
         out.append(np.asarray(block))

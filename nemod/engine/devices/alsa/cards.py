@@ -83,21 +83,27 @@ def list_pcms(proc: Path = PROC, sys: Path = SYS) -> list[CardPcm]:
                 name=found["name"].strip(),
                 has_capture=found["capture"] is not None,
                 has_playback=found["playback"] is not None,
-                serial=_serial(sys / f"class/sound/card{number}"),
+                serial=_serial(number, sys),
                 is_usb=(proc / f"asound/card{number}/usbid").exists(),
             )
         )
     return pcms
 
 
-def _serial(card: Path) -> str:
-    """Return the serial number of the USB device that a card belongs to, or nothing."""
+def usb_device(card: int, sys: Path = SYS) -> Path | None:
+    """Return the folder of the USB device that a card belongs to, None for other cards."""
     with suppress(OSError):
-        at = (card / "device").resolve(strict=True)
+        at = (sys / f"class/sound/card{card}/device").resolve(strict=True)
         for folder in (at, *at.parents):
             if (folder / "idVendor").exists():
-                return _read(folder / "serial").strip()
-    return ""
+                return folder
+    return None
+
+
+def _serial(card: int, sys: Path) -> str:
+    """Return the serial number of a card on USB, or nothing."""
+    device = usb_device(card, sys)
+    return "" if device is None else _read(device / "serial").strip()
 
 
 def owners(card: int, device: int, proc: Path = PROC) -> list[Owner]:

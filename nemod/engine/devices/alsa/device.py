@@ -168,7 +168,8 @@ class AlsaDevice:
             self._play(stream, process)
         except Fault as fault:
             self.failure = str(fault)
-        except Exception as error:  # a thread that ends without a word would leave silence behind
+        except Exception as error:
+            # Otherwise the thread would end unreported and the output stay silent.
             self.failure = f"the device {self.name!r} failed: {type(error).__name__}: {error}"
         self._has_begun.set()
 

@@ -28,12 +28,14 @@ TRIAL_S = 0.05
 TRIALS = 3
 """How often a card may fail before its buffer counts as too small."""
 STALL_S = 0.25
-"""[s] A card that has delivered no block for this long is started anew."""
+"""[s] A card that is this much later with a block than its buffer is long is started anew."""
 MOST_RECOVERIES = 20
-"""Most recoveries in a row without a block in between."""
+"""Most recoveries in a row without a block in between that was recorded and played."""
 SLACK_MS = 20
 """[ms] How much later than a whole buffer a block may come before the state is looked at. The
 kernel wakes the thread up when a card is unplugged; this limit is for drivers that do not."""
+_PAUSE_S = 0.0005
+"""[s] Between two attempts to transfer where the last one did nothing."""
 _RESUME_S = 0.02
 """[s] Between two attempts to continue after a suspend."""
 _RESUMES = 50
@@ -95,7 +97,7 @@ class DuplexStream:
     def _play_silence(self, blocks: int) -> None:
         stated = []
         for _ in range(blocks):
-            self._wait(self._capture)
+            self._wait(self._capture, self._deadline())
             # What waits in the input and what waits in the output is what a sample passes.
             waiting, queued = self._capture.delay_frames(), self._playback.delay_frames()
             if waiting is not None and queued is not None:
@@ -107,32 +109,44 @@ class DuplexStream:
     def read(self) -> None:
         """Wait for a block and read it. Raises: Interrupted, Fault."""
         self._transfer(self._capture)
-        self._recoveries = 0
 
     def write(self) -> None:
         """Write a block; there is room when the block was read. Raises: Interrupted, Fault."""
         self._transfer(self._playback)
+        self._recoveries = 0
+
+    def _deadline(self) -> float:
+        """Return when a transfer that begins now has to be done (`time.monotonic`)."""
+        return time.monotonic() + 1e-3 * self._limit_ms + STALL_S
 
     def _transfer(self, pcm: Pcm) -> None:
-        done, count = 0, self._block_frames
+        done, count, idle = 0, self._block_frames, 0
+        deadline = self._deadline()
         if pcm is self._capture:
-            self._wait(pcm)
+            self._wait(pcm, deadline)
         while True:
             code = pcm.transfer(done, count - done)
-            if code >= 0:
-                done += code
+            if code > 0:
+                done, idle = done + code, 0
                 if done == count:
                     return
-            elif code not in _AGAIN:
+            elif code == 0 or code in _AGAIN:
+                idle += 1
+                if idle > 1:
+                    # The card is said to be ready and transfers nothing: this thread, at real-time
+                    # priority, must not take the whole processor meanwhile.
+                    time.sleep(_PAUSE_S)
+            else:
                 raise self._problem(pcm, code)
-            self._wait(pcm)
+            if time.monotonic() > deadline:
+                raise Interrupted(-errno.ETIMEDOUT)
+            self._wait(pcm, deadline)
 
-    def _wait(self, pcm: Pcm) -> None:
-        """Wait until a block can be transferred. Raises: Interrupted, Fault."""
+    def _wait(self, pcm: Pcm, deadline: float) -> None:
+        """Wait until something can be transferred. Raises: Interrupted, Fault."""
         code = pcm.wait(self._limit_ms)
         if code == 1:
             return
-        began = time.monotonic()
         while True:
             if code < 0 and code not in _AGAIN:
                 raise self._problem(pcm, code)
@@ -143,7 +157,7 @@ class DuplexStream:
                 raise Interrupted(-errno.EPIPE)
             if state == STATE_SUSPENDED:
                 raise Interrupted(-errno.ESTRPIPE)
-            if time.monotonic() - began > STALL_S:
+            if time.monotonic() > deadline:
                 raise Interrupted(-errno.ETIMEDOUT)
             code = pcm.wait(self._limit_ms)
             if code == 1:

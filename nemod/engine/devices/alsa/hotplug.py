@@ -24,7 +24,6 @@ class CardWatch:
         """Begin to watch. Without inotify, `fd` is -1 and nothing is ever reported."""
         self._dev = dev
         self._libc = ctypes.CDLL(None, use_errno=True)
-        self._watches: set[int] = set()
         self.fd = -1
         with suppress(AttributeError):
             self.fd = self._libc.inotify_init1(_NONBLOCK | _CLOEXEC)

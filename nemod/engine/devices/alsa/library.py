@@ -43,7 +43,6 @@ int snd_pcm_drop(snd_pcm_t *);
 int snd_pcm_resume(snd_pcm_t *);
 int snd_pcm_wait(snd_pcm_t *, int);
 int snd_pcm_link(snd_pcm_t *, snd_pcm_t *);
-int snd_pcm_unlink(snd_pcm_t *);
 int snd_pcm_delay(snd_pcm_t *, snd_pcm_sframes_t *);
 snd_pcm_sframes_t snd_pcm_readi(snd_pcm_t *, void *, snd_pcm_uframes_t);
 snd_pcm_sframes_t snd_pcm_writei(snd_pcm_t *, const void *, snd_pcm_uframes_t);

@@ -112,10 +112,11 @@ def busy_text(title: str, pcm_name: str, proc: Path = PROC) -> str:
     if not users:
         return f"the device {title!r} is busy: another process has it open"
     who = " and ".join(map(str, users))
-    return f"the device {title!r} is in use by {who}; {_remedy(' '.join(u.command for u in users))}"
+    return f"the device {title!r} is in use by {who}; {release(' '.join(u.command for u in users))}"
 
 
-def _remedy(commands: str) -> str:
+def release(commands: str) -> str:
+    """Return what to do so that programs with these command lines release a card."""
     if "pipewire" in commands or "wireplumber" in commands:
         return "choose the device's JACK name, or the profile Off for the card in pavucontrol"
     if "pulseaudio" in commands:

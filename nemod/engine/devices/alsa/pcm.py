@@ -188,18 +188,21 @@ class Pcm:
         self._set("buffer_size_near", frames)
 
     def _set_wake_up(self, block_frames: int) -> None:
-        """Wake up for a block, start by hand, and stop when the buffer has run over or dry."""
+        """Wake up for a transfer, start by hand, and stop when the buffer has run over or dry."""
         lib, handle = self._lib, self.handle
         params = self._ffi.new("snd_pcm_sw_params_t **")
         checked(lib.snd_pcm_sw_params_malloc(params), self._what)
         try:
+            # The input wakes up for a whole block. The output takes what there is room for, as
+            # libasound refuses a write while there is less room than this.
+            ready_frames = block_frames if self.direction == CAPTURE else 1
             boundary = self._ffi.new("snd_pcm_uframes_t *")
             for code in (
                 lib.snd_pcm_sw_params_current(handle, params[0]),
                 lib.snd_pcm_sw_params_get_boundary(params[0], boundary),
                 lib.snd_pcm_sw_params_set_start_threshold(handle, params[0], boundary[0]),
                 lib.snd_pcm_sw_params_set_stop_threshold(handle, params[0], self.buffer_frames),
-                lib.snd_pcm_sw_params_set_avail_min(handle, params[0], block_frames),
+                lib.snd_pcm_sw_params_set_avail_min(handle, params[0], ready_frames),
                 lib.snd_pcm_sw_params(handle, params[0]),
             ):
                 checked(code, f"{self._what} refuses its wake-up")

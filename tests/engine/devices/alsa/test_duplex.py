@@ -146,11 +146,53 @@ def test_a_driver_that_wakes_nobody_up_is_looked_at(monkeypatch: pytest.MonkeyPa
     with pytest.raises(Fault, match="was disconnected"):
         made.read()
     monkeypatch.setattr(duplex, "STALL_S", 0.0)
+    made._limit_ms = 0
     capture.current_state = RUNNING
     capture.codes["wait"] = [0, 0]
     with pytest.raises(Interrupted) as caught:
         made.read()
     assert caught.value.code == -errno.ETIMEDOUT
+
+
+@pytest.mark.parametrize("code", [0, -errno.EAGAIN])
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_a_card_that_is_ready_and_transfers_nothing_is_started_anew(
+    code: int, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within one deadline for the block, and the thread sleeps between its attempts."""
+    now, slept = [0.0], []
+    monkeypatch.setattr(duplex.time, "monotonic", lambda: now[0])
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += 0.01
+
+    monkeypatch.setattr(duplex.time, "sleep", sleep)
+    made, capture, playback, _ = stream()
+    made.recover(0)
+    (capture if way == "in" else playback).codes["transfer"] = 1000 * [code]
+    with pytest.raises(Interrupted) as caught:
+        (made.read if way == "in" else made.write)()
+    assert caught.value.code == -errno.ETIMEDOUT
+    assert 1 < len(slept) < 100
+
+
+def test_a_card_whose_output_never_works_is_given_up() -> None:
+    """Blocks that are recorded alone do not count as recovered."""
+    made, _, playback, _ = stream()
+    made.recover(0)
+
+    def play_one_block() -> None:
+        made.read()
+        playback.codes["transfer"] = [-errno.EPIPE]
+        with pytest.raises(Interrupted) as caught:
+            made.write()
+        made.recover(caught.value.code)
+
+    for _ in range(MOST_RECOVERIES - 1):
+        play_one_block()
+    with pytest.raises(Fault, match="does not recover"):
+        play_one_block()
 
 
 def test_a_card_that_never_recovers_is_given_up() -> None:
