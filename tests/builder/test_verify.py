@@ -214,6 +214,7 @@ def test_a_cell_with_gain_in_its_loop_is_noticed(monkeypatch: pytest.MonkeyPatch
     assert build(changed, 88_200, BLOCK, Settings()).policy == "resample"
 
 
+@pytest.mark.long
 def test_a_verdict_depends_on_neither_block_size_nor_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

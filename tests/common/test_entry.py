@@ -97,6 +97,7 @@ def commands(folder: Path) -> list[tuple[str, list[str], float]]:
     ]
 
 
+@pytest.mark.slow
 def test_an_interrupt_at_any_moment_leaves_no_traceback(tmp_path: Path) -> None:
     """During imports, at work and at the exit; the status is 130, or 0 if it was too late."""
     rng = random.Random(11)
@@ -311,6 +312,7 @@ def test_the_models_are_listed_whatever_the_home(tmp_path: Path) -> None:
         assert "Traceback" not in outcome.err
 
 
+@pytest.mark.slow
 def test_the_daemon_plays_whatever_the_home(tmp_path: Path) -> None:
     """It keeps no state there, and says so."""
     for env in homes(tmp_path)[3:]:

@@ -593,6 +593,7 @@ _ADDRESSES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(_ADDRESSES, st.lists(_TAGGED, max_size=2)), max_size=6), st.booleans())
 def test_whatever_is_well_formed_is_done_or_answered_by_an_error(

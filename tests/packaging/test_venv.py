@@ -65,6 +65,7 @@ def test_the_scripts_are_found_through_links(ready: Project, tmp_path: Path) -> 
     assert ready.call("/bin/sh", "run").stdout == ready.plays()
 
 
+@pytest.mark.long
 def test_the_environment_is_made_again_when_its_python_is_gone(ready: Project) -> None:
     """A dangling link to the Python that the system has removed is no dead end."""
     for name in ("python", "python3"):

@@ -55,6 +55,7 @@ def test_one_architecture_is_measured(nemod: Any) -> None:
     assert "this minute" in outcome.out
 
 
+@pytest.mark.long
 def test_one_size_is_measured(nemod: Any) -> None:
     """An LSTM and a GRU of that size."""
     outcome = nemod("bench", "--units", "4", "--blocks", "16")
