@@ -38,12 +38,10 @@ from nemod.engine.ipc import DeviceOpened, PlayRig
 
 FIRST_MODEL_JOB = "first model"
 REBUILD_JOB = "rebuild"
-
-log = structlog.get_logger("nemod")
-
-
 SWITCH_ON = (("cab/enable", 1.0),)
 """Positions that are set with a cabinet that is loaded."""
+
+log = structlog.get_logger("nemod")
 
 
 class ModelSwitcher:

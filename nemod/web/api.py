@@ -51,7 +51,7 @@ class Kind:
     """A kind of file that is taken."""
 
     word: str
-    """What a model is called in an answer."""
+    """What such a file is called in an answer."""
     max_bytes: int
     start: Callable[[str, bytes, Source], Job]
 

@@ -65,16 +65,23 @@ class MemoryPresets:
         del self.kept[number]
 
 
-class MemoryCabinets:
-    """A library of cabinets in memory."""
+class MemoryLibrary:
+    """A library in memory, of models or of cabinets, to which clients may add."""
 
-    def __init__(self) -> None:
-        self.names: Sequence[str] = ("1x12", "2x12 open", "4x12")
+    def __init__(self, names: Sequence[str], suffix: str) -> None:
+        self.names = names
         self.hashes: dict[str, str] = {}
+        """Hashes of files by name."""
         self.unplayable: dict[str, str] = {}
         self.added: dict[str, bytes] = {}
+        """Files that clients have sent, by name."""
+        self.add_error: Exception | None = None
+        """Raised where a client sends a file."""
+        self._suffix = suffix
 
     def add(self, name: str, content: bytes) -> str:
+        if self.add_error is not None:
+            raise self.add_error
         stem = name.rpartition(".")[0]
         self.added[stem] = content
         self.names = sorted({*self.names, stem})
@@ -83,7 +90,7 @@ class MemoryCabinets:
     def find(self, name: str) -> tuple[str, Path]:
         if name not in self.names:
             raise NotFoundError(name)
-        return name, Path(f"{name}.wav")
+        return name, Path(f"{name}{self._suffix}")
 
     def problem(self, name: str) -> str:
         return self.unplayable.get(name, "")
@@ -101,11 +108,11 @@ class MemoryCabinets:
         """Find nothing new."""
 
 
-class MemoryRig:
+class MemoryRig(MemoryLibrary):
     """A control core without sound: models load when the test says so."""
 
     def __init__(self) -> None:
-        self.names: Sequence[str] = ("Amp Clean", "Amp Lead", "fuzz", "Überdrive")
+        super().__init__(("Amp Clean", "Amp Lead", "fuzz", "Überdrive"), ".json")
         self.model_name = "Amp Clean"
         self.quarantined = ""
         self.info: dict[str, object] = {"architecture": "LSTM-20", "esr": 0.01}
@@ -121,15 +128,8 @@ class MemoryRig:
         self.ahead: list[str] = []
         """Models that were to be built ahead."""
         self.panics = 0
-        self.hashes: dict[str, str] = {}
-        """Hashes of files by name of the model."""
-        self.unplayable: dict[str, str] = {}
-        self.added: dict[str, bytes] = {}
-        """Files that clients have sent, by the name of the model."""
-        self.add_error: Exception | None = None
-        """Raised where a client sends a file."""
         self.presets = MemoryPresets()
-        self.cabinets = MemoryCabinets()
+        self.cabinets = MemoryLibrary(("1x12", "2x12 open", "4x12"), ".wav")
         self.cabinet_name = ""
         self.cabinet_loads: list[tuple[CabinetFile, Job]] = []
         self.events = EventStream()
@@ -201,38 +201,6 @@ class MemoryRig:
 
     def panic(self) -> None:
         self.panics += 1
-
-    # The library
-
-    def find(self, name: str) -> tuple[str, Path]:
-        if name not in self.names:
-            raise NotFoundError(name)
-        return name, Path(f"{name}.json")
-
-    def problem(self, name: str) -> str:
-        return self.unplayable.get(name, "")
-
-    def problems(self) -> Mapping[str, str]:
-        return self.unplayable
-
-    def content_hash(self, name: str) -> str:
-        return self.hashes.get(name, "")
-
-    def find_by_hash(self, sha256: str) -> str:
-        return next((name for name, known in self.hashes.items() if known == sha256), "")
-
-    def rescan(self) -> None:
-        """Find nothing new."""
-
-    # The user's models
-
-    def add(self, name: str, content: bytes) -> str:
-        if self.add_error is not None:
-            raise self.add_error
-        stem = name.rpartition(".")[0]
-        self.added[stem] = content
-        self.names = sorted({*self.names, stem})
-        return stem
 
     # The monitor
 
