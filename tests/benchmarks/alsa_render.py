@@ -30,7 +30,7 @@ from nemod.common.errors import AudioError  # noqa: E402
 from nemod.control.settings import Settings  # noqa: E402
 from nemod.engine.devices.alsa import pcm  # noqa: E402
 from nemod.engine.devices.alsa.formats import FORMATS, SampleFormat  # noqa: E402
-from nemod.engine.devices.base import Block  # noqa: E402
+from nemod.engine.devices.base import Block, Device  # noqa: E402
 from nemod.engine.devices.duplex import Duplex  # noqa: E402
 from nemod.engine.devices.factory import open_device  # noqa: E402
 from nemod.engine.engine import Engine  # noqa: E402
@@ -67,8 +67,8 @@ class LiveRig:
 
     def __init__(self, model: Model, case: Case, name: str) -> None:
         built = build(model, case.rate_hz, case.block, Settings())
-        rigs = LoadedRigs()
-        rigs.load(
+        self._rigs = LoadedRigs()
+        self._rigs.load(
             PlayRig(
                 rig_id=1,
                 rig=pickle.dumps(built.shipped),
@@ -76,23 +76,29 @@ class LiveRig:
                 block_frames=case.block,
             )
         )
-        self.policy = built.policy
-        self.engine = Engine(case.rate_hz, case.block)
-        self.engine.pending_rig = rigs.activate(1)
-        self.inputs: list[Block] = []
-        self.xruns = 0
-        request = DeviceRequest(
+        self._case = case
+        self._request = DeviceRequest(
             name=name, rate_hz=case.rate_hz, block_frames=case.block, periods=case.periods
         )
-        self.device, _ = open_device(request)
-        self.device.prepare()
-        self.device.start(self._process)
+        self.policy = built.policy
+        self.inputs: list[Block] = []
+        self.xruns = 0
+
+    def start(self) -> Device:
+        """Open the device and play the rig in its first state. Raises: AudioError."""
+        self.inputs = []
+        self._engine = Engine(self._case.rate_hz, self._case.block)
+        self._engine.pending_rig = self._rigs.activate(1)
+        device, _ = open_device(self._request)
+        device.prepare()
+        device.start(self._process)
+        return device
 
     def _process(self, block: Block, out: Block, *, xrun: bool) -> None:
         """Thread: audio."""
         self.inputs.append(block.copy())
         self.xruns += xrun
-        self.engine.process(block, out, xrun=xrun)
+        self._engine.process(block, out, xrun=xrun)
 
 
 def sound(rate_hz: int) -> Sound:
@@ -116,44 +122,49 @@ def lag(recorded: Sound, expected: Sound) -> int:
     return int(np.argmax(np.fft.irfft(spectrum, size)[: expected.size]))
 
 
-def compare(model: Model, case: Case, engine_name: str, player_name: str) -> str:
-    """Play and record; return a line of text. Raises: AudioError."""
-    live = LiveRig(model, case, engine_name)
+class Take(NamedTuple):
+    """What went into the rig and what was recorded behind it."""
+
+    heard: Sound
+    recorded: Sound
+    latency_frames: int
+    xruns: int
+
+
+def take(live: LiveRig, case: Case, player_name: str) -> Take:
+    """Play and record once. Raises: AudioError."""
+    device = live.start()
     try:
         request = DeviceRequest(name=player_name, rate_hz=case.rate_hz, block_frames=PLAYER_BLOCK)
         with Duplex(request) as player:
-            # Only xruns while it plays matter; opening the other end causes one.
+            # Only xruns while it plays matter; opening the other end may cause one.
             live.xruns = 0
-            take = player.play_and_record(sound(case.rate_hz))
-        xruns = take.xruns + live.xruns
-        latency = round(live.device.latency_s * case.rate_hz)
+            done = player.play_and_record(sound(case.rate_hz))
+        latency = round(device.latency_s * case.rate_hz)
     finally:
-        live.device.close()
-    heard = np.concatenate(live.inputs)
-    expected = rounded(render(model, heard, case.rate_hz, block=case.block), case.sample_format)
-    at = lag(take.recorded, expected)
-    count = min(take.recorded.size, expected.size - at)
-    recorded, expected = take.recorded[:count], expected[at : at + count]
-    loud = np.flatnonzero(expected)
-    differ = int(np.count_nonzero(recorded != expected))
-    largest = float(np.abs(recorded.astype(np.float64) - expected).max())
-    text = f"{live.policy}, latency {latency}, {xruns} xruns, "
-    text += f"{differ} of {count} samples differ ({loud.size} are not zero"
-    text += f", peak {np.abs(expected).max():.3f}"
-    return f"{text}, largest difference {largest:.1e})"
+        device.close()
+    return Take(np.concatenate(live.inputs), done.recorded, latency, done.xruns + live.xruns)
 
 
 def measure(model: Model, case: Case, engine_name: str, player_name: str) -> str:
-    """Return the line of a try without xruns, or the last one."""
-    line = ""
+    """Return the line of a case. Raises: AudioError."""
+    live = LiveRig(model, case, engine_name)
     for _ in range(TRIES):
-        try:
-            line = compare(model, case, engine_name, player_name)
-        except AudioError as error:
-            line = str(error)
-        if ", 0 xruns" in line:
+        done = take(live, case, player_name)
+        if not done.xruns:
             break
-    return line
+    played = render(model, done.heard, case.rate_hz, block=case.block)
+    expected = rounded(played, case.sample_format)
+    at = lag(done.recorded, expected)
+    count = min(done.recorded.size, expected.size - at)
+    recorded, expected = done.recorded[:count], expected[at : at + count]
+    differ = int(np.count_nonzero(recorded != expected))
+    largest = float(np.abs(recorded.astype(np.float64) - expected).max())
+    return (
+        f"{live.policy}, latency {done.latency_frames}, {done.xruns} xruns, {differ} of {count} "
+        f"samples differ ({np.count_nonzero(expected)} are not zero, peak "
+        f"{np.abs(expected).max():.3f}, largest difference {largest:.1e})"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -177,7 +188,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 if given.prepare:
                     line = build(model, rate_hz, block, Settings()).policy
                 else:
-                    line = measure(model, case, given.engine, given.player)
+                    try:
+                        line = measure(model, case, given.engine, given.player)
+                    except AudioError as error:
+                        line = str(error)
                 print(f"{case}: {line}", flush=True)  # noqa: T201
 
 

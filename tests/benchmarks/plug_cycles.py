@@ -186,10 +186,10 @@ def main() -> None:
                 noticed_s.append(gone - pulled)
             time.sleep(PAUSES_S[cycle % len(PAUSES_S)])
         ready = log.count(READY)
-        subprocess.run(plug, check=True)
-        while not is_there(arguments.name):
-            time.sleep(0.002)
-        there = time.time()
+        with subprocess.Popen(plug):
+            while not is_there(arguments.name):
+                time.sleep(0.002)
+            there = time.time()
         back = log.wait(BACK, daemon, after)
         if back is not None:
             playing_s.append(back - there)
