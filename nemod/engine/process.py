@@ -47,6 +47,7 @@ from nemod.engine.ipc import (
 from nemod.engine.loaded_rigs import LoadedRigs
 from nemod.engine.program import warm_up_jax
 from nemod.engine.realtime import (
+    SWITCH_INTERVAL_S,
     drop_realtime_priority,
     lock_memory,
     raise_helper_threads,
@@ -63,11 +64,6 @@ DISCONNECTED_S = 0.8
 the time after which the daemon takes this process for hung."""
 LOCK_PATIENCE_S = ORPHAN_S + 1.5
 """[s] How long to wait for the device of a daemon that died, whose audio process still plays."""
-SWITCH_INTERVAL_S = 5e-6
-"""[s] How long the audio thread requests the interpreter lock before another thread must yield it.
-
-A block requests it several times, after each system call and each program, so this time counts
-several times over: at 0.5 ms every third model switch caused a late block."""
 
 
 @dataclass(slots=True)
