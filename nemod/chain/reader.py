@@ -101,6 +101,8 @@ class _Reader:
         return [(f"entry {number + 1} of {what}", entry) for number, entry in enumerate(data)]
 
     def _place(self, at: str, entry: object, branch: str = "") -> Slot | Split | None:
+        name: object
+        content: object
         if isinstance(entry, str):
             name, content = entry, {}
         elif isinstance(entry, Mapping) and len(entry) == 1:
