@@ -82,6 +82,19 @@ def _mix(effect: str, label: str, text: str) -> Parameter:
     return Parameter(path=f"{effect}/mix", label=label, help=text, default=0.0, short_form=effect)
 
 
+def _branch_level(branch: str) -> Parameter:
+    return Parameter(
+        path=f"split/level_{branch}",
+        label=f"Split level {branch.upper()}",
+        help=f"Gain of branch {branch} of the split.",
+        unit="dB",
+        low=-24.0,
+        high=12.0,
+        default=LINEAR.to_position(0.0, -24.0, 12.0),
+        is_gain=True,
+    )
+
+
 TABLE: tuple[Parameter, ...] = (
     _gain("input", "Input", "Trim before all effects.", 24.0, is_in_preset=False),
     _switch(
@@ -241,6 +254,13 @@ TABLE: tuple[Parameter, ...] = (
         default=10.0 / 200.0,
         smooth_s=0.0,
     ),
+    Parameter(
+        path="split/mix",
+        label="Split mix",
+        help="From branch a alone (0) to branch b alone (1); in the middle both at full level.",
+    ),
+    _branch_level("a"),
+    _branch_level("b"),
     Parameter(
         path="tempo/bpm",
         label="Tempo",
