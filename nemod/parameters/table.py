@@ -2,7 +2,8 @@
 
 Checks and conversion on every surface, queries, the settings record of the audio process, the
 command line of `nemod render` and the reference page are made from `TABLE`. To add a knob, add a
-row here and use its path in an effect.
+row here and use its path in an effect. A row stands for the control of the first slot of its kind;
+`nemod.parameters.slot_paths` has the paths of further slots.
 """
 
 import math
@@ -255,13 +256,6 @@ TABLE: tuple[Parameter, ...] = (
         smooth_s=0.0,
     ),
     Parameter(
-        path="split/mix",
-        label="Split mix",
-        help="From branch a alone (0) to branch b alone (1); in the middle both at full level.",
-    ),
-    _branch_level("a"),
-    _branch_level("b"),
-    Parameter(
         path="tempo/bpm",
         label="Tempo",
         help="Tempo for what is synchronised to it.",
@@ -312,7 +306,18 @@ TABLE: tuple[Parameter, ...] = (
     ),
 )
 
-BY_PATH: dict[str, Parameter] = {row.path: row for row in TABLE}
+SPLIT_TABLE: tuple[Parameter, ...] = (
+    Parameter(
+        path="split/mix",
+        label="Split mix",
+        help="From branch a alone (0) to branch b alone (1); in the middle both at full level.",
+    ),
+    _branch_level("a"),
+    _branch_level("b"),
+)
+"""The rows of a split, which the default chain does not have."""
+
+BY_PATH: dict[str, Parameter] = {row.path: row for row in (*TABLE, *SPLIT_TABLE)}
 
 
 def knob(number: int, label: str = "", default: float = 0.5) -> Parameter:

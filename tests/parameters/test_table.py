@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from nemod.common.units import db_to_amplitude
 from nemod.parameters.parameter import Parameter, ParameterKind
-from nemod.parameters.table import BY_PATH, MAX_KNOBS, TABLE, knob, param
+from nemod.parameters.table import BY_PATH, MAX_KNOBS, SPLIT_TABLE, TABLE, knob, param
 
-EVERY_ROW = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.path)
+EVERY_ROW = pytest.mark.parametrize("row", [*TABLE, *SPLIT_TABLE], ids=lambda row: row.path)
 STEPS = [step / 64 for step in range(65)]
 
 
@@ -115,7 +115,7 @@ def test_ranges_and_defaults_are_the_contracts(
 def test_no_row_is_missing_from_the_contract_and_paths_are_unique() -> None:
     """One row, one address."""
     assert {path for path, *_ in CONTRACT} == set(BY_PATH)
-    assert len(BY_PATH) == len(TABLE) == len(CONTRACT)
+    assert len(BY_PATH) == len(TABLE) + len(SPLIT_TABLE) == len(CONTRACT)
 
 
 @pytest.mark.parametrize(
