@@ -2,8 +2,9 @@
 
 import pickle
 
-from nemod.builder.build import build_chain
+from nemod.builder.build import at_slot, build_chain, naming_cabinet
 from nemod.builder.chain_files import read_files
+from nemod.builder.describe import describe_cabinet
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.common.errors import CabinetError, ModelError, NemodError
 from nemod.control.settings import Settings
@@ -13,7 +14,11 @@ from nemod.formats.readers.document import Json
 def answer(request: BuildRequest) -> BuildResult | BuildFailure:
     """Carry out a request; any error becomes a `BuildFailure`, so that the builder lives on."""
     try:
-        read = read_files(request.chain, request.files, request.rate_hz, request.level)
+        read = read_files(request.chain, request.files, request.level)
+        infos = {slot: dict(info) for slot, info in read.infos.items()}
+        for slot, response in read.filled.responses.items():
+            with at_slot(slot), naming_cabinet(request.files[slot]):
+                infos[slot] = describe_cabinet(response, request.rate_hz)
         settings = Settings(request.positions, chain=request.chain)
         built = build_chain(read.filled, request.rate_hz, request.block_frames, settings)
     except NemodError as error:
@@ -23,7 +28,6 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
         files = ", ".join(request.files.values()) or "the clean rig"
         reason = f"{files}: {type(error).__name__}: {error}"
         return BuildFailure(request_id=request.request_id, reason=reason)
-    infos = {slot: dict(info) for slot, info in read.infos.items()}
     for slot, model in read.filled.models.items():
         own: dict[str, Json] = {
             "model_rate_hz": request.rate_hz if model.rate_follows_device else model.sample_rate,

@@ -23,9 +23,9 @@ from nemod.engine.active_rig import LoadedRig
 from nemod.engine.chain import Content
 from nemod.engine.compiled_rig import AnyCompiledRig
 from nemod.engine.loading import load_rig
-from nemod.engine.parts import rig_parts
+from nemod.engine.parts import whole_rig
 from nemod.engine.program import Packings
-from nemod.engine.rig import joined, model_spec
+from nemod.engine.rig import model_spec
 from nemod.formats.impulse_response import ImpulseResponse, playable
 from nemod.formats.model import Model
 from nemod.formats.network import memory_frames
@@ -61,23 +61,20 @@ def build(
     settings: Settings,
     *,
     response: ImpulseResponse | None = None,
+    model_only: bool = False,
+    prewarm: bool = True,
 ) -> BuiltRig:
-    """Return the rig of a model in the default chain; see `build_chain`."""
-    return build_chain(default_chain(model, response), rate_hz, block_frames, settings)
+    """Return the rig of a model in the default chain; see `build_chain`.
 
-
-def build_alone(
-    model: Model, block_frames: int, settings: Settings, *, prewarm: bool = True
-) -> BuiltRig:
-    """Return a rig that is a model alone: nothing else changes the samples.
-
-    It is neither verified nor warmed up, except for the silence that the reference engine of the
-    model (NAM's) plays first, unless `prewarm` is off.
+    `response` is that of the cabinet; without one the rig has no cabinet. `model_only` omits
+    everything around the model, the test and the warm-up, except for the silence that the reference
+    engine of the model (NAM's) plays first, unless `prewarm` is off.
     """
-    filled = default_chain(model)
-    settings = settings.copy_for(filled.chain, filled.knobs)
+    filled = default_chain(model, response)
+    if not model_only:
+        return build_chain(filled, rate_hz, block_frames, settings)
     spec = model_spec(model)
-    controls = settings.vector(spec.layout)
+    controls = settings.copy_for(filled.chain, filled.knobs).vector(spec.layout)
     rig, cached = compile_rig(spec, block_frames, controls, "model", model.network)
     if model.prewarm_frames and prewarm:
         packing = Packings.of(spec, block_frames).state
@@ -196,10 +193,7 @@ def _build_by(
             loaded=load_rig(made.rig, block_frames),
             cached=made.cached,
         )
-    parts = rig_parts(content, rate_hz)
-    spec = joined(parts)
-    layout = tuple(path for part in parts for path in part.paths)
-    signature = tuple((part.signature, part.inputs) for part in parts)
+    spec, layout, signature = whole_rig(content, rate_hz)
     rig, cached = compile_rig(
         spec, block_frames, settings.vector(layout), "rig", signature, rate_hz
     )

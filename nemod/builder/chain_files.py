@@ -6,12 +6,11 @@ changed needs that one alone.
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from nemod.builder.build import at_slot, naming_cabinet
-from nemod.builder.describe import describe, describe_cabinet
+from nemod.builder.describe import describe
 from nemod.builder.filled_chain import FilledChain
 from nemod.builder.level import levelled_chain
 from nemod.builder.messages import Level
@@ -33,39 +32,41 @@ class _Read(NamedTuple):
     probe_error: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class ReadChain:
+class ReadChain(NamedTuple):
     """A chain with its files read and their levels adjusted."""
 
     filled: FilledChain
-    infos: Mapping[str, dict[str, Json]] = field(default_factory=dict)
-    """What there is to know about each file, by slot."""
+    infos: Mapping[str, dict[str, Json]]
+    """What there is to know about each model, by slot."""
 
 
 def read_files(
-    chain: Chain, files: Mapping[str, str], rate_hz: int, level: Level | None = None
+    chain: Chain,
+    files: Mapping[str, str],
+    level: Level | None = None,
+    *,
+    default_size: float | None = None,
 ) -> ReadChain:
     """Return a chain with the files of its slots; those without one stay empty.
 
-    `rate_hz` is the device's. Raises: ModelError, CabinetError; their `slot` is at fault.
+    `default_size` (0..1) is that of models in slots without a size. Raises: ModelError,
+    CabinetError; their `slot` is at fault.
     """
-    read: dict[str, _Read] = {}
     responses: dict[str, ImpulseResponse] = {}
-    infos: dict[str, dict[str, Json]] = {}
-    # Cabinets first: the error of a cabinet leaves a rig without it, that of a model none.
     for slot in chain.of_kind(CABINET):
         path = files.get(slot.name, "")
         if path:
             with at_slot(slot.name), naming_cabinet(path):
                 responses[slot.name] = load_impulse_response(Path(path))
-                infos[slot.name] = describe_cabinet(responses[slot.name], rate_hz)
+    read: dict[str, _Read] = {}
     for slot in chain.of_kind(MODEL):
         path = files.get(slot.name, "")
         if path:
             with at_slot(slot.name):
-                read[slot.name] = _model(path, slot.size)
+                read[slot.name] = _model(path, default_size if slot.size is None else slot.size)
     models = {slot: each.model for slot, each in read.items()}
     adjusted = levelled_chain(chain, models, level or Level())
+    infos: dict[str, dict[str, Json]] = {}
     for name, each in read.items():
         facts: dict[str, Json] = {**adjusted[name].facts, "probe_error": each.probe_error}
         infos[name] = describe(each.model).plain() | facts

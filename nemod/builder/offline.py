@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nemod.builder.build import BuiltRig, build_alone, build_chain
+from nemod.builder.build import BuiltRig, build, build_chain
 from nemod.builder.filled_chain import FilledChain, default_chain
 from nemod.common.errors import ModelError, did_you_mean
 from nemod.common.units import db_to_amplitude
@@ -82,7 +82,7 @@ def render(
         set_knob(positions, path, position)
     whole = np.concatenate([sound, np.zeros(longest, np.float32)]) if longest else sound
     if isinstance(played, Model) and model_only:
-        ready = build_alone(played, block, positions, prewarm=prewarm)
+        ready = build(played, rate, block, positions, model_only=True, prewarm=prewarm)
     else:
         ready = build_chain(filled, rate, block, positions)
     out = np.empty_like(whole)

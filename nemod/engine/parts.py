@@ -9,7 +9,7 @@ all effects, it stays at unity gain.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -23,7 +23,7 @@ from nemod.engine.chain import (
     behind_each_model,
     rig_effects,
 )
-from nemod.engine.rig import Part, back_spec, run_spec
+from nemod.engine.rig import AnyRigSpec, Part, back_spec, joined, run_spec
 from nemod.fx.effect import AnyEffect, Tails, chain
 from nemod.fx.gain import gain
 from nemod.fx.nn.neural import neural
@@ -43,6 +43,26 @@ def rig_parts(
     """
     made = _Parts(content, rate_hz, own_rates or {}, is_joined=is_joined)
     return made.whole()
+
+
+class WholeRig(NamedTuple):
+    """A rig as one program."""
+
+    spec: AnyRigSpec
+    layout: tuple[str, ...]
+    """Canonical paths of its controls."""
+    signature: tuple[Any, ...]
+    """All that its program depends on but rate and block size."""
+
+
+def whole_rig(content: Content, rate_hz: int) -> WholeRig:
+    """Return a rig as one program, all of it at the device's rate."""
+    parts = rig_parts(content, rate_hz)
+    return WholeRig(
+        joined(parts),
+        tuple(path for part in parts for path in part.paths),
+        tuple((part.signature, part.inputs) for part in parts),
+    )
 
 
 class _Parts:
