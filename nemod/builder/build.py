@@ -112,7 +112,7 @@ def build_chain(
     for slot, response in filled.responses.items():
         with at_slot(slot), naming_cabinet(response.path or response.name):
             cabinets[slot] = cabinet(playable(response, rate_hz), block_frames)
-    whole = _build_by(filled, cabinets, policies, rate_hz, block_frames, settings)
+    whole = build_with_policies(filled, cabinets, policies, rate_hz, block_frames, settings)
     return replace(whole, cached=whole.cached and cached)
 
 
@@ -153,7 +153,7 @@ def _verified(
         nonlocal cached
         tested = FilledChain(chain=chain, models={name: model})
         defaults = Settings(chain=chain).copy_for(chain, tested.knobs)
-        rig = _build_by(
+        rig = build_with_policies(
             tested, {}, {name: policy}, rate_hz, BLOCK_FRAMES, defaults, in_steps=not is_whole
         )
         cached = cached and rig.cached
@@ -163,7 +163,7 @@ def _verified(
     return verified(model, policy, rate_hz, make), cached
 
 
-def _build_by(
+def build_with_policies(
     filled: FilledChain,
     cabinets: Mapping[str, AnyEffect],
     policies: Mapping[str, RatePolicy],
