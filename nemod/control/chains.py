@@ -148,7 +148,7 @@ class Chains:
                 changed = changed.with_file(name, SlotFile(found.chain[name].file, path))
             cabinets = [slot.name for slot in found.chain.of_kind(CABINET)]
             return RigPlan(
-                subject=subject,
+                subject=renamed.get(subject, subject),
                 rig=changed,
                 fills=frozenset(found.paths),
                 renamed=renamed,
@@ -179,9 +179,11 @@ class Chains:
 def read_slot(name: str, content: str = "") -> Slot | Split:
     """Return the slot with this name, and the content in a JSON text, if there is one.
 
-    Raises: ControlError `value`.
+    The name may also be JSON of both, `{"pedal": {"kind": "model"}}`. Raises: ControlError `value`.
     """
-    data = {name: _json(content)} if content.strip() else name
+    data: object = {name: _json(content)} if content.strip() else name
+    if name.lstrip().startswith("{") and not content.strip():
+        data = _json(name)
     return _checked(lambda: edit.read_item(data))
 
 
