@@ -106,7 +106,7 @@ class Chains:
         return RigPlan(
             subject=" ".join(slot.name for slot in chain),
             rig=rig,
-            fills=frozenset(rig.paths),
+            fills=frozenset(rig.slots),
             switched=_switched_on(rig.chain, [slot.name for slot in new]),
             source=source,
         )
@@ -150,7 +150,7 @@ class Chains:
             return RigPlan(
                 subject=renamed.get(subject, subject),
                 rig=changed,
-                fills=frozenset(found.paths),
+                fills=frozenset(found.slots),
                 renamed=renamed,
                 switched=_switched_on(chain, [name for name in cabinets if name in found.paths]),
                 source=source,
