@@ -81,13 +81,14 @@ def build(
     settings: Settings,
     *,
     response: ImpulseResponse | None = None,
+    outputs: int = 1,
     model_only: bool = False,
     prewarm: bool = True,
 ) -> BuiltRig:
     """Return the rig of a model at a device's rate, verified and warmed up with these settings.
 
     A knob of the model that was never set has the default of the model's file. `response` is that
-    of the cabinet; without one the rig has no cabinet.
+    of the cabinet; without one the rig has no cabinet. `outputs` is 1, or 2 for left and right.
 
     `model_only` omits everything around the model, the test and the warm-up, except for the silence
     that the reference engine of the model (NAM's) plays first, unless `prewarm` is off.
@@ -112,7 +113,7 @@ def build(
     def make(policy: RatePolicy, rate_hz: int) -> BuiltRig:
         # Without the cabinet, which cannot oscillate.
         defaults = Settings().copy_for(knob_specs(model))
-        tested.append(_build_by(model, BLOCK_FRAMES, defaults, policy, rate_hz))
+        tested.append(_build_by(model, BLOCK_FRAMES, defaults, policy, rate_hz, None, outputs))
         return tested[-1]
 
     policy = verified(model, policy, rate_hz, make)
@@ -120,7 +121,7 @@ def build(
     if response is not None:
         with _naming_cabinet(response.path or response.name):
             loudspeaker = cabinet(playable(response, rate_hz), block_frames)
-    whole = _build_by(model, block_frames, settings, policy, rate_hz, loudspeaker)
+    whole = _build_by(model, block_frames, settings, policy, rate_hz, loudspeaker, outputs)
     return replace(whole, cached=whole.cached and all(other.cached for other in tested))
 
 
@@ -141,18 +142,21 @@ def _build_by(
     settings: Settings,
     policy: RatePolicy,
     rate_hz: int,
-    loudspeaker: AnyEffect | None = None,
+    loudspeaker: AnyEffect | None,
+    outputs: int,
 ) -> BuiltRig:
     """Return the whole rig of a model for a device at `rate_hz`, warmed up, not verified."""
     if policy == "resample":
-        return _build_resampled(model, rate_hz, block_frames, settings, loudspeaker)
+        return _build_resampled(model, rate_hz, block_frames, settings, loudspeaker, outputs)
     memory = memory_frames(model.network) or 0
     if policy == "delay":
         delayed = with_state_delay(model.network, rate_hz / model.sample_rate)
         model = replace(model, network=delayed)
-    spec = rig_spec(model, rate_hz, cabinet=loudspeaker)
+    spec = rig_spec(model, rate_hz, cabinet=loudspeaker, outputs=outputs)
     size = () if loudspeaker is None else loudspeaker.weights.spectra.shape
-    rig, cached = compile_rig(spec, block_frames, settings, "rig", model.network, rate_hz, *size)
+    rig, cached = compile_rig(
+        spec, block_frames, settings, "rig", model.network, rate_hz, outputs, *size
+    )
     rig = warmed_up(spec, rig, block_frames, rate_hz, memory)
     return _built(spec, rig, policy, block_frames, cached=cached)
 
@@ -184,17 +188,18 @@ def _build_resampled(
     block_frames: int,
     settings: Settings,
     loudspeaker: AnyEffect | None,
+    outputs: int,
 ) -> BuiltRig:
     """Return a rig whose model runs at its own rate, warmed up."""
     model_rate_hz = model.sample_rate
-    spec = rig_parts(model, rate_hz, model_rate_hz, cabinet=loudspeaker)
+    spec = rig_parts(model, rate_hz, model_rate_hz, cabinet=loudspeaker, outputs=outputs)
     front, front_cached = compile_rig(spec.front, block_frames, settings, "front", rate_hz)
     middle, middle_cached = compile_rig(
         spec.model, MODEL_BLOCK_FRAMES, settings, "middle", model.network, model_rate_hz
     )
     # With a cabinet the last part begins behind it, which its layout does not show.
     last = "back" if spec.cabinet is None else "back after a cabinet"
-    back, back_cached = compile_rig(spec.back, block_frames, settings, last, rate_hz)
+    back, back_cached = compile_rig(spec.back, block_frames, settings, last, rate_hz, outputs)
     silence = np.zeros(block_frames, np.float32)
     memory = memory_frames(model.network) or 0
     middle, rest = warmed_up_model(spec.model, middle, MODEL_BLOCK_FRAMES, model_rate_hz, memory)
@@ -271,6 +276,7 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
             request.block_frames,
             Settings(request.positions),
             response=response,
+            outputs=request.outputs,
         )
     except NemodError as error:
         return BuildFailure(

@@ -24,6 +24,8 @@ class BuildRequest:
     """The model's file; empty for the clean rig, without a model."""
     rate_hz: int
     block_frames: int
+    outputs: int = 1
+    """1, or 2 for left and right."""
     positions: dict[str, float]
     """Positions that were set; the rig is warmed up with them, and with the model's defaults."""
     level: Level = Level()

@@ -79,6 +79,11 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
         help="a knob, as /nemo/gain=0.7 or /nemo/real/delay/time=350; may be given several times",
     )
     made.add_argument(
+        "--stereo",
+        action="store_true",
+        help="write left and right: a ping-pong delay, and a reverb with two channels",
+    )
+    made.add_argument(
         "--model-only", action="store_true", help="nothing but the model touches the samples"
     )
     made.add_argument(
@@ -112,6 +117,8 @@ def main(argv: Sequence[str]) -> int:
     """Render a file. Raises: NemodError for what cannot be read, played or written."""
     arguments = read_arguments(argv)
     config = configuration(arguments)
+    if arguments.stereo and arguments.model_only:
+        raise ConfigError("command line", ["--stereo with --model-only: a model has one output"])
     path = Path(arguments.model)
     if not path.is_file():
         _, path = Library(config.library).find(arguments.model)
@@ -151,7 +158,7 @@ def main(argv: Sequence[str]) -> int:
     if sys.stderr.isatty():
         peak = amplitude_to_db(float(np.abs(out).max(initial=0.0)))
         errors.print(
-            f"{arguments.output}: {out.size} frames, peak {peak:+.1f} dBFS",
+            f"{arguments.output}: {len(out)} frames, peak {peak:+.1f} dBFS",
             markup=False,
             soft_wrap=True,
         )
@@ -199,7 +206,10 @@ def _rendered(
     settings: dict[str, float],
     errors: Console,
 ) -> NDArray[np.float32]:
-    """Return the output [frames], with a progress bar on a terminal. Raises: NemodError."""
+    """Return the output [frames] or [frames, 2], with a progress bar on a terminal.
+
+    Raises: NemodError.
+    """
     total = sound.samples.size + tail_frames(arguments.tail, sound.rate_hz)
     with Progress(
         TextColumn("{task.description}", markup=False),
@@ -217,6 +227,7 @@ def _rendered(
                 sound.rate_hz,
                 settings=settings,
                 cab=response,
+                outputs=2 if arguments.stereo else 1,
                 block=arguments.block,
                 model_only=arguments.model_only,
                 tail=arguments.tail,

@@ -47,6 +47,7 @@ class RigKey:
     file_mtime_ns: int
     rate_hz: int
     block_frames: int
+    outputs: int
     sound: frozenset[tuple[str, float]]
     """Positions. What does not belong to the sound, such as the mute, is missing: every rig starts
     with its present controls, see `nemod.engine.loaded_rigs`."""
@@ -69,6 +70,7 @@ async def rig_key(request: BuildRequest) -> RigKey:
         file_mtime_ns=mtime_ns,
         rate_hz=request.rate_hz,
         block_frames=request.block_frames,
+        outputs=request.outputs,
         sound=frozenset(sound),
         level=request.level,
         size=request.size,
@@ -168,7 +170,9 @@ class BuildAhead:
             self._kept[key] = result
             self._failed.discard(key)
             await self._audio().prepare(
-                PrepareRig(rig=result.rig, block_frames=request.block_frames)
+                PrepareRig(
+                    rig=result.rig, block_frames=request.block_frames, outputs=request.outputs
+                )
             )
             return True
         log.debug("model not built ahead", model=model.name, reason=result.reason)
@@ -185,6 +189,7 @@ class BuildAhead:
             path=str(model.path or ""),
             rate_hz=device.rate_hz,
             block_frames=device.block_frames,
+            outputs=device.outputs,
             positions=self._settings.recalled(recall.sound) | dict(recall.switched),
             level=self._level,
             size=recall.size,

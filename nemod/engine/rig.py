@@ -4,7 +4,11 @@ A rig has three parts: the effects before the model, the model, and everything a
 cabinet it has four: what stands between the model and the cabinet belongs to the cabinet's part. At
 one rate they are joined into one program; a resampled rig compiles each of them
 (`nemod.engine.resampled`).
-The output of a rig is [frames + 3]: the block, then the peaks that `peaks` returns.
+The output of a rig is [frames + 3]: the block, then the peaks that `peaks` returns. With two
+outputs it is [2 * frames + 3], the left block before the right one.
+
+A rig with two outputs is mono up to the first effect behind the cabinet that makes two channels
+(`nemod.fx.stereo`). Only the part after the model differs from that of a rig with one output.
 """
 
 from collections.abc import Callable
@@ -28,10 +32,12 @@ from nemod.fx.effect import (
     chain,
     merged,
     no_tails,
+    per_frame,
     start_fresh,
 )
 from nemod.fx.nn.network import State
 from nemod.fx.nn.neural import NeuralWeights, neural
+from nemod.fx.stereo import in_channels, with_outputs
 from nemod.fx.tools.smooth import rest, smooth, smoothed
 from nemod.parameters.table import param
 
@@ -73,7 +79,7 @@ class RigParts(NamedTuple):
     model: AnyRigSpec
     """input of the model [frames] -> its output [frames]"""
     back: AnyRigSpec
-    """[2, frames]: the block and the output of the part before -> sound [frames + 3]"""
+    """[2, frames]: the block and the output of the part before -> sound [outputs * frames + 3]"""
     cabinet: AnyRigSpec | None = None
     """output of the model [frames] -> the same through the cabinet [frames]; None without one"""
 
@@ -100,11 +106,15 @@ def rig_parts(
     model_rate_hz: int,
     slots: Chain = DEFAULT_CHAIN,
     cabinet: AnyEffect | None = None,
+    outputs: int = 1,
 ) -> RigParts:
-    """Return the parts of a rig: `rate_hz` is the device's, `model_rate_hz` that of the model."""
+    """Return the parts of a rig: `rate_hz` is the device's, `model_rate_hz` that of the model.
+
+    `outputs` is 1 or 2.
+    """
     before = chain("front", *effects(slots.before_model, model, rate_hz))
     after_model = effects(slots.after_model, model, rate_hz)
-    after_cabinet = effects(slots.after_cabinet, model, rate_hz)
+    after_cabinet = with_outputs(effects(slots.after_cabinet, model, rate_hz), outputs)
     ending = chain("ending", *effects(slots.after_bypass, model, rate_hz))
     with_cabinet = None
     if cabinet is not None:
@@ -116,7 +126,12 @@ def rig_parts(
         front=_smoothed_part(before, rate_hz),
         model=_smoothed_part(neural(model), model_rate_hz),
         cabinet=with_cabinet,
-        back=_back_part(after, ending, slots.last.make(rate_hz), rate_hz),
+        back=_back_part(
+            after,
+            in_channels(ending, outputs),
+            in_channels(slots.last.make(rate_hz), outputs),
+            rate_hz,
+        ),
     )
 
 
@@ -125,9 +140,10 @@ def rig_spec(
     rate_hz: int,
     slots: Chain = DEFAULT_CHAIN,
     cabinet: AnyEffect | None = None,
+    outputs: int = 1,
 ) -> AnyRigSpec:
     """Return the whole rig of a model, all of it at the device's rate, as one program."""
-    return joined(rig_parts(model, rate_hz, rate_hz, slots, cabinet))
+    return joined(rig_parts(model, rate_hz, rate_hz, slots, cabinet, outputs))
 
 
 def _smoothed_part(effect: Effect[W, S], rate_hz: int) -> RigSpec[W, tuple[S, jax.Array]]:
@@ -156,7 +172,10 @@ class BackState(NamedTuple):
 def _back_part(
     after: AnyEffect, ending: AnyEffect, last: AnyEffect, rate_hz: int
 ) -> RigSpec[PerEffect, BackState]:
-    """Return what follows the model: effects, bypass, more effects, and the meters."""
+    """Return what follows the model: effects, bypass, more effects, and the meters.
+
+    `after` takes a mono block; `ending` and `last` have as many channels as it gives.
+    """
     layout = (*after.controls, BYPASS, *ending.controls, *last.controls)
     smooth_s = tuple(param(path).smooth_s for path in layout)
     counts = (len(after.controls), 1, len(ending.controls))
@@ -183,7 +202,7 @@ def _back_part(
         ending_state, ended = ending.process(weights[1], for_ending, state.after_bypass, mixed)
         last_state, out = last.process(weights[2], for_last, state.last, ended)
         now = BackState(smoothing, after_state, ending_state, last_state)
-        return now, jnp.concatenate([out, peaks(dry, ended, out)])
+        return now, jnp.concatenate([out.reshape(-1), peaks(dry, ended, out)])
 
     def settle(warm: BackState, fresh: BackState) -> BackState:
         return BackState(
@@ -255,9 +274,10 @@ def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
 def peaks(block: jax.Array, before_limiter: jax.Array, out: jax.Array) -> jax.Array:
     """Return [peak of the input, peak before the limiter, sum of all magnitudes].
 
-    The sum is non-finite as soon as any sample is: a maximum may skip NaN.
+    Of two channels the louder one has the peak. The sum is non-finite as soon as any sample is: a
+    maximum may skip NaN.
     """
-    everything = jnp.sum(jnp.abs(block) + jnp.abs(before_limiter) + jnp.abs(out))
+    everything = jnp.sum(per_frame(jnp.abs(block), out) + jnp.abs(before_limiter) + jnp.abs(out))
     return jnp.stack([jnp.max(jnp.abs(block)), jnp.max(jnp.abs(before_limiter)), everything])
 
 

@@ -59,7 +59,7 @@ def compile_seconds(model: Model, block_frames: int) -> float:
     """Return how long the whole rig takes to compile [s], unless it is cached."""
     made = rig_spec(model, RATE_HZ)
     begin = time.perf_counter()
-    compiled(made, block_frames, "rig", model.network, RATE_HZ)
+    compiled(made, block_frames, "rig", model.network, RATE_HZ, 1)
     return time.perf_counter() - begin
 
 
