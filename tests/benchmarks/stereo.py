@@ -6,8 +6,10 @@ python tests/benchmarks/stereo.py [--out docs]
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
@@ -33,16 +35,24 @@ from nemod.fx.reverb import reverb  # noqa: E402
 
 RATE_HZ = 48_000
 BLOCK = 4096
+REVERB = reverb(RATE_HZ)
+STEREO_REVERB = stereo_form(REVERB)
 SIZES_S = (0.2, 0.5, 1.5, 4.0, 10.0)
 BANDS_HZ = ((80, 250), (250, 800), (800, 2500), (2500, 8000))
 
 Sound = NDArray[np.float64]
 
 
+@cache
+def compiled(effect: AnyEffect) -> Callable[..., Any]:
+    """Return the compiled `process` of an effect."""
+    return jax.jit(effect.process, donate_argnums=2)
+
+
 def wet(effect: AnyEffect, controls: Sequence[float], sound: NDArray[np.float32]) -> Sound:
     """Return what an effect adds to a sound [frames], or [2, frames], of whole blocks."""
     targets = np.repeat(np.array(controls, np.float32)[:, None], BLOCK, axis=1)
-    process = jax.jit(effect.process, donate_argnums=2)
+    process = compiled(effect)
     state = effect.init(effect.weights, jnp.asarray(targets[:, 0]))
     blocks = []
     for start in range(0, sound.shape[-1], BLOCK):
@@ -79,8 +89,8 @@ def table() -> str:
         sound = noise.astype(np.float32)
         steady = slice(round(1.5 * size_s * RATE_HZ), None)
         controls = (1.0, size_s, 0.0, 0.0)
-        mono = wet(reverb(RATE_HZ), controls, sound)[steady]
-        both = wet(stereo_form(reverb(RATE_HZ)), controls, np.stack([sound, sound]))[:, steady]
+        mono = wet(REVERB, controls, sound)[steady]
+        both = wet(STEREO_REVERB, controls, np.stack([sound, sound]))[:, steady]
         cells = [f"{size_s:g} s", f"{power_db(mono) - power_db(both):+.2f} dB"]
         cells += [f"{power_db(both[0]) - power_db(both[1]):+.2f} dB", f"{correlation(*both):+.3f}"]
         for edges in BANDS_HZ:
@@ -106,8 +116,8 @@ def picture(folder: Path) -> None:
     echoes.plot(at / RATE_HZ, single[at], "k_", markersize=12, label="one output")
     echoes.set(xlim=(0, 1.6), xlabel="s", title="echoes of a click, 250 ms, feedback 0.7")
     controls = (1.0, 1.5, 0.0, 0.0)
-    sides = wet(stereo_form(reverb(RATE_HZ)), controls, both)
-    single = wet(reverb(RATE_HZ), controls, impulse)
+    sides = wet(STEREO_REVERB, controls, both)
+    single = wet(REVERB, controls, impulse)
     window = RATE_HZ // 50
     for sound, name, colour in (
         (sides[0], "left", "#1f77b4"),
