@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from nemod.daemon.session_files import session_cabinet
+
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.control.backends import NO_CABINET, CabinetFile, Recall
 from nemod.control.events import CabinetChanged
 from nemod.control.jobs import Job
 from nemod.daemon.quarantine import CRASHES
-from nemod.daemon.session_files import session_cabinet
 from tests.daemon.test_model_switcher import (
     ME,
     FakeBuilder,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nemod.daemon.session_files import session_model
 from numpy.typing import NDArray
 
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
@@ -20,7 +21,6 @@ from nemod.control.settings import Settings
 from nemod.daemon import build_ahead, handover
 from nemod.daemon.model_switcher import ModelSwitcher
 from nemod.daemon.quarantine import CRASHES
-from nemod.daemon.session_files import session_model
 from nemod.engine.ipc import DeviceOpened, PlayRig, PrepareRig
 from nemod.parameters.parameter_set import KnobSpec
 
