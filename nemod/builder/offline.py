@@ -174,7 +174,9 @@ def stream(
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the output of a rig for `sound` [frames] block by block; together as long as `sound`.
 
-    A block is [frames], or with two outputs [frames, 2]. Raises: ModelError, of the `name`, at the first sample that is not finite. The daemon mutes such
+    A block is [frames], or with two outputs [frames, 2].
+
+    Raises: ModelError, of the `name`, at the first sample that is not finite. The daemon mutes such
     a block, because on stage the sound has to go on; a file must not have silent holes in it.
     """
     rig = ready.loaded

@@ -48,7 +48,8 @@ def test_only_the_part_after_the_model_has_two_channels() -> None:
 
 def shapes(part: AnyRigSpec) -> list[tuple[int, ...]]:
     """Return the shapes of the state of a part."""
-    state = jax.eval_shape(part.init, part.weights, Settings().vector(part.layout))
+    controls = np.zeros(len(part.layout), np.float32)
+    state = jax.eval_shape(part.init, part.weights, controls)
     return [leaf.shape for leaf in jax.tree.leaves(state)]
 
 

@@ -201,7 +201,7 @@ def test_tails_of_another_layout_are_left_alone() -> None:
     assert low.state is not None
     assert high.state is not None
     theirs, mine = low._tails(low.state), high._tails(high.state)
-    assert set(mine) == {"gate", "compressor", "delay", "reverb"}
+    assert set(mine) == {"gate/gate", "comp/compressor", "delay/delay", "reverb/reverb"}
     Destination.of(mine).fill(theirs, layout_of(theirs))
     Destination.of(mine).fill({}, {})
     assert not mine["delay/delay"][0].read().any()
