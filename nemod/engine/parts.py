@@ -145,7 +145,7 @@ class _Parts:
     def _fork(self, fork: Fork) -> None:
         self._close()
         start = self._inputs
-        ends = []
+        ends: list[int] = []
         for branch in (fork.a, fork.b):
             self._inputs = start
             self._follow(branch)
