@@ -2,14 +2,7 @@
 
 from pathlib import Path
 
-<<<<<<< HEAD
 from nemod.control.backends import RigFiles, RigPlan
-=======
-from nemod.daemon.session_files import session_cabinet
-
-from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
-from nemod.control.backends import NO_CABINET, CabinetFile, Recall
->>>>>>> chains
 from nemod.control.events import CabinetChanged
 from nemod.daemon.quarantine import CRASHES
 from tests.daemon.test_model_switcher import (
