@@ -32,9 +32,8 @@ def check_governor(machine: Machine) -> Iterator[Finding]:
         yield advice(
             "governor",
             f"the governor is {', '.join(sorted(found))}: a block may begin at a low clock",
-            'cpupower frequency-set -g performance; for good, GOVERNOR="performance" in '
-            "/etc/default/cpufrequtils. A service may not do it: its sandbox protects these "
-            "settings (ProtectKernelTunables), so it is for the system to set",
+            "cpupower frequency-set -g performance, once after every boot; the system service "
+            "(nemod service install --system) sets it while it runs",
         )
 
 

@@ -21,6 +21,7 @@ The process around it:
     panic          silence within milliseconds, and empty effects
     realtime       locked memory and real-time priority
     cpu_latency    forbids deep idle states of the processors
+    governor       reports governors that keep the clock low
     histogram      counts of block times in shared memory
     devices/       what calls the engine: PortAudio, a clock, the demo
 """

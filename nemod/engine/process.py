@@ -31,6 +31,7 @@ from nemod.engine.devices.demo import PhrasePlayer
 from nemod.engine.devices.factory import open_device
 from nemod.engine.devices.lock import DeviceLock, users_of_cards
 from nemod.engine.engine import Engine
+from nemod.engine.governor import governor_notice
 from nemod.engine.ipc import (
     AudioProcessArguments,
     DeviceFailed,
@@ -258,7 +259,8 @@ def main(argv: list[str]) -> int:
         users = "" if "in use by" in str(error) else users_of_cards()
         send_frame(link, DeviceFailed(f"{error} ({users})" if users else str(error)))
         return 1
-    notices = (memory_notice, priority_notice, cpu_latency.refused, *device.notices)
+    machine = (memory_notice, priority_notice, cpu_latency.refused, governor_notice())
+    notices = (*machine, *device.notices)
     send_frame(
         link,
         DeviceOpened(
