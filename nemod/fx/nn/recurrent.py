@@ -14,14 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nemod.common.xla import vector_lanes
 from nemod.formats.network import Gru, Lstm
 from nemod.formats.weights import Array, GruWeights, LstmWeights
 from nemod.fx.nn.cells import gru_cell, lstm_cell
 
 FEW_INPUTS = 4
 """Up to this number, the inputs are multiplied within the loop."""
-LANES = 8
-"""The rows of the matrix are filled up to a multiple of this: numbers in a vector register."""
 Matrix = jax.Array | Array
 
 
@@ -42,7 +41,7 @@ class ArrangedWeights(NamedTuple):
 
 def arrange(weights: LstmWeights | GruWeights) -> ArrangedWeights:
     """Return the weights as they are played, as numpy arrays."""
-    fill = -weights.w_h.shape[0] % LANES
+    fill = -weights.w_h.shape[0] % vector_lanes()
     return ArrangedWeights(
         np.ascontiguousarray(weights.w_x.T),
         np.ascontiguousarray(np.pad(weights.w_h, ((0, fill), (0, 0))).T),
