@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.fx.nn.exponential import one_plus_exp, tanh_fraction
+from nemod.fx.nn.exponential import exponential, tanh_parts
 
 _NEAR = np.float32(0.625)
 """Below this magnitude tanh is computed by the polynomial."""
@@ -75,8 +75,8 @@ def _sigmoid_jvp(
 @jax.custom_jvp
 def quick_tanh(x: jax.Array) -> jax.Array:
     """Return the hyperbolic tangent, float32, any shape, within 3 units in the last place."""
-    fraction = tanh_fraction(x)
-    return fraction.over / fraction.under
+    size, e = tanh_parts(x)
+    return size / (_ONE + e)
 
 
 @quick_tanh.defjvp
@@ -90,7 +90,7 @@ def _quick_tanh_jvp(
 @jax.custom_jvp
 def quick_sigmoid(x: jax.Array) -> jax.Array:
     """Return the logistic function, float32, any shape, within 3 units in the last place."""
-    return _ONE / one_plus_exp(x, -1.0)
+    return _ONE / (_ONE + exponential(x, -1.0))
 
 
 @quick_sigmoid.defjvp

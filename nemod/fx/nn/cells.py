@@ -9,11 +9,13 @@ The derivatives are those of the plain formulas.
 """
 
 import jax
+import numpy as np
 
 from nemod.fx.nn.activations import sigmoid, tanh
-from nemod.fx.nn.exponential import one_plus_exp, tanh_fraction
+from nemod.fx.nn.exponential import exponential, tanh_parts
 
 Pair = tuple[jax.Array, jax.Array]
+_ONE = np.float32(1.0)
 
 
 @jax.custom_jvp
@@ -23,13 +25,18 @@ def lstm_cell(i: jax.Array, f: jax.Array, g: jax.Array, o: jax.Array, c: jax.Arr
     `i`, `f`, `g`, `o` are the sums of the gates before their sigmoid or tanh, `c` is the cell state
     before the step. The absolute sum of a gate counts up to 40.
     """
-    new = tanh_fraction(g)
-    # i g = new.over / taken, and 1 - f = 1 / kept
-    taken = one_plus_exp(i, -1.0) * new.under
-    kept = one_plus_exp(f, 1.0)
-    c = c + (new.over * kept - c * taken) / (taken * kept)
-    out = tanh_fraction(c)
-    return c, out.over / (one_plus_exp(o, -1.0) * out.under)
+    new, e_g = tanh_parts(g)
+    # sigmoid(i) tanh(g) = new / taken, and 1 - sigmoid(f) = 1 / kept
+    taken = _product(exponential(i, -1.0), e_g)
+    kept = _ONE + exponential(f, 1.0)
+    c = c + (new * kept - c * taken) / (taken * kept)
+    out, e_c = tanh_parts(c)
+    return c, out / _product(exponential(o, -1.0), e_c)
+
+
+def _product(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Return (1 + a) (1 + b), rounded once where both are small."""
+    return _ONE + (b + (a + a * b))
 
 
 @lstm_cell.defjvp
@@ -52,10 +59,11 @@ def gru_cell(r: jax.Array, z: jax.Array, n: jax.Array, inner: jax.Array, h: jax.
     `r`, `z` are the sums of the gates before their sigmoid, `n` is what the inputs add to the new
     state, `inner` what the state adds to it through r; `h` is the state before the step.
     """
-    new = tanh_fraction(n + inner / one_plus_exp(r, -1.0))
-    # 1 - z = 1 / kept
-    kept = one_plus_exp(z, 1.0)
-    return h + (new.over - h * new.under) / (new.under * kept)
+    new, e_n = tanh_parts(n + inner / (_ONE + exponential(r, -1.0)))
+    # tanh(...) = new / under, and 1 - sigmoid(z) = 1 / kept
+    under = _ONE + e_n
+    kept = _ONE + exponential(z, 1.0)
+    return h + (new - h * under) / (under * kept)
 
 
 @gru_cell.defjvp

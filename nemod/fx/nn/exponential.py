@@ -1,13 +1,10 @@
 """The exponential that activation functions are made from, and what is made from it at once.
 
-With e^x = s (1 + p), where s is a power of two and |p| at most 0.42, 1 + e^x = (1 + s) + s p and
-1 - e^x = (1 - s) - s p are rounded once only. The reduction is that of W. J. Cody and W. Waite,
-"Software Manual for the Elementary Functions", 1980; the polynomial is a minimax fit. A third of
-the instructions of XLA's own exponential, which handles all of float32; these take what a gate
-needs.
+e^x = s + s p, where s is a power of two and |p| at most 0.42. So 1 - e^x = (1 - s) - s p is rounded
+only once and keeps its precision near 0. The reduction is that of W. J. Cody and W. Waite, "Software
+Manual for the Elementary Functions", 1980; the polynomial is a minimax fit. XLA's own exponential
+handles all of float32; these functions take what a gate needs, which is half the instructions.
 """
-
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,13 +22,6 @@ _TO_EXPONENT = np.float32(1.5 * 2.0**23 + 127.0)
 _MANTISSA_BITS = 23
 _SIGN = np.int32(np.iinfo(np.int32).min)
 """The sign bit of a float32."""
-
-
-class Fraction(NamedTuple):
-    """A value as a numerator and a denominator, so that several share one division."""
-
-    over: jax.Array
-    under: jax.Array
 
 
 def scaled_power(x: jax.Array, factor: float) -> tuple[jax.Array, jax.Array]:
@@ -52,15 +42,15 @@ def scaled_power(x: jax.Array, factor: float) -> tuple[jax.Array, jax.Array]:
     return s, s * p
 
 
-def one_plus_exp(x: jax.Array, factor: float) -> jax.Array:
-    """Return 1 + e^(factor x), with x limited to +-`FARTHEST`: the sigmoid's denominator."""
+def exponential(x: jax.Array, factor: float) -> jax.Array:
+    """Return e^(factor x), with x limited to +-`FARTHEST`."""
     s, sp = scaled_power(jnp.clip(x, -FARTHEST, FARTHEST), factor)
-    return sp + (_ONE + s)
+    return s + sp
 
 
-def tanh_fraction(x: jax.Array) -> Fraction:
-    """Return tanh(x) = (1 - e) / (1 + e) with e = e^(-2 |x|), and the sign of x."""
+def tanh_parts(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return n and e with tanh(x) = n / (1 + e): e = e^(-2 |x|), and n = 1 - e with x's sign."""
     s, sp = scaled_power(jnp.minimum(jnp.abs(x), FARTHEST / 2), -2.0)
     size = jax.lax.bitcast_convert_type((_ONE - s) - sp, jnp.int32)
     signed = size | (jax.lax.bitcast_convert_type(x, jnp.int32) & _SIGN)
-    return Fraction(jax.lax.bitcast_convert_type(signed, jnp.float32), sp + (_ONE + s))
+    return jax.lax.bitcast_convert_type(signed, jnp.float32), s + sp
