@@ -1,9 +1,9 @@
 """The exponential that activation functions are made from, and what is made from it at once.
 
 e^x = s + s p, where s is a power of two and |p| at most 0.42. So 1 - e^x = (1 - s) - s p is rounded
-only once and keeps its precision near 0. The reduction is that of W. J. Cody and W. Waite, "Software
-Manual for the Elementary Functions", 1980; the polynomial is a minimax fit. XLA's own exponential
-handles all of float32; these functions take what a gate needs, which is half the instructions.
+only once and keeps its precision near 0. The reduction is that of W. J. Cody and W. Waite,
+"Software Manual for the Elementary Functions", 1980; the polynomial is a minimax fit. XLA's own
+exponential handles all of float32; these functions take what a gate needs.
 """
 
 import jax
