@@ -8,6 +8,7 @@ between them, so that no program depends on two models.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from nemod.builder.build_steps import build_steps
 from nemod.builder.compile import compile_rig
@@ -37,9 +38,9 @@ ALONE = Chain((Slot(name=MODEL, kind=MODEL),))
 """A model without effects."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class BuiltRig:
-    """A rig in both forms: loaded in this process, and to be shipped."""
+    """A rig, to be shipped or to be played in this process."""
 
     layout: tuple[str, ...]
     """Canonical paths of the controls."""
@@ -49,9 +50,14 @@ class BuiltRig:
     latencies: Mapping[str, int] = field(default_factory=dict)
     """[frames at the device's rate] Of each model that is resampled, by slot."""
     shipped: AnyCompiledRig
-    loaded: LoadedRig
+    block_frames: int
     cached: bool
     """Whether every program came from the cache on disk."""
+
+    @cached_property
+    def loaded(self) -> LoadedRig:
+        """The rig, loaded in this process when it is first needed: a builder only ships it."""
+        return load_rig(self.shipped, self.block_frames)
 
 
 def build(
@@ -86,7 +92,7 @@ def build(
         latency_frames=spec.latency_frames,
         policies={MODEL: "exact"},
         shipped=rig,
-        loaded=load_rig(rig, block_frames),
+        block_frames=block_frames,
         cached=cached,
     )
 
@@ -202,7 +208,7 @@ def build_with_policies(
             policies=policies,
             latencies=made.latencies,
             shipped=made.rig,
-            loaded=load_rig(made.rig, block_frames),
+            block_frames=block_frames,
             cached=made.cached,
         )
     spec, layout, signature = whole_rig(content, rate_hz, outputs)
@@ -216,7 +222,7 @@ def build_with_policies(
         latency_frames=spec.latency_frames,
         policies=policies,
         shipped=rig,
-        loaded=load_rig(rig, block_frames),
+        block_frames=block_frames,
         cached=cached,
     )
 

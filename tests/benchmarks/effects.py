@@ -26,7 +26,8 @@ xla.prepare()
 import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
-from nemod.builder.build import build, clean  # noqa: E402
+from nemod.builder.build import build  # noqa: E402
+from nemod.builder.filled_chain import clean  # noqa: E402
 from nemod.control.settings import Settings  # noqa: E402
 from nemod.engine.active_rig import LoadedRig  # noqa: E402
 from nemod.engine.loading import load_rig  # noqa: E402
