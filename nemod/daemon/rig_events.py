@@ -1,7 +1,7 @@
 """Events about the files of a rig, slot by slot. Thread: control."""
 
 from nemod.chain import MODEL
-from nemod.control.backends import CLEAN, NO_FILE, RigFiles, RigPlan
+from nemod.control.backends import CLEAN, NO_FILE, RigFiles, RigPlan, SlotFile
 from nemod.control.events import DAEMON, CabinetChanged, EventStream, ModelChanged, Source
 
 
@@ -20,7 +20,7 @@ def publish_changed_files(
     """
     rig = plan.rig
     for slot in rig.slots:
-        held = (None, NO_FILE)
+        held: tuple[float | None, SlotFile] = None, NO_FILE
         if slot in before.chain:
             held = (before.chain[slot].size, before.file(slot))
         is_other = held != (rig.chain[slot].size, rig.file(slot))
