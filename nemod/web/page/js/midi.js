@@ -16,7 +16,7 @@ const ACTIONS = {
 export function midi(tree, store, ends) {
   if (!tree.has("midi/learn")) return null;
   const names = new Map([
-    ...[...tree.parameters.values()].map((one) => [one.path, one.label]),
+    ...tree.named(),
     ...Object.entries(ACTIONS).filter(([path]) => tree.has(path)),
   ]);
   const what = el(

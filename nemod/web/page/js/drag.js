@@ -1,0 +1,122 @@
+// Moving a slot by mouse or finger. While one is moved, the board shows the heads of its cards only,
+// so that all of it is within reach.
+
+const SLOP_PIXELS = 6;
+const EDGE_PIXELS = 90;
+const SCROLL_PIXELS = 9;
+const CLICK_MS = 100;
+
+/**
+ * Lets `handle` move `card` on `board`. `drop({ key, at })` is called with the line, and the place in
+ * it in front of which the card was dropped; canDrop tells where a marker is shown. Returns the end.
+ */
+export function draggable(handle, card, board, canDrop, drop) {
+  let begin = null;
+  let last = null;
+  let found = null;
+  let isMoving = false;
+  let frame = 0;
+  let endedMs = -CLICK_MS;
+
+  /** Changes the layout below the pointer, and scrolls so that the handle stays there. */
+  function keepingPlace(change) {
+    const before = handle.getBoundingClientRect().top;
+    change();
+    scrollBy(0, handle.getBoundingClientRect().top - before);
+  }
+
+  function start() {
+    isMoving = true;
+    keepingPlace(() => {
+      board.classList.add("moving");
+      card.classList.add("moved");
+    });
+    addEventListener("keydown", escape, true);
+    frame = requestAnimationFrame(scroll);
+  }
+
+  /** Ends it; returns whether something was moved. */
+  function end() {
+    const was = isMoving;
+    begin = null;
+    isMoving = false;
+    cancelAnimationFrame(frame);
+    mark(null);
+    if (!was) return false;
+    removeEventListener("keydown", escape, true);
+    keepingPlace(() => {
+      board.classList.remove("moving");
+      card.classList.remove("moved");
+    });
+    return true;
+  }
+
+  function escape(event) {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    end();
+  }
+
+  function scroll() {
+    const up = last.y < EDGE_PIXELS;
+    if (up || last.y > innerHeight - EDGE_PIXELS) {
+      scrollBy(0, up ? -SCROLL_PIXELS : SCROLL_PIXELS);
+      track();
+    }
+    frame = requestAnimationFrame(scroll);
+  }
+
+  function track() {
+    mark(placeAt(board, card, last.x, last.y));
+  }
+
+  function mark(next) {
+    found?.element.classList.remove("drop-before", "drop-after", "beside");
+    found = next && canDrop(next) ? next : null;
+    found?.element.classList.add(found.isAfter ? "drop-after" : "drop-before");
+    found?.element.classList.toggle("beside", found.isBeside);
+  }
+
+  handle.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || !event.isPrimary) return;
+    handle.setPointerCapture(event.pointerId);
+    begin = last = { x: event.clientX, y: event.clientY };
+  });
+  handle.addEventListener("pointermove", (event) => {
+    if (!begin) return;
+    last = { x: event.clientX, y: event.clientY };
+    if (!isMoving && Math.hypot(last.x - begin.x, last.y - begin.y) < SLOP_PIXELS) return;
+    if (!isMoving) start();
+    track();
+  });
+  handle.addEventListener("pointerup", () => {
+    const place = found;
+    if (!end()) return;
+    endedMs = performance.now();
+    if (place) drop(place);
+  });
+  handle.addEventListener(
+    "click",
+    (event) => {
+      // The click that ends a move is no press of the handle.
+      if (performance.now() - endedMs < CLICK_MS) event.stopImmediatePropagation();
+    },
+    { capture: true },
+  );
+  handle.addEventListener("pointercancel", end);
+  return end;
+}
+
+/** Returns { key, at, element, isAfter, isBeside } of the place below a point, or null. */
+function placeAt(board, card, x, y) {
+  const under = document.elementFromPoint(x, y);
+  const item = under?.closest("[data-at]");
+  if (!item || !board.contains(item) || card.contains(item)) return null;
+  const box = item.getBoundingClientRect();
+  const isBeside = [...item.parentElement.children].some(
+    (one) => one !== item && one.offsetTop === item.offsetTop,
+  );
+  const isAfter = !item.classList.contains("add") && (isBeside ? x > box.left + box.width / 2 : y > box.top + box.height / 2);
+  const { line, at } = item.dataset;
+  return { key: line, at: Number(at) + (isAfter ? 1 : 0), element: item, isAfter, isBeside };
+}
