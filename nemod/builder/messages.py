@@ -1,8 +1,10 @@
 """Messages between the daemon and the builder."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nemod.chain import Chain
 from nemod.parameters.parameter_set import KnobSpec
 
 
@@ -17,20 +19,21 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
-    """Daemon -> builder: build the rig of a model."""
+    """Daemon -> builder: build the rig of a chain."""
 
     request_id: int
-    path: str
-    """The model's file; empty for the clean rig, without a model."""
+    chain: Chain
+    """Its slots in order, and the sizes of models that have several. The names of files in it are
+    not used."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Absolute paths of model and cabinet files by the name of their slot. A slot without one is
+    empty; with no model at all it is the clean rig."""
     rate_hz: int
     block_frames: int
-    positions: dict[str, float]
-    """Positions that were set; the rig is warmed up with them, and with the model's defaults."""
+    positions: Mapping[str, float]
+    """Positions that were set, by canonical path; the rig is warmed up with them, and with the
+    defaults of its models."""
     level: Level = Level()
-    size: float | None = None
-    """0..1: the size to choose from a model that has several."""
-    cabinet_path: str = ""
-    """The cabinet's impulse response; empty for no cabinet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +44,17 @@ class BuildResult:
     rig: bytes
     """A pickled `AnyCompiledRig`; see `nemod.engine.ipc.PlayRig`."""
     layout: tuple[str, ...]
-    """Paths of the controls, in the order of a settings record."""
+    """Canonical paths of the controls, in the order of a settings record; `gain`, `level` and
+    `model2/gain` are drive and fader there, `knob/1` and `model2/knob/1` the knobs of a model."""
     latency_frames: int
-    knobs: tuple[KnobSpec, ...]
-    """The conditioning knobs of the model, with their defaults."""
-    model_rate_hz: int
-    rate_policy: str
-    """`exact`, `delay` or `resample`."""
-    info: dict[str, Any]
-    """JSON object that answers `/nemo/model/info`."""
-    cabinet_info: dict[str, Any] = field(default_factory=dict)
-    """JSON object that answers `/nemo/cab/info`; empty without a cabinet."""
+    """Of the whole rig; its bypass has the same."""
+    knobs: Mapping[str, tuple[KnobSpec, ...]]
+    """The conditioning knobs of each model, with their defaults, by slot; only of slots that hold
+    a file."""
+    infos: Mapping[str, dict[str, Any]]
+    """JSON objects that answer `/nemo/<slot>/info`, by slot; only of slots that hold a file. That
+    of a model also has `model_rate_hz`, `rate_policy` (`exact`, `delay` or `resample`) and
+    `latency_frames`."""
     cached: bool
     """Whether every program came from the cache on disk."""
 
@@ -62,7 +65,6 @@ class BuildFailure:
 
     request_id: int
     reason: str
-    is_model_fault: bool = False
-    """Whether the file is the cause, so that a retry is useless until the file has changed."""
-    is_cabinet_fault: bool = False
-    """Likewise for the file of the cabinet."""
+    slot: str = ""
+    """The slot whose file is the cause, so that a retry is useless until the file has changed.
+    Empty for every other failure."""

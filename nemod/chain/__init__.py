@@ -3,6 +3,7 @@
 chain    slots, split, chain, and the default chain
 reader   plain data (of YAML or JSON) -> chain, with every error named by its slot
 writer   chain -> plain data
+edit     chain -> chain with a slot added, removed, moved or replaced
 
 Nothing here knows effects, parameters or files.
 """
@@ -17,7 +18,7 @@ from nemod.chain.chain import (
     Slot,
     Split,
 )
-from nemod.chain.reader import ChainError, read_chain
+from nemod.chain.reader import ChainError, read_chain, read_leniently
 from nemod.chain.writer import plain_chain
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "Split",
     "plain_chain",
     "read_chain",
+    "read_leniently",
 ]
