@@ -109,7 +109,8 @@ export class Tree {
   slot(place) {
     const label = this.slotLabel(place);
     const words = [label, this.kindLabel(place.kind)];
-    const found = controls(place.name, this.below(place.name), words);
+    const own = this.below(place.name).map((one) => ({ ...one, label: plain(one.label, place.name) }));
+    const found = controls(place.name, own, words);
     const named = (one) => ({ ...one, label: full(label, one.label, words) });
     return {
       ...place,
@@ -155,7 +156,7 @@ export class Tree {
       // The first of a kind has its controls by shorter paths, too.
       if (main && this.isFirst(name)) return [];
       const label = this.slotLabel(slot);
-      return [[path, full(label, one.label, [label, this.kindLabel(slot.kind)])]];
+      return [[path, full(label, plain(one.label, name), [label, this.kindLabel(slot.kind)])]];
     });
   }
 
@@ -187,6 +188,12 @@ function full(slot, label, words) {
   const rest = within(label, words);
   if (rest === label) return `${slot}: ${label}`;
   return `${slot} ${rest}`.trim();
+}
+
+/** The daemon says behind a label which slot it is of, where it is not the first of its kind. */
+function plain(label, slot) {
+  const end = ` (${slot})`;
+  return label.endsWith(end) ? label.slice(0, -end.length) : label;
 }
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
