@@ -42,7 +42,7 @@ def main(argv: Sequence[str], bar: Bar) -> int:
         found = [(entry.name, entry.path) for entry in readable if not entry.facts.error]
     xla.prepare()
     # Imported only here: jax takes a second to load.
-    from nemod.builder.build import answer
+    from nemod.builder.answer import answer
     from nemod.builder.messages import BuildFailure, BuildRequest, Level
 
     level = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)

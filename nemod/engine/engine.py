@@ -37,7 +37,7 @@ FULL_SCALE = 1.0
 """A block with a larger peak before the limiter counts as clipped."""
 
 _INFINITE = float("inf")
-_PIPE_READ_BYTES = 64 * SETTINGS_BYTES
+_PIPE_READ_BYTES = 32 * SETTINGS_BYTES
 
 Block = NDArray[np.float32]
 
