@@ -28,6 +28,7 @@ export class Board {
     this.notes = new Map();
     this.moved = "";
     this.jobs = 0;
+    this.endToast = () => {};
     this.builds = 0;
   }
 
@@ -79,7 +80,7 @@ export class Board {
         el(
           "div",
           { class: "branch", role: "group", "aria-label": `Branch ${branch.letter}` },
-          el("div", { class: "letter", "aria-hidden": "true" }, branch.letter),
+          el("div", { class: "letter", "aria-hidden": "true" }, `Branch ${branch.letter}`),
           el("ol", { class: "board" }, ...this.line(branch)),
         ),
       );
@@ -266,7 +267,8 @@ export class Board {
     const card = this.cards.get(this.moved);
     this.moved = "";
     if (!at) return;
-    toast(`${this.tree.slotLabel(at.slot)}: ${placeText(this.places, at.slot.name)}`);
+    this.endToast();
+    this.endToast = toast(`${this.tree.slotLabel(at.slot)}: ${placeText(this.places, at.slot.name)}`);
     if (document.activeElement === document.body) card?.querySelector(".grip")?.focus();
   }
 }

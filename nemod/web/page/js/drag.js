@@ -5,6 +5,7 @@ const SLOP_PIXELS = 6;
 const EDGE_PIXELS = 90;
 const SCROLL_PIXELS = 9;
 const CLICK_MS = 100;
+const REACH_PIXELS = 90;
 
 /**
  * Lets `handle` move `card` on `board`. `drop({ key, at })` is called with the line, and the place in
@@ -107,16 +108,23 @@ export function draggable(handle, card, board, canDrop, drop) {
   return end;
 }
 
-/** Returns { key, at, element, isAfter, isBeside } of the place below a point, or null. */
+/**
+ * Returns { key, at, element, isAfter, isBeside } of the place that is nearest to a point, or null
+ * where the point is far from all. Of a split the head counts: below it are its branches.
+ */
 function placeAt(board, card, x, y) {
-  const under = document.elementFromPoint(x, y);
-  const item = under?.closest("[data-at]");
-  if (!item || !board.contains(item) || card.contains(item)) return null;
-  const box = item.getBoundingClientRect();
-  const isBeside = [...item.parentElement.children].some(
-    (one) => one !== item && one.offsetTop === item.offsetTop,
-  );
-  const isAfter = !item.classList.contains("add") && (isBeside ? x > box.left + box.width / 2 : y > box.top + box.height / 2);
-  const { line, at } = item.dataset;
-  return { key: line, at: Number(at) + (isAfter ? 1 : 0), element: item, isAfter, isBeside };
+  let nearest = null;
+  for (const item of board.querySelectorAll("[data-at]")) {
+    if (card.contains(item)) continue;
+    const isSplit = item.classList.contains("split");
+    const box = (isSplit ? item.querySelector(".head") : item).getBoundingClientRect();
+    const far = Math.hypot(Math.max(box.left - x, 0, x - box.right), Math.max(box.top - y, 0, y - box.bottom));
+    if (far <= REACH_PIXELS && (!nearest || far < nearest.far)) nearest = { item, box, far, isSplit };
+  }
+  if (!nearest) return null;
+  const { item, box, isSplit } = nearest;
+  const isBeside = [...item.parentElement.children].some((one) => one !== item && one.offsetTop === item.offsetTop);
+  const isBehind = isBeside ? x > box.left + box.width / 2 : y > box.top + box.height / 2;
+  const isAfter = isBehind && !isSplit && !item.classList.contains("add");
+  return { key: item.dataset.line, at: Number(item.dataset.at) + isAfter, element: item, isAfter, isBeside };
 }

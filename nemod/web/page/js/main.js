@@ -87,7 +87,6 @@ class Page {
     const giveFocus = focusAgain();
     for (const end of this.ends) end();
     this.ends = [];
-    this.store.jobs.clear();
     this.signature = tree.signature();
     const { store, ends } = this;
     const problems = new Problems(store, ends, byId("problems"));
