@@ -9,11 +9,14 @@ Nothing here knows effects, parameters or files.
 """
 
 from nemod.chain.chain import (
+    CABINET,
     DEFAULT_CHAIN,
     FILE_KINDS,
     KINDS,
     MAX_MODELS,
     MAX_SLOTS,
+    MODEL,
+    SPLIT,
     Chain,
     Slot,
     Split,
@@ -22,11 +25,14 @@ from nemod.chain.reader import ChainError, read_chain, read_leniently
 from nemod.chain.writer import plain_chain
 
 __all__ = [
+    "CABINET",
     "DEFAULT_CHAIN",
     "FILE_KINDS",
     "KINDS",
     "MAX_MODELS",
     "MAX_SLOTS",
+    "MODEL",
+    "SPLIT",
     "Chain",
     "ChainError",
     "Slot",

@@ -33,7 +33,7 @@ class Settings:
 
         Raises: KeyError for a path that this chain does not have.
         """
-        self.parameters = ParameterSet(chain)
+        self.parameters = ParameterSet(chain.without_files)
         """The parameters that exist with the current chain and its models."""
         self._events = events or EventStream()
         self._set: dict[str, float] = {}
@@ -42,7 +42,7 @@ class Settings:
 
     @property
     def chain(self) -> Chain:
-        """The current chain."""
+        """The slots of the current chain, without files."""
         return self.parameters.chain
 
     def get(self, path: str) -> float:
@@ -82,7 +82,9 @@ class Settings:
         """
         before = {path: self.get(path) for path in self.parameters}
         self._set = self.positions_in(chain, renamed)
-        self.parameters = ParameterSet(chain, knobs)
+        parameters = ParameterSet(chain.without_files, knobs)
+        if parameters != self.parameters:
+            self.parameters = parameters
         for path in self.parameters:
             position = self.get(path)
             if before.get(path) != position:

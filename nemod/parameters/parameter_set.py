@@ -62,6 +62,7 @@ class ParameterSet:
             slot.name: tuple((knobs or {}).get(slot.name, ()))[:MAX_KNOBS]
             for slot in chain.of_kind(_MODEL)
         }
+        self._hash = hash((chain, tuple(self.knobs.items())))
         self.short_forms: dict[str, str] = {}
         """Paths that set one of the parameters below them: `delay2` sets `delay2/mix`."""
         self._rows: dict[str, Parameter] = {}
@@ -155,6 +156,16 @@ class ParameterSet:
     def __iter__(self) -> Iterator[str]:
         """Yield all canonical paths, those of the table first."""
         return iter(self._rows)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another set has the same parameters."""
+        if not isinstance(other, ParameterSet):
+            return NotImplemented
+        return (self.chain, self.knobs) == (other.chain, other.knobs)
+
+    def __hash__(self) -> int:
+        """Return a number that equal sets share."""
+        return self._hash
 
     def __contains__(self, path: str) -> bool:
         """Whether a path names a parameter."""

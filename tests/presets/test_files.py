@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemod.common.kept_files import DamagedFileError
-from nemod.presets import CabinetReference, ModelReference, Preset, PresetError
+from nemod.presets import Preset, PresetError
 from nemod.presets.preset import MAX_BYTES, MAX_NAME, MAX_SNAPSHOTS, name_problem
 from nemod.presets.reader import parse
 from nemod.presets.writer import to_text
+from tests.chains import chain_of
 from tests.presets.conftest import LEAD, SOUND
 
 NAMES = st.text(max_size=MAX_NAME).filter(lambda name: not name_problem(name))
@@ -34,6 +35,7 @@ PRESETS = st.builds(
     positions=POSITIONS,
     snapshots=st.dictionaries(st.integers(0, MAX_SNAPSHOTS - 1), POSITIONS),
 )
+
 AWKWARD = ["5150", "on", "~", "null", "1e3", "2024-01-01", "a: b", "# x", "- y", "'", '"\\', "é 😀"]
 
 
@@ -62,7 +64,7 @@ def test_what_is_written_is_read(preset: Preset) -> None:
 @pytest.mark.parametrize("name", AWKWARD)
 def test_names_are_texts_for_every_reader(name: str) -> None:
     """PyYAML alone, which takes an unquoted `on` for a truth value, gets them back too."""
-    preset = replace(LEAD, name=name, model=ModelReference(name=name))
+    preset = replace(LEAD, name=name, chain=chain_of(name))
     tree = yaml.safe_load(to_text(preset))
     assert (tree["name"], tree["model"]["name"]) == (name, name)
     assert read(to_text(preset)) == preset
@@ -239,4 +241,4 @@ def test_the_largest_sound_fits() -> None:
     preset = replace(LEAD, positions=every, snapshots=dict.fromkeys(range(MAX_SNAPSHOTS), every))
     assert read(to_text(preset)) == preset
     with pytest.raises(PresetError, match="larger than 65536 bytes"):
-        to_text(replace(preset, model=ModelReference(name="\x01" * 20_000)))
+        to_text(replace(preset, chain=chain_of("\x01" * 20_000)))
