@@ -196,7 +196,7 @@ export class Board {
     const chosen = await this.choose(`Replace ${this.tree.slotLabel(slot)}`, key !== "");
     if (!chosen) return;
     const other = chosen.kind === slot.kind ? name : freeName(chosen.kind, this.places);
-    this.run(name, "Replacing…", "replace", null, "ss", name, JSON.stringify({ [other]: JSON.parse(content(chosen)) }));
+    this.run(name, "Replacing…", "replace", null, "sss", name, other, content(chosen));
   }
 
   async remove(name) {

@@ -5,7 +5,8 @@ const SPLIT = "split";
 /** Returns the places of a chain from its JSON: [{ name, kind, file, branches }]. */
 export function readChain(text) {
   try {
-    return JSON.parse(text).map(place);
+    // A text that does not fit a packet ends with a mark, which is no slot.
+    return JSON.parse(text).filter((entry) => !entry.cut).map(place);
   } catch {
     return [];
   }
