@@ -16,8 +16,8 @@ FORMATS = ("touchosc",)
 _SIZES = ("phone", "tablet")
 _ABOUT = """\
 Write a layout for TouchOSC, made from the table of parameters and a chain. Open it on the phone or
-tablet, and enter nemod's host and ports below Connections, OSC; 'Browse' finds them. The layout then
-follows nemod by itself.
+tablet, and enter nemod's host and ports below Connections, OSC; 'Browse' finds them. The layout
+then follows nemod by itself.
 """
 
 

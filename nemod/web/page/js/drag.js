@@ -16,6 +16,7 @@ export function draggable(handle, card, board, canDrop, drop) {
   let last = null;
   let found = null;
   let isMoving = false;
+  let isCancelled = false;
   let frame = 0;
   let endedMs = -CLICK_MS;
 
@@ -56,6 +57,7 @@ export function draggable(handle, card, board, canDrop, drop) {
     if (event.key !== "Escape") return;
     event.preventDefault();
     end();
+    isCancelled = true;
   }
 
   function scroll() {
@@ -92,7 +94,8 @@ export function draggable(handle, card, board, canDrop, drop) {
   });
   handle.addEventListener("pointerup", () => {
     const place = found;
-    if (!end()) return;
+    if (!end() && !isCancelled) return;
+    isCancelled = false;
     endedMs = performance.now();
     if (place) drop(place);
   });
