@@ -61,10 +61,10 @@ def test_a_name_is_text_whatever_it_holds(open_page: Open, stage: Stage, rig: Me
         rig.controller.presets.save(Source("test"), HOSTILE[:60])
 
     stage.call(load)
-    page.get_by_role("button", name=f"Model: {HOSTILE}").wait_for()
+    page.get_by_role("button", name=f"Model: {HOSTILE}", exact=True).wait_for()
     page.get_by_role("button", name=f"Preset: {HOSTILE[:60]}").wait_for()
     page.get_by_role("slider", name=HOSTILE).first.wait_for()
-    page.get_by_role("button", name=f"Model: {HOSTILE}").click()
+    page.get_by_role("button", name=f"Model: {HOSTILE}", exact=True).click()
     page.get_by_role("dialog").get_by_text(HOSTILE).wait_for()
     assert page.locator("img, body script").count() == 0
     assert page.title() != "owned"
@@ -95,6 +95,14 @@ def test_presets_and_snapshots(open_page: Open, stage: Stage, rig: MemoryRig) ->
     page.get_by_role("textbox", name="Name").press("Enter")
     page.get_by_role("button", name="Preset: Solo").wait_for()
     assert rig.presets.kept[1].name == "Solo"
+    # Another preset is loaded while the dialog is open.
+    page.get_by_role("button", name="More…").click()
+    page.get_by_role("button", name="Rename…").click()
+    stage.call(lambda: rig.controller.presets.load(7, Source("midi")))
+    page.get_by_role("textbox", name="Name").fill("Solo 2")
+    page.get_by_role("textbox", name="Name").press("Enter")
+    stage.until(lambda: rig.presets.kept[1].name == "Solo 2")
+    assert rig.presets.kept[7].name == "Lead"
     # The key that saved it has not pressed the button that has the focus again.
     assert page.get_by_role("dialog").count() == 0
 
@@ -241,8 +249,15 @@ def test_a_restart_with_another_model_needs_no_reload(open_page: Open, stage: St
     assert page.get_by_role("slider", name="Presence").count() == 0
     page.get_by_role("slider", name="Bass", exact=True).focus()
     before = stage.rig
+    stage.call(lambda: before.controller.set("tuner/enable", 1.0, Source("midi")))
+    tuner = page.get_by_role("dialog", name="Tuner")
+    tuner.wait_for()
     stage.stop()
-    page.get_by_text("Not connected to nemod.").wait_for()
+    # A dialog covers the page's own note.
+    tuner.get_by_text("Not connected to nemod.").wait_for()
+    tuner.get_by_role("button", name="Close").click()
+    tuner.wait_for(state="hidden")
+    page.locator("#offline").wait_for()
     assert page.evaluate("document.getElementById('main').inert")
     other = MemoryRig()
     other.names, other.model_name = ("Other",), "Other"
@@ -250,7 +265,7 @@ def test_a_restart_with_another_model_needs_no_reload(open_page: Open, stage: St
     try:
         page.get_by_role("slider", name="Presence", exact=True).wait_for()
         page.get_by_role("button", name="Model: Other").wait_for()
-        page.get_by_text("Not connected to nemod.").wait_for(state="hidden")
+        page.locator("#offline").wait_for(state="hidden")
         page.get_by_role("slider", name="Drive", exact=True).focus()
         page.keyboard.press("End")
         stage.until(lambda: other.controller.position("gain") == 1.0)
@@ -261,8 +276,11 @@ def test_a_restart_with_another_model_needs_no_reload(open_page: Open, stage: St
 
 @pytest.mark.parametrize("size", ["phone", "desktop"])
 def test_axe_finds_nothing_serious(open_page: Open, stage: Stage, size: str) -> None:
-    """Neither on the page nor, on a phone, in its dialogs."""
+    """Neither on the page with a split nor, on a phone, in its dialogs."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    branches = {"a": [{"model2": {"file": "fuzz"}}], "b": []}
+    model = {"model": {"file": "Amp Clean"}}
+    stage.call(lambda: stage.rig.use_chain("gate", model, {"split": branches}, "reverb"))
     page = open_page(size, reduced_motion="reduce")
 
     def check() -> None:
@@ -274,6 +292,10 @@ def test_axe_finds_nothing_serious(open_page: Open, stage: Stage, size: str) -> 
         return
     page.get_by_role("button", name="Model: Amp Clean").click()
     page.get_by_role("dialog", name="Model").wait_for()
+    check()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Gate: move, replace, remove").click()
+    page.get_by_role("dialog", name="Gate").wait_for()
     check()
     page.keyboard.press("Escape")
     page.get_by_role("switch", name="Tuner", exact=True).click()
@@ -293,6 +315,27 @@ def test_everything_fits_a_small_phone_and_a_thumb(open_page: Open) -> None:
           .map(([name, box]) => `${name} ${box.width} x ${box.height}`)"""
     )
     assert small == []
+
+
+def test_a_model_of_several_sizes_has_a_control_for_it(
+    open_page: Open, stage: Stage, rig: MemoryRig
+) -> None:
+    """Other models have none."""
+    page = open_page()
+    knob = page.locator("#model").get_by_role("slider", name="Model size")
+    assert knob.count() == 0
+
+    def load(sizes: int) -> None:
+        rig.info = {"sizes": sizes}
+        rig.events.publish(ModelChanged(rig.model_name, Source("test")))
+
+    stage.call(lambda: load(3))
+    knob.focus()
+    page.keyboard.press("PageDown")
+    stage.until(lambda: rig.size == pytest.approx(0.9, abs=0.01))
+    page.locator('#board [aria-label="Model size"][aria-valuetext="90 %"]').wait_for()
+    stage.call(lambda: load(1))
+    knob.wait_for(state="hidden")
 
 
 def test_the_page_is_small_and_loads_nothing_from_elsewhere(
