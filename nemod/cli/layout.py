@@ -35,7 +35,9 @@ def main(argv: Sequence[str]) -> int:
     """Write the file; return the exit status. Raises: NemodError, OSError."""
     made = parser("nemod layout", _ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="[touchosc]")
-    made.add_argument("--size", choices=_SIZES, default=_SIZES[0], help="kind of screen [phone]")
+    made.add_argument(
+        "--size", dest="screen", choices=_SIZES, default=_SIZES[0], help="kind of screen [phone]"
+    )
     made.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="[nemod-phone.tosc or nemod-tablet.tosc]"
     )
@@ -63,9 +65,9 @@ def main(argv: Sequence[str]) -> int:
             "the package py2tosc is missing; pip install 'nemod[touchosc]' installs it"
         ) from None
     parameters = _parameters(arguments) if arguments.chain is not None else None
-    path = arguments.output or Path(f"nemod-{arguments.size}.tosc")
-    write(path, SIZES[arguments.size], parameters, port=arguments.receive_port)
-    say(f"{path}: a layout for a {arguments.size}")
+    path = arguments.output or Path(f"nemod-{arguments.screen}.tosc")
+    write(path, SIZES[arguments.screen], parameters, port=arguments.receive_port)
+    say(f"{path}: a layout for a {arguments.screen}")
     return 0
 
 
