@@ -108,7 +108,7 @@ def _with_branch(
 ) -> Chain:
     if isinstance(item, Split):
         raise ChainError(source, [f"slot {item.name!r}: a split cannot stand in a branch"])
-    changed = replaced(split, **{key: branch})
+    changed = replaced(split, a=branch) if key == "a" else replaced(split, b=branch)
     return Chain(tuple(changed if place == split else place for place in chain.places))
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
+from nemod.chain import DEFAULT_CHAIN, MODEL
 from nemod.cli.configuration import add_options, configuration
 from nemod.cli.model_table import say
 from nemod.common import xla
@@ -53,7 +54,8 @@ def main(argv: Sequence[str], bar: Bar) -> int:
             progress(number, len(found))
             request = BuildRequest(
                 request_id=number,
-                path=str(path),
+                chain=DEFAULT_CHAIN,
+                files={MODEL: str(path)},
                 rate_hz=rate_hz,
                 block_frames=config.audio.block,
                 positions={},

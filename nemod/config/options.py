@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from nemod.chain import Chain
+from nemod.config.chain_check import Chains
 from nemod.config.checks import (
     MODEL_RATE,
     SUITABLE,
@@ -317,6 +319,12 @@ class Config:
         "folder with impulse responses of cabinets, beside the shipped ones and your own",
         "--cabinets",
         metavar="DIR",
+        unset="none",
+    )
+    chains: tuple[tuple[str, Chain], ...] = _option(
+        (),
+        Chains(),
+        "chains that `/nemo/chain/set` plays by name, each a list of slots as in a preset",
         unset="none",
     )
     state: bool | Path = _option(  # noqa: RUF009 - a value, as all others

@@ -84,6 +84,14 @@ class RigFiles:
         return {slot.name: self.file(slot.name) for slot in slots if slot.name in self.paths}
 
     @property
+    def present(self) -> "RigFiles":
+        """The same without the names of files that are missing."""
+        found = self
+        for slot in self.slots:
+            found = found.with_file(slot, self.file(slot))
+        return found
+
+    @property
     def without_files(self) -> "RigFiles":
         """The same chain with all slots empty."""
         return RigFiles(chain=self.chain.without_files)

@@ -106,7 +106,7 @@ class Chains:
         return RigPlan(
             subject=" ".join(slot.name for slot in chain),
             rig=rig,
-            fills=frozenset(rig.paths),
+            fills=frozenset(rig.slots),
             switched=_switched_on(rig.chain, [slot.name for slot in new]),
             source=source,
         )
@@ -148,9 +148,9 @@ class Chains:
                 changed = changed.with_file(name, SlotFile(found.chain[name].file, path))
             cabinets = [slot.name for slot in found.chain.of_kind(CABINET)]
             return RigPlan(
-                subject=subject,
+                subject=renamed.get(subject, subject),
                 rig=changed,
-                fills=frozenset(found.paths),
+                fills=frozenset(found.slots),
                 renamed=renamed,
                 switched=_switched_on(chain, [name for name in cabinets if name in found.paths]),
                 source=source,
@@ -179,9 +179,11 @@ class Chains:
 def read_slot(name: str, content: str = "") -> Slot | Split:
     """Return the slot with this name, and the content in a JSON text, if there is one.
 
-    Raises: ControlError `value`.
+    The name may also be JSON of both, `{"pedal": {"kind": "model"}}`. Raises: ControlError `value`.
     """
-    data = {name: _json(content)} if content.strip() else name
+    data: object = {name: _json(content)} if content.strip() else name
+    if name.lstrip().startswith("{") and not content.strip():
+        data = _json(name)
     return _checked(lambda: edit.read_item(data))
 
 

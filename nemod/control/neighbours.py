@@ -57,7 +57,7 @@ def plan(preset: Preset, found: FoundFiles) -> RigPlan:
     return RigPlan(
         subject=first.name or CLEAN,
         rig=found.rig,
-        fills=frozenset(found.rig.paths),
+        fills=frozenset(found.rig.slots),
         sound=preset.positions,
         source=Source("preset", preset.name),
     )

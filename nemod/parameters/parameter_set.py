@@ -114,9 +114,10 @@ class ParameterSet:
 
     def _renamed(self, slot: Slot, row: Parameter) -> Parameter:
         """Return a row of the table as it is in a slot that is not the first of its kind."""
-        synced_by = row.synced_by and tuple(
-            slot_path(self.chain, slot.name, path) for path in row.synced_by
-        )
+        synced_by = row.synced_by
+        if synced_by is not None:
+            switch, note = (slot_path(self.chain, slot.name, path) for path in synced_by)
+            synced_by = switch, note
         return replace(
             row,
             label=f"{row.label} ({slot.name})",

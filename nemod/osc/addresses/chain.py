@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from nemod.chain import KINDS, Slot, Split, plain_chain
+from nemod.chain.chain import MAX_FILE_NAME
 from nemod.chain.edit import Where
 from nemod.control.chains import read_slot
 from nemod.control.controller import Controller
@@ -21,6 +23,8 @@ from nemod.parameters.slot_labels import kind_label
 
 CHAIN = "/nemo/chain/"
 ORDER, SLOTS = CHAIN + "order", CHAIN + "slots"
+_SHORTER = (60, 20, 0)
+"""[characters] To what names of files are shortened where the chain does not fit a packet."""
 _WHERE = (
     "the name of the slot before it, an empty one for the beginning, `split/a` or `split/b` for "
     "the beginning of a branch, or a number from 0 (-1: the end)"
@@ -88,7 +92,7 @@ def chain_leaves() -> list[Leaf]:
         _edit(
             "replace",
             "Put another slot in the place of one: the name of the one, that of the other, and "
-            "JSON of what is in it.",
+            'JSON of what is in it; or both as JSON: `{"pedal": {"kind": "model"}}`.',
             "sss",
             (2, 3),
             _replace,
@@ -104,16 +108,17 @@ def _order(controller: Controller, room: int, offset: int) -> bytes:
 def _slots(controller: Controller, size: int) -> str:
     """Return the chain as JSON of at most `size` bytes as an OSC string.
 
-    Where it does not fit, names of files are left out, the longest first, and `{"cut": true}`
-    follows the slots.
+    Where it does not fit, names of files are shortened, so that all slots are there.
     """
     chain = controller.chain
-    text = json.dumps(plain_chain(chain, with_hashes=False))
-    for slot in sorted(chain, key=lambda slot: -len(slot.file)):
-        if string_size(text) <= size or not slot.file:
+    for longest in (MAX_FILE_NAME, *_SHORTER):
+        cut = chain
+        for slot in chain:
+            if len(slot.file) > longest:
+                cut = cut.with_slot(replace(slot, file=f"{slot.file[:longest]}..."))
+        text = json.dumps(plain_chain(cut, with_hashes=False))
+        if string_size(text) <= size:
             break
-        chain = chain.with_slot(Slot(name=slot.name, kind=slot.kind, size=slot.size))
-        text = json.dumps([*plain_chain(chain, with_hashes=False), {"cut": True}])
     return text
 
 

@@ -18,6 +18,7 @@ from nemod.control.events import (
     StateChanged,
     TunerReading,
 )
+from nemod.osc.addresses.chain import SLOTS
 from nemod.osc.addresses.midi import LEARNED, LEARNING, LIST, PORTS
 from nemod.osc.addresses.models import SIZE
 from nemod.osc.addresses.tree import Tree
@@ -58,7 +59,7 @@ def addresses_of(event: Event, chain: Chain) -> tuple[str, ...]:
         below = _SLOT_LEAVES[type(event)]
         addresses = [root + leaf for root in dict.fromkeys(roots) for leaf in below]
         is_first_model = len(roots) > 1 and not isinstance(event, CabinetChanged)
-        return (*addresses, *((SIZE,) if is_first_model else ()))
+        return (*addresses, *((SIZE,) if is_first_model else ()), SLOTS)
     if isinstance(event, LibraryChanged):
         slots = [slot.name for slot in chain if slot.kind in FILE_KINDS]
         names = dict.fromkeys((*FILE_KINDS, *slots))

@@ -13,9 +13,7 @@ def filled(rig: MemoryRig) -> MemoryRig:
     """A rig with presets 2 and 7."""
     rig.presets.kept = {
         2: Preset(name="Lead", chain=chain_of("Amp Lead"), positions={"gain": 0.9}),
-        7: Preset(
-            name="Clean", chain=chain_of("Amp Clean"), snapshots={1: {"mid": 1.0}}
-        ),
+        7: Preset(name="Clean", chain=chain_of("Amp Clean"), snapshots={1: {"mid": 1.0}}),
     }
     return rig
 
