@@ -88,8 +88,8 @@ def _inserted(chain: Chain, item: Item, where: Where, source: str) -> Chain:
     split = chain.split
     if split is not None and where in (f"{split.name}/a", f"{split.name}/b"):
         key = where[-1]
-        branch = (item, *getattr(split, key))
-        return _with_branch(chain, item, split, key, branch, source)
+        branch = (_slot(item, source), *getattr(split, key))
+        return _with_branch(chain, split, key, branch)
     _item(chain, where, source)
     for at, place in enumerate(chain.places):
         if place.name == where:
@@ -98,16 +98,19 @@ def _inserted(chain: Chain, item: Item, where: Where, source: str) -> Chain:
     for key, slots in zip("ab", split.branches, strict=True):
         for at, slot in enumerate(slots):
             if slot.name == where:
-                branch = (*slots[: at + 1], item, *slots[at + 1 :])
-                return _with_branch(chain, item, split, key, branch, source)
+                branch = (*slots[: at + 1], _slot(item, source), *slots[at + 1 :])
+                return _with_branch(chain, split, key, branch)
     raise AssertionError(where)
 
 
-def _with_branch(
-    chain: Chain, item: Item, split: Split, key: str, branch: tuple[Item, ...], source: str
-) -> Chain:
+def _slot(item: Item, source: str) -> Slot:
+    """Return what can stand in a branch. Raises: ChainError for a split."""
     if isinstance(item, Split):
         raise ChainError(source, [f"slot {item.name!r}: a split cannot stand in a branch"])
+    return item
+
+
+def _with_branch(chain: Chain, split: Split, key: str, branch: tuple[Slot, ...]) -> Chain:
     changed = replaced(split, a=branch) if key == "a" else replaced(split, b=branch)
     return Chain(tuple(changed if place == split else place for place in chain.places))
 

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nemod.chain.chain import (
+    DEFAULT_CHAIN,
     FILE_KINDS,
     KINDS,
     MAX_FILE_NAME,
@@ -73,10 +74,12 @@ def read_chain(data: object, source: str = "chain") -> Chain:
 def read_leniently(data: object) -> tuple[Chain, list[str]]:
     """Return what can be used of a chain that was kept in a file, and the problems of the rest.
 
-    A slot that is wrong is left out, and a wrong value in one has its default.
+    A slot that is wrong is left out, and a wrong value in one has its default. What is no list is
+    the default chain.
     """
     reader = _Reader(is_lenient=True)
-    return reader.chain(data), reader.problems
+    chain = reader.chain(data)
+    return (chain if isinstance(data, list | tuple) else DEFAULT_CHAIN), reader.problems
 
 
 class _Reader:

@@ -69,7 +69,9 @@ class ParameterSet:
         self._paths: dict[str, tuple[str, ...]] = {}
         self._places: dict[str, Place] = {}
         self._all: list[str] = []
-        first = {slot.kind: slot for slot in reversed(tuple(chain))}
+        slots = tuple(chain)
+        first = {slot.kind: slot for slot in reversed(slots)}
+        self._first = {slot.name for slot in first.values()}
         for row in (*TABLE, *SPLIT_TABLE):
             kind = kind_of(row.path)
             if not kind:
@@ -80,8 +82,8 @@ class ParameterSet:
                 self._add_knob(first[kind], MODEL_KNOBS.index(row.path) + 1)
         if _MODEL in first:
             self._add_further_knobs(first[_MODEL])
-        for slot in chain:
-            if slot != first[slot.kind]:
+        for slot in slots:
+            if slot.name not in self._first:
                 self._add_slot(slot)
         rows = dict.fromkeys(self._rows)
         others = (path for paths in self._paths.values() for path in paths if path not in rows)
@@ -89,6 +91,10 @@ class ParameterSet:
         self._canonical = {path: key for key, paths in self._paths.items() for path in paths}
 
     # --- making it -------------------------------------------------------------------------------
+
+    def _path(self, slot: str, table_path: str) -> str:
+        """Return the canonical path of a slot's control, as `slot_path` does."""
+        return table_path if slot in self._first else f"{slot}/{control_of(table_path)}"
 
     def _add_slot(self, slot: Slot) -> None:
         """Add the controls of a slot that is not the first of its kind."""
@@ -103,7 +109,7 @@ class ParameterSet:
             self._add_further_knobs(slot)
 
     def _add_control(self, slot: Slot, table_path: str, row: Parameter) -> None:
-        path = slot_path(self.chain, slot.name, table_path)
+        path = self._path(slot.name, table_path)
         alias = f"{slot.name}/{control_of(table_path)}"
         if path != table_path:
             row = self._renamed(slot, row)
@@ -116,7 +122,7 @@ class ParameterSet:
         """Return a row of the table as it is in a slot that is not the first of its kind."""
         synced_by = row.synced_by
         if synced_by is not None:
-            switch, note = (slot_path(self.chain, slot.name, path) for path in synced_by)
+            switch, note = (self._path(slot.name, path) for path in synced_by)
             synced_by = switch, note
         return replace(
             row,
@@ -133,7 +139,7 @@ class ParameterSet:
         """Add a model's knob, or what takes its place where the model does not have it."""
         specs = self.knobs[slot.name]
         table_path = canonical(f"{_KNOB}{number}")
-        path = slot_path(self.chain, slot.name, table_path)
+        path = self._path(slot.name, table_path)
         names = [f"{_KNOB}{number}"]
         if number <= len(specs):
             name = address_safe([spec.name for spec in specs])[number - 1]
@@ -217,7 +223,7 @@ class ParameterSet:
         if slot is None or knob_number(_KNOB + digits) is None:
             raise KeyError(path)
         place = Place(slot.name, canonical(_KNOB + digits))
-        return slot_path(self.chain, *place), place
+        return self._path(*place), place
 
 
 def is_in_preset(path: str) -> bool:

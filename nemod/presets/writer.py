@@ -14,6 +14,8 @@ from nemod.parameters.table import MODEL_KNOBS, knob_number
 from nemod.presets.preset import MAX_BYTES, Preset, PresetError
 
 VERSION = 2
+_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
+"""Words that YAML 1.1 takes for other values than text."""
 _HEAD = "# A preset of nemod. Positions are 0 to 1; beside each is what it stands for.\n"
 
 
@@ -57,7 +59,7 @@ def _chain(chain: Chain) -> Iterator[str]:
         if not isinstance(place, Split):
             yield from _slot(place, "  ")
             continue
-        yield f"  - {_key(place.name, place.kind)}:\n"
+        yield f"  - {_key(place.name)}:\n"
         yield from _kind(place.name, place.kind, "      ")
         for key, branch in zip("ab", place.branches, strict=True):
             yield f"      {key}:\n" if branch else f"      {key}: []\n"
@@ -74,7 +76,7 @@ def _slot(slot: Slot, indent: str) -> Iterator[str]:
         lines.append(f"{below}sha256: {quoted(slot.sha256)}\n")
     if slot.size is not None:
         lines.append(f"{below}size: {decimal(slot.size)}\n")
-    yield f"{indent}- {_key(slot.name, slot.kind)}{':' if lines else ''}\n"
+    yield f"{indent}- {_key(slot.name)}{':' if lines else ''}\n"
     yield from lines
 
 
@@ -83,9 +85,9 @@ def _kind(name: str, kind: str, indent: str) -> Iterator[str]:
         yield f"{indent}kind: {kind}\n"
 
 
-def _key(name: str, kind: str) -> str:
-    """Return the name of a slot; in quotes where YAML could take it for something else: `on`."""
-    return name if name.startswith(kind) else quoted(name)
+def _key(name: str) -> str:
+    """Return the name of a slot; in quotes where YAML takes it for something else."""
+    return quoted(name) if name in _WORDS else name
 
 
 def _positions(

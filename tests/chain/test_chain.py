@@ -184,7 +184,7 @@ def test_a_chain_that_was_kept_is_read_slot_by_slot() -> None:
     assert chain["model"] == Slot(name="model", kind="model", file="5150")
     assert chain["cab"].file == ""
     assert len(problems) == 7
-    assert read_leniently({"gate": 1}) == (Chain(()), [problem_of({"gate": 1})])
+    assert read_leniently({"gate": 1}) == (DEFAULT_CHAIN, [problem_of({"gate": 1})])
 
 
 def test_a_chain_that_was_kept_is_cut_at_the_limits() -> None:
