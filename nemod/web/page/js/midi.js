@@ -37,7 +37,7 @@ export function midi(tree, store, ends) {
   const hint = el("p", { class: "quiet", role: "status" });
   const ports = el("p", { class: "quiet" });
   const list = el("ul", { class: "bindings" });
-  const nameOf = (target) => names.get(target) ?? target;
+  const nameOf = (target) => names.get(target) ?? { "preset/load": "Preset by number" }[target] ?? target;
 
   let isAsking = false;
   let isOld = false;
