@@ -20,7 +20,9 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
             with at_slot(slot), naming_cabinet(request.files[slot]):
                 infos[slot] = describe_cabinet(response, request.rate_hz)
         settings = Settings(request.positions, chain=request.chain)
-        built = build_chain(read.filled, request.rate_hz, request.block_frames, settings)
+        built = build_chain(
+            read.filled, request.rate_hz, request.block_frames, settings, request.outputs
+        )
     except NemodError as error:
         slot = error.slot if isinstance(error, ModelError | CabinetError) else ""
         return BuildFailure(request_id=request.request_id, reason=str(error), slot=slot)

@@ -8,6 +8,7 @@ between them, so that no program depends on two models.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from nemod.builder.build_steps import build_steps
 from nemod.builder.compile import compile_rig
@@ -37,9 +38,9 @@ ALONE = Chain((Slot(name=MODEL, kind=MODEL),))
 """A model without effects."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class BuiltRig:
-    """A rig in both forms: loaded in this process, and to be shipped."""
+    """A rig, to be shipped or to be played in this process."""
 
     layout: tuple[str, ...]
     """Canonical paths of the controls."""
@@ -49,9 +50,14 @@ class BuiltRig:
     latencies: Mapping[str, int] = field(default_factory=dict)
     """[frames at the device's rate] Of each model that is resampled, by slot."""
     shipped: AnyCompiledRig
-    loaded: LoadedRig
+    block_frames: int
     cached: bool
     """Whether every program came from the cache on disk."""
+
+    @cached_property
+    def loaded(self) -> LoadedRig:
+        """The rig, loaded in this process when it is first needed: a builder only ships it."""
+        return load_rig(self.shipped, self.block_frames)
 
 
 def build(
@@ -61,18 +67,20 @@ def build(
     settings: Settings,
     *,
     response: ImpulseResponse | None = None,
+    outputs: int = 1,
     model_only: bool = False,
     prewarm: bool = True,
 ) -> BuiltRig:
     """Return the rig of a model in the default chain; see `build_chain`.
 
-    `response` is that of the cabinet; without one the rig has no cabinet. `model_only` omits
+    `response` is that of the cabinet; without one the rig has no cabinet. `outputs` is 1, or 2 for
+    left and right. `model_only` omits
     everything around the model, the test and the warm-up, except for the silence that the reference
     engine of the model (NAM's) plays first, unless `prewarm` is off.
     """
     filled = default_chain(model, response)
     if not model_only:
-        return build_chain(filled, rate_hz, block_frames, settings)
+        return build_chain(filled, rate_hz, block_frames, settings, outputs)
     spec = model_spec(model)
     controls = settings.copy_for(filled.chain, filled.knobs).vector(spec.layout)
     rig, cached = compile_rig(spec, block_frames, controls, "model", model.network)
@@ -84,18 +92,18 @@ def build(
         latency_frames=spec.latency_frames,
         policies={MODEL: "exact"},
         shipped=rig,
-        loaded=load_rig(rig, block_frames),
+        block_frames=block_frames,
         cached=cached,
     )
 
 
 def build_chain(
-    filled: FilledChain, rate_hz: int, block_frames: int, settings: Settings
+    filled: FilledChain, rate_hz: int, block_frames: int, settings: Settings, outputs: int = 1
 ) -> BuiltRig:
     """Return the rig of a chain at a device's rate, verified and warmed up with these settings.
 
-    A knob of a model that was never set has the default of the model's file. Positions of slots
-    that the chain lacks have no effect.
+    A knob of a model that was never set has the default of the model's file. `outputs` is 1, or 2
+    for left and right.
 
     Raises: ModelError for a model that oscillates at this rate or whose output is not finite,
         CabinetError for a response that cannot be played; their `slot` is at fault.
@@ -106,13 +114,15 @@ def build_chain(
     cached = True
     for slot, model in filled.models.items():
         with at_slot(slot):
-            policies[slot], was_cached = _verified(filled, slot, model, rate_hz)
+            policies[slot], was_cached = _verified(filled, slot, model, rate_hz, outputs)
             cached = cached and was_cached
     cabinets: dict[str, AnyEffect] = {}
     for slot, response in filled.responses.items():
         with at_slot(slot), naming_cabinet(response.path or response.name):
             cabinets[slot] = cabinet(playable(response, rate_hz), block_frames)
-    whole = _build_by(filled, cabinets, policies, rate_hz, block_frames, settings)
+    whole = build_with_policies(
+        filled, cabinets, policies, rate_hz, block_frames, settings, outputs
+    )
     return replace(whole, cached=whole.cached and cached)
 
 
@@ -138,7 +148,7 @@ def naming_cabinet(path: str) -> Iterator[None]:
 
 
 def _verified(
-    filled: FilledChain, slot: str, model: Model, rate_hz: int
+    filled: FilledChain, slot: str, model: Model, rate_hz: int, outputs: int
 ) -> tuple[RatePolicy, bool]:
     """Return how a model is played, and whether nothing had to be compiled to find out.
 
@@ -153,8 +163,15 @@ def _verified(
         nonlocal cached
         tested = FilledChain(chain=chain, models={name: model})
         defaults = Settings(chain=chain).copy_for(chain, tested.knobs)
-        rig = _build_by(
-            tested, {}, {name: policy}, rate_hz, BLOCK_FRAMES, defaults, in_steps=not is_whole
+        rig = build_with_policies(
+            tested,
+            {},
+            {name: policy},
+            rate_hz,
+            BLOCK_FRAMES,
+            defaults,
+            outputs if is_whole else 1,
+            in_steps=not is_whole,
         )
         cached = cached and rig.cached
         return rig
@@ -163,13 +180,14 @@ def _verified(
     return verified(model, policy, rate_hz, make), cached
 
 
-def _build_by(
+def build_with_policies(
     filled: FilledChain,
     cabinets: Mapping[str, AnyEffect],
     policies: Mapping[str, RatePolicy],
     rate_hz: int,
     block_frames: int,
     settings: Settings,
+    outputs: int = 1,
     *,
     in_steps: bool = False,
 ) -> BuiltRig:
@@ -183,17 +201,17 @@ def _build_by(
         slot: model.sample_rate for slot, model in models.items() if policies[slot] == "resample"
     }
     if in_steps or own_rates or len(models) > 1:
-        made = build_steps(content, rate_hz, block_frames, settings, own_rates)
+        made = build_steps(content, rate_hz, block_frames, settings, own_rates, outputs)
         return BuiltRig(
             layout=made.layout,
             latency_frames=made.latency_frames,
             policies=policies,
             latencies=made.latencies,
             shipped=made.rig,
-            loaded=load_rig(made.rig, block_frames),
+            block_frames=block_frames,
             cached=made.cached,
         )
-    spec, layout, signature = whole_rig(content, rate_hz)
+    spec, layout, signature = whole_rig(content, rate_hz, outputs)
     rig, cached = compile_rig(
         spec, block_frames, settings.vector(layout), "rig", signature, rate_hz
     )
@@ -204,7 +222,7 @@ def _build_by(
         latency_frames=spec.latency_frames,
         policies=policies,
         shipped=rig,
-        loaded=load_rig(rig, block_frames),
+        block_frames=block_frames,
         cached=cached,
     )
 

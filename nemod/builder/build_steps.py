@@ -35,12 +35,13 @@ def build_steps(
     block_frames: int,
     settings: Settings,
     own_rates: Mapping[str, int],
+    outputs: int = 1,
 ) -> Steps:
     """Return the rig of a chain for a device at `rate_hz`, a program per part.
 
     `settings` are those of the chain; `own_rates` [Hz] the rates of models that are resampled.
     """
-    parts = rig_parts(content, rate_hz, own_rates=own_rates, is_joined=False)
+    parts = rig_parts(content, rate_hz, outputs=outputs, own_rates=own_rates, is_joined=False)
     layout = tuple(path for part in parts for path in part.paths if path != UNITY)
     numbers = {path: number for number, path in enumerate(layout)}
     steps = []

@@ -26,14 +26,15 @@ class FilledChain:
     responses: Mapping[str, ImpulseResponse] = field(default_factory=dict)
     """Likewise: those of the cabinets."""
 
-    positions: Mapping[str, float] = field(default_factory=dict)
-    """Positions that the chain comes with, by canonical path, as that of a preset does."""
+    positions: Mapping[str, float] | None = None
+    """The positions of a preset, by canonical path; None for a chain that comes without any."""
 
     @property
     def first_positions(self) -> dict[str, float]:
-        """The positions that it starts with: its own, and its cabinets switched on."""
-        on = {slot_path(self.chain, slot, ENABLE): 1.0 for slot in self.responses}
-        return on | dict(self.positions)
+        """The positions that it starts with: those of a preset, else its cabinets are on."""
+        if self.positions is not None:
+            return dict(self.positions)
+        return {slot_path(self.chain, slot, ENABLE): 1.0 for slot in self.responses}
 
     @property
     def knobs(self) -> dict[str, tuple[KnobSpec, ...]]:

@@ -23,10 +23,11 @@ CHAIN_KEY = "chain"
 def load_chain(path: str | Path) -> FilledChain:
     """Return the chain of a YAML file, with its models and cabinets, to be passed to `render`.
 
-    The file holds a list of slots, or it is a preset: then the chain has its positions, too. A slot
-    names its file by its name in the library, or by its path from the chain's file. Raises:
-    ConfigError or ChainError for what is no chain, NotFoundError for a file that is not there,
-    ModelError or CabinetError for one that cannot be played.
+    The file holds a list of slots, or it is a preset: then the chain has its positions, too;
+    without a preset its cabinets are switched on. A slot names its file as the library does, or by
+    its path from the chain's file. Raises: ConfigError or ChainError for what is no chain,
+    NotFoundError for a file that is not there, ModelError or CabinetError for one that cannot be
+    played.
     """
     return read_chain_file(Path(path), Library(), Library(kind=CABINETS)).filled
 
@@ -47,8 +48,8 @@ def read_chain_file(
     return read._replace(filled=replace(read.filled, positions=positions))
 
 
-def chain_of_file(path: Path) -> tuple[Chain, Mapping[str, float]]:
-    """Return the chain of a file, and for a preset its positions by canonical path.
+def chain_of_file(path: Path) -> tuple[Chain, Mapping[str, float] | None]:
+    """Return the chain of a file, and the positions of a preset by canonical path.
 
     Raises: ConfigError, ChainError.
     """
@@ -60,10 +61,11 @@ def chain_of_file(path: Path) -> tuple[Chain, Mapping[str, float]]:
         raise ConfigError(str(path), [str(error)]) from None
     tree = parse_yaml(text, str(path), with_tags=False)
     if not isinstance(tree, dict):
-        return read_chain(_plain(tree), str(path)), {}
+        return read_chain(_plain(tree), str(path)), None
     if CHAIN_KEY not in tree:
         raise ConfigError(str(path), [f"a list of slots is expected, or a preset with {CHAIN_KEY}"])
     chain = read_chain(_plain(tree[CHAIN_KEY]), f"{path}: {CHAIN_KEY}")
+    # Slots of it that a daemon would skip are errors here; positions are read as it reads them.
     return chain, parse(text, path.stem, path).positions
 
 

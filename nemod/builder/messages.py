@@ -30,6 +30,8 @@ class BuildRequest:
     empty; with no model at all it is the clean rig."""
     rate_hz: int
     block_frames: int
+    outputs: int = 1
+    """1, or 2 for left and right."""
     positions: Mapping[str, float]
     """Positions that were set, by canonical path; the rig is warmed up with them, and with the
     defaults of its models."""

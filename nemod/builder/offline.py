@@ -39,6 +39,7 @@ def render(
     *,
     settings: Mapping[str, float] | None = None,
     cab: ImpulseResponse | str | Path | None = None,
+    outputs: int = 1,
     block: int = DEFAULT_BLOCK_FRAMES,
     model_only: bool = False,
     prewarm: bool = True,
@@ -52,17 +53,19 @@ def render(
     (0..1) of knobs by path (`gain`, `delay/mix`, `knob/3`, `delay2/mix`); the rest stand where the
     chain's file says, else at their defaults, and nothing glides at the start. `cab` is a cabinet
     behind a model, by the file of its impulse response; a cabinet is switched on unless `settings`
-    has `cab/enable`. `block` [frames] is 1 to 65,536. With `model_only` nothing
-    but the model touches the samples, which count as being at its own rate, and it starts as its
-    reference engine does: zeros, or for NAM's its stored state after NAM's own silence, which
-    `prewarm` False leaves out. `tail` [s] is how much silence is played after the samples, so that
-    delay and reverb ring out; with `auto` the output ends where it stays below -90 dBFS, after 10 s
-    at most. `progress` is called with the number of frames done, those of the tail included.
+    has `cab/enable`. `outputs` is 1, or 2 for left and right: delays are then ping-pong delays, and
+    reverbs have two channels. `block` [frames] is 1 to 65,536. With `model_only` nothing but the
+    model touches the samples, which count as being at its own rate, and it starts as its reference
+    engine does: zeros, or for NAM's its stored state after NAM's own silence, which `prewarm` False
+    leaves out. `tail` [s] is how much silence is played after the samples, so that delay and reverb
+    ring out; with `auto` the output ends where it stays below -90 dBFS, after 10 s at most.
+    `progress` is called with the number of frames done, those of the tail included.
 
-    Returns: float32 [frames], as long as `samples` and the tail. Raises: ValueError for samples
-    that are not mono or not finite, for a block, a rate, a tail or a position out of range, for a
-    setting that does not exist and for `cab` or `model_only` of a chain; CabinetError for what is
-    no impulse response; ModelError when the output is not finite.
+    Returns: float32 [frames], or with two outputs [frames, 2], as sound files have it; as long as
+    `samples` and the tail. Raises: ValueError for samples that are not mono or not finite, for
+    outputs, a block, a rate, a tail or a position out of range, for a setting that does not exist,
+    for two outputs of a model alone and for `cab` or `model_only` of a chain; CabinetError for what
+    is no impulse response; ModelError when the output is not finite.
     """
     sound = np.asarray(samples, np.float32)
     if sound.ndim != 1:
@@ -70,6 +73,10 @@ def render(
     if not np.isfinite(sound).all():
         first = int(np.flatnonzero(~np.isfinite(sound))[0])
         raise ValueError(f"sample {first} is {sound[first]}: finite samples are expected")
+    if outputs not in (1, 2):
+        raise ValueError(f"outputs {outputs}: 1 and 2 (left and right) are allowed")
+    if model_only and outputs == 2:
+        raise ValueError("outputs 2 with model_only: a model alone has one output")
     if not MIN_BLOCK_FRAMES <= block <= MAX_BLOCK_FRAMES:
         raise ValueError(f"block {block}: {MIN_BLOCK_FRAMES} to {MAX_BLOCK_FRAMES} are allowed")
     if not model_only and not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
@@ -84,12 +91,12 @@ def render(
     if isinstance(played, Model) and model_only:
         ready = build(played, rate, block, positions, model_only=True, prewarm=prewarm)
     else:
-        ready = build_chain(filled, rate, block, positions)
-    out = np.empty_like(whole)
+        ready = build_chain(filled, rate, block, positions, outputs)
+    out = np.empty(whole.size if outputs == 1 else (whole.size, outputs), np.float32)
     done = 0
-    for piece in stream(ready, filled.name, whole, rate, block):
-        out[done : done + piece.size] = piece
-        done += piece.size
+    for piece in stream(ready, filled.name, whole, rate, block, outputs):
+        out[done : done + len(piece)] = piece
+        done += len(piece)
         if progress is not None:
             progress(done)
     return out[: sound.size + _audible_frames(out[sound.size :])] if tail == "auto" else out
@@ -107,11 +114,12 @@ def tail_frames(tail: Tail, rate: int) -> int:
 
 
 def _audible_frames(tail: NDArray[np.float32]) -> int:
-    """Return the frames of a tail up to the last that is not below `TAIL_END_DB`.
+    """Return the frames of a tail up to the last that is not below `TAIL_END_DB` in all channels.
 
     Between two echoes the output may be silent for 2 s, so only the end of all tells.
     """
-    loud = np.flatnonzero(np.abs(tail) >= db_to_amplitude(TAIL_END_DB))
+    peaks = np.abs(tail.reshape(len(tail), -1)).max(axis=1, initial=0.0)
+    loud = np.flatnonzero(peaks >= db_to_amplitude(TAIL_END_DB))
     return int(loud[-1]) + 1 if loud.size else 0
 
 
@@ -157,9 +165,16 @@ def set_knob(settings: Settings, path: str, position: float) -> None:
 
 
 def stream(
-    ready: BuiltRig, name: str, sound: NDArray[np.float32], rate: int, block: int
+    ready: BuiltRig,
+    name: str,
+    sound: NDArray[np.float32],
+    rate: int,
+    block: int,
+    outputs: int = 1,
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the output of a rig for `sound` [frames] block by block; together as long as `sound`.
+
+    A block is [frames], or with two outputs [frames, 2].
 
     Raises: ModelError, of the `name`, at the first sample that is not finite. The daemon mutes such
     a block, because on stage the sound has to go on; a file must not have silent holes in it.
@@ -174,8 +189,9 @@ def stream(
         # The last block is filled up with silence; causal effects cannot tell.
         padded = piece if piece.size == block else np.pad(piece, (0, block - piece.size))
         state, answer = rig.call(rig.weights, rig.controls, state, padded)
-        heard = np.asarray(answer)
-        if not math.isfinite(heard[-1]):
+        answer = np.asarray(answer)
+        heard = answer[:-_PEAKS] if outputs == 1 else answer[:-_PEAKS].reshape(outputs, block).T
+        if not math.isfinite(answer[-1]):
             frame = max(0, start - ready.latency_frames + _first_not_finite(heard))
             raise ModelError(
                 name, f"the output is not finite at frame {frame} ({frame / rate:.2f} s)"
@@ -187,5 +203,5 @@ def stream(
 
 def _first_not_finite(heard: NDArray[np.float32]) -> int:
     """Return the first frame that is not finite; 0 where only the sum of the block overflows."""
-    wrong = np.flatnonzero(~np.isfinite(heard[:-_PEAKS]))
+    wrong = np.flatnonzero(~np.isfinite(heard).reshape(len(heard), -1).all(axis=1))
     return int(wrong[0]) if wrong.size else 0

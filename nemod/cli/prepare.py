@@ -25,10 +25,10 @@ def main(argv: Sequence[str], bar: Bar) -> int:
     """Build the rigs of the models that are named, or of all; return 1 if one was refused."""
     made = parser(
         "nemod models prepare",
-        "Compile and test the rigs of models for a sample rate and a block size, so that the "
-        "first switch to each of them is as fast as every later one.",
+        "Compile and test the rigs of models for a sample rate, a block size and one output or "
+        "two, so that the first switch to each of them is as fast as every later one.",
     )
-    add_options(made, "library", "audio.rate", "audio.block")
+    add_options(made, "library", "audio.output", "audio.rate", "audio.block")
     made.add_argument("names", nargs="*", metavar="NAME", help="[all models]")
     arguments = made.parse_args(argv)
     config = configuration(arguments)
@@ -58,6 +58,7 @@ def main(argv: Sequence[str], bar: Bar) -> int:
                 files={MODEL: str(path)},
                 rate_hz=rate_hz,
                 block_frames=config.audio.block,
+                outputs=max(1, len(config.audio.output)),
                 positions={},
                 level=level,
             )

@@ -90,6 +90,11 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
         help="a knob, as /nemo/gain=0.7 or /nemo/real/delay/time=350; may be given several times",
     )
     made.add_argument(
+        "--stereo",
+        action="store_true",
+        help="write left and right: a ping-pong delay, and a reverb with two channels",
+    )
+    made.add_argument(
         "--model-only", action="store_true", help="nothing but the model touches the samples"
     )
     made.add_argument(
@@ -126,6 +131,8 @@ def main(argv: Sequence[str]) -> int:
         for option, given in (("--cab", arguments.cab), ("--model-only", arguments.model_only)):
             if given:
                 raise ConfigError("command line", [f"{option} and --chain: one is expected"])
+    if arguments.stereo and arguments.model_only:
+        raise ConfigError("command line", ["--stereo with --model-only: a model has one output"])
     config = configuration(arguments)
     files = _files(arguments, config)
     sources = {
@@ -162,7 +169,7 @@ def main(argv: Sequence[str]) -> int:
     if sys.stderr.isatty():
         peak = amplitude_to_db(float(np.abs(out).max(initial=0.0)))
         errors.print(
-            f"{arguments.output}: {out.size} frames, peak {peak:+.1f} dBFS",
+            f"{arguments.output}: {len(out)} frames, peak {peak:+.1f} dBFS",
             markup=False,
             soft_wrap=True,
         )
@@ -242,7 +249,10 @@ def _rendered(
     settings: dict[str, float],
     errors: Console,
 ) -> NDArray[np.float32]:
-    """Return the output [frames], with a progress bar on a terminal. Raises: NemodError."""
+    """Return the output [frames] or [frames, 2], with a progress bar on a terminal.
+
+    Raises: NemodError.
+    """
     total = sound.samples.size + tail_frames(arguments.tail, sound.rate_hz)
     with Progress(
         TextColumn("{task.description}", markup=False),
@@ -259,6 +269,7 @@ def _rendered(
                 sound.samples,
                 sound.rate_hz,
                 settings=settings,
+                outputs=2 if arguments.stereo else 1,
                 block=arguments.block,
                 model_only=arguments.model_only,
                 tail=arguments.tail,

@@ -102,10 +102,10 @@ class AudioConfig:
     output: tuple[int, ...] = _option(
         (),
         Channels(MAX_CHANNEL),
-        "one or two output channels, counted from 1",
+        "output channel, or two for left and right, counted from 1",
         "--output",
-        metavar="N|N,M",
-        unset="the first two",
+        metavar="N|L,R",
+        unset="mono on the first two",
     )
     rate: int | str | None = _option(
         None,

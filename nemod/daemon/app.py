@@ -287,9 +287,9 @@ class Daemon:
             log.info("device opened", details=opened.details, latency_ms=latency_ms)
         self._tuner.device_opened(opened.rate_hz)
         if self._recorder is not None:
-            self._record(self._recorder, opened.rate_hz)
+            self._record(self._recorder, opened.rate_hz, opened.outputs)
 
-    def _record(self, recorder: Recorder, rate_hz: int) -> None:
+    def _record(self, recorder: Recorder, rate_hz: int, channels: int) -> None:
         if not self._recorded_hz:
             loop = asyncio.get_running_loop()
             self._recorded_hz = rate_hz
@@ -297,7 +297,7 @@ class Daemon:
             def full() -> None:
                 loop.call_soon_threadsafe(self.stop)
 
-            recorder.start(self._supervisor.recording_fd, rate_hz, full)
+            recorder.start(self._supervisor.recording_fd, rate_hz, full, channels)
         elif rate_hz != self._recorded_hz:
             recorder.is_paused = True
             log.error("recording ended: the device has another sample rate now", rate_hz=rate_hz)

@@ -46,6 +46,7 @@ class RigKey:
     """Slot, path, bytes and time of change of each file."""
     rate_hz: int
     block_frames: int
+    outputs: int
     sound: frozenset[tuple[str, float]]
     """Positions. What does not belong to the sound, such as the mute, is missing: every rig starts
     with its present controls, see `nemod.engine.loaded_rigs`."""
@@ -64,6 +65,7 @@ async def rig_key(request: BuildRequest) -> RigKey:
         files=files,
         rate_hz=request.rate_hz,
         block_frames=request.block_frames,
+        outputs=request.outputs,
         sound=frozenset(sound),
         level=request.level,
     )
@@ -155,7 +157,9 @@ class BuildAhead:
             self._kept[key] = result
             self._failed.discard(key)
             await self._audio().prepare(
-                PrepareRig(rig=result.rig, block_frames=request.block_frames)
+                PrepareRig(
+                    rig=result.rig, block_frames=request.block_frames, outputs=request.outputs
+                )
             )
             return True
         log.debug("rig not built ahead", rig=plan.subject, reason=result.reason)
@@ -173,6 +177,7 @@ class BuildAhead:
             files={slot: str(path) for slot, path in plan.rig.paths.items()},
             rate_hz=device.rate_hz,
             block_frames=device.block_frames,
+            outputs=device.outputs,
             positions=positions_of(plan, self._settings),
             level=self._level,
         )

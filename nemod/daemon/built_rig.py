@@ -37,6 +37,7 @@ class BuiltRig:
             rig=self.result.rig,
             rate_hz=self.device.rate_hz,
             block_frames=self.device.block_frames,
+            outputs=self.device.outputs,
             controls=controls,
         )
 
@@ -47,9 +48,9 @@ class BuiltRig:
         )
 
     def fits(self, device: DeviceOpened) -> bool:
-        """Return whether a device has the rate and block size that it was built for."""
-        mine = self.device.rate_hz, self.device.block_frames
-        return mine == (device.rate_hz, device.block_frames)
+        """Return whether a device has the rate, block size and outputs that it was built for."""
+        mine = self.device.rate_hz, self.device.block_frames, self.device.outputs
+        return mine == (device.rate_hz, device.block_frames, device.outputs)
 
 
 def positions_of(plan: RigPlan | None, settings: Settings) -> Mapping[str, float]:

@@ -19,7 +19,8 @@ Opaque to the engine."""
 Call = Callable[[RigWeights, Frames, RigState, Frames], tuple[RigState, Frames]]
 """(weights, controls [n], state, block [frames]) -> (state, sound [frames + 3]).
 
-The state argument is donated: its buffers are reused, so it must not be passed again.
+With two outputs the sound is [2 * frames + 3]; see `nemod.engine.rig`. The state argument is
+donated: its buffers are reused, so it must not be passed again.
 """
 SETTLE_S = 0.15
 """[s] Silence after which every knob has reached its position: 15 time constants of the mute

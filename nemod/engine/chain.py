@@ -56,6 +56,8 @@ class Placed(NamedTuple):
     """Canonical paths of its controls (see `nemod.parameters.slot_paths`), or `UNITY`."""
     slot: str = ""
     """Whose tails it has: the same effect in the next rig's slot of this name continues them."""
+    is_mono: bool = False
+    """Whether what stands before it, and its own output, have one channel in every rig."""
 
 
 class PlacedModel(NamedTuple):
@@ -126,7 +128,7 @@ def model_effects(content: Content, slot: str) -> PlacedModel:
 
 def behind_each_model(rate_hz: float) -> Placed:
     """Return what removes the offset of a model."""
-    return _placed(dc_blocker(rate_hz))
+    return _placed(dc_blocker(rate_hz))._replace(is_mono=True)
 
 
 def _place(content: Content, place: Slot | Split, rate_hz: float) -> Path:
@@ -136,7 +138,8 @@ def _place(content: Content, place: Slot | Split, rate_hz: float) -> Path:
             tuple(each for slot in branch for each in _place(content, slot, rate_hz))
             for branch in place.branches
         )
-        return (Fork(a, b, _in_slot(branch_mix(), chain, place.name)),)
+        mix = _in_slot(branch_mix(), chain, place.name)._replace(is_mono=True)
+        return (Fork(a, b, mix),)
     if place.kind == MODEL:
         if place.name in content.models:
             return (model_effects(content, place.name),)
@@ -144,7 +147,7 @@ def _place(content: Content, place: Slot | Split, rate_hz: float) -> Path:
         return (drive,) if chain.is_first(place.name) else (drive, _fader(chain, place.name))
     if place.kind == CABINET:
         own = content.cabinets.get(place.name)
-        return () if own is None else (_in_slot(own, chain, place.name),)
+        return () if own is None else (_in_slot(own, chain, place.name)._replace(is_mono=True),)
     return (_in_slot(EFFECTS[place.kind](rate_hz), chain, place.name),)
 
 

@@ -24,24 +24,27 @@ from nemod.engine.chain import (
     rig_effects,
 )
 from nemod.engine.rig import AnyRigSpec, Part, back_spec, joined, run_spec
-from nemod.fx.effect import AnyEffect, Tails, chain
+from nemod.fx.effect import AnyEffect, Tails, chain, stereo_form
 from nemod.fx.gain import gain
 from nemod.fx.nn.neural import neural
+from nemod.fx.stereo import both_channels, in_channels
 
 
 def rig_parts(
     content: Content,
     rate_hz: int,
     *,
+    outputs: int = 1,
     own_rates: Mapping[str, int] | None = None,
     is_joined: bool = True,
 ) -> tuple[Part, ...]:
     """Return the parts of a rig for a device at `rate_hz`, in the order in which they are called.
 
     `own_rates` [Hz]: the rates of the models that are resampled, by slot; such a rig cannot be
-    joined. The last part ends with the limiter and the meters.
+    joined. The last part ends with the limiter and the meters. With two `outputs` it has two
+    channels from its first effect on that makes two, behind the last model, cabinet and mix.
     """
-    made = _Parts(content, rate_hz, own_rates or {}, is_joined=is_joined)
+    made = _Parts(content, rate_hz, own_rates or {}, is_joined=is_joined, outputs=outputs)
     return made.whole()
 
 
@@ -55,9 +58,9 @@ class WholeRig(NamedTuple):
     """All that its program depends on but rate and block size."""
 
 
-def whole_rig(content: Content, rate_hz: int) -> WholeRig:
+def whole_rig(content: Content, rate_hz: int, outputs: int = 1) -> WholeRig:
     """Return a rig as one program, all of it at the device's rate."""
-    parts = rig_parts(content, rate_hz)
+    parts = rig_parts(content, rate_hz, outputs=outputs)
     return WholeRig(
         joined(parts),
         tuple(path for part in parts for path in part.paths),
@@ -69,12 +72,19 @@ class _Parts:
     """Gathers effects into runs along the signal."""
 
     def __init__(
-        self, content: Content, rate_hz: int, own_rates: Mapping[str, int], *, is_joined: bool
+        self,
+        content: Content,
+        rate_hz: int,
+        own_rates: Mapping[str, int],
+        *,
+        is_joined: bool,
+        outputs: int,
     ) -> None:
         self._effects = rig_effects(content, rate_hz)
         self._rate_hz = rate_hz
         self._own_rates = own_rates
         self._is_joined = is_joined
+        self._outputs = outputs
         self._parts: list[Part] = []
         self._inputs: tuple[int, ...] = (0,)
         """The signals that the present run begins with; two where it begins with a mix."""
@@ -82,18 +92,22 @@ class _Parts:
 
     def whole(self) -> tuple[Part, ...]:
         self._follow(self._effects.wet)
-        ending = chain("ending", *(each.effect for each in self._effects.after_bypass))
-        last = self._effects.last
+        behind = [
+            each._replace(effect=in_channels(each.effect, self._outputs))
+            for each in (*self._effects.after_bypass, self._effects.last)
+        ]
+        *after_bypass, last = behind
+        ending = chain("ending", *(each.effect for each in after_bypass))
+        self._run = _in_outputs(self._run, self._outputs)
         after = _as_chain("back", self._run)
         spec = back_spec(after, ending, last.effect, self._rate_hz, wet_signals=len(self._inputs))
-        behind = (*self._effects.after_bypass, last)
         paths = (*_paths(self._run), "bypass", *_paths(behind))
         self._parts.append(
             Part(
                 spec=spec,
                 paths=paths,
                 inputs=(0, *self._inputs),
-                signature=("back", _signature(self._run), _signature(behind)),
+                signature=("back", self._outputs, _signature(self._run), _signature(behind)),
             )
         )
         return tuple(self._parts)
@@ -131,7 +145,7 @@ class _Parts:
     def _fork(self, fork: Fork) -> None:
         self._close()
         start = self._inputs
-        ends = []
+        ends: list[int] = []
         for branch in (fork.a, fork.b):
             self._inputs = start
             self._follow(branch)
@@ -183,6 +197,17 @@ def _with_own_tails(placed: Placed) -> AnyEffect:
         return {f"{placed.slot}/{name}": tail for name, tail in effect.tails(state).items()}
 
     return replace(effect, tails=tails)
+
+
+def _in_outputs(run: Sequence[Placed], outputs: int) -> list[Placed]:
+    """Return a run with one channel at its end, or with two."""
+    if outputs == 1:
+        return list(run)
+    mono = 1 + max((n for n, placed in enumerate(run) if placed.is_mono), default=-1)
+    makes = (n for n in range(mono, len(run)) if run[n].effect.makes_stereo)
+    first = next(makes, len(run))
+    stereo = [each._replace(effect=stereo_form(each.effect)) for each in run[first:]]
+    return [*run[:first], Placed(both_channels(), ()), *stereo]
 
 
 def _paths(run: Sequence[Placed]) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 A rig has parts: runs of effects, and models. Where all of it runs at one rate and there is one
 model, the parts are joined into one program (`joined`); any other rig compiles each of them, and
 the audio process calls them one after the other (`nemod.engine.steps`).
-The output of a rig, and so of its last part, is [frames + 3]: the block, then the peaks that
-`peaks` returns.
+The output of a rig, and so of its last part, is [outputs * frames + 3]: the block, or left and then
+right, then the peaks that `peaks` returns.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,6 +26,7 @@ from nemod.fx.effect import (
     W,
     merged,
     no_tails,
+    per_frame,
     start_fresh,
 )
 from nemod.fx.nn.network import State
@@ -113,7 +114,8 @@ def back_spec(
 ) -> RigSpec[PerEffect, BackState]:
     """Return the last part of a rig: effects, bypass, more effects, and the meters.
 
-    A block is [1 + wet_signals, frames]: the dry signal, then what `after` takes.
+    A block is [1 + wet_signals, frames]: the dry signal, then what `after` takes. `ending` and
+    `last` have as many channels as `after` gives.
     """
     layout = (*after.controls, BYPASS, *ending.controls, *last.controls)
     smooth_s = tuple(param(path).smooth_s for path in layout)
@@ -141,7 +143,7 @@ def back_spec(
         ending_state, ended = ending.process(weights[1], for_ending, state.after_bypass, mixed)
         last_state, out = last.process(weights[2], for_last, state.last, ended)
         now = BackState(smoothing, after_state, ending_state, last_state)
-        return now, jnp.concatenate([out, peaks(dry, ended, out)])
+        return now, jnp.concatenate([out.reshape(-1), peaks(dry, ended, out)])
 
     def settle(warm: BackState, fresh: BackState) -> BackState:
         return BackState(
@@ -215,9 +217,10 @@ def joined(parts: Sequence[Part]) -> RigSpec[PerPart, PerPart]:
 def peaks(block: jax.Array, before_limiter: jax.Array, out: jax.Array) -> jax.Array:
     """Return [peak of the input, peak before the limiter, sum of all magnitudes].
 
-    The sum is non-finite as soon as any sample is: a maximum may skip NaN.
+    Of two channels the louder one has the peak. The sum is non-finite as soon as any sample is: a
+    maximum may skip NaN.
     """
-    everything = jnp.sum(jnp.abs(block) + jnp.abs(before_limiter) + jnp.abs(out))
+    everything = jnp.sum(per_frame(jnp.abs(block), out) + jnp.abs(before_limiter) + jnp.abs(out))
     return jnp.stack([jnp.max(jnp.abs(block)), jnp.max(jnp.abs(before_limiter)), everything])
 
 

@@ -11,10 +11,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nemod.builder import answer as answer_module
 from nemod.builder import build as build_module
-from nemod.builder.build import answer, build, verify_probe
+from nemod.builder import chain_files
+from nemod.builder.answer import answer
+from nemod.builder.build import build
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
+from nemod.builder.probe import verify_probe
 from nemod.builder.verify import BLOCK_FRAMES
+from nemod.chain import DEFAULT_CHAIN
 from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
 from nemod.engine.compiled_rig import CompiledRig
@@ -33,7 +38,12 @@ Saved = Callable[[Model], Path]
 
 def request(path: Path, **positions: float) -> BuildRequest:
     return BuildRequest(
-        request_id=9, path=str(path), rate_hz=RATE_HZ, block_frames=BLOCK, positions=positions
+        request_id=9,
+        chain=DEFAULT_CHAIN,
+        files={"model": str(path)},
+        rate_hz=RATE_HZ,
+        block_frames=BLOCK,
+        positions=positions,
     )
 
 
@@ -163,8 +173,8 @@ def test_a_request_is_answered_with_a_rig_that_plays(
     )
     built = answer(request(saved(model), gain=0.9, mute=1.0))
     assert isinstance(built, BuildResult)
-    assert (built.request_id, built.model_rate_hz, built.latency_frames) == (9, RATE_HZ, 0)
-    assert [knob.name for knob in built.knobs] == ["gain", "tone"]
+    assert (built.request_id, built.latency_frames) == (9, 0)
+    assert [knob.name for knob in built.knobs["model"]] == ["gain", "tone"]
     rig: CompiledRig = pickle.loads(built.rig)
     controls = dict(zip(built.layout, rig.controls.tolist(), strict=True))
     assert controls["knob/1"] == pytest.approx(0.9)
@@ -176,12 +186,14 @@ def test_a_request_is_answered_with_a_rig_that_plays(
     assert output.shape == (BLOCK + 3,)
     assert not output[:BLOCK].any()  # muted
     assert output[-3:-1].tolist() == [0.5, 0.0]
-    assert built.info["architecture"] == "GRU 4, dense 1, skip"
-    assert built.info["knobs"] == ["gain", "tone"]
-    assert (built.info["author"], built.info["esr"]) == ("A", 0.01)
-    assert "secret" not in built.info
-    assert built.info["probe_error"] < 1e-6
-    assert json.loads(json.dumps(built.info)) == built.info
+    info = built.infos["model"]
+    assert info["architecture"] == "GRU 4, dense 1, skip"
+    assert info["knobs"] == ["gain", "tone"]
+    assert (info["author"], info["esr"]) == ("A", 0.01)
+    assert (info["model_rate_hz"], info["rate_policy"]) == (RATE_HZ, "exact")
+    assert "secret" not in info
+    assert info["probe_error"] < 1e-6
+    assert json.loads(json.dumps(info)) == info
 
 
 def test_the_clean_rig_changes_nothing() -> None:
@@ -189,10 +201,10 @@ def test_the_clean_rig_changes_nothing() -> None:
 
     Except for the DC blocker, whose corner is below 10 Hz.
     """
-    built = answer(replace(request(Path("none")), path=""))
+    built = answer(replace(request(Path("none")), files={}))
     assert isinstance(built, BuildResult)
     rig = pickle.loads(built.rig)
-    assert (built.knobs, built.rate_policy) == ((), "exact")
+    assert (built.knobs, built.infos) == ({}, {})
     program = load_program(rig, BLOCK)
     block = 0.1 * np.sin(2 * np.pi * 1000.0 * np.arange(BLOCK) / RATE_HZ).astype(np.float32)
     _, sound = program.call(rig.weights, rig.controls, fresh_state(rig), block)
@@ -217,7 +229,7 @@ def test_a_file_without_a_model_is_refused_with_a_reason(
         path.write_bytes(content)
     refused = answer(request(path))
     assert isinstance(refused, BuildFailure)
-    assert refused.request_id == 9
+    assert (refused.request_id, refused.slot) == (9, "model")
     assert refused.reason.startswith(f"{path}: ")
     assert reason in refused.reason
 
@@ -230,7 +242,7 @@ def test_an_unexpected_error_is_a_failure_too(
     def fails(*_: object, **__: object) -> None:
         raise MemoryError("out of memory")
 
-    monkeypatch.setattr(build_module, "build", fails)
+    monkeypatch.setattr(answer_module, "build_chain", fails)
     path = saved(tiny())
     expected = BuildFailure(request_id=9, reason=f"{path}: MemoryError: out of memory")
     assert answer(request(path)) == expected
@@ -245,9 +257,14 @@ def test_an_unexpected_error_at_the_cabinet_is_the_cabinet_s(
     def fails(*_: object, **__: object) -> None:
         raise MemoryError("out of memory")
 
-    monkeypatch.setattr(build_module, stage, fails)
+    modules: dict[str, Any] = {
+        "load_impulse_response": chain_files,
+        "describe_cabinet": answer_module,
+        "cabinet": build_module,
+    }
+    monkeypatch.setattr(modules[stage], stage, fails)
     name = CABINETS.shipped_folder() / "sim-closed-4x12.flac"
-    asked = replace(request(Path()), path="", cabinet_path=str(name))
+    asked = replace(request(Path()), files={"cab": str(name)})
     reason = f"{name}: MemoryError: out of memory"
-    expected = BuildFailure(request_id=9, reason=reason, is_cabinet_fault=True)
+    expected = BuildFailure(request_id=9, reason=reason, slot="cab")
     assert answer(asked) == expected

@@ -1,6 +1,7 @@
 """A control core in memory, a server in a thread of its own, and python-osc as its client."""
 
 import asyncio
+import re
 import socket
 import sys
 import threading
@@ -304,6 +305,21 @@ def read(packet: bytes) -> list[tuple[str, list[object]]]:
     return [(message.address, list(message.params))]
 
 
+_SLOT_FORMS = re.compile(
+    r"/nemo/(real/|text/)?(eq/(bass|mid|treble)|model/(gain|level|size|knob/.*))"
+)
+
+
+def without_slot_forms(
+    messages: Iterable[tuple[str, list[object]]],
+) -> list[tuple[str, list[object]]]:
+    """Return messages but for those of controls by the name of their slot, such as `model/gain`.
+
+    They are echoed as all other addresses of a control, and have tests of their own.
+    """
+    return [message for message in messages if not _SLOT_FORMS.fullmatch(message[0])]
+
+
 def write(address: str, *arguments: tuple[str, object]) -> bytes:
     """Return a message built by python-osc from (type tag, value) pairs."""
     builder = OscMessageBuilder(address=address)
@@ -336,7 +352,7 @@ class Client:
         while True:
             for message in read(self.packet()):
                 if message == ("/nemo/synced", [number]):
-                    return messages
+                    return without_slot_forms(messages)
                 messages.append(message)
 
     def ask(self, address: str, *arguments: tuple[str, object]) -> list[tuple[str, list[object]]]:
@@ -513,10 +529,11 @@ class Peer:
         """Return another port of the same host."""
         return self.others.setdefault(port, Peer(self.timers, self.sender.host, port))
 
-    def messages(self) -> list[tuple[str, list[object]]]:
-        """Return everything that came since the last call."""
+    def messages(self, *, with_slot_forms: bool = False) -> list[tuple[str, list[object]]]:
+        """Return everything that came since the last call; see `without_slot_forms`."""
         packets, self.packets = self.packets, []
-        return [message for _, packet in packets for message in read(packet)]
+        found = [message for _, packet in packets for message in read(packet)]
+        return found if with_slot_forms else without_slot_forms(found)
 
 
 class Desk:

@@ -99,7 +99,7 @@ def gain(value: float) -> Message:
         ("not_found", "/nemo/model/load", "s", ("../fuzz",), "no model named"),
         ("not_found", "/nemo/model/load", "s", ("a\\fuzz",), "no model named"),
         ("not_found", "/nemo/model/load", "i", (4,), "there are 4, counted from 0"),
-        ("not_found", "/nemo/model/index", "i", (-1,), "no model number -1"),
+        ("not_found", "/nemo/model/index", "i", (-2,), "no model number -2"),
         ("tx", "/nemo/tx", "i", (1,), "first in a bundle"),
         ("limit", "/nemo/*/*", "f", (0.5,), "64 are allowed"),
     ],
