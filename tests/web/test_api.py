@@ -289,7 +289,7 @@ def test_presets_go_both_ways() -> None:
         b"{" + b'"a":{' * 600,
         b"a: &a [*a]",
         b"name: !!python/object/apply:os.system ['true']",
-        b"name: Lead\nmodel: {name: ../../etc/passwd}",
+        b"name: Lead\nchain: [{model: {file: ../../etc/passwd}}]",
     ],
 )
 def test_what_is_no_preset_is_refused(content: bytes) -> None:
