@@ -42,7 +42,7 @@ def test_stereo_is_two_channels(nemod: Nemod, amp: Path, riff: Path, target: Pat
     expected = render(load_model(amp), sound(riff), 48_000, outputs=2, settings={"reverb/mix": 0.5})
     np.testing.assert_array_equal(sound(target), expected)
     outcome = nemod("render", riff, target, "--model", amp, "--stereo", "--model-only")
-    assert outcome.status == 1
+    assert outcome.status == 2
     assert "--stereo with --model-only: a model has one output" in outcome.err
     np.testing.assert_array_equal(sound(target), expected)
 

@@ -85,7 +85,7 @@ def test_two_outputs_are_two_channels(tmp_path: Path) -> None:
     """The length is in frames of both, and pieces that end within a frame lose nothing."""
     both = np.stack([SOUND[:RATE_HZ], -SOUND[:RATE_HZ]], axis=1)
     tape = Tape(tmp_path / "r.wav", 0.5, channels=2)
-    tape.play(both)
+    tape.play(both[: RATE_HZ // 2 + 5])
     assert tape.full.wait(10.0)
     tape.end()
     np.testing.assert_array_equal(read(tmp_path / "r.wav"), both[: RATE_HZ // 2])

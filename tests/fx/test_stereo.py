@@ -1,5 +1,8 @@
 """From one channel to two: which effects are mono, one gain for both channels, any block size."""
 
+from dataclasses import replace
+
+import jax
 import numpy as np
 import pytest
 
@@ -11,8 +14,8 @@ from nemod.fx.eq import eq
 from nemod.fx.gain import gain
 from nemod.fx.gate import gate
 from nemod.fx.limiter import limiter
-from nemod.fx.reverb import reverb
-from nemod.fx.stereo import both_channels, in_channels, with_outputs
+from nemod.fx.stereo import in_channels, with_outputs
+from nemod.fx.tools.ring import in_even_pieces
 
 RATE_HZ = 48_000.0
 
@@ -37,13 +40,16 @@ def test_one_output_leaves_the_effects_as_they_are():
     assert in_channels(given[1], 1) is given[1]
 
 
-def test_the_signal_is_mono_up_to_the_first_effect_that_makes_two_channels(play, noise):
-    """The equalizer before the delay has one state; the one behind it has two."""
+def test_the_signal_is_mono_up_to_the_first_effect_that_makes_two_channels():
+    """The equalizer before the delay has the state of one channel, the one behind it of two."""
     found = with_outputs([eq(RATE_HZ), delay(RATE_HZ), eq(RATE_HZ)], 2)
     assert names(found) == ["eq", "both_channels", "delay", "eq"]
     shapes = [np.shape(found[n].init((), np.zeros(3, np.float32))) for n in (0, 3)]
-    assert shapes == [(6,), (2, 6)]
-    assert play(chain("all", *found), [0, 0, 0, 0.5, 1.0, 0.5, 0, 0, 0], noise).shape == (2, 4096)
+    assert shapes == [(6,), (12,)]
+    whole, block = chain("all", *found), np.zeros(64, np.float32)
+    state = whole.init(whole.weights, np.zeros(9, np.float32))
+    out = jax.eval_shape(whole.process, whole.weights, np.zeros((9, 64), np.float32), state, block)
+    assert out[1].shape == (2, 64)
 
 
 def test_without_such_an_effect_both_outputs_are_equal(play, noise):
@@ -91,27 +97,27 @@ def test_both_channels_have_the_gain_of_the_louder_one(play, sides, name):
     np.testing.assert_allclose(out, expected * signal, atol=3e-6)
 
 
-CHAIN = chain(
-    "all", both_channels(), *(stereo_form(made(RATE_HZ)) for made in (delay, reverb, eq, limiter))
-)
-CONTROLS = [0.6, 3.0, 0.7, 0.5, 0.5, 0.4, 4.0, 6.0, -3.0, 5.0]
+def test_a_non_finite_sample_of_one_channel_is_not_hidden(play, sides):
+    """It stays in its channel, for the engine to detect."""
+    signal = sides.copy()
+    signal[1, 100] = np.nan
+    out = play(stereo_form(limiter(RATE_HZ)), [], signal, [17, 512])
+    assert not np.isfinite(out[1, 100])
+    assert np.isfinite(out[:, :100]).all()
 
 
-def test_a_stereo_chain_does_not_depend_on_block_cuts(play, noise):
-    """Blocks that are shorter and longer than the loops of delay and reverb give one sound."""
-    assert len(CHAIN.controls) == len(CONTROLS)
-    whole = play(CHAIN, CONTROLS, 2.0 * noise)
-    cut = play(CHAIN, CONTROLS, 2.0 * noise, [64])
-    np.testing.assert_allclose(cut, whole, atol=1e-5 * np.abs(whole).max())
+def test_even_pieces_are_as_long_as_those_of_one_channel():
+    """A block of two channels is cut by its frames."""
+    seen = []
 
+    def process(_weights, _controls, state, block):
+        seen.append(block.shape)
+        return state, block
 
-def test_a_stereo_chain_hides_no_non_finite_sample(play, noise):
-    """Of either channel; what was before it is untouched."""
-    signal = noise[:512].copy()
-    signal[100] = np.nan
-    out = play(CHAIN, CONTROLS, signal, [64])
-    assert not np.isfinite(out[:, 100]).any()
-    assert np.isfinite(out[:, :64]).all()
+    effect = in_even_pieces(replace(limiter(RATE_HZ), process=process), 64)
+    for frames in (64, 100):
+        effect.process((), np.zeros((0, frames)), np.zeros(1), np.zeros((2, frames), np.float32))
+    assert set(seen) == {(2, 64), (2, 50)}
 
 
 def test_pieces_of_two_channels_are_those_of_the_whole(play, sides):

@@ -122,7 +122,7 @@ def in_even_pieces(effect: Effect[W, S], frames: int) -> Effect[W, S]:
     """Return the effect, called with pieces of equal size of at most `frames`."""
 
     def process(weights: W, controls: Controls, state: S, block: Block) -> tuple[S, Block]:
-        total = block.shape[0]
+        total = block.shape[-1]
         count = -(-total // frames)
         return in_pieces(effect, -(-total // count)).process(weights, controls, state, block)
 
