@@ -5,7 +5,7 @@ each connection has a time in which something must be answered on it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -175,5 +175,5 @@ class LimitedConnection(asyncio.Protocol):
 
 def _is_malformed(protocol: asyncio.Protocol) -> bool:
     """Return whether aiohttp's parser has found an error behind the request that is answered."""
-    queued = getattr(protocol, "_messages", None)
+    queued: Sequence[tuple[object, object]] = getattr(protocol, "_messages", ())
     return bool(queued) and not isinstance(queued[-1][0], RawRequestMessage)

@@ -35,7 +35,7 @@ LONGEST_S = 1e-3 * LONGEST_MS
 TRIES = 10
 MODEL, PRESET = "muffcond-gru40", "Solo"
 LEARNED = "Delay mix"
-KNOBS = {"Gain": 4, "Bass": 2, "Treble": 1, "Delay mix": 3, "Reverb mix": 2}
+KNOBS = {"gain": 4, "bass": 2, "treble": 1, "delay/mix": 3, "reverb/mix": 2}
 """How often each is turned up by a tenth."""
 COLUMNS = {"phone": 7, "tablet": 4, "desktop": 2}
 """Pictures of a session beside each other."""
@@ -132,12 +132,11 @@ class Session:
         taken.append(self._take())
         entry.click()
         page.locator("#model").get_by_role("button", name=f"Model: {MODEL}").wait_for()
+        page.locator('#face [data-address="/nemo/knob/3"]').wait_for()
         for name, count in KNOBS.items():
-            knob = page.locator(f'#face [aria-label="{name}"]')
-            if knob.count():
-                knob.focus()
-                for _ in range(count):
-                    page.keyboard.press("PageUp")
+            page.locator(f'#face [data-address="/nemo/{name}"]').focus()
+            for _ in range(count):
+                page.keyboard.press("PageUp")
         page.wait_for_timeout(500)
         taken.append(self._take())
         page.get_by_role("button", name="More…").click()
