@@ -17,6 +17,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import setproctitle
@@ -118,7 +119,7 @@ def _serve(helper: Helper, device: Device) -> int:
     orphaned_at: float | None = None
     failed = [device.failure_fd] if device.failure_fd >= 0 else []
     while True:
-        waiting = failed if orphaned_at else [link, *failed]
+        waiting: list[Any] = failed if orphaned_at else [link, *failed]
         ready, _, _ = select.select(waiting, [], [], POLL_S)
         if link in ready:
             try:

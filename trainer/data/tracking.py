@@ -261,7 +261,7 @@ def _energies(sound: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     return np.asarray(running[size:] - running[:-size])
 
 
-def _power(sound: Signal) -> float:
+def _power(sound: NDArray[np.floating]) -> float:
     return float(np.mean(np.square(sound, dtype=np.float64)))
 
 
