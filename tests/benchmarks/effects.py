@@ -152,7 +152,8 @@ def rig_rows(block: int, turns: int) -> list[str]:
     ]
     found = times_us(rigs, block, turns)
     lines = [
-        "| default chain without model and cabinet | one output, us | share | two outputs, us | share |",
+        "| default chain without model and cabinet | one output, us | share | "
+        "two outputs, us | share |",
         "|---|--:|--:|--:|--:|",
     ]
     for number, title in enumerate(titles):
