@@ -35,7 +35,8 @@ def windows(signal: jax.Array, kernel: int, dilation: int, frames: int) -> jax.A
         return jax.lax.dynamic_update_slice(window, taken, (tap * channels, np.int32(0)))
 
     room = jnp.zeros((kernel * channels, frames), jnp.float32)
-    return jax.lax.fori_loop(np.int32(0), np.int32(kernel), copy, room)
+    window: jax.Array = jax.lax.fori_loop(np.int32(0), np.int32(kernel), copy, room)
+    return window
 
 
 def conv_init(network: Conv1d) -> Past:

@@ -134,8 +134,10 @@ def _wavenet(network: WaveNet) -> Kernel:
         return (condition_state, array_states, head_state), outputs
 
     def arrange_all(weights: WaveNetWeights) -> WaveNetWeights:
+        # The kernel alone looks into what it has arranged.
+        arranged: Any = arrange_arrays(weights.arrays)
         return weights._replace(
-            arrays=arrange_arrays(weights.arrays),
+            arrays=arranged,
             condition=condition.arrange(weights.condition) if condition else (),
             head=head.arrange(weights.head) if head else (),
         )
