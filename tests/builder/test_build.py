@@ -102,10 +102,17 @@ def test_a_rig_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_whole_rig_is_cached_if_nothing_was_compiled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the block size of the test too, where its program has just been compiled for the test."""
+    """The same rig, built twice."""
     monkeypatch.setenv("NEMOD_CACHE", str(tmp_path))
     found = [build(tiny(), RATE_HZ, BLOCK_FRAMES, Settings()).cached for _ in range(2)]
     assert found == [False, True]
+
+
+def test_a_model_at_its_own_rate_needs_one_program(tmp_path: Path, monkeypatch: Any) -> None:
+    """The rig that will play is tested itself: the cache holds its program and the verdict."""
+    monkeypatch.setenv("NEMOD_CACHE", str(tmp_path))
+    build(tiny(), RATE_HZ, BLOCK_FRAMES + 32, Settings())
+    assert len(list(tmp_path.glob("*.program"))) == 2
 
 
 def test_two_models_of_one_size_share_a_program(tmp_path: Path, monkeypatch: Any) -> None:
