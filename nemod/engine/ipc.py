@@ -312,6 +312,8 @@ class DeviceOpened:
     """Formats, periods and buffers, for the log."""
     reopen_name: str = ""
     """See `nemod.engine.devices.base.Device`."""
+    is_card: bool = False
+    """See `nemod.engine.devices.base.Device`."""
 
 
 @dataclass(frozen=True, slots=True)
