@@ -35,7 +35,7 @@ LONGEST_S = 1e-3 * LONGEST_MS
 TRIES = 10
 MODEL, PRESET = "muffcond-gru40", "Solo"
 LEARNED = "Delay mix"
-KNOBS = {"gain": 4, "bass": 2, "treble": 1, "delay/mix": 3, "reverb/mix": 2, "level": -4}
+KNOBS = {"level": -4, "gain": 4, "bass": 2, "treble": 1, "delay/mix": 3, "reverb/mix": 2}
 """By how many tenths each is turned up."""
 COLUMNS = {"phone": 7, "tablet": 4, "desktop": 2}
 """Pictures of a session beside each other."""
