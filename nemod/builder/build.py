@@ -14,13 +14,14 @@ import numpy as np
 from nemod.builder import program_cache
 from nemod.builder.describe import describe, describe_cabinet
 from nemod.builder.level import levelled, play_alone
-from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
+from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult, Reduction
 from nemod.builder.rate_policy import RatePolicy, rate_policy
 from nemod.builder.verify import BLOCK_FRAMES, verified
 from nemod.builder.warm_up import prewarmed, warmed_up, warmed_up_model, warmed_up_part
 from nemod.common.errors import CabinetError, ModelError, NemodError
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import LoadedRig
+from nemod.engine.chain import DEFAULT_CHAIN, Chain, with_cheap_reverb
 from nemod.engine.compiled_rig import AnyCompiledRig, CompiledResampledRig, CompiledRig
 from nemod.engine.loading import load_rig
 from nemod.engine.program import Packings, compile_spec, compiled_rig
@@ -81,6 +82,7 @@ def build(
     settings: Settings,
     *,
     response: ImpulseResponse | None = None,
+    slots: Chain = DEFAULT_CHAIN,
     model_only: bool = False,
     prewarm: bool = True,
 ) -> BuiltRig:
@@ -112,7 +114,7 @@ def build(
     def make(policy: RatePolicy, rate_hz: int) -> BuiltRig:
         # Without the cabinet, which cannot oscillate.
         defaults = Settings().copy_for(knob_specs(model))
-        tested.append(_build_by(model, BLOCK_FRAMES, defaults, policy, rate_hz))
+        tested.append(_build_by(model, BLOCK_FRAMES, defaults, policy, rate_hz, slots))
         return tested[-1]
 
     policy = verified(model, policy, rate_hz, make)
@@ -120,7 +122,7 @@ def build(
     if response is not None:
         with _naming_cabinet(response.path or response.name):
             loudspeaker = cabinet(playable(response, rate_hz), block_frames)
-    whole = _build_by(model, block_frames, settings, policy, rate_hz, loudspeaker)
+    whole = _build_by(model, block_frames, settings, policy, rate_hz, slots, loudspeaker)
     return replace(whole, cached=whole.cached and all(other.cached for other in tested))
 
 
@@ -141,20 +143,27 @@ def _build_by(
     settings: Settings,
     policy: RatePolicy,
     rate_hz: int,
+    slots: Chain,
     loudspeaker: AnyEffect | None = None,
 ) -> BuiltRig:
     """Return the whole rig of a model for a device at `rate_hz`, warmed up, not verified."""
     if policy == "resample":
-        return _build_resampled(model, rate_hz, block_frames, settings, loudspeaker)
+        return _build_resampled(model, rate_hz, block_frames, settings, slots, loudspeaker)
     memory = memory_frames(model.network) or 0
     if policy == "delay":
         delayed = with_state_delay(model.network, rate_hz / model.sample_rate)
         model = replace(model, network=delayed)
-    spec = rig_spec(model, rate_hz, cabinet=loudspeaker)
+    spec = rig_spec(model, rate_hz, slots, loudspeaker)
     size = () if loudspeaker is None else loudspeaker.weights.spectra.shape
-    rig, cached = compile_rig(spec, block_frames, settings, "rig", model.network, rate_hz, *size)
+    what = ("rig", model.network, rate_hz, *size, *_variant(slots))
+    rig, cached = compile_rig(spec, block_frames, settings, *what)
     rig = warmed_up(spec, rig, block_frames, rate_hz, memory)
     return _built(spec, rig, policy, block_frames, cached=cached)
+
+
+def _variant(slots: Chain) -> tuple[str, ...]:
+    """Return what a program depends on besides its layout, because of the chain."""
+    return () if slots is DEFAULT_CHAIN else ("cheap reverb",)
 
 
 def compile_rig(
@@ -183,18 +192,20 @@ def _build_resampled(
     rate_hz: int,
     block_frames: int,
     settings: Settings,
+    slots: Chain,
     loudspeaker: AnyEffect | None,
 ) -> BuiltRig:
     """Return a rig whose model runs at its own rate, warmed up."""
     model_rate_hz = model.sample_rate
-    spec = rig_parts(model, rate_hz, model_rate_hz, cabinet=loudspeaker)
+    spec = rig_parts(model, rate_hz, model_rate_hz, slots, loudspeaker)
     front, front_cached = compile_rig(spec.front, block_frames, settings, "front", rate_hz)
     middle, middle_cached = compile_rig(
         spec.model, MODEL_BLOCK_FRAMES, settings, "middle", model.network, model_rate_hz
     )
     # With a cabinet the last part begins behind it, which its layout does not show.
     last = "back" if spec.cabinet is None else "back after a cabinet"
-    back, back_cached = compile_rig(spec.back, block_frames, settings, last, rate_hz)
+    what = (last, rate_hz, *_variant(slots))
+    back, back_cached = compile_rig(spec.back, block_frames, settings, *what)
     silence = np.zeros(block_frames, np.float32)
     memory = memory_frames(model.network) or 0
     middle, rest = warmed_up_model(spec.model, middle, MODEL_BLOCK_FRAMES, model_rate_hz, memory)
@@ -262,7 +273,9 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
             with _naming_cabinet(request.cabinet_path):
                 response = load_impulse_response(Path(request.cabinet_path))
                 cabinet_info = describe_cabinet(response, request.rate_hz)
-        model = load_model(Path(request.path), size=request.size) if request.path else clean()
+        reduction = request.reduction
+        size = _smaller(request.size, reduction)
+        model = load_model(Path(request.path), size=size) if request.path else clean()
         probe_error = verify_probe(model)
         adjusted = levelled(model, request.level)
         built = build(
@@ -271,6 +284,7 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
             request.block_frames,
             Settings(request.positions),
             response=response,
+            slots=with_cheap_reverb(DEFAULT_CHAIN) if reduction.is_reverb_cheap else DEFAULT_CHAIN,
         )
     except NemodError as error:
         return BuildFailure(
@@ -294,7 +308,16 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
         info=info,
         cabinet_info=cabinet_info,
         cached=built.cached,
+        sizes=model.sizes,
+        reduction=reduction,
     )
+
+
+def _smaller(size: float | None, reduction: Reduction) -> float | None:
+    """Return the size to play: the one that is wanted, or the largest that is allowed."""
+    if reduction.size >= 1.0:
+        return size
+    return reduction.size if size is None else min(size, reduction.size)
 
 
 def clean() -> Model:

@@ -1,7 +1,7 @@
 """Messages between the daemon and the builder."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from nemod.parameters.parameter_set import KnobSpec
 
@@ -13,6 +13,18 @@ class Level:
     normalize: bool = False
     input_dbu: float | None = None
     """[dBu] Level of a sine at the interface's input that reaches full scale."""
+
+
+class Reduction(NamedTuple):
+    """How far the quality is reduced, because the machine is too slow for all of it."""
+
+    size: float = 1.0
+    """0..1: largest size of a model that has several."""
+    is_reverb_cheap: bool = False
+    """Whether the reverb has fewer lines; see `nemod.fx.reverb`."""
+
+
+FULL_QUALITY = Reduction()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +43,7 @@ class BuildRequest:
     """0..1: the size to choose from a model that has several."""
     cabinet_path: str = ""
     """The cabinet's impulse response; empty for no cabinet."""
+    reduction: Reduction = FULL_QUALITY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +67,10 @@ class BuildResult:
     """JSON object that answers `/nemo/cab/info`; empty without a cabinet."""
     cached: bool
     """Whether every program came from the cache on disk."""
+    sizes: tuple[float, ...] = ()
+    """See `nemod.formats.model.Model`."""
+    reduction: Reduction = FULL_QUALITY
+    """That of the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

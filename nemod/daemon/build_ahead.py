@@ -11,7 +11,14 @@ from pathlib import Path
 
 import structlog
 
-from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult, Level
+from nemod.builder.messages import (
+    FULL_QUALITY,
+    BuildFailure,
+    BuildRequest,
+    BuildResult,
+    Level,
+    Reduction,
+)
 from nemod.common.background import in_background
 from nemod.control.backends import NO_CABINET, CabinetFile, ModelFile, Recall
 from nemod.control.settings import Settings
@@ -54,6 +61,7 @@ class RigKey:
     size: float | None
     cabinet: tuple[str, int, int] = ("", 0, 0)
     """Path, bytes and time of change of the cabinet's file."""
+    reduction: Reduction = FULL_QUALITY
 
 
 async def rig_key(request: BuildRequest) -> RigKey:
@@ -73,6 +81,7 @@ async def rig_key(request: BuildRequest) -> RigKey:
         level=request.level,
         size=request.size,
         cabinet=(request.cabinet_path, *cabinet),
+        reduction=request.reduction,
     )
 
 
@@ -98,6 +107,8 @@ class BuildAhead:
         on_unplayable: Callable[[str, str], None],
     ) -> None:
         """`on_unplayable(name, reason)` is called for a model whose file cannot be played."""
+        self.reduction = FULL_QUALITY
+        """That of all rigs that are built from now on."""
         self._builder = builder
         self._audio = audio
         self._settings = settings
@@ -189,4 +200,5 @@ class BuildAhead:
             level=self._level,
             size=recall.size,
             cabinet_path=str((recall.cabinet or NO_CABINET).path or ""),
+            reduction=self.reduction,
         )

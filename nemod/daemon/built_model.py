@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nemod.builder.messages import BuildResult
+from nemod.builder.messages import BuildResult, Reduction
 from nemod.control.backends import NO_CABINET, CabinetFile, ModelFile, Recall
 from nemod.daemon.protocols import Controls
 from nemod.engine.ipc import DeviceOpened, PlayRig
@@ -24,6 +24,11 @@ class BuiltModel:
     def name(self) -> str:
         """Name of the model."""
         return self.model.name
+
+    @property
+    def reduction(self) -> Reduction:
+        """How far its quality is reduced."""
+        return self.result.reduction
 
     def play_rig(self, controls: Controls) -> PlayRig:
         """Return the message that sends it to an audio process, with its present controls [n]."""

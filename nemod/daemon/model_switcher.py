@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import structlog
 
-from nemod.builder.messages import Level
+from nemod.builder.messages import Level, Reduction
 from nemod.common.background import in_background
 from nemod.common.errors import NemodError
 from nemod.config import Config
@@ -355,7 +355,8 @@ class ModelSwitcher:
                 self._settings.set(path, position, recall.source)
         self._settings.use_knobs(built.result.knobs)
         device = self._audio().device
-        if device is not None and not built.fits(device):
+        is_outdated = device is not None and not built.fits(device)
+        if is_outdated or built.reduction != self._rigs.reduction:
             self._rebuild()
         self.commit()
         if MODEL in request.fills:
@@ -373,6 +374,13 @@ class ModelSwitcher:
         """Build these models while nothing else is to be done; a new list replaces the last."""
         self._rigs.want(wanted)
         self._wake.set()
+
+    def reduce(self, reduction: Reduction) -> None:
+        """Have this and all later rigs built in this quality; see `nemod.daemon.load_guard`."""
+        self._rigs.reduction = reduction
+        # The end of a load that is under way compares its quality, too.
+        if not self._is_loading and self.current is not None:
+            self._rebuild()
 
     def panic(self) -> None:
         """Fade to silence at once and empty all effects."""

@@ -4,6 +4,7 @@ import time
 
 from nemod.control.backends import Status
 from nemod.control.events import Meters, TunerReading
+from nemod.daemon.load_guard import LoadGuard
 from nemod.daemon.model_switcher import ModelSwitcher
 from nemod.daemon.supervisor import Supervisor
 from nemod.daemon.telemetry import Telemetry
@@ -19,12 +20,14 @@ class RigMonitor:
         switcher: ModelSwitcher,
         telemetry: Telemetry,
         tuner: TunerThread,
+        load_guard: LoadGuard,
     ) -> None:
         """The uptime counts from now on."""
         self._supervisor = supervisor
         self._switcher = switcher
         self._telemetry = telemetry
         self._tuner = tuner
+        self._load_guard = load_guard
         self._started_at = time.monotonic()
 
     def status(self) -> Status:
@@ -44,6 +47,7 @@ class RigMonitor:
             block=device.block_frames if device else 0,
             model_rate=current.result.model_rate_hz if current else 0,
             rate_policy=current.result.rate_policy if current else "exact",
+            reduced=self._load_guard.reduced,
             uptime=int(time.monotonic() - self._started_at),
         )
 

@@ -13,6 +13,7 @@ from nemod.common.process_lock import ProcessLock
 from nemod.config import Config
 from nemod.control.backends import CLEAN, NO_CABINET, CabinetFile, ModelFile
 from nemod.daemon.failed_starts import session_to_start_with
+from nemod.daemon.load_guard import AUTO
 from nemod.daemon.session import Session, default_path
 from nemod.daemon.session_writer import restore
 from nemod.library import CABINETS, Library
@@ -69,6 +70,9 @@ def prepare(config: Config) -> Startup:
     if config.cab:
         # A cabinet that is asked for is heard, as one that is loaded later.
         session = replace(session, positions={**session.positions, "cab/enable": 1.0})
+    if config.step_down is not None:
+        positions = {**session.positions, AUTO: float(config.step_down)}
+        session = replace(session, positions=positions)
     if config.model:
         asked = Path(config.model)
         library = Library(config.library, files=[asked] if _is_file(asked) else [])

@@ -17,7 +17,7 @@ from nemod.fx.eq import eq
 from nemod.fx.gain import gain
 from nemod.fx.gate import gate
 from nemod.fx.limiter import limiter
-from nemod.fx.reverb import reverb
+from nemod.fx.reverb import cheap_reverb, reverb
 
 
 def _always(_model: Model) -> bool:
@@ -78,6 +78,21 @@ DEFAULT_CHAIN = Chain(
 )
 """The model's first and second knob are `gain` and `level`; where a model lacks one, a drive before
 it or a fader behind the effects takes its place."""
+
+
+def with_cheap_reverb(chain: Chain) -> Chain:
+    """Return a chain whose reverb takes less time, for a machine that is too slow."""
+
+    def cheaper(slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
+        return tuple(
+            slot._replace(make=cheap_reverb) if slot.make is reverb else slot for slot in slots
+        )
+
+    return chain._replace(
+        after_model=cheaper(chain.after_model),
+        after_cabinet=cheaper(chain.after_cabinet),
+        after_bypass=cheaper(chain.after_bypass),
+    )
 
 
 def effects(slots: tuple[Slot, ...], model: Model, rate_hz: float) -> list[AnyEffect]:

@@ -51,6 +51,7 @@ def load_model(path: str | PathLike[str], *, size: float | None = None) -> Model
         prewarm_frames=reading.prewarm_frames,
         probe=reading.probe,
         info=reading.info,
+        sizes=reading.sizes,
     )
 
 

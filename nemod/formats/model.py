@@ -62,6 +62,9 @@ class Model:
     """[frames] Silence that the reference player processes before the first sample."""
     probe: Probe | None = None
     info: ModelInfo = field(default_factory=ModelInfo)
+    sizes: tuple[float, ...] = ()
+    """From which requested size (0..1) on each size of the file is played, rising; empty where it
+    holds one size."""
 
     @property
     def rate_source(self) -> str:

@@ -1,4 +1,4 @@
-"""Reverb: a feedback delay network of eight lines.
+"""Reverb: a feedback delay network of eight lines, or of four for a machine that is too slow.
 
 A feedback delay network (J. Stautner and M. Puckette, "Designing multi-channel reverberators",
 Computer Music Journal 6(1), 1982; J.-M. Jot and A. Chaigne, "Digital delay networks for designing
@@ -26,12 +26,13 @@ PREDELAY = "reverb/predelay"
 
 LINES_MS = (21.1, 24.7, 28.3, 32.9, 37.1, 42.3, 48.1, 54.9)
 """[ms] Lengths of the lines before rounding up to primes."""
+CHEAP_LINES_MS = LINES_MS[1::2]
+"""Likewise for half the work: every other line, so that the echoes spread over the same times."""
 TREBLE_HZ = 5000.0
 """[Hz] Where `reverb/damping` sets the decay time."""
 TREBLE_LOSS = 0.9
 """At full damping the decay time at `TREBLE_HZ` is shorter than that of the bass by this share."""
 
-_COUNT = len(LINES_MS)
 _T60 = math.log(1000.0)
 """60 dB as the exponent of e."""
 
@@ -46,9 +47,9 @@ class ReverbState(NamedTuple):
     """int32 [5]: the tap of the pre-delay (see `ring.move`) and the positions in both rings."""
 
 
-def line_frames(rate_hz: float) -> tuple[int, ...]:
-    """Return the lengths of the lines: for each of `LINES_MS` the next prime upwards."""
-    return tuple(_next_prime(math.ceil(ms * rate_hz / 1000.0)) for ms in LINES_MS)
+def line_frames(rate_hz: float, lines_ms: tuple[float, ...] = LINES_MS) -> tuple[int, ...]:
+    """Return the lengths of the lines: for each of `lines_ms` the next prime upwards."""
+    return tuple(_next_prime(math.ceil(ms * rate_hz / 1000.0)) for ms in lines_ms)
 
 
 def _next_prime(number: int) -> int:
@@ -58,20 +59,29 @@ def _next_prime(number: int) -> int:
 
 
 def _mix_lines(lines: jax.Array) -> jax.Array:
-    """Return lines [frames, 8] multiplied by Sylvester's orthogonal Hadamard matrix.
+    """Return lines [frames, lines] multiplied by Sylvester's orthogonal Hadamard matrix.
+
+    The number of lines is a power of two.
 
     Computed by sums and differences (the fast Walsh-Hadamard transform): fewer operations than a
     matrix product, which would also prevent `nemod.fx.tools.fuse` from compiling one kernel.
     """
-    frames = lines.shape[0]
-    for span in (1, 2, 4):
-        pairs = lines.reshape(frames, _COUNT // (2 * span), 2, span)
+    frames, count = lines.shape
+    span = 1
+    while span < count:
+        pairs = lines.reshape(frames, count // (2 * span), 2, span)
         one, other = pairs[:, :, 0], pairs[:, :, 1]
-        lines = jnp.stack([one + other, one - other], axis=2).reshape(frames, _COUNT)
-    return lines * np.float32(1.0 / math.sqrt(_COUNT))
+        lines = jnp.stack([one + other, one - other], axis=2).reshape(frames, count)
+        span *= 2
+    return lines * np.float32(1.0 / math.sqrt(count))
 
 
-def reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
+def cheap_reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
+    """Return a reverb with the knobs, the level and the decay of `reverb`, but fewer echoes."""
+    return reverb(rate_hz, CHEAP_LINES_MS)
+
+
+def reverb(rate_hz: float, lines_ms: tuple[float, ...] = LINES_MS) -> Effect[Nothing, ReverbState]:
     """Return a reverb: out = in + wet, where wet is the reverberation of mix * in.
 
     The dry sound stays at unity and `reverb/mix` is the level at which it is sent into the lines.
@@ -79,15 +89,16 @@ def reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
     time in which the bass falls by 60 dB; `reverb/damping` (0..1) makes that time shorter at
     `TREBLE_HZ`, down to a tenth. At full mix the wet sound is about as loud as the input for any
     size. When `reverb/predelay` [ms] changes, the input crossfades to the new delay (see
-    `ring.move`).
+    `ring.move`). `lines_ms`: lengths of the lines, rising; their number is a power of two.
     """
-    lengths = line_frames(rate_hz)
+    lengths = line_frames(rate_hz, lines_ms)
+    count = len(lengths)
     shortest, longest = lengths[0], lengths[-1]
     predelay = round(param(PREDELAY).high * rate_hz / 1000.0)
-    line_ring = Ring(length=longest, margin=shortest, lines=_COUNT)
+    line_ring = Ring(length=longest, margin=shortest, lines=count)
     before_ring = Ring(length=predelay + shortest, margin=shortest, start=line_ring.stop)
     fade = fade_frames(rate_hz)
-    taps = np.array([1.0, -1.0] * (_COUNT // 2), np.float32) / np.float32(math.sqrt(_COUNT))
+    taps = np.array([1.0, -1.0] * (count // 2), np.float32) / np.float32(math.sqrt(count))
     exponents = np.array([-_T60 * length / rate_hz for length in lengths], np.float32)
     cosine = math.cos(2.0 * math.pi * TREBLE_HZ / rate_hz)
 
@@ -96,7 +107,7 @@ def reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
         return jnp.clip(frames, 0, predelay)
 
     def losses(size_s: jax.Array, damping: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Return the gain at 0 Hz and the pole of the low-pass of each line, both [frames, 8]."""
+        """Return the gain at 0 Hz and the pole of the low-pass, both [frames, lines]."""
         decibels = exponents[None, :] / size_s[:, None]
         gain = jnp.exp(decibels)
         # The low-pass (1 - p) / (1 - p / z) must have the gain r at TREBLE_HZ: a quadratic in p,
@@ -129,13 +140,13 @@ def reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
         there = before_ring.read(memory, before_at, second)
         late = (1.0 - weight) * here + weight * there
 
-        delays = jnp.broadcast_to(np.array(lengths, np.int32), (frames, _COUNT))
+        delays = jnp.broadcast_to(np.array(lengths, np.int32), (frames, count))
         delayed = line_ring.read(memory, lines_at, delays)
         gain, pole = losses(size_s, damping)
         # A line with little loss accumulates more energy: its input is weighted by its loss.
         fed = gain * _mix_lines(delayed) + jnp.sqrt(1.0 - gain * gain) * late[:, None]
         # The last rows written are the states of the low-passes.
-        last = line_ring.read(memory, lines_at, jnp.ones((1, _COUNT), jnp.int32))[0]
+        last = line_ring.read(memory, lines_at, jnp.ones((1, count), jnp.int32))[0]
 
         def damp(low: jax.Array, frame: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             low = frame[0] * low + frame[1]

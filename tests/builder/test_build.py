@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from nemod.builder import build as build_module
 from nemod.builder.build import answer, build, verify_probe
-from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
+from nemod.builder.messages import (
+    FULL_QUALITY,
+    BuildFailure,
+    BuildRequest,
+    BuildResult,
+    Reduction,
+)
 from nemod.builder.verify import BLOCK_FRAMES
 from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
@@ -22,11 +28,13 @@ from nemod.engine.program import fresh_state, load_program
 from nemod.formats.impulse_response import ImpulseResponse
 from nemod.formats.info import ModelInfo
 from nemod.formats.model import Model, Probe
+from nemod.fx.reverb import line_frames
 from nemod.library import CABINETS
 from nemod.parameters.table import TABLE
 from tests.engine.conftest import RATE_HZ, alone64, tiny
 
 BLOCK = 64
+CHEAP = Reduction(1.0, is_reverb_cheap=True)
 
 Saved = Callable[[Model], Path]
 
@@ -182,6 +190,52 @@ def test_a_request_is_answered_with_a_rig_that_plays(
     assert "secret" not in built.info
     assert built.info["probe_error"] < 1e-6
     assert json.loads(json.dumps(built.info)) == built.info
+
+
+def test_a_reduced_rig_has_a_cheaper_reverb_and_other_state() -> None:
+    """Its knobs are the same. What it is, and which sizes there are, is part of the answer."""
+    full, reduced = (
+        answer(replace(request(Path()), path="", reduction=reduction))
+        for reduction in (FULL_QUALITY, CHEAP)
+    )
+    assert isinstance(full, BuildResult)
+    assert isinstance(reduced, BuildResult)
+    assert (full.reduction, reduced.reduction) == (FULL_QUALITY, CHEAP)
+    assert full.layout == reduced.layout
+    assert (full.sizes, reduced.sizes) == ((), ())
+    numbers = [sum(each.size for each in pickle.loads(one.rig).state) for one in (full, reduced)]
+    # Four lines of the longest length and the margin of the ring are missing at least.
+    assert numbers[0] - numbers[1] > 4 * line_frames(RATE_HZ)[-1]
+
+
+def test_a_reduced_size_is_an_upper_bound(tmp_path: Path) -> None:
+    """A smaller one that is wanted is played all the same."""
+    path = tmp_path / "sizes.nam"
+    members = [
+        {
+            "max_value": limit,
+            "model": {
+                "version": "0.5.4",
+                "architecture": "Linear",
+                "config": {"receptive_field": taps, "bias": False},
+                "weights": [1.0 / taps] * taps,
+            },
+        }
+        for taps, limit in ((1, 0.3), (2, 0.6), (3, 1.0))
+    ]
+    document = {"version": "0.7.0", "architecture": "SlimmableContainer", "weights": []}
+    path.write_text(json.dumps(document | {"config": {"submodels": members}}))
+
+    def taps(size: float | None, allowed: float) -> str:
+        asked = replace(request(path), size=size, reduction=Reduction(allowed))
+        built = answer(asked)
+        assert isinstance(built, BuildResult)
+        assert built.sizes == (0.0, 0.3, 0.6)
+        return str(built.info["architecture"])
+
+    full, middle, small = taps(None, 1.0), taps(None, 0.3), taps(None, 0.0)
+    assert len({full, middle, small}) == 3
+    assert (taps(0.9, 0.3), taps(0.1, 0.3)) == (middle, small)
 
 
 def test_the_clean_rig_changes_nothing() -> None:

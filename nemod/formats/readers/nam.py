@@ -25,6 +25,7 @@ from nemod.formats.readers.common import (
 from nemod.formats.readers.document import Json, Node
 from nemod.formats.readers.info_reader import read_info
 from nemod.formats.readers.nam_curves import curve
+from nemod.formats.readers.nam_sizes import sizes
 from nemod.formats.readers.nam_wavenet import wavenet
 from nemod.formats.readers.reading import Reading, Source
 from nemod.formats.readers.weight_reader import WeightReader
@@ -74,6 +75,7 @@ def read(source: Source) -> Reading:
         sample_rate=rate,
         prewarm_frames=ceil(prewarm / PREWARM_BLOCK) * PREWARM_BLOCK,
         info=read_info([metadata, root] if metadata else [root], extras, without=_NO_METADATA),
+        sizes=sizes(root),
     )
 
 

@@ -35,3 +35,5 @@ class Reading:
     prewarm_frames: int = 0
     probe: Probe | None = None
     info: ModelInfo = field(default_factory=ModelInfo)
+    sizes: tuple[float, ...] = ()
+    """See `nemod.formats.model.Model`."""
