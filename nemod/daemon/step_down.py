@@ -15,8 +15,8 @@ from nemod.builder.messages import FULL_QUALITY, Reduction
 from nemod.daemon.load_window import WINDOW_S, Load
 
 LIMIT = 0.85
-"""Share of the period: the load is too high when 99 of 100 blocks of `WINDOW_S` do not stay below
-it."""
+"""Share of the period: the load is too high when 99 of 100 blocks do not stay below it, in three
+quarters of `WINDOW_S`: less is a hiccup."""
 LATE_LIMIT = 4
 """The load is too high, too, when so many blocks begin late in `WINDOW_S`: single ones have other
 causes than the load."""
@@ -119,7 +119,7 @@ class StepDown:
 
         After that, `load` must be one of the time since the new quality is heard.
         """
-        if load.p99 >= LIMIT or load.late >= LATE_LIMIT:
+        if load.lasting_p99 >= LIMIT or load.late >= LATE_LIMIT:
             self._calm_since = None
             return self._make_step(now_s)
         if not self._made:

@@ -209,7 +209,9 @@ def _start(
         device.start(lambda block, out, *, xrun=False: callback[0](block, out, xrun=xrun))
         if not has_begun.wait(5.0):
             device.close()
-            raise AudioError(f"device {device.name!r} opened but requests no sound")
+            raise AudioError(  # noqa: TRY301
+                f"device {device.name!r} opened but requests no sound"
+            )
     except AudioError:
         if second_core is not None:
             second_core.close()

@@ -208,8 +208,9 @@ page shows it, and the log has a line for each step. Each change is a crossfade.
 
 | the load is | when | then |
 |---|---|---|
-| too high | for {WINDOW_S:g} s more than 1 of 100 blocks took {step_down.LIMIT:.0%} of the period \
-or more, or {step_down.LATE_LIMIT} blocks began late | one step down |
+| too high | more than 1 of 100 blocks took {step_down.LIMIT:.0%} of the period or more, in three \
+quarters of the last {WINDOW_S:g} s; or {step_down.LATE_LIMIT} blocks of them began late | \
+one step down |
 | low | for {step_down.RESTORE_S:g} s less than 1 of 100 blocks took {step_down.CALM:.0%} of the \
 period or more, and no more than one block in {WINDOW_S:g} s began late | one step back |
 | between | | nothing changes |

@@ -104,11 +104,11 @@ def test_too_much_load_is_answered_step_by_step_and_undone_afterwards() -> None:
 
 
 def test_a_short_peak_is_not_answered() -> None:
-    """A second of too much load, again and again, if less than 1 of 100 blocks has it."""
+    """However high, and again and again, as long as it is in no two seconds that follow."""
     setup = Setup()
-    for _ in range(20):
+    for _ in range(10):
         setup.run(2.0, 0.3)
-        setup.run(TELEMETRY_S, 1.2)
+        setup.run(0.5, 1.2)
     assert setup.reported() == []
 
 

@@ -15,7 +15,7 @@ from nemod.daemon.step_down import (
     ladder,
 )
 
-HIGH, BETWEEN, LOW = Load(LIMIT, 0), Load(CALM, 0), Load(CALM - 0.05, 0)
+HIGH, BETWEEN, LOW = (Load(p99, p99, 0) for p99 in (LIMIT, CALM, CALM - 0.05))
 THREE = ladder((0.0, 0.25, 0.5), None, is_on=True)
 PLAIN = ladder((), None, is_on=True)
 
@@ -79,10 +79,10 @@ def test_switched_off_there_is_only_the_warning() -> None:
 @pytest.mark.parametrize(
     ("load", "is_high"),
     [
-        (Load(LIMIT - 0.05, 0), False),
-        (Load(LIMIT, 0), True),
-        (Load(0.1, LATE_LIMIT - 1), False),
-        (Load(0.1, LATE_LIMIT), True),
+        (Load(1.5, LIMIT - 0.05, 0), False),
+        (Load(LIMIT, LIMIT, 0), True),
+        (Load(0.1, 0.1, LATE_LIMIT - 1), False),
+        (Load(0.1, 0.1, LATE_LIMIT), True),
     ],
 )
 def test_late_blocks_count_as_well_as_long_ones(load: Load, is_high: bool) -> None:
@@ -105,7 +105,7 @@ def test_between_the_limits_nothing_changes() -> None:
     steps = StepDown()
     steps.observe(HIGH, 0.0)
     assert not observed(steps, BETWEEN, 2.0, 10_000.0)
-    assert not observed(steps, Load(0.1, 2), 20_000.0, 10_000.0)
+    assert not observed(steps, Load(0.1, 0.1, 2), 20_000.0, 10_000.0)
 
 
 def test_a_warning_ends_with_its_cause() -> None:

@@ -26,9 +26,9 @@ def test_no_number_is_refused(desk: Desk, rig: MemoryRig) -> None:
 def test_the_switch_below_the_size_is_a_knob_of_its_own(desk: Desk, rig: MemoryRig) -> None:
     """On at first, reached by its address and by a pattern, and no part of the sound."""
     assert desk.say("/nemo/size/auto") == [("/nemo/size/auto", [True])]
-    desk.say("/nemo/size/auto", "F")
+    desk.say("/nemo/size/auto", "F", False)
     assert desk.say("/nemo/size/auto") == [("/nemo/size/auto", [False])]
-    desk.say("/nemo/size/*", "T")
+    desk.say("/nemo/size/*", "T", True)
     assert rig.settings.get("size/auto") == 1.0
     assert rig.size is None
     assert "size/auto" not in rig.settings.sound()
