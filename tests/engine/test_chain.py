@@ -13,7 +13,7 @@ from nemod.control.settings import Settings
 from nemod.engine import rig as rig_module
 from nemod.engine.chain import DEFAULT_CHAIN, Chain, Slot, effects
 from nemod.engine.packing import leaves_of
-from nemod.engine.rig import rig_parts, rig_spec
+from nemod.engine.rig import rig_spec
 from nemod.formats.model import Model
 from nemod.fx.compressor import compressor
 from nemod.fx.effect import Block, Controls, Effect, Nothing
@@ -103,17 +103,9 @@ def test_an_effect_anywhere_brings_its_weights_and_settles_itself(
 ) -> None:
     """In one program and in the three of a resampled rig, without a change of either."""
     slots = chain_with(Slot(lambda _rate_hz: counting(keeps)), place)
-
-    def parts(model: Model, rate_hz: int, model_rate_hz: int, cabinet: Any) -> Any:
-        return rig_parts(model, rate_hz, model_rate_hz, slots, cabinet)
-
-    monkeypatch.setattr(build_module, "rig_parts", parts)
-    monkeypatch.setattr(
-        build_module, "rig_spec", lambda m, r, cabinet: rig_spec(m, r, slots, cabinet)
-    )
     monkeypatch.setattr(build_module.program_cache, "fetch", lambda _name: None)
     monkeypatch.setattr(build_module.program_cache, "store", lambda _name, _program: None)
-    built = build(tiny(), rate_hz, BLOCK, Settings())
+    built = build(tiny(), rate_hz, BLOCK, Settings(), slots=slots)
     shipped: Any = built.shipped
     all_parts = [shipped] if rate_hz == RATE_HZ else shipped.parts
     leaves = [leaf for part in all_parts for leaf in leaves_of(part.state, part.places)]
