@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,18 +49,6 @@ class LoadedRig:
     """Returns the arrays of a state that the next rig continues."""
 
 
-class Played(NamedTuple):
-    """Levels of a block that was played, +-1.0 full scale."""
-
-    peak_in: float
-    peak_out: float
-    """Before the limiter."""
-
-
-_NOTHING = Played(0.0, 0.0)
-_INFINITE = float("inf")
-
-
 class ActiveRig:
     """A loaded rig with its state. Created by the helper thread, then owned by the engine."""
 
@@ -101,34 +89,6 @@ class ActiveRig:
             state, _ = self.call(self.weights, controls, state, silence)
         self.state = state
         self._destination = Destination.of(self._tails(state))
-
-    def play(self, block: Frames, out: Frames) -> Played | None:
-        """Play a block into `out`; return its levels, or None where it was muted.
-
-        It is muted where the rig raises an error or a sample is not finite; the rig then restarts.
-        Thread: audio, or that of `nemod.engine.second_core`.
-        """
-        if self.state is None:
-            self.reset()
-        # Donated to the call: an error in the call leaves no state to continue with.
-        state, self.state = self.state, None
-        if state is None:  # silent until the helper thread has refilled the reserve
-            out[:] = 0.0
-            return _NOTHING
-        try:
-            after, samples = self.call(self.weights, self.controls, state, block)
-            peak_in, peak_out, magnitudes = samples[-3:].tolist()
-        except Exception:
-            # Caught here, so that a crossfade continues and the next rig can be taken.
-            magnitudes = _INFINITE
-        if not magnitudes < _INFINITE:
-            # The state is non-finite or lost.
-            out[:] = 0.0
-            self.reset()
-            return None
-        self.state = after
-        out[:] = samples[:-3]
-        return Played(peak_in, peak_out)
 
     def reset(self) -> None:
         """Restart from the reserve state; silent until the helper thread has provided another."""

@@ -58,24 +58,6 @@ class Crossfade:
         new += old
         new *= gain
 
-    def end_early(self, new: Block, last: Block) -> None:
-        """End the fade within this block, in place, without a block of the old rig.
-
-        `last` is the old rig's block before this one. Played backwards it continues without a step
-        and is never louder or steeper than the old rig was, so that it can fade out in its place.
-        """
-        begun = (self._position - 1) / self.frames
-        phase = (begun + (1.0 - begun) * self._ramp) * np.float32(np.pi / 2.0)
-        rise, fall = np.sin(phase), np.cos(phase)
-        rise[-1], fall[-1] = 1.0, 0.0
-        old = last[..., ::-1].copy()
-        gain = self._constant_power_gain(new, old, rise, fall)
-        new *= rise
-        old *= fall
-        new += old
-        new *= gain
-        self._position = 0
-
     def advance(self, frames: int) -> bool:
         """Go on by a block; return whether the fade has ended with it."""
         self._position += frames

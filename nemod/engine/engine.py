@@ -7,8 +7,8 @@ non-blocking pipe, a helper thread provides the next rig in `pending_rig` and fr
 the input, while the tuner runs.
 
 A change of rig is a crossfade, at whose start the next rig takes over what rings in the delay lines
-(`nemod.engine.tails`). Where there is a second core, the old rig plays there meanwhile
-(`nemod.engine.second_core`). A panic ends everything that sounds (`nemod.engine.panic`).
+(`nemod.engine.tails`). Where two rigs take too long, the old one's sound is continued without it
+(`nemod.engine.continuation`). A panic ends everything that sounds (`nemod.engine.panic`).
 """
 
 import os
@@ -18,7 +18,8 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.engine.active_rig import ActiveRig, Played
+from nemod.engine.active_rig import ActiveRig
+from nemod.engine.continuation import Continuation
 from nemod.engine.crossfade import Crossfade
 from nemod.engine.histogram import BlockTimes
 from nemod.engine.ipc import (
@@ -34,15 +35,17 @@ from nemod.engine.ipc import (
     write_whole,
 )
 from nemod.engine.panic import Panic
-from nemod.engine.second_core import SecondCore
 from nemod.fx.tools.ceiling import CEILING
 
 FULL_SCALE = 1.0
 """A block with a larger peak before the limiter counts as clipped."""
 
-WAIT_SHARE = 0.7
-"""Share of the period after whose end a crossfade no longer waits for the second core."""
+BOTH_SHARE = 0.3
+"""Share of the period in which both rigs of a crossfade have to fit. The rest is for all else that
+may delay a block, and for a machine on which two rigs do not fit in any case."""
 
+_INFINITE = float("inf")
+_SMOOTHING = 1.0 / 16.0
 _PIPE_READ_BYTES = 64 * SETTINGS_BYTES
 
 Block = NDArray[np.float32]
@@ -61,12 +64,8 @@ class Engine:
         recording_fd: int = -1,
         input_fd: int = -1,
         times: BlockTimes | None = None,
-        second_core: SecondCore | None = None,
     ) -> None:
-        """The descriptors are non-blocking pipe ends; -1 omits one. `times` counts block times.
-
-        `second_core` plays the old rig of a crossfade; without one the two play in turn.
-        """
+        """The descriptors are non-blocking pipe ends; -1 omits one. `times` counts block times."""
         self.rate_hz = rate_hz
         self.block_frames = block_frames
         self._settings_fd = settings_fd
@@ -92,14 +91,14 @@ class Engine:
 
         self._current: ActiveRig | None = None
         self._old: ActiveRig | None = None
-        self._second_core = second_core
-        self._last = np.zeros(block_frames, np.float32)
-        """The block that was played last, where there is a second core."""
-        self._is_beside = False
-        """Whether the old rig of this crossfade plays on the second core."""
-        self._left_behind: ActiveRig | None = None
-        """The old rig of a crossfade that ended early: the second core has not finished it."""
         self._mixed = np.zeros(block_frames, np.float32)
+        self._current_past, self._old_past = (
+            Continuation(rate_hz, (block_frames,), self._crossfade.frames) for _ in range(2)
+        )
+        self._is_continued = False
+        """Whether the old rig's sound is continued without it."""
+        self._current_s = self._old_s = 0.0
+        """[s] Time from the start of a block until a rig has played it, smoothed."""
 
         self._period_s = block_frames / rate_hz
         self._last_start = 0.0
@@ -187,57 +186,50 @@ class Engine:
         if self.pending_rig is None or self._crossfade.is_active or self._panic.is_active:
             return
         self._old, self._current, self.pending_rig = self._current, self.pending_rig, None
+        self._current_past, self._old_past = self._old_past, self._current_past
+        self._old_s = self._current_s
+        self._is_continued = False
         self._crossfade.start()
         if self._old is not None:
             self._current.continue_tails(self._old)
-            self._is_beside = self._second_core is not None and self._is_free(self._second_core)
-            if self._second_core is not None and self._is_beside:
-                self._second_core.begin(self._last)
-
-    def _is_free(self, second_core: SecondCore) -> bool:
-        """Return whether the second core plays nothing, and retire what it was left with."""
-        if not second_core.is_free:
-            return False
-        if self._left_behind is not None:
-            self.retired.append(self._left_behind)
-            self._left_behind = None
-        return True
 
     def _render(self, block: Block, out: Block) -> None:
-        rig, old = self._current, self._old
+        rig = self._current
         if rig is None:
             out[:] = 0.0
             self._peak_in = max(self._peak_in, float(np.abs(block).max()))
             return
-        beside = self._second_core if self._is_beside and old is not None else None
-        has_started = False
-        if beside is not None and old is not None and self._is_free(beside):
-            beside.start(old, block)
-            has_started = True
-        elif self._left_behind is not None and self._second_core is not None:
-            self._is_free(self._second_core)
         self._run(rig, block, out)
-        self.frames_played += out.shape[-1]
-        if self._second_core is not None:
-            np.copyto(self._last, out)
+        self.frames_played += out.size
+        self._current_past.note(out)
+        took_s = time.perf_counter() - self._last_start
+        self._current_s += (took_s - self._current_s) * _SMOOTHING
         if not self._crossfade.is_active:
             return
-        if old is None:
+        if self._old is None and not self._is_continued:
             self._crossfade.fade_in(out)
-        elif beside is None:
-            self._run(old, block, self._mixed)
-            self._crossfade.mix(out, self._mixed)
-        elif has_started and beside.wait(self._last_start + WAIT_SHARE * self._period_s):
-            self._count(beside.take(self._mixed))
-            self._crossfade.mix(out, self._mixed)
         else:
-            self._crossfade.end_early(out, beside.last_sound)
-            self._left_behind, self._old = old, None
-        if old is not None:
+            self._crossfade.mix(out, self._old_sound(block, took_s))
             # Two rigs together must not exceed the limiter's ceiling either.
             np.clip(out, -CEILING, CEILING, out)
-        if self._crossfade.is_active and self._crossfade.advance(out.shape[-1]):
+        if self._crossfade.advance(out.size):
+            self._is_continued = False
             self._retire_old()
+
+    def _old_sound(self, block: Block, took_s: float) -> Block:
+        """Return the old rig's sound for this block: played, or continued where time is short.
+
+        `took_s` [s]: since the start of the block.
+        """
+        if self._old is not None:
+            if took_s + self._old_s <= BOTH_SHARE * self._period_s:
+                self._run(self._old, block, self._mixed)
+                self._old_past.note(self._mixed)
+                return self._mixed
+            self._old_past.start()
+            self._is_continued = True
+            self._retire_old()
+        return self._old_past.take(block.shape[-1])
 
     def _retire_old(self) -> None:
         if self._old is not None:
@@ -245,20 +237,35 @@ class Engine:
             self._old = None
 
     def _run(self, rig: ActiveRig, block: Block, out: Block) -> None:
-        self._count(rig.play(block, out))
-
-    def _count(self, played: Played | None) -> None:
-        """Count the levels of a block, or that it was muted."""
-        if played is None:
-            self._faults += 1
+        if rig.state is None:
+            rig.reset()
+        # Donated to the call: an error in the call leaves no state to continue with.
+        state, rig.state = rig.state, None
+        if state is None:  # silent until the helper thread has refilled the reserve
+            out[:] = 0.0
             return
-        self._peak_in = max(self._peak_in, played.peak_in)
-        self._peak_out = max(self._peak_out, played.peak_out)
-        self._clips += played.peak_out > FULL_SCALE
+        try:
+            after, samples = rig.call(rig.weights, rig.controls, state, block)
+            peak_in, peak_out, magnitudes = samples[-3:].tolist()
+        except Exception:
+            # Caught here, so that a crossfade continues and the next rig can be taken.
+            magnitudes = _INFINITE
+        if not magnitudes < _INFINITE:
+            # The block is muted. Its state is non-finite or lost, so the rig restarts.
+            out[:] = 0.0
+            self._faults += 1
+            rig.reset()
+            return
+        rig.state = after
+        out[:] = samples[:-3]
+        self._peak_in = max(self._peak_in, peak_in)
+        self._peak_out = max(self._peak_out, peak_out)
+        self._clips += peak_out > FULL_SCALE
 
     def _restart(self) -> None:
         """After the fade of a panic: go on with one rig, whose delay lines are empty."""
         self._crossfade.cancel()
+        self._is_continued = False
         self._retire_old()
         if self._current is not None:
             self._current.reset()

@@ -3,8 +3,7 @@
 It begins as a standby: it starts jax, loads the rig that it may have to play, and waits. When told
 to open a device, it does and plays at once.
 
-Threads: the device's own thread runs `Engine.process`; where there is a second core, a thread of
-the same priority plays the old rig of a crossfade. The main thread is the helper: it loads and
+Threads: the device's own thread runs `Engine.process`. The main thread is the helper: it loads and
 verifies new rigs, frees old ones, refills reserve states, and talks to the daemon.
 """
 
@@ -48,7 +47,6 @@ from nemod.engine.ipc import (
 from nemod.engine.loaded_rigs import LoadedRigs
 from nemod.engine.program import warm_up_jax
 from nemod.engine.realtime import lock_memory, raise_helper_threads, take_realtime_priority
-from nemod.engine.second_core import SecondCore, cores
 
 POLL_S = 0.02
 """[s] Interval at which the helper thread checks the engine and the device."""
@@ -160,16 +158,6 @@ def _wait_as_standby(link: socket.socket, rigs: LoadedRigs) -> OpenDevice | None
         return request if isinstance(request, OpenDevice) else None
 
 
-def _second_core(frames: int) -> SecondCore | None:
-    """Return a second core for blocks of this size [frames], or None on a machine with one."""
-
-    def prepare() -> None:
-        take_realtime_priority()  # refused for the same reason as to the audio thread
-        warm_up_jax()
-
-    return SecondCore((frames,), on_start=prepare) if cores() > 1 else None
-
-
 def _start(
     arguments: AudioProcessArguments,
     request: OpenDevice,
@@ -178,7 +166,6 @@ def _start(
     player: PhrasePlayer | None,
 ) -> tuple[Engine, str]:
     """Start the engine on the device; return it, and why real-time priority was refused."""
-    second_core = _second_core(device.block_frames)
     engine = Engine(
         device.rate_hz,
         device.block_frames,
@@ -187,7 +174,6 @@ def _start(
         recording_fd=arguments.recording_fd,
         input_fd=arguments.input_fd,
         times=histogram.from_environment(),
-        second_core=second_core,
     )
     if player is not None:
         player.frames_played = lambda: engine.frames_played
@@ -205,17 +191,10 @@ def _start(
         engine.process(block, out, xrun=False)
 
     callback: list[Process] = [first]
-    try:
-        device.start(lambda block, out, *, xrun=False: callback[0](block, out, xrun=xrun))
-        if not has_begun.wait(5.0):
-            device.close()
-            raise AudioError(  # noqa: TRY301
-                f"device {device.name!r} opened but requests no sound"
-            )
-    except AudioError:
-        if second_core is not None:
-            second_core.close()
-        raise
+    device.start(lambda block, out, *, xrun=False: callback[0](block, out, xrun=xrun))
+    if not has_begun.wait(5.0):
+        device.close()
+        raise AudioError(f"device {device.name!r} opened but requests no sound")
     return engine, refused[0]
 
 

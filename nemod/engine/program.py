@@ -233,17 +233,7 @@ def state_leaves(rig: CompiledRig, state: ProgramState) -> list[HostArray]:
 
 
 def warm_up_jax() -> None:
-    """Do once what is slow the first time in jax: start the backend, compile, load a program.
-
-    Again on another thread, what is slow the first time on a thread.
-    """
-    program, rig = _tiny_program()
-    one = np.ones(1, np.float32)
-    program.call([], one, fresh_state(rig), one)
-
-
-@cache
-def _tiny_program() -> tuple[Program, CompiledRig]:
+    """Do once what is slow the first time in jax: start the backend, compile, load a program."""
     spec = RigSpec(
         layout=("x",),
         latency_frames=0,
@@ -251,8 +241,9 @@ def _tiny_program() -> tuple[Program, CompiledRig]:
         init=lambda _weights, _targets: (jnp.zeros(1, jnp.float32),),
         process=lambda _weights, targets, state, block: (state, block * targets[0]),
     )
-    rig = compiled_rig(spec, 1, np.ones(1, np.float32))
-    return load_program(rig, 1), rig
+    one = np.ones(1, np.float32)
+    rig = compiled_rig(spec, 1, one)
+    load_program(rig, 1).call([], one, fresh_state(rig), one)
 
 
 def compiled_rig(
