@@ -25,7 +25,7 @@ Block = NDArray[np.float32]
 
 
 class Continuation:
-    """The last milliseconds of a sound, and how it goes on. Thread: audio."""
+    """The last milliseconds of a sound, and how it goes on. Thread: audio, unless stated."""
 
     def __init__(self, rate_hz: int, block_shape: tuple[int, ...], frames: int) -> None:
         """`frames`: the longest continuation; blocks may reach past it. Allocates all memory."""
@@ -42,6 +42,12 @@ class Continuation:
         self._places = np.arange(frames + block_shape[-1])
         self._sound = np.zeros((*block_shape[:-1], self._places.size), np.float32)
         self._taken = 0
+        self._length = 0
+        """[frames] What is to be repeated; 0: not searched yet."""
+
+    def forget(self) -> None:
+        """Another sound is noted from now on."""
+        self._length = 0
 
     def note(self, sound: Block) -> None:
         """Note a block [..., frames] that was played."""
@@ -53,10 +59,17 @@ class Continuation:
             self._past[..., :rest] = recent[..., first:]
         self._at = (self._at + recent.shape[-1]) % self._size
 
+    def search(self) -> None:
+        """Search now for what to repeat, to spare `start` that. Thread: any.
+
+        While it is called the audio thread may note more: what is found is as good.
+        """
+        self._length = self._best_length(np.roll(self._past, -self._at, axis=-1))
+
     def start(self) -> None:
         """Begin to continue what was noted last."""
         past = np.roll(self._past, -self._at, axis=-1)
-        length = self._best_length(past)
+        length = self._length or self._best_length(past)
         piece = past[..., -length:].copy()
         # From the end back to the beginning of the piece there may be a small step.
         join = self._join[:length]

@@ -76,7 +76,8 @@ class Engine:
         self._times = times
 
         self.pending_rig: ActiveRig | None = None
-        """Helper thread -> engine: the next rig. The engine takes it between crossfades."""
+        """Helper thread -> engine: the next rig, set by `offer`. The engine takes it between
+        crossfades."""
         self.retired: deque[ActiveRig] = deque()
         """Engine -> helper thread: rigs that no longer sound, to be freed there."""
         self.stopping = False
@@ -128,6 +129,15 @@ class Engine:
     def is_stopped(self) -> bool:
         """Whether the fade-out after `stopping` is over. Thread: any."""
         return self.stopping and self._stopped_frames >= self._crossfade.frames
+
+    def offer(self, rig: ActiveRig) -> None:
+        """Make a rig the next one. Thread: helper.
+
+        What the old one's sound may be continued with is searched here, because that takes as long
+        as a small rig.
+        """
+        self._current_past.search()
+        self.pending_rig = rig
 
     def process(self, block: Block, out: Block, *, xrun: bool = False) -> None:
         """Play one block: reads `block` [frames] and fills all of `out` [frames]."""
@@ -187,6 +197,7 @@ class Engine:
             return
         self._old, self._current, self.pending_rig = self._current, self.pending_rig, None
         self._current_past, self._old_past = self._old_past, self._current_past
+        self._current_past.forget()
         self._old_s = self._current_s
         self._is_continued = False
         self._crossfade.start()

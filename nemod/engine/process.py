@@ -80,7 +80,7 @@ class Helper:
                 built_for = f"{request.rate_hz} Hz, {request.block_frames} frames"
                 raise ValueError(f"built for {built_for}, not for this device")  # noqa: TRY301
             self.rigs.load(request)
-            engine.pending_rig = self.rigs.activate(request.rig_id, request.controls)
+            engine.offer(self.rigs.activate(request.rig_id, request.controls))
         except Exception as error:
             send_frame(self.link, RigFailed(request.rig_id, f"{type(error).__name__}: {error}"))
 

@@ -105,6 +105,21 @@ def test_it_does_not_depend_on_the_blocks(block: int) -> None:
     assert np.array_equal(continued(whole, block), continued(whole[-4096:], 4096))
 
 
+def test_what_was_searched_before_is_repeated() -> None:
+    """Also after more was noted; without a search it is found at the start."""
+    past = sine(110.0, 40 * BLOCK)
+    early = Continuation(RATE_HZ, (BLOCK,), 1440)
+    for start in range(0, past.size, BLOCK):
+        early.note(past[start : start + BLOCK].astype(np.float32))
+        if start == 38 * BLOCK:
+            early.search()
+    early.start()
+    np.testing.assert_allclose(early.take(BLOCK), continued(past)[:BLOCK], atol=1e-2)
+    early.forget()
+    early.start()
+    assert np.array_equal(early.take(BLOCK), continued(past)[:BLOCK])
+
+
 def test_two_channels_go_on_together() -> None:
     """With one length for both, or their places would move."""
     left = sine(110.0, 40 * BLOCK)
@@ -208,6 +223,6 @@ def test_before_a_rig_has_played_for_long_its_sound_goes_on_too(has_time: HasTim
     has_time(NONE)
     engine = Engine(RATE_HZ, BLOCK)
     for number in (1, 2, 3):
-        engine.pending_rig = rig(number)
+        engine.offer(rig(number))
         out = play(engine, FADE_BLOCKS)
     np.testing.assert_allclose(out, 0.5, atol=1e-3)
