@@ -14,7 +14,7 @@ from nemod.control.events import EventStream, QualityChanged
 from nemod.control.settings import Settings
 from nemod.daemon.built_model import BuiltModel
 from nemod.daemon.load_window import Load, LoadWindow
-from nemod.daemon.step_down import OVERLOAD, StepDown, ladder
+from nemod.daemon.step_down import OVERLOAD, SIZE, StepDown, ladder
 from nemod.engine.ipc import TelemetryRecord
 
 AUTO = "size/auto"
@@ -105,6 +105,8 @@ class LoadGuard:
 
     def _report(self, load: Load | None) -> None:
         facts = {"reduced": self.reduced or "nothing"}
+        if SIZE in self._steps.words:
+            facts["size"] = f"{self._steps.reduction.size:.2g}"
         if load is not None:
             facts["load"] = f"{load.p99:.0%}"
             facts["late"] = str(load.late)

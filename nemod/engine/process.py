@@ -57,11 +57,14 @@ DISCONNECTED_S = 0.8
 the time after which the daemon takes this process for hung."""
 LOCK_PATIENCE_S = ORPHAN_S + 1.5
 """[s] How long to wait for the device of a daemon that died, whose audio process still plays."""
-SWITCH_INTERVAL_S = 5e-6
+SWITCH_INTERVAL_S = 20e-6
 """[s] How long the audio thread requests the interpreter lock before another thread must yield it.
 
 A block requests it several times, after each system call and each program, so this time counts
-several times over: at 0.5 ms every third model switch caused a late block."""
+several times over: at 0.5 ms every third model switch caused a late block. Nor may it be so short
+that its timer expires before the thread sleeps: at 5 us the audio thread never left its processor,
+and where another one of higher priority held the second processor, the helper thread that had the
+lock could not run to give it back, for seconds."""
 
 
 @dataclass(slots=True)

@@ -402,8 +402,8 @@ While the daemon or the arithmetic runs, {_idle_states(latency_us)}
 
 Aim: no more late blocks than idle (the worse of the two idle rows, before and after), and p99.9
 below {AIM_SHARE:.0%} of the period, {AIM_SWITCHES:.0%} with switches. In a row with switches two
-models run at once for 30 ms of every {1000 * SWITCH_S:g} ms. The old one runs on a second core, so
-the p99.9 is that of the slower of the two, with what it takes to bring them together.
+models run at once for 30 ms of every {1000 * SWITCH_S:g} ms, if they fit into 30% of the period. If
+they do not, only the new one runs (`nemod/engine/continuation.py`).
 What happens when the load stays too high: [step-down.md](step-down.md).
 
 {sections}

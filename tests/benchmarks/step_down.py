@@ -157,7 +157,12 @@ def demonstrate(seconds: float) -> tuple[list[Look], list[str]]:
         longest = 6.0 * step_down.RESTORE_S
         watch.until(0.0, longest, reduced="")
         watch.until(0.0, 2.0)
-        return watch.looks, [line for line in daemon.lines if "quality" in line or "load" in line]
+        return watch.looks, [line for line in daemon.lines if _is_told(line)]
+
+
+def _is_told(line: str) -> bool:
+    """Whether a line of the daemon's output belongs to the log of the page."""
+    return any(text in line for text in ("quality", "load too high", "restarted"))
 
 
 def changes(looks: list[Look]) -> list[list[str]]:
