@@ -58,6 +58,13 @@ def test_what_is_asked_for_wins(kept: Path) -> None:
         names(kept, model="nosuch")
 
 
+def test_the_step_down_is_as_it_was_unless_asked_for(kept: Path) -> None:
+    """It is a knob of the session."""
+    for asked, expected in ((None, None), (True, 1.0), (False, 0.0)):
+        config = load_config(None, {"state": str(kept), "step_down": asked})
+        assert prepare(config).session.positions.get("size/auto") == expected
+
+
 def test_a_kept_model_outside_the_library_is_found_by_its_file(tmp_path: Path) -> None:
     """It was given as a file the last time."""
     model = tmp_path / "mine.json"
