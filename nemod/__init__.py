@@ -2,7 +2,8 @@
 
     nemod.load_model(path) -> Model       read a model file of any supported format
     nemod.save_model(model, path)         write GuitarML's JSON, which other players read
-    nemod.render(model, samples, rate)    play an array through the rig, with a cabinet, offline
+    nemod.load_chain(path) -> chain       read a chain of models, cabinets and effects, or a preset
+    nemod.render(model, samples, rate)    play an array through a rig, or through a chain, offline
 
 The daemon and its commands are in `nemod.cli`.
 """
@@ -11,12 +12,13 @@ The daemon and its commands are in `nemod.cli`.
 # Ctrl-C (see nemod.common.entry), and the daemon does without jax.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from nemod.builder.load_chain import load_chain
     from nemod.builder.offline import render
     from nemod.common.version import __version__
     from nemod.formats import load_model, save_model
     from nemod.formats.model import Model
 
-__all__ = ["Model", "__version__", "load_model", "render", "save_model"]
+__all__ = ["Model", "__version__", "load_chain", "load_model", "render", "save_model"]
 
 
 def __getattr__(name: str) -> object:
@@ -25,6 +27,10 @@ def __getattr__(name: str) -> object:
         from nemod.builder.offline import render
 
         return render
+    if name == "load_chain":
+        from nemod.builder.load_chain import load_chain
+
+        return load_chain
     if name in ("load_model", "save_model"):
         from nemod import formats
 

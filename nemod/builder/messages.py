@@ -1,8 +1,11 @@
 """Messages between the daemon and the builder."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from nemod.chain import Chain
+from nemod.chain.chain import MODEL
 from nemod.parameters.parameter_set import KnobSpec
 
 
@@ -19,9 +22,16 @@ class Reduction(NamedTuple):
     """How far the quality is reduced, because the machine is too slow for all of it."""
 
     size: float = 1.0
-    """0..1: largest size of a model that has several."""
+    """0..1: largest size of models that have several."""
     is_reverb_cheap: bool = False
-    """Whether the reverb has fewer lines; see `nemod.fx.reverb`."""
+    """Whether reverbs have fewer lines; see `nemod.fx.reverb`."""
+
+    def of_chain(self, chain: Chain) -> Chain:
+        """Return a chain whose models are no larger than allowed."""
+        for slot in chain:
+            if slot.kind == MODEL and (1.0 if slot.size is None else slot.size) > self.size:
+                chain = chain.with_slot(replace(slot, size=self.size))
+        return chain
 
 
 FULL_QUALITY = Reduction()
@@ -29,20 +39,23 @@ FULL_QUALITY = Reduction()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
-    """Daemon -> builder: build the rig of a model."""
+    """Daemon -> builder: build the rig of a chain."""
 
     request_id: int
-    path: str
-    """The model's file; empty for the clean rig, without a model."""
+    chain: Chain
+    """Its slots in order, and the sizes of models that have several. The names of files in it are
+    not used."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Absolute paths of model and cabinet files by the name of their slot. A slot without one is
+    empty; with no model at all it is the clean rig."""
     rate_hz: int
     block_frames: int
-    positions: dict[str, float]
-    """Positions that were set; the rig is warmed up with them, and with the model's defaults."""
+    outputs: int = 1
+    """1, or 2 for left and right."""
+    positions: Mapping[str, float]
+    """Positions that were set, by canonical path; the rig is warmed up with them, and with the
+    defaults of its models."""
     level: Level = Level()
-    size: float | None = None
-    """0..1: the size to choose from a model that has several."""
-    cabinet_path: str = ""
-    """The cabinet's impulse response; empty for no cabinet."""
     reduction: Reduction = FULL_QUALITY
 
 
@@ -54,21 +67,21 @@ class BuildResult:
     rig: bytes
     """A pickled `AnyCompiledRig`; see `nemod.engine.ipc.PlayRig`."""
     layout: tuple[str, ...]
-    """Paths of the controls, in the order of a settings record."""
+    """Canonical paths of the controls, in the order of a settings record; `gain`, `level` and
+    `model2/gain` are drive and fader there, `knob/1` and `model2/knob/1` the knobs of a model."""
     latency_frames: int
-    knobs: tuple[KnobSpec, ...]
-    """The conditioning knobs of the model, with their defaults."""
-    model_rate_hz: int
-    rate_policy: str
-    """`exact`, `delay` or `resample`."""
-    info: dict[str, Any]
-    """JSON object that answers `/nemo/model/info`."""
-    cabinet_info: dict[str, Any] = field(default_factory=dict)
-    """JSON object that answers `/nemo/cab/info`; empty without a cabinet."""
+    """Of the whole rig; its bypass has the same."""
+    knobs: Mapping[str, tuple[KnobSpec, ...]]
+    """The conditioning knobs of each model, with their defaults, by slot; only of slots that hold
+    a file."""
+    infos: Mapping[str, dict[str, Any]]
+    """JSON objects that answer `/nemo/<slot>/info`, by slot; only of slots that hold a file. That
+    of a model also has `model_rate_hz`, `rate_policy` (`exact`, `delay` or `resample`) and
+    `latency_frames`."""
     cached: bool
     """Whether every program came from the cache on disk."""
-    sizes: tuple[float, ...] = ()
-    """See `nemod.formats.model.Model`."""
+    sizes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Of each model, by slot; see `nemod.formats.model.Model`."""
     reduction: Reduction = FULL_QUALITY
     """That of the request."""
 
@@ -79,7 +92,6 @@ class BuildFailure:
 
     request_id: int
     reason: str
-    is_model_fault: bool = False
-    """Whether the file is the cause, so that a retry is useless until the file has changed."""
-    is_cabinet_fault: bool = False
-    """Likewise for the file of the cabinet."""
+    slot: str = ""
+    """The slot whose file is the cause, so that a retry is useless until the file has changed.
+    Empty for every other failure."""

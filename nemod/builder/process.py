@@ -6,7 +6,7 @@ import sys
 
 import setproctitle
 
-from nemod.builder.build import answer
+from nemod.builder.answer import answer
 from nemod.engine.ipc import receive_frame, send_frame
 
 

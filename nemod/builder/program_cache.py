@@ -54,7 +54,8 @@ def _environment() -> str:
             {line for line in cpu.splitlines() if line.startswith(("flags", "Features"))}
         )
     root = Path(__file__).parent.parent
-    engine = [root / "engine" / name for name in ("chain.py", "packing.py", "program.py", "rig.py")]
+    names = ("chain.py", "packing.py", "parts.py", "program.py", "rig.py")
+    engine = [root / "engine" / name for name in names]
     for source in sorted((*root.glob("fx/**/*.py"), *root.glob("parameters/*.py"), *engine)):
         parts.append(hashlib.sha256(source.read_bytes()).hexdigest())
     return "\n".join(parts)

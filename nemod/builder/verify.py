@@ -147,6 +147,7 @@ def residues(model: Model, rig: Playable, rate_hz: int) -> Iterator[Residue]:
             samples = np.asarray(sound)
             # The last number is the sum of all magnitudes.
             is_finite = is_finite and bool(np.isfinite(samples[-1]))
+            # Of two outputs, which are equal while nothing is sent into delay and reverb, the left.
             heard.append(samples[:BLOCK_FRAMES].copy())
         rest = np.concatenate(heard)[-tail:].astype(np.float64)
         yield Residue(is_finite, amplitude_to_db(float(np.std(rest))) if is_finite else np.inf)

@@ -13,12 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.control.settings import Settings
 from nemod.engine.compiled_rig import CompiledRig, HostArray
 from nemod.engine.loading import load_part
 from nemod.engine.packing import Packing
 from nemod.engine.program import Packings, ProgramState, first_state, fresh_state
 from nemod.engine.rig import AnyRigSpec
+from nemod.parameters.table import knob_number, param
 
 REST_PEAK = 1e-4
 """Largest sample at which a rig that plays silence counts as resting (-80 dBFS)."""
@@ -49,9 +49,7 @@ def warmed_up(
     because neither an echo nor a closed fader shows whether the model rests.
     """
     program = load_part(rig, block_frames)
-    defaults = Settings().vector(spec.layout)
-    is_knob = np.array([path.startswith("knob/") for path in spec.layout])
-    controls = np.where(is_knob, rig.controls, defaults)
+    controls = _knobs_alone(spec, rig.controls)
     silence = np.zeros(program.block_frames, np.float32)
     blocks_needed = math.ceil(max(REST_STEADY_S * rate_hz, memory) / program.block_frames)
     resting = 0
@@ -70,28 +68,38 @@ def warmed_up(
 def warmed_up_model(
     spec: AnyRigSpec, part: CompiledRig, block_frames: int, rate_hz: int, memory: int
 ) -> tuple[CompiledRig, float]:
-    """Return the model of a resampled rig in its state after silence, and its output then.
+    """Return a part that holds a model in its state after silence, and its output then.
 
-    Many models rest at an offset, so the output has to be steady, not small.
+    Many models rest at an offset, so the output has to be steady, not small. Controls as in
+    `warmed_up`.
     """
     program = load_part(part, block_frames)
+    controls = _knobs_alone(spec, part.controls)
     silence = np.zeros(block_frames, np.float32)
     steady = math.ceil(max(REST_STEADY_S * rate_hz, memory) / block_frames)
     recent: deque[float] = deque(maxlen=steady)
-    state = fresh_state(part)
+    packing = Packings.of(spec, block_frames).state
+    state = fresh_state(replace(part, state=first_state(spec, packing, controls)))
     output = 0.0
     for _ in range(math.ceil(WARM_UP_CAP_S * rate_hz / block_frames)):
-        state, out = program.call(part.weights, part.controls, state, silence)
+        state, out = program.call(part.weights, controls, state, silence)
         output = float(out[-1])
         recent.append(output)
         if len(recent) == steady and max(recent) - min(recent) < REST_PEAK:
             break
-    packing = Packings.of(spec, block_frames).state
     return _settled(spec, packing, part, state), output
 
 
+def _knobs_alone(spec: AnyRigSpec, controls: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the controls with the model's knobs, and all others at their defaults."""
+    rows = [param(path) for path in spec.layout]
+    defaults = np.array([row.control(row.default) for row in rows], np.float32)
+    is_knob = np.array([knob_number(path) is not None for path in spec.layout], bool)
+    return np.where(is_knob, controls, defaults)
+
+
 def warmed_up_part(spec: AnyRigSpec, part: CompiledRig, block: NDArray[np.float32]) -> CompiledRig:
-    """Return a part of a resampled rig in its state after one block of its resting input."""
+    """Return a run of effects in its state after one block of its resting input."""
     program = load_part(part, block.shape[-1])
     state = fresh_state(part)
     state, _ = program.call(part.weights, part.controls, state, block)

@@ -3,33 +3,41 @@
 chain    slots, split, chain, and the default chain
 reader   plain data (of YAML or JSON) -> chain, with every error named by its slot
 writer   chain -> plain data
+edit     chain -> chain with a slot added, removed, moved or replaced
 
 Nothing here knows effects, parameters or files.
 """
 
 from nemod.chain.chain import (
+    CABINET,
     DEFAULT_CHAIN,
     FILE_KINDS,
     KINDS,
     MAX_MODELS,
     MAX_SLOTS,
+    MODEL,
+    SPLIT,
     Chain,
     Slot,
     Split,
 )
-from nemod.chain.reader import ChainError, read_chain
+from nemod.chain.reader import ChainError, read_chain, read_leniently
 from nemod.chain.writer import plain_chain
 
 __all__ = [
+    "CABINET",
     "DEFAULT_CHAIN",
     "FILE_KINDS",
     "KINDS",
     "MAX_MODELS",
     "MAX_SLOTS",
+    "MODEL",
+    "SPLIT",
     "Chain",
     "ChainError",
     "Slot",
     "Split",
     "plain_chain",
     "read_chain",
+    "read_leniently",
 ]

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nemod.chain.chain import (
+    DEFAULT_CHAIN,
     FILE_KINDS,
     KINDS,
     MAX_FILE_NAME,
@@ -70,13 +71,27 @@ def read_chain(data: object, source: str = "chain") -> Chain:
     return chain
 
 
+def read_leniently(data: object) -> tuple[Chain, list[str]]:
+    """Return what can be used of a chain that was kept in a file, and the problems of the rest.
+
+    A slot that is wrong is left out, and a wrong value in one has its default. What is no list is
+    the default chain.
+    """
+    reader = _Reader(is_lenient=True)
+    chain = reader.chain(data)
+    return (chain if isinstance(data, list | tuple) else DEFAULT_CHAIN), reader.problems
+
+
 class _Reader:
     """Gathers the problems of a chain while it is read."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_lenient: bool = False) -> None:
+        """`is_lenient`: slots beyond the limits are left out, one by one."""
         self.problems: list[str] = []
+        self._is_lenient = is_lenient
         self._names: list[str] = []
         self._kinds: set[str] = set()
+        self._models = 0
         self._has_split = False
 
     def chain(self, data: object) -> Chain:
@@ -97,7 +112,7 @@ class _Reader:
             return []
         if len(data) > MAX_SLOTS:
             self.problems.append(f"{what} has {len(data)} entries: at most {MAX_SLOTS} are allowed")
-            return []
+            data = data[:MAX_SLOTS] if self._is_lenient else []
         return [(f"entry {number + 1} of {what}", entry) for number, entry in enumerate(data)]
 
     def _place(self, at: str, entry: object, branch: str = "") -> Slot | Split | None:
@@ -124,9 +139,10 @@ class _Reader:
             self.problems.append(f"slot {name!r} is {_short(content)}: keys are expected")
             return None
         kind = self._kind(name, content)
-        if kind is None or not self._is_free(name, kind):
+        if kind is None or not self._has_room(name, kind) or not self._is_free(name, kind):
             return None
         self._kinds.add(kind)
+        self._models += kind == MODEL
         if kind == SPLIT:
             return self._split(name, content, branch)
         return self._slot(name, kind, content)
@@ -152,6 +168,17 @@ class _Reader:
             )
             return None
         return str(kind)
+
+    def _has_room(self, name: str, kind: str) -> bool:
+        """Return whether a slot is within the limits, where that is decided for each; notes it."""
+        if not self._is_lenient:
+            return True
+        is_one_too_many = kind == MODEL and self._models >= MAX_MODELS
+        if len(self._names) >= MAX_SLOTS or is_one_too_many:
+            limit = f"{MAX_MODELS} models" if is_one_too_many else f"{MAX_SLOTS} slots"
+            self.problems.append(f"slot {name!r}: at most {limit} are allowed")
+            return False
+        return True
 
     def _is_free(self, name: str, kind: str) -> bool:
         """Return whether a slot may have this name; notes why not."""

@@ -1,4 +1,4 @@
-"""`nemod check`: what a model, a configuration or bindings hold, or what is wrong with them."""
+"""`nemod check`: what a model, a chain, a configuration or bindings hold, or what is wrong."""
 
 import argparse
 import re
@@ -9,8 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from nemod.cli.check_chain import check_chain, is_chain_file
+from nemod.cli.configuration import add_options, configuration
 from nemod.common.command_line import parser
-from nemod.common.errors import ConfigError, ModelError
+from nemod.common.errors import ConfigError, NemodError
 from nemod.common.kept_files import DamagedFileError, read_kept
 from nemod.config import MAX_BLOCK_FRAMES, MIN_BLOCK_FRAMES
 from nemod.config import load as load_config
@@ -24,17 +26,19 @@ def main(argv: Sequence[str]) -> int:
     """Describe files; 1 when any is refused."""
     made = parser(
         "nemod check",
-        "Print what a model, a configuration or a file of bindings holds, or its errors.",
+        "Print what a model, a chain, a preset, a configuration or a file of bindings holds, or "
+        "its errors. Of a model and a chain also the expected load.",
     )
     made.add_argument("files", nargs="+", type=Path, metavar="FILE")
     made.add_argument("--block", type=_frames, default=64, metavar="N", help="for the load [64]")
     made.add_argument("--size", type=float, metavar="0..1", help="of a model that has several [1]")
+    add_options(made, "library", "cabinets")
     arguments = made.parse_args(argv)
     refused = 0
     for path in arguments.files:
         try:
             _check_one(path, arguments)
-        except (ModelError, ConfigError) as error:
+        except NemodError as error:
             refused += 1
             print(f"refused: {error}", file=sys.stderr)  # noqa: T201
     return 1 if refused else 0
@@ -71,18 +75,22 @@ def _bindings(path: Path) -> str:
 
 
 def _check_one(path: Path, arguments: argparse.Namespace) -> None:
-    """Print what one file holds. Raises: ModelError, ConfigError."""
+    """Print what one file holds. Raises: NemodError."""
     console = Console()
     if path.suffix.lower() in (".yaml", ".yml"):
         if _is_bindings(path):
             console.print(_bindings(path), markup=False)
             return
+        if is_chain_file(path):
+            for line in check_chain(path, configuration(arguments), arguments.block):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+            return
         load_config(path, {})
         console.print(f"{path}: no errors in this configuration", markup=False)
         return
     # From the builder, so that the description is that of the rig that will be played.
-    from nemod.builder.build import verify_probe
     from nemod.builder.describe import describe
+    from nemod.builder.probe import verify_probe
     from nemod.cli.bench.block_cost import measure
 
     model = load_model(path, size=arguments.size)

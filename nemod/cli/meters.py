@@ -61,6 +61,8 @@ def panel(daemon: "Daemon", host: str) -> Text:
     status, meters = controller.status(), controller.meters()
     device = daemon.device
     where = f"{device.device}, {device.rate_hz} Hz, {device.block_frames} frames" if device else "…"
+    if device and device.outputs == 2:
+        where += ", stereo"
     text = Text()
     text.append(f"nemod {status.state}", style="bold")
     text.append(f"   {controller.model_name or '(no model yet)'}   on {where}\n")

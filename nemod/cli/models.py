@@ -73,7 +73,7 @@ def _verify_one(library: Library, entry: Entry) -> tuple[str, str]:
         return NO_PROBE, "its file has no probe"
     xla.prepare()
     # Imported only here: jax takes a second to load.
-    from nemod.builder.build import verify_probe
+    from nemod.builder.probe import verify_probe
     from nemod.formats import load_model
 
     error: float | None = None

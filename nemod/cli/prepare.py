@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
+from nemod.chain import DEFAULT_CHAIN, MODEL
 from nemod.cli.configuration import add_options, configuration
 from nemod.cli.model_table import say
 from nemod.common import xla
@@ -24,10 +25,10 @@ def main(argv: Sequence[str], bar: Bar) -> int:
     """Build the rigs of the models that are named, or of all; return 1 if one was refused."""
     made = parser(
         "nemod models prepare",
-        "Compile and test the rigs of models for a sample rate and a block size, so that the "
-        "first switch to each of them is as fast as every later one.",
+        "Compile and test the rigs of models for a sample rate, a block size and one output or "
+        "two, so that the first switch to each of them is as fast as every later one.",
     )
-    add_options(made, "library", "audio.rate", "audio.block")
+    add_options(made, "library", "audio.output", "audio.rate", "audio.block")
     made.add_argument("names", nargs="*", metavar="NAME", help="[all models]")
     arguments = made.parse_args(argv)
     config = configuration(arguments)
@@ -42,7 +43,7 @@ def main(argv: Sequence[str], bar: Bar) -> int:
         found = [(entry.name, entry.path) for entry in readable if not entry.facts.error]
     xla.prepare()
     # Imported only here: jax takes a second to load.
-    from nemod.builder.build import answer
+    from nemod.builder.answer import answer
     from nemod.builder.messages import BuildFailure, BuildRequest, Level
 
     level = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)
@@ -53,9 +54,11 @@ def main(argv: Sequence[str], bar: Bar) -> int:
             progress(number, len(found))
             request = BuildRequest(
                 request_id=number,
-                path=str(path),
+                chain=DEFAULT_CHAIN,
+                files={MODEL: str(path)},
                 rate_hz=rate_hz,
                 block_frames=config.audio.block,
+                outputs=max(1, len(config.audio.output)),
                 positions={},
                 level=level,
             )

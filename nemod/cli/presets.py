@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from nemod.chain import CABINET, MODEL
 from nemod.cli.configuration import add_options, configuration
 from nemod.cli.model_table import say
-from nemod.cli.preset_table import show, show_one
+from nemod.cli.preset_table import Libraries, show, show_one
 from nemod.common.command_line import SOURCE, Parser, parser, run_subcommand
 from nemod.common.errors import ConfigError, NotFoundError
 from nemod.common.files import replacing
@@ -16,7 +17,7 @@ from nemod.common.kept_files import DamagedFileError, decoded, read_kept
 from nemod.config import Config
 from nemod.control.errors import ControlError
 from nemod.control.preset_list import PresetList, free_name, free_number
-from nemod.library import Library
+from nemod.library import CABINETS, Library
 from nemod.presets import MAX_PRESETS, Preset, PresetError, PresetStore, user_folder
 from nemod.presets.preset import MAX_BYTES
 from nemod.presets.transfer import file_name, imported
@@ -49,18 +50,18 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _list(argv: Sequence[str]) -> int:
-    made = _parser("list", "List all presets.", "library")
+    made = _parser("list", "List all presets.", "library", "cabinets")
     _add_json(made)
     arguments = made.parse_args(argv)
     config = configuration(arguments)
     store = _store(config)
     presets = [(entry, store.get(entry.number)) for entry in store.entries()]
-    show(presets, Library(config.library), arguments.json)
+    show(presets, _libraries(config), arguments.json)
     return 0
 
 
 def _show(argv: Sequence[str]) -> int:
-    made = _parser("show", "Print a preset with all values in their units.", "library")
+    made = _parser("show", "Print a preset with all values in their units.", "library", "cabinets")
     _add_preset(made)
     _add_json(made)
     arguments = made.parse_args(argv)
@@ -68,7 +69,7 @@ def _show(argv: Sequence[str]) -> int:
     store = _store(config)
     number = _find(store, arguments.preset)
     entry = next(entry for entry in store.entries() if entry.number == number)
-    show_one(entry, store.get(number), Library(config.library), arguments.json)
+    show_one(entry, store.get(number), _libraries(config), arguments.json)
     return 0
 
 
@@ -190,6 +191,14 @@ def _as_number(text: str) -> int | None:
 def _store(config: Config) -> PresetStore:
     """Return the presets; a damaged file stays where it is until the daemon reads it."""
     return PresetStore(config.presets or user_folder(), moves_damaged=False)
+
+
+def _libraries(config: Config) -> Libraries:
+    """Return the libraries in which the files of presets are found."""
+    return {
+        MODEL: Library(config.library),
+        CABINET: Library(config.cabinets, kind=CABINETS),
+    }
 
 
 def _find(store: PresetStore, text: str) -> int:

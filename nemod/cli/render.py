@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nemod.builder.filled_chain import FilledChain, default_chain
 from nemod.builder.level import levelled
+from nemod.builder.load_chain import chain_of_file, find_files, read_chain_file
 from nemod.builder.messages import Level
 from nemod.builder.offline import (
     AUTO_TAIL_S,
@@ -23,6 +25,7 @@ from nemod.builder.offline import (
     tail_frames,
 )
 from nemod.builder.rate_policy import rate_policy
+from nemod.chain.chain import MODEL
 from nemod.cli.configuration import add_options, configuration
 from nemod.cli.render_settings import position, setting
 from nemod.common.command_line import parser
@@ -31,9 +34,9 @@ from nemod.common.sound_files import FORMATS, Sound, check_output, read_sound, w
 from nemod.common.units import amplitude_to_db
 from nemod.config import Config, config_file, default_path
 from nemod.formats import load_model
-from nemod.formats.impulse_response import ImpulseResponse, load_impulse_response
-from nemod.formats.model import Model
+from nemod.formats.impulse_response import load_impulse_response
 from nemod.library import CABINETS, Library
+from nemod.parameters.parameter_set import ParameterSet
 
 RATE_POLICIES = {
     "exact": "it is the same at every rate",
@@ -53,11 +56,19 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
     made.add_argument(
         "output", type=Path, metavar="OUT", help=f"ends in {', '.join(FORMATS)}; sets the format"
     )
-    made.add_argument("--model", required=True, metavar="NAME|FILE")
+    what = made.add_mutually_exclusive_group(required=True)
+    what.add_argument("--model", metavar="NAME|FILE")
+    what.add_argument(
+        "--chain",
+        type=Path,
+        metavar="FILE",
+        help="a YAML file with a list of slots, or a preset; what its slots hold is named as in "
+        "the library, or by the path from that file",
+    )
     made.add_argument(
         "--cab",
         metavar="NAME|FILE",
-        help="a cabinet: a name in the library of cabinets, or a sound file [none]",
+        help="a cabinet behind --model: a name in the library of cabinets, or a sound file [none]",
     )
     made.add_argument(
         "--channel", type=_channel, default=None, metavar="N", help="channel of the input [1]"
@@ -77,6 +88,11 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
         type=setting,
         metavar="ADDRESS=VALUE",
         help="a knob, as /nemo/gain=0.7 or /nemo/real/delay/time=350; may be given several times",
+    )
+    made.add_argument(
+        "--stereo",
+        action="store_true",
+        help="write left and right: a ping-pong delay, and a reverb with two channels",
     )
     made.add_argument(
         "--model-only", action="store_true", help="nothing but the model touches the samples"
@@ -111,22 +127,24 @@ def _tail(text: str) -> Tail:
 def main(argv: Sequence[str]) -> int:
     """Render a file. Raises: NemodError for what cannot be read, played or written."""
     arguments = read_arguments(argv)
+    if arguments.chain is not None:
+        for option, given in (("--cab", arguments.cab), ("--model-only", arguments.model_only)):
+            if given:
+                raise ConfigError("command line", [f"{option} and --chain: one is expected"])
+    if arguments.stereo and arguments.model_only:
+        raise ConfigError("command line", ["--stereo with --model-only: a model has one output"])
     config = configuration(arguments)
-    path = Path(arguments.model)
-    if not path.is_file():
-        _, path = Library(config.library).find(arguments.model)
-    cabinet = _cabinet_file(arguments.cab, config)
+    files = _files(arguments, config)
     sources = {
         "the recording": arguments.input,
-        "the model": path,
         "the configuration": config_file(arguments) or default_path(),
-        **({} if cabinet is None else {"the cabinet": cabinet}),
+        **files,
     }
     check_output(arguments.output, sources)
-    response = None if cabinet is None else load_impulse_response(cabinet)
-    model = _model(path, config, model_only=arguments.model_only)
+    filled = _filled(arguments, config, files)
+    parameters = ParameterSet(filled.chain, filled.knobs)
     try:
-        settings = dict(position(given, model) for given in arguments.set)
+        settings = dict(position(given, parameters) for given in arguments.set)
     except ValueError as error:
         raise ConfigError("command line", [str(error)]) from None
     sound = read_sound(arguments.input, channel=arguments.channel or 1)
@@ -136,9 +154,9 @@ def main(argv: Sequence[str]) -> int:
             f"{MIN_RATE_HZ} to {MAX_RATE_HZ} Hz can be played"
         )
     errors = Console(stderr=True)
-    for note in _notes(arguments, sound, model, path):
+    for note in _notes(arguments, sound, filled, files):
         errors.print(f"nemod: {note}", markup=False, highlight=False, soft_wrap=True)
-    out = _rendered(arguments, model, response, sound, settings, errors)
+    out = _rendered(arguments, filled, sound, settings, errors)
     clipped = write_sound(arguments.output, out, sound.rate_hz)
     if clipped:
         errors.print(
@@ -151,11 +169,45 @@ def main(argv: Sequence[str]) -> int:
     if sys.stderr.isatty():
         peak = amplitude_to_db(float(np.abs(out).max(initial=0.0)))
         errors.print(
-            f"{arguments.output}: {out.size} frames, peak {peak:+.1f} dBFS",
+            f"{arguments.output}: {len(out)} frames, peak {peak:+.1f} dBFS",
             markup=False,
             soft_wrap=True,
         )
     return 0
+
+
+def _files(arguments: argparse.Namespace, config: Config) -> dict[str, Path]:
+    """Return the files that are played, by what an error calls them. Raises: NemodError."""
+    if arguments.chain is not None:
+        path = arguments.chain
+        chain, _ = chain_of_file(path)
+        found = find_files(chain, path, *_libraries(config))
+        return {"the chain": path} | {f"the file of slot {slot}": found[slot] for slot in found}
+    path = Path(arguments.model)
+    if not path.is_file():
+        _, path = Library(config.library).find(arguments.model)
+    cabinet = _cabinet_file(arguments.cab, config)
+    return {"the model": path} | ({} if cabinet is None else {"the cabinet": cabinet})
+
+
+def _libraries(config: Config) -> tuple[Library, Library]:
+    return Library(config.library), Library(config.cabinets, kind=CABINETS)
+
+
+def _filled(
+    arguments: argparse.Namespace, config: Config, files: Mapping[str, Path]
+) -> FilledChain:
+    """Return the chain that is played, its files read. Raises: NemodError."""
+    level = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)
+    if arguments.chain is not None:
+        libraries = _libraries(config)
+        return read_chain_file(arguments.chain, *libraries, level, default_size=config.size).filled
+    cabinet = files.get("the cabinet")
+    response = None if cabinet is None else load_impulse_response(cabinet)
+    model = load_model(files["the model"], size=config.size)
+    if not arguments.model_only:
+        model = levelled(model, level).model
+    return default_chain(model, response)
 
 
 def _cabinet_file(given: str | None, config: Config) -> Path | None:
@@ -166,15 +218,9 @@ def _cabinet_file(given: str | None, config: Config) -> Path | None:
     return path if path.is_file() else Library(config.cabinets, kind=CABINETS).find(given)[1]
 
 
-def _model(path: Path, config: Config, *, model_only: bool) -> Model:
-    model = load_model(path, size=config.size)
-    if model_only:
-        return model
-    level = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)
-    return levelled(model, level).model
-
-
-def _notes(arguments: argparse.Namespace, sound: Sound, model: Model, path: Path) -> list[str]:
+def _notes(
+    arguments: argparse.Namespace, sound: Sound, filled: FilledChain, files: Mapping[str, Path]
+) -> list[str]:
     """Return what the user should know before the recording is played."""
     notes = [f"{arguments.input}: {sound.note}"] if sound.note else []
     if sound.channels > 1 and arguments.channel is None:
@@ -182,10 +228,15 @@ def _notes(arguments: argparse.Namespace, sound: Sound, model: Model, path: Path
             f"{arguments.input}: {sound.channels} channels; the first is played "
             "(--channel N chooses another)"
         )
-    if model.sample_rate != sound.rate_hz and not arguments.model_only:
+    if arguments.model_only:
+        return notes
+    for slot, model in filled.models.items():
+        if model.sample_rate == sound.rate_hz or model.rate_follows_device:
+            continue
+        file = files["the model" if arguments.chain is None else f"the file of slot {slot}"]
         policy = rate_policy(model.network, model.sample_rate, sound.rate_hz)
         notes.append(
-            f"{path.name} was made for {model.sample_rate} Hz and plays at {sound.rate_hz} Hz: "
+            f"{file.name} was made for {model.sample_rate} Hz and plays at {sound.rate_hz} Hz: "
             f"{RATE_POLICIES[policy]}"
         )
     return notes
@@ -193,13 +244,15 @@ def _notes(arguments: argparse.Namespace, sound: Sound, model: Model, path: Path
 
 def _rendered(
     arguments: argparse.Namespace,
-    model: Model,
-    response: ImpulseResponse | None,
+    filled: FilledChain,
     sound: Sound,
     settings: dict[str, float],
     errors: Console,
 ) -> NDArray[np.float32]:
-    """Return the output [frames], with a progress bar on a terminal. Raises: NemodError."""
+    """Return the output [frames] or [frames, 2], with a progress bar on a terminal.
+
+    Raises: NemodError.
+    """
     total = sound.samples.size + tail_frames(arguments.tail, sound.rate_hz)
     with Progress(
         TextColumn("{task.description}", markup=False),
@@ -209,14 +262,14 @@ def _rendered(
         console=errors,
         disable=not sys.stderr.isatty(),
     ) as bar:
-        task = bar.add_task(f"{arguments.input.name} through {model.name}", total=total)
+        task = bar.add_task(f"{arguments.input.name} through {filled.name}", total=total)
         try:
             return render(
-                model,
+                filled.models[MODEL] if arguments.model_only else filled,
                 sound.samples,
                 sound.rate_hz,
                 settings=settings,
-                cab=response,
+                outputs=2 if arguments.stereo else 1,
                 block=arguments.block,
                 model_only=arguments.model_only,
                 tail=arguments.tail,

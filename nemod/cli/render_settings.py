@@ -4,18 +4,15 @@ import argparse
 import math
 from typing import NamedTuple
 
-from nemod.builder.build import knob_specs
-from nemod.builder.offline import knob_path
-from nemod.common.errors import did_you_mean
-from nemod.formats.model import Model
+from nemod.builder.offline import known_path
 from nemod.parameters.parameter import Parameter
-from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
+from nemod.parameters.parameter_set import ParameterSet
 
 _WORDS = {"true": 1.0, "on": 1.0, "false": 0.0, "off": 0.0}
 
 
 class Setting(NamedTuple):
-    """One `--set`, before the model's knobs are known."""
+    """One `--set`, before the chain and the knobs of its models are known."""
 
     text: str
     """As it was given."""
@@ -44,29 +41,24 @@ def setting(text: str) -> Setting:
         raise argparse.ArgumentTypeError(
             f"{text!r}: ADDRESS=VALUE with a number is expected, as /nemo/gain=0.7"
         )
-    return Setting(text, SHORT_FORMS.get(path, path), number, is_real)
+    return Setting(text, path, number, is_real)
 
 
-def position(given: Setting, model: Model) -> tuple[str, float]:
+def position(given: Setting, parameters: ParameterSet) -> tuple[str, float]:
     """Return canonical path and position (0..1) of a setting.
 
     Raises: ValueError for a setting that does not exist, and for a value out of its range.
     """
-    path = knob_path(model, given.path)
-    parameters = ParameterSet(knob_specs(model))
-    try:
-        row = parameters.row(path)
-    except KeyError:
-        near = did_you_mean(given.path, parameters.all_paths())
-        raise ValueError(f"no setting is named {given.path!r}{near}") from None
+    path = known_path(parameters, parameters.short_forms.get(given.path, given.path))
+    row = parameters.row(path)
     if not given.is_real:
         if not 0.0 <= given.value <= 1.0:
-            unit = f" ({_range(row)} with /nemo/real/{path})" if row.unit else ""
+            unit = f" ({_range(row)} with /nemo/real/{given.path})" if row.unit else ""
             raise ValueError(f"--set {given.text}: allowed are 0 to 1{unit}")
-        return parameters.canonical(path), given.value
+        return path, given.value
     if not row.low <= given.value <= row.high:
         raise ValueError(f"--set {given.text}: allowed are {_range(row)}")
-    return parameters.canonical(path), row.position(given.value)
+    return path, row.position(given.value)
 
 
 def _range(row: Parameter) -> str:

@@ -25,6 +25,9 @@ class ConfigError(NemodError):
 class ModelError(NemodError):
     """A model file that cannot be played."""
 
+    slot = ""
+    """The slot of a chain that holds it, where it is known."""
+
     def __init__(self, path: str, reason: str) -> None:
         """`path` is the file, `reason` names the key (or line and column) and what is allowed."""
         self.path = path
@@ -34,6 +37,9 @@ class ModelError(NemodError):
 
 class CabinetError(NemodError):
     """A sound file that is no impulse response of a cabinet."""
+
+    slot = ""
+    """The slot of a chain that holds it, where it is known."""
 
     def __init__(self, path: str, reason: str) -> None:
         """`path` is the file, `reason` says what was found and what is expected."""

@@ -224,7 +224,7 @@ def _target(path: Path) -> Path:
 
 
 def write_sound(path: Path, samples: NDArray[np.float32], rate_hz: int) -> int:
-    """Write samples [frames] in the format of the file's name, whole or not at all.
+    """Write samples [frames] or [frames, channels] in the format of the file's name, whole or not.
 
     The samples go to a draft in the same folder that then takes the name, so an error leaves a
     former file as it was. A symbolic link stays a link, and the file that it points to is
@@ -240,7 +240,8 @@ def write_sound(path: Path, samples: NDArray[np.float32], rate_hz: int) -> int:
         former_mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
         with replacing(target, mode=former_mode) as draft:
             if made.container == "WAV":
-                writer = WavWriter(draft, rate_hz)
+                channels = 1 if samples.ndim == 1 else samples.shape[1]
+                writer = WavWriter(draft, rate_hz, channels)
                 try:
                     writer.write(samples)
                 finally:

@@ -8,6 +8,7 @@ A check takes a tree of `Scalar`s, in which each value keeps the text that was w
 import ipaddress
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,6 +26,14 @@ SUITABLE = "auto"
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _PORT = re.compile(r"[0-9]{1,5}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+
+
+class ProblemsError(ValueError):
+    """Several problems of one option, each a sentence that begins with its place."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(problems))
 
 
 class Check(ABC):

@@ -15,7 +15,7 @@ from typing import Any
 from nemod.common.errors import ConfigError, did_you_mean
 from nemod.common.paths import FolderError, config_folder
 from nemod.common.yaml_reader import Scalar, Tree, read_yaml
-from nemod.config.checks import MAX_SHOWN, cut, shown
+from nemod.config.checks import MAX_SHOWN, ProblemsError, cut, shown
 from nemod.config.options import OPTIONS, SECTIONS, Config, declaration
 
 FILE = "config.yaml"
@@ -94,6 +94,8 @@ def _section(
             continue
         try:
             values[key] = declared.check(given, folder)
+        except ProblemsError as error:
+            problems += [f"{key}.{problem}" for problem in error.problems]
         except ValueError as error:
             problems.append(f"{key}: {shown(given)}: {error}")
     return values

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from nemod.chain import Chain
+from nemod.config.chain_check import Chains
 from nemod.config.checks import (
     MODEL_RATE,
     SUITABLE,
@@ -100,10 +102,10 @@ class AudioConfig:
     output: tuple[int, ...] = _option(
         (),
         Channels(MAX_CHANNEL),
-        "one or two output channels, counted from 1",
+        "output channel, or two for left and right, counted from 1",
         "--output",
-        metavar="N|N,M",
-        unset="the first two",
+        metavar="N|L,R",
+        unset="mono on the first two",
     )
     rate: int | str | None = _option(
         None,
@@ -326,6 +328,12 @@ class Config:
         "folder with impulse responses of cabinets, beside the shipped ones and your own",
         "--cabinets",
         metavar="DIR",
+        unset="none",
+    )
+    chains: tuple[tuple[str, Chain], ...] = _option(
+        (),
+        Chains(),
+        "chains that `/nemo/chain/set` plays by name, each a list of slots as in a preset",
         unset="none",
     )
     state: bool | Path = _option(  # noqa: RUF009 - a value, as all others

@@ -25,6 +25,8 @@ osc:
   allow: [10.8.0.0/24]
 model: drive-gru20
 library: ~/amps
+chains:
+  lead: [gate, pedal: {kind: model, file: screamer-gru24}, model2: {file: drive-gru20}, cab, delay]
 ```
 
 A dot in a key stands for a level of the file. Relative paths in the file are relative to its

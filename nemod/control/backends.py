@@ -4,51 +4,137 @@ The controller depends on these protocols alone, so it runs without a sound card
 file in the tests, and no surface can reach anything that is not named here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from nemod.control.events import Meters, Source, TunerReading
+from nemod.chain import DEFAULT_CHAIN, FILE_KINDS, MODEL, Chain
+from nemod.control.events import DAEMON, Meters, Source, TunerReading
 from nemod.control.jobs import Job
 from nemod.presets.preset import Preset, PresetEntry
 
-
-class ModelFile(NamedTuple):
-    """What can be loaded: a model of the library, or the clean rig."""
-
-    name: str
-    path: Path | None
-    """None for the clean rig, which has no model."""
+CLEAN = "clean"
+"""What an empty model slot is called where the name of its model is asked for."""
 
 
-CLEAN = ModelFile("clean", None)
-"""The rig without a model: it plays where no model can."""
+class SlotFile(NamedTuple):
+    """A file of a library that a slot holds, or none."""
+
+    name: str = ""
+    path: Path | None = None
+    """None: the slot is empty, and changes nothing."""
 
 
-class CabinetFile(NamedTuple):
-    """A cabinet of the library, or none."""
-
-    name: str
-    path: Path | None
-    """None for a rig without a cabinet."""
+NO_FILE = SlotFile()
 
 
-NO_CABINET = CabinetFile("", None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RigFiles:
+    """A chain, and where the files of its slots are. Immutable."""
+
+    chain: Chain = DEFAULT_CHAIN
+    """Its files are named as the library spells them, without hashes."""
+    paths: Mapping[str, Path] = field(default_factory=dict)
+    """By slot; a slot without one is empty."""
+
+    def file(self, slot: str) -> SlotFile:
+        """Return the file of a slot. Raises: KeyError for an unknown slot."""
+        path = self.paths.get(slot)
+        return NO_FILE if path is None else SlotFile(self.chain[slot].file, path)
+
+    def first(self, kind: str) -> SlotFile:
+        """Return the file of the first slot of a kind; none where there is no such slot."""
+        slot = self.chain.first(kind)
+        return NO_FILE if slot is None else self.file(slot.name)
+
+    def with_file(self, slot: str, file: SlotFile) -> "RigFiles":
+        """Return the same with another file in a slot. Raises: KeyError for an unknown slot."""
+        changed = replace(self.chain[slot], file=file.name if file.path else "", sha256="")
+        paths = {name: path for name, path in self.paths.items() if name != slot}
+        if file.path is not None:
+            paths[slot] = file.path
+        return RigFiles(chain=self.chain.with_slot(changed), paths=paths)
+
+    def with_size(self, slot: str, size: float | None) -> "RigFiles":
+        """Return the same with another size of a slot's model. Raises: KeyError."""
+        return RigFiles(
+            chain=self.chain.with_slot(replace(self.chain[slot], size=size)), paths=self.paths
+        )
+
+    def in_chain(self, chain: Chain, renamed: Mapping[str, str]) -> "RigFiles":
+        """Return another chain with the files of the slots that are in both.
+
+        `renamed`: new names of slots by their names before.
+        """
+        paths = {renamed.get(name, name): path for name, path in self.paths.items()}
+        kept = {slot.name: paths[slot.name] for slot in chain if slot.file and slot.name in paths}
+        return RigFiles(chain=chain, paths=kept)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of the slots that can hold a file, in order."""
+        return tuple(slot.name for slot in self.chain if slot.kind in FILE_KINDS)
+
+    @property
+    def models(self) -> dict[str, SlotFile]:
+        """The models by slot, those of empty slots left out."""
+        slots = self.chain.of_kind(MODEL)
+        return {slot.name: self.file(slot.name) for slot in slots if slot.name in self.paths}
+
+    @property
+    def present(self) -> "RigFiles":
+        """The same without the names of files that are missing."""
+        found = self
+        for slot in self.slots:
+            found = found.with_file(slot, self.file(slot))
+        return found
+
+    @property
+    def without_files(self) -> "RigFiles":
+        """The same chain with all slots empty."""
+        return RigFiles(chain=self.chain.without_files)
 
 
-class Recall(NamedTuple):
-    """The sound that takes effect together with a model."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RigPlan:
+    """What is to play, and the positions that take effect with it, in the same audio block."""
 
-    sound: Mapping[str, float] | None
-    """0..1 by canonical path; see `nemod.control.settings.Settings.recall`. None: as it is."""
-    size: float | None
-    """0..1: the size of a model that has several."""
-    source: Source
-    cabinet: CabinetFile | None = None
-    """None: as it is."""
-    switched: tuple[tuple[str, float], ...] = ()
+    subject: str
+    """What it is about: the name of a file, a slot, a preset."""
+    rig: RigFiles
+    fills: frozenset[str] = frozenset()
+    """Slots whose files are asked for: without one of them it must not play."""
+    sound: Mapping[str, float] | None = None
+    """0..1 by canonical path of the rig's chain; see `nemod.control.settings.Settings.recall`.
+    None: positions stay with their slots."""
+    switched: Mapping[str, float] = field(default_factory=dict)
     """Positions by canonical path that are set besides."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """New names of slots by their names before."""
+    source: Source = DAEMON
+    """Who sets the positions."""
+
+
+RigChange = Callable[[RigFiles], RigPlan]
+"""Makes a plan from what plays when the request is carried out. Raises: ControlError where that is
+not possible then."""
+
+
+class Scope(StrEnum):
+    """How much of the rig a request is about, which decides what it supersedes."""
+
+    SLOT = "slot"
+    """The file of one slot: supersedes an older one for the same slot."""
+    MAIN = "main"
+    """That of the first model, which takes the place of a preset that waits, too."""
+    EDIT = "edit"
+    """One slot more or less, or at another place: nothing is superseded."""
+    CHAIN = "chain"
+    """All slots and files."""
+    PRESET = "preset"
+    """All slots and files with their positions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,61 +168,36 @@ class Status:
 
 
 class Player(Protocol):
-    """Plays models; in the daemon this is the model switcher. Thread: control."""
+    """Plays rigs; in the daemon this is the model switcher. Thread: control."""
 
     @property
-    def model_name(self) -> str:
-        """Name of the current model; empty before the first."""
-        ...
-
-    @property
-    def quarantined(self) -> str:
-        """The model that crashed the audio process too often; stepping passes it over."""
-        ...
-
-    def model_info(self) -> Mapping[str, object]:
-        """Return what is known of the current model (JSON types)."""
+    def rig(self) -> RigFiles | None:
+        """The chain that plays, with its files; None before the first."""
         ...
 
     @property
-    def is_clean(self) -> bool:
-        """Whether the clean rig plays, which has no model."""
+    def quarantined(self) -> Collection[str]:
+        """The models that crashed the audio process too often; stepping passes them over."""
         ...
 
-    @property
-    def size(self) -> float | None:
-        """0..1: the size of models that have several."""
+    def slot_info(self, slot: str) -> Mapping[str, object]:
+        """Return what is known of the file in a slot (JSON types); nothing for an empty slot."""
         ...
 
-    def load(self, candidates: Iterable[ModelFile], job: Job, recall: Recall | None = None) -> None:
-        """Start to load the first of the candidates that plays; the newest request wins.
+    def load(
+        self, changes: Iterable[RigChange], job: Job, *, scope: Scope, slot: str, noun: str
+    ) -> None:
+        """Start to play the first of the changes that can be played; the newest request wins.
 
-        `recall`: the sound that takes effect with the model, in the same audio block.
+        `slot`: which one it is about; empty for more than one. `noun`: what the changes are called.
 
-        The job ends with the model's name, or with an error of code `busy` when a newer request
-        supersedes it and `io` when no candidate plays.
+        The job ends with the subject of the change that plays, or with an error: `busy` when a
+        newer request supersedes it, `io` when none of them can be played.
         """
         ...
 
-    @property
-    def cabinet_name(self) -> str:
-        """Name of the current cabinet; empty for none."""
-        ...
-
-    def cabinet_info(self) -> Mapping[str, object]:
-        """Return what is known of the current cabinet (JSON types)."""
-        ...
-
-    def load_cabinet(self, candidates: Iterable[CabinetFile], job: Job) -> None:
-        """Start to load the first of the candidates that plays; the newest request wins.
-
-        It takes effect with the switch `cab/enable` on, unless it is `NO_CABINET`. Requests for
-        models are carried out besides, in their order. The job ends as that of `load`.
-        """
-        ...
-
-    def build_ahead(self, wanted: Sequence[tuple[ModelFile, Recall]]) -> None:
-        """Build these models while nothing else is to be done; a new list replaces the last."""
+    def build_ahead(self, wanted: Sequence[RigPlan]) -> None:
+        """Build these while nothing else is to be done; a new list replaces the last."""
         ...
 
     def panic(self) -> None:

@@ -6,23 +6,20 @@ of the rig, and what one of them can do, every one of them can do.
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from nemod.chain import CABINET, MODEL, Chain
 from nemod.common.background import in_background
-from nemod.common.errors import NotFoundError
 from nemod.control.backends import (
-    CLEAN,
     FileLibrary,
-    ModelFile,
     Monitor,
     Player,
     PresetStore,
-    Recall,
     Status,
     UserFiles,
 )
-from nemod.control.cabinets import Cabinets
+from nemod.control.chains import Chains
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import (
     Event,
@@ -37,16 +34,17 @@ from nemod.control.events import (
 from nemod.control.files import Files
 from nemod.control.jobs import Job
 from nemod.control.midi import Midi
-from nemod.control.model_size import ModelSize
-from nemod.control.named_files import find_name, names_from
+from nemod.control.model_size import ModelSize, ModelSizes
+from nemod.control.preset_files import PresetFiles
 from nemod.control.presets import Presets
+from nemod.control.rig_jobs import RigJobs
 from nemod.control.settings import Settings
 from nemod.control.similar_names import similar_name
+from nemod.control.slot_files import SlotFiles
 from nemod.control.tempo import TapTempo
 from nemod.parameters.parameter import Parameter
-from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
+from nemod.parameters.parameter_set import ParameterSet
 
-MODEL_JOB = "model"
 RESCAN_JOB = "rescan"
 MAX_WAITING_RESCANS = 64
 
@@ -66,10 +64,12 @@ class Controller:
         presets: PresetStore,
         user_models: UserFiles | None = None,
         user_cabinets: UserFiles | None = None,
+        chains: Mapping[str, Chain] | None = None,
     ) -> None:
         """`events` is the stream that `settings` publishes to.
 
-        `user_models`, `user_cabinets` None: clients cannot add any.
+        `user_models`, `user_cabinets` None: clients cannot add any. `chains`: those of the
+        configuration, by name.
         """
         self._settings = settings
         self._events = events
@@ -80,26 +80,25 @@ class Controller:
         self._monitor = monitor
         self._held = 0
         self._is_dirty = False
-        self._newest_load: Job | None = None
         self._rescan_jobs: list[Job] = []
         """Jobs that wait for the next rescan."""
         self._is_rescanning = False
         self.tempo = TapTempo(self.set_value)
         self.midi = Midi(events)
-        self.size = ModelSize(
-            player, events, newest_load=lambda: self._newest_load, load=self._load_size
-        )
-        self.cabinets = Cabinets(cabinets, player, events)
+        jobs = RigJobs(player, settings, events)
+        self.models = SlotFiles(MODEL, library, player, jobs)
+        """The models of the library, and the one of the first model slot."""
+        self.cabinets = SlotFiles(CABINET, cabinets, player, jobs)
+        """The cabinets of the library, and the one of the first cabinet slot."""
+        self.sizes = ModelSizes(self.models, jobs, events)
+        self.chains = Chains(jobs, models=self.models, cabinets=self.cabinets, named=chains or {})
         self.presets = Presets(
             settings,
             events,
             store=presets,
-            library=library,
-            cabinets=cabinets,
+            files=PresetFiles(library, cabinets),
             player=player,
-            load_model=self._load,
-            newest_load=lambda: self._newest_load,
-            newest_cabinet_load=lambda: self.cabinets.newest_load,
+            jobs=jobs,
             commit=self._commit,
         )
         self.files = Files(
@@ -194,7 +193,7 @@ class Controller:
 
     def _canonical(self, path: str) -> str:
         try:
-            return self.parameters.canonical(SHORT_FORMS.get(path, path))
+            return self.parameters.canonical(self.parameters.short_forms.get(path, path))
         except KeyError:
             raise self._unknown(path) from None
 
@@ -210,67 +209,55 @@ class Controller:
             Code.UNKNOWN, path[:120], "no such parameter", lambda: similar_name(path, known)
         )
 
-    # --- models ----------------------------------------------------------------------------------
+    # --- the chain and its files -----------------------------------------------------------------
+
+    @property
+    def chain(self) -> Chain:
+        """The chain that plays, with the names of its files."""
+        return self.chains.current
+
+    @property
+    def size(self) -> ModelSize:
+        """The size of the first model."""
+        return self.sizes.of()
 
     @property
     def model_names(self) -> Sequence[str]:
         """All models of the library in order; the index of a model is its place here."""
-        return self._library.names
+        return self.models.names
 
     @property
     def model_name(self) -> str:
-        """Name of the current model; empty before the first."""
-        return self._player.model_name
+        """Name of the first model of the chain; empty before the first."""
+        return self.models.name
 
     @property
     def model_index(self) -> int:
-        """Place of the current model in `model_names`; -1 where it is not among them."""
-        names = self.model_names
-        return names.index(self.model_name) if self.model_name in names else -1
+        """Place of the first model in `model_names`; -1 where it is not among them."""
+        return self.models.index
 
     @property
     def requested_model(self) -> str:
-        """The model that was requested last, or the current one if no request is under way."""
-        job = self._newest_load
-        return job.subject if job is not None and not job.is_over else self.model_name
+        """The first model that was requested last, or the current one."""
+        return self.models.requested
 
     def model_info(self) -> Mapping[str, object]:
-        """Return what is known of the current model: architecture, rate, author, ... (JSON)."""
-        return self._player.model_info()
+        """Return what is known of the first model: architecture, rate, author, ... (JSON)."""
+        return self.models.info()
 
-    def model_problems(self) -> Mapping[str, str]:
-        """Return why models are known not to play, by name, in the order of the library."""
-        return self._library.problems()
+    def load_model(self, name: str | int, source: Source, slot: str = "") -> Job:
+        """Start to load a model by name or index, into the first model slot or another one.
 
-    def find_model(self, name: str | int) -> str:
-        """Return a model's name as the library spells it, by name in any case or by index.
-
-        Raises: ControlError `not_found`, also for a name with a path separator.
+        Raises: ControlError `not_found`.
         """
-        return find_name(self.model_names, name, "model")
+        return self.models.of(slot).load(name, source)
 
-    def load_model(self, name: str | int, source: Source) -> Job:
-        """Start to load a model by name or index. Raises: ControlError `not_found`."""
-        known = self.find_model(name)
-        try:
-            file = ModelFile(*self._library.find(known))
-        except NotFoundError as error:
-            raise ControlError(Code.NOT_FOUND, known, str(error)) from None
-        return self._load([file], known, source)
-
-    def step_model(self, step: int, source: Source) -> Job:
+    def step_model(self, step: int, source: Source, slot: str = "") -> Job:
         """Start to load the next model (`step` 1) or the previous one (-1), around the list.
 
-        The step counts from the model that was requested last, so two quick presses go two models
-        on. Models that cannot be played are passed over.
-
-        Raises: ControlError `not_found` in an empty library.
+        Raises: ControlError `not_found`; see `SlotFiles.step`.
         """
-        names = self.model_names
-        if not names:
-            raise ControlError(Code.NOT_FOUND, "", "the library has no models")
-        order = names_from(names, self.requested_model, step)
-        return self._load(self._playable(order), order[0], source)
+        return self.models.of(slot).step(step, source)
 
     def rescan(self, source: Source) -> Job:
         """Start to list the folders of models and cabinets, and to read the presets, again.
@@ -311,43 +298,6 @@ class Controller:
             self._preset_store.rescan()
 
         in_background(work).add_done_callback(done)
-
-    def _load(
-        self,
-        candidates: Iterable[ModelFile],
-        subject: str,
-        source: Source,
-        recall: Recall | None = None,
-    ) -> Job:
-        job = self._newest_load = Job(MODEL_JOB, subject, source, self._events)
-        try:
-            self._player.load(candidates, job, recall)
-        except Exception:
-            # Steps must not count from a request that was never made.
-            job.fail(ControlError(Code.IO, subject, "internal error, see the log"))
-            raise
-        return job
-
-    def _load_size(self, size: float, source: Source) -> Job:
-        """Start to load the current model with another size."""
-        name = self.model_name
-        try:
-            file = CLEAN if self._player.is_clean else ModelFile(*self._library.find(name))
-        except NotFoundError as error:
-            job = Job(MODEL_JOB, name, source, self._events)
-            job.fail(ControlError(Code.NOT_FOUND, name, str(error)))
-            return job
-        return self._load([file], file.name, source, Recall(None, size, source))
-
-    def _playable(self, names: Iterable[str]) -> Iterator[ModelFile]:
-        """Yield the files of these models, except those that are known not to play."""
-        for name in names:
-            if self._library.problem(name) or name == self._player.quarantined:
-                continue
-            try:
-                yield ModelFile(*self._library.find(name))
-            except NotFoundError:
-                continue  # removed since the folders were listed
 
     # --- what the rig does -----------------------------------------------------------------------
 

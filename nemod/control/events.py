@@ -7,11 +7,13 @@ never the last one, uses bounded memory, and delays nobody.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Self
+
+from nemod.parameters.table import BY_PATH
 
 MAX_FINISHED_JOBS = 64
 """Ends of jobs that wait for one reader; the oldest are dropped and counted."""
@@ -65,19 +67,43 @@ class Changed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ModelChanged(Event):
-    """Another model is the current one; its knobs are the parameters from now on."""
+    """Another model plays in a slot, or none; its knobs are the parameters from now on."""
 
     name: str
     source: Source
+    slot: str = "model"
+
+    @property
+    def key(self) -> Hashable:
+        """One per slot."""
+        return type(self).__name__, self.slot
 
 
 @dataclass(frozen=True, slots=True)
 class CabinetChanged(Event):
-    """Another cabinet is the current one, or none; or it was loaded again."""
+    """Another cabinet plays in a slot, or none; or it was loaded again."""
 
     name: str
     """Empty for none."""
     source: Source
+    slot: str = "cab"
+
+    @property
+    def key(self) -> Hashable:
+        """One per slot."""
+        return type(self).__name__, self.slot
+
+
+@dataclass(frozen=True, slots=True)
+class ChainChanged(Event):
+    """The chain has other slots, or another order; their parameters exist from now on.
+
+    Whoever holds values of slots reads them again; earlier events about slots are not delivered.
+    """
+
+    source: Source
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """New names of slots by their names before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +113,12 @@ class SizeChanged(Event):
     size: float
     """0..1"""
     source: Source
+    slot: str = "model"
+
+    @property
+    def key(self) -> Hashable:
+        """One per slot."""
+        return type(self).__name__, self.slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,13 +281,22 @@ class Subscription:
             return
         if isinstance(event, JobDone | JobFailed):
             self._limit_jobs()
+        if isinstance(event, ChainChanged):
+            self._forget_slots()
         self._pending[key] = event
         self._arrived.set()
         if self._wake is not None:
             self._wake()
 
+    def _forget_slots(self) -> None:
+        """Drop what was about slots, which may be gone: the number of names has no limit."""
+        self._pending = OrderedDict(
+            (key, event) for key, event in self._pending.items() if not _is_of_slot(event)
+        )
+
     def _limit_jobs(self) -> None:
-        waiting = [key for key in self._pending if isinstance(key, tuple)]
+        jobs = JobDone | JobFailed
+        waiting = [key for key, event in self._pending.items() if isinstance(event, jobs)]
         if len(waiting) >= MAX_FINISHED_JOBS:
             del self._pending[waiting[0]]
             self.lost_jobs += 1
@@ -288,6 +329,13 @@ class Subscription:
     ) -> None:
         """Close the subscription."""
         self.close()
+
+
+def _is_of_slot(event: Event) -> bool:
+    """Whether an event is about a slot that only some chains have."""
+    if isinstance(event, Changed):
+        return event.path not in BY_PATH
+    return isinstance(event, ModelChanged | CabinetChanged | SizeChanged)
 
 
 class EventStream:

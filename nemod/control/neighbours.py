@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 
+from nemod.chain import MODEL
 from nemod.common.background import in_background
-from nemod.control.backends import Player, Recall
+from nemod.control.backends import CLEAN, Player, RigPlan
 from nemod.control.events import Source
 from nemod.control.preset_files import FoundFiles, PresetFiles
 from nemod.control.preset_list import PresetList
@@ -43,14 +44,20 @@ class Neighbours:
     def _request(self, presets: Iterable[Preset], files: Iterable[FoundFiles]) -> None:
         self._player.build_ahead(
             [
-                (found.model, recall(preset, found))
+                plan(preset, found)
                 for preset, found in zip(presets, files, strict=True)
-                if found.model is not None and found.cabinet is not None
+                if not found.missing
             ]
         )
 
 
-def recall(preset: Preset, found: FoundFiles) -> Recall:
-    """Return the sound that takes effect when a preset is loaded, with the files found for it."""
-    source = Source("preset", preset.name)
-    return Recall(preset.positions, preset.model.size, source, found.cabinet)
+def plan(preset: Preset, found: FoundFiles) -> RigPlan:
+    """Return what is to play when a preset is loaded, with the files found for it."""
+    first = found.rig.first(MODEL)
+    return RigPlan(
+        subject=first.name or CLEAN,
+        rig=found.rig,
+        fills=frozenset(found.rig.slots),
+        sound=preset.positions,
+        source=Source("preset", preset.name),
+    )

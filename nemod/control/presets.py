@@ -1,22 +1,24 @@
 """Presets: which one is current, whether it was changed, load, save. Thread: control.
 
-A preset is loaded as one change: its model and cabinet with all positions, in one audio block.
+A preset is loaded as one change: its chain with all files and positions, in one audio block.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
 
+from nemod.chain import Chain
 from nemod.common.background import in_background
-from nemod.control.backends import FileLibrary, ModelFile, Player, PresetStore, Recall
+from nemod.control.backends import Player, PresetStore, Scope
 from nemod.control.disk_jobs import DiskJobs
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import (
     DAEMON,
     SESSION,
     CabinetChanged,
+    ChainChanged,
     EventStream,
     ModelChanged,
     PresetChanged,
@@ -24,20 +26,20 @@ from nemod.control.events import (
     Source,
 )
 from nemod.control.jobs import Job
-from nemod.control.neighbours import Neighbours, recall
+from nemod.control.neighbours import Neighbours, plan
 from nemod.control.preset_files import FoundFiles, PresetFiles
 from nemod.control.preset_list import PresetList
+from nemod.control.rig_jobs import RigJobs
 from nemod.control.settings import Settings
 from nemod.control.snapshots import Snapshots
-from nemod.presets.preset import CabinetReference, ModelReference, Preset, PresetEntry
+from nemod.presets.preset import Preset, PresetEntry
 
 log = structlog.get_logger("nemod")
 
 PRESET_JOB = "preset"
 SAVE_JOB = "preset file"
-
-LoadModel = Callable[[Iterable[ModelFile], str, Source, Recall], Job]
-"""(candidates, name, source, sound) -> job"""
+RIG_JOB = "model"
+"""The rig of a preset, within its job."""
 
 
 class Presets:
@@ -49,29 +51,19 @@ class Presets:
         events: EventStream,
         *,
         store: PresetStore,
-        library: FileLibrary,
-        cabinets: FileLibrary,
+        files: PresetFiles,
         player: Player,
-        load_model: LoadModel,
-        newest_load: Callable[[], Job | None],
-        newest_cabinet_load: Callable[[], Job | None],
+        jobs: RigJobs,
         commit: Callable[[], None],
     ) -> None:
-        """`newest_load` returns the model request that was made last, or that of a preset.
-
-        `commit` has the settings take effect, together with others of the same message.
-        """
+        """`commit` has the settings take effect, together with others of the same message."""
         self._settings = settings
         self._events = events
         self._store = store
         self.list = PresetList(store)
-        self._files = PresetFiles(library, cabinets)
-        self._library = library
-        self._cabinets = cabinets
+        self._files = files
         self._player = player
-        self._load_model = load_model
-        self._newest_load = newest_load
-        self._newest_cabinet_load = newest_cabinet_load
+        self._jobs = jobs
         self._commit = commit
         self._current: int | None = None
         self._name = ""
@@ -89,7 +81,7 @@ class Presets:
         self._neighbours = Neighbours(self.list, self._files, player)
         self._disk = DiskJobs()
         self._rig_changes = events.subscribe(
-            (ModelChanged, CabinetChanged), wake=self._on_rig_change
+            (ModelChanged, CabinetChanged, ChainChanged), wake=self._on_rig_change
         )
 
     # --- what there is ---------------------------------------------------------------------------
@@ -130,8 +122,8 @@ class Presets:
     def load(self, which: str | int, source: Source) -> Job:
         """Start to load a preset by name or number; the newest request wins.
 
-        The job ends with the preset's name, or with an error: `not_found` for its model or its
-        cabinet, and as those of a model. Until it ends, and after an error, the sound is as before.
+        The job ends with the preset's name, or with an error: `not_found` for a file of a slot,
+        and as those of a model. Until it ends, and after an error, the sound is as before.
 
         Raises: ControlError `not_found`.
         """
@@ -140,7 +132,7 @@ class Presets:
         job = Job(PRESET_JOB, preset.name, source, self._events)
         self._newest = job, number
         found = self._files.named(preset)
-        if not self._files.has_hash(preset) or self._is_playing(found, preset.model.size):
+        if not self._files.has_hash(preset) or self._is_playing(found):
             self._load(number, preset, found, job)
         else:
             self._load_resolved(number, preset, job)
@@ -162,7 +154,7 @@ class Presets:
         One search runs at a time, and of the others only the newest waits: it reads files.
         """
         older = self._unresolved
-        before = self._newest_load(), self._newest_cabinet_load()
+        before = self._jobs.newest
         self._unresolved = number, preset, job, before
         if older is not None:
             older[2].fail(_superseded(older[1]))
@@ -179,8 +171,7 @@ class Presets:
             self._is_resolving = False
             self._resolve_next()
             is_newest = self._newest is not None and self._newest[0] is job
-            # Jobs are equal only to themselves.
-            if not is_newest or (self._newest_load(), self._newest_cabinet_load()) != before:
+            if not is_newest or self._jobs.newest is not before:
                 job.fail(_superseded(preset))
             elif search.cancelled() or search.exception() is not None:
                 job.fail(ControlError(Code.IO, preset.name, str(search.exception())))
@@ -189,38 +180,35 @@ class Presets:
 
         in_background(lambda: self._files.resolved(preset)).add_done_callback(resolved)
 
-    def _rig(self) -> tuple[str, bool, float | None, str]:
-        """Return what plays: model, whether it is the clean rig, its size, and the cabinet."""
-        player = self._player
-        return player.model_name, player.is_clean, player.size, player.cabinet_name
+    def _rig(self) -> Chain:
+        """Return what plays: the chain with its files and sizes."""
+        return self._jobs.chain
 
-    def _is_playing(self, found: FoundFiles, size: float | None) -> bool:
-        """Return whether these files play, and no others were requested."""
-        model, cabinet = found
-        newest = (self._newest_load(), self._newest_cabinet_load())
-        if model is None or cabinet is None or any(job and not job.is_over for job in newest):
+    def _is_playing(self, found: FoundFiles) -> bool:
+        """Return whether these files play in this chain, and nothing else was requested."""
+        if self._player.rig is None or found.missing or self._jobs.is_busy:
             return False
-        return self._rig() == (model.name, model.path is None, size, cabinet.name)
+        return self._rig() == found.rig.chain
 
     def _load(self, number: int, preset: Preset, found: FoundFiles, job: Job) -> None:
-        model = found.model
-        if model is None or found.cabinet is None:
-            job.fail(ControlError(Code.NOT_FOUND, preset.name, found.missing(preset)))
+        if found.missing:
+            job.fail(ControlError(Code.NOT_FOUND, preset.name, found.problem))
             return
-        wanted = recall(preset, found)
-        if self._is_playing(found, wanted.size):
+        wanted = plan(preset, found)
+        if self._is_playing(found):
             self._settings.recall(preset.positions, wanted.source)
             self._commit()
             self._loaded(number, preset, job)
             return
 
-        def over(model_job: Job) -> None:
-            if model_job.error is not None:
-                job.fail(model_job.error)
+        def over(rig_job: Job) -> None:
+            if rig_job.error is not None:
+                job.fail(rig_job.error)
             else:
                 self._loaded(number, preset, job)
 
-        self._load_model([model], model.name, job.source, wanted).when_over(over)
+        started = self._jobs.start(RIG_JOB, wanted, wanted.subject, job.source, Scope.PRESET)
+        started.when_over(over)
 
     def _loaded(self, number: int, preset: Preset, job: Job) -> None:
         self._current, self._name, self._is_dirty = number, preset.name, False
@@ -247,21 +235,19 @@ class Presets:
     ) -> None:
         """Make the preset of the last session current, unless another one was requested already.
 
-        One that is gone or has another name now is not. With another model or cabinet than the
+        One that is gone or has another name now is not. With another chain or other files than the
         preset's, as where a file is missing, it is dirty.
         """
         preset = self.list.peek(number)
         if preset is None or preset.name != name or self._newest or self._current is not None:
             return
-        if not self._is_playing(self._files.named(preset), self._player.size):
+        if not self._is_playing(self._files.named(preset)):
             is_dirty = True
             log.warning(
-                "preset of the last session restored without its model and cabinet",
+                "preset of the last session restored with other files or another chain",
                 preset=name,
-                model=preset.model.name,
-                cabinet=preset.cabinet.name,
-                instead=self._player.model_name,
-                instead_cabinet=self._player.cabinet_name,
+                files=_files(preset.chain),
+                instead=_files(self._rig()),
             )
         self._current, self._name, self._is_dirty = number, name, is_dirty
         self._saved_sound, self._saved_rig = self._settings.sound(), self._rig()
@@ -311,7 +297,10 @@ class Presets:
         for event in self._rig_changes.take():
             # What a client or a fault put in place of the preset's makes it dirty; what a preset
             # brings makes that preset current.
-            if not isinstance(event, ModelChanged | CabinetChanged) or self.is_loading:
+            if isinstance(event, ChainChanged):
+                self.snapshots.follow_chain(self._rig(), event.renamed)
+            kinds = ModelChanged | CabinetChanged | ChainChanged
+            if not isinstance(event, kinds) or self.is_loading:
                 continue
             is_switched = isinstance(event, CabinetChanged)  # it is switched on, too
             is_other = is_switched and self._settings.sound() != self._saved_sound
@@ -332,18 +321,14 @@ class Presets:
         number, name = self.list.place(where, self._current, self._name)
         request, rig = self._newest, self._rig()
         sound, snapshots = self._settings.sound(), self.snapshots.all()
-        model, is_clean, size, cabinet = rig
         made = Preset(name=name)
 
         def work() -> None:
             nonlocal made
-            sha256 = "" if is_clean else self._library.content_hash(model)
-            cabinet_sha256 = self._cabinets.content_hash(cabinet) if cabinet else ""
             # Its name may have changed since: a rename may have been under way.
             made = replace(
                 self.list.peek(number) or made,
-                model=ModelReference(name="" if is_clean else model, sha256=sha256, size=size),
-                cabinet=CabinetReference(name=cabinet, sha256=cabinet_sha256),
+                chain=self._files.hashed(rig),
                 positions=sound,
                 snapshots=snapshots,
             )
@@ -433,6 +418,11 @@ class Presets:
         release = self.list.reserve(number, name)
         job.when_over(lambda _job: release())
         return job
+
+
+def _files(chain: Chain) -> dict[str, str]:
+    """Return the names of files by slot, those of empty slots left out."""
+    return {slot: name for slot, name in chain.files.items() if name}
 
 
 def _superseded(preset: Preset) -> ControlError:

@@ -1,60 +1,67 @@
 """The positions of all parameters: the one place that holds them, in the daemon's process."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nemod.chain import DEFAULT_CHAIN, Chain
+from nemod.control.control_vector import TEMPO, TUNER, TUNER_MUTE, control_vector
 from nemod.control.events import MODEL, SESSION, Changed, EventStream, Source
-from nemod.parameters.notes import note_ms
-from nemod.parameters.parameter import Parameter
-from nemod.parameters.parameter_set import KnobSpec, ParameterSet
-from nemod.parameters.table import MODEL_KNOBS, canonical, knob_number, param
+from nemod.parameters.parameter_set import Knobs, ParameterSet, is_in_preset, moved_positions
+from nemod.parameters.slot_paths import slot_row
 
-TEMPO = "tempo/bpm"
-TUNER, TUNER_MUTE, TUNER_REFERENCE = "tuner/enable", "tuner/mute", "tuner/ref"
-
-DEFAULT_KNOB = 0.5
-"""Position of a model's knob that neither a client nor the model's file states."""
+__all__ = ["TEMPO", "TUNER", "TUNER_MUTE", "TUNER_REFERENCE", "Settings"]
+TUNER_REFERENCE = "tuner/ref"
 
 
 class Settings:
     """Positions (0..1) by path. Thread: control.
 
     A parameter that was never set has its default: the table's, or for a model's knob the one of
-    the model's file. Once set it keeps its position, also when another model is loaded. Every
-    change is published as an event.
+    the model's file. Once set it keeps its position, also when another model is loaded, and when
+    its slot is moved in the chain. Every change is published as an event.
     """
 
     def __init__(
-        self, positions: Mapping[str, float] | None = None, events: EventStream | None = None
+        self,
+        positions: Mapping[str, float] | None = None,
+        events: EventStream | None = None,
+        chain: Chain = DEFAULT_CHAIN,
     ) -> None:
         """Start with `positions` set and all else at its default.
 
-        Raises: KeyError for a path that is not in the table.
+        Raises: KeyError for a path that this chain does not have.
         """
-        self.parameters = ParameterSet()
-        """The parameters that exist with the current model."""
+        self.parameters = ParameterSet(chain.without_files)
+        """The parameters that exist with the current chain and its models."""
         self._events = events or EventStream()
         self._set: dict[str, float] = {}
         for path, position in (positions or {}).items():
             self.set(path, position, SESSION)
 
+    @property
+    def chain(self) -> Chain:
+        """The slots of the current chain, without files."""
+        return self.parameters.chain
+
     def get(self, path: str) -> float:
         """Return the position of a parameter. Raises: KeyError for an unknown path."""
-        return self._position(canonical(path), self.parameters.knobs)
+        key = self.parameters.key(path)
+        position = self._set.get(key)
+        return self.parameters.kept_row(key).default if position is None else position
 
     def is_set(self, path: str) -> bool:
         """Whether a parameter was ever set. Raises: KeyError for an unknown path."""
-        return canonical(path) in self._set
+        return self.parameters.key(path) in self._set
 
     def set(self, path: str, position: float, source: Source = SESSION) -> float:
         """Set a parameter and return its position: the given one, clipped to 0..1.
 
         `position` must be finite. Raises: KeyError for an unknown path.
         """
-        path = canonical(path)
-        clipped = param(path).clipped(position)
+        path = self.parameters.key(path)
+        clipped = self.parameters.kept_row(path).clipped(position)
         before, was_set = self.get(path), path in self._set
         self._set[path] = clipped
         is_adjusted = clipped != position
@@ -62,25 +69,52 @@ class Settings:
             self._events.publish(Changed(path, clipped, source, is_adjusted))
         return clipped
 
-    def use_knobs(self, knobs: Sequence[KnobSpec]) -> None:
-        """Take the knobs of the model that is now the current one, and its defaults."""
+    def use_knobs(self, knobs: Knobs) -> None:
+        """Take the knobs of the models that are now the current ones, and their defaults."""
+        self.use_chain(self.chain, knobs)
+
+    def use_chain(
+        self, chain: Chain, knobs: Knobs, renamed: Mapping[str, str] | None = None
+    ) -> None:
+        """Take a chain and the knobs of its models: positions stay with the slots.
+
+        `renamed`: new names of slots by their names before.
+        """
         before = {path: self.get(path) for path in self.parameters}
-        self.parameters = ParameterSet(knobs)
+        self._set = self.positions_in(chain, renamed)
+        parameters = ParameterSet(chain.without_files, knobs)
+        if parameters != self.parameters:
+            self.parameters = parameters
         for path in self.parameters:
             position = self.get(path)
             if before.get(path) != position:
                 self._events.publish(Changed(path, position, MODEL))
 
+    def positions_in(
+        self, chain: Chain, renamed: Mapping[str, str] | None = None
+    ) -> dict[str, float]:
+        """Return the positions that were set, as they will be in another chain."""
+        return moved_positions(self._set, self.parameters, chain, renamed)
+
     def sound(self) -> dict[str, float]:
         """Return the positions of all parameters that belong to the sound."""
-        return {path: self.get(path) for path in self.parameters if param(path).is_in_preset}
+        return {path: self.get(path) for path in self.parameters if is_in_preset(path)}
 
-    def recalled(self, sound: Mapping[str, float] | None) -> dict[str, float]:
-        """Return the positions that will be set after `recall(sound)`, by canonical path."""
+    def recalled(
+        self,
+        sound: Mapping[str, float] | None,
+        chain: Chain | None = None,
+        renamed: Mapping[str, str] | None = None,
+    ) -> dict[str, float]:
+        """Return the positions that will be set after `recall(sound)`, by canonical path.
+
+        `chain`: the one that will be current then, whose paths `sound` has; None: this one.
+        """
+        after = self.chain if chain is None else chain
         if sound is None:
-            return self.set_positions()
-        kept = {path: at for path, at in self._set.items() if not param(path).is_in_preset}
-        return kept | {path: param(path).clipped(at) for path, at in sound.items()}
+            return self.positions_in(after, renamed)
+        kept = {path: at for path, at in self._set.items() if not is_in_preset(path)}
+        return kept | {path: slot_row(after, path).clipped(at) for path, at in sound.items()}
 
     def recall(self, sound: Mapping[str, float] | None, source: Source) -> None:
         """Set the whole sound, as a preset holds it; None leaves it as it is.
@@ -95,57 +129,25 @@ class Settings:
             if position != before[path]:
                 self._events.publish(Changed(path, position, source))
 
-    def copy_for(self, knobs: Sequence[KnobSpec]) -> "Settings":
-        """Return the same settings as they are for a model with these knobs; without events."""
-        made = Settings(self._set)
-        made.use_knobs(knobs)
+    def copy_for(self, chain: Chain, knobs: Knobs) -> "Settings":
+        """Return the same settings as they are in a chain with these knobs; without events."""
+        made = Settings(chain=self.chain)
+        made._set = dict(self._set)
+        made.parameters = self.parameters
+        made.use_chain(chain, knobs)
         return made
 
     def positions(self) -> dict[str, float]:
-        """Return the positions of all parameters of the current model, and of all that were set."""
+        """Return the positions of all parameters of the current rig, and of all that were set."""
         return {path: self.get(path) for path in self.parameters} | self._set
 
     def set_positions(self) -> dict[str, float]:
         """Return the positions that were set, by canonical path."""
         return dict(self._set)
 
-    def vector(
-        self, layout: Iterable[str], knobs: Sequence[KnobSpec] | None = None
-    ) -> NDArray[np.float32]:
+    def vector(self, layout: Iterable[str]) -> NDArray[np.float32]:
         """Return the controls [len(layout)] of these paths, as the audio process takes them.
 
-        `knobs`: those of the model that the layout belongs to; None means the current model's.
+        See `control_vector`. Raises: KeyError for a path that the chain does not have.
         """
-        specs = self.parameters.knobs if knobs is None else knobs
-        controls = []
-        for path in layout:
-            # In a layout `gain` is the drive: a model's first knob is `knob/1` there.
-            is_knob = knob_number(path) is not None
-            row = param(path)
-            if row.synced_by is not None and self.get(row.synced_by[0]) >= 0.5:
-                controls.append(self._synced_ms(row, row.synced_by[1]))
-                continue
-            if path == "mute" and self._is_tuning_silently():
-                controls.append(1.0)
-                continue
-            position = self._position(canonical(path), specs if is_knob else ())
-            controls.append(row.control(position))
-        return np.array(controls, np.float32)
-
-    def _is_tuning_silently(self) -> bool:
-        """Return whether the tuner mutes the output."""
-        return self.get(TUNER) >= 0.5 and self.get(TUNER_MUTE) >= 0.5
-
-    def _synced_ms(self, row: Parameter, note_path: str) -> float:
-        """Return the time [ms] of a note at the tempo, as the value of a row."""
-        bpm = param(TEMPO).value(self.get(TEMPO))
-        return note_ms(param(note_path).text(self.get(note_path)), bpm, row.high)
-
-    def _position(self, path: str, knobs: Sequence[KnobSpec]) -> float:
-        """Return the position under a canonical path for a model with these knobs."""
-        if path in self._set:
-            return self._set[path]
-        number = MODEL_KNOBS.index(path) + 1 if path in MODEL_KNOBS else knob_number(path)
-        if number is not None and number <= len(knobs):
-            return knobs[number - 1].default
-        return param(path).default if knob_number(path) is None else DEFAULT_KNOB
+        return control_vector(self.parameters, self._set, tuple(layout))

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
+from nemod.chain import Chain
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import Source
 from nemod.control.settings import Settings
+from nemod.parameters.parameter_set import ParameterSet, moved_positions
 from nemod.presets.preset import MAX_SNAPSHOTS
 
 Sound = Mapping[str, float]
@@ -25,14 +27,27 @@ class Snapshots:
         self._commit = commit
         self._on_save = on_save
         self._sounds: dict[int, Sound] = {}
+        self._parameters = settings.parameters
+        """Those of the chain whose paths the snapshots have."""
 
     def all(self) -> dict[int, Sound]:
         """Return all snapshots by number."""
         return dict(self._sounds)
 
     def use(self, sounds: Mapping[int, Sound]) -> None:
-        """Replace all snapshots."""
-        self._sounds = dict(sounds)
+        """Replace all snapshots, by those of a preset with the present chain."""
+        self._sounds, self._parameters = dict(sounds), self._settings.parameters
+
+    def follow_chain(self, chain: Chain, renamed: Mapping[str, str]) -> None:
+        """Have the positions stay with their slots in another chain.
+
+        `renamed`: new names of slots by their names before.
+        """
+        before, self._parameters = self._parameters, ParameterSet(chain)
+        self._sounds = {
+            number: moved_positions(sound, before, chain, renamed)
+            for number, sound in self._sounds.items()
+        }
 
     def get(self, number: int) -> Sound:
         """Return a snapshot. Raises: ControlError `not_found`."""

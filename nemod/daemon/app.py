@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import structlog
 
+from nemod.chain import CABINET, MODEL
 from nemod.common.background import in_background
 from nemod.common.errors import ModelError, NemodError
 from nemod.config import MODEL_RATE, Config
@@ -23,7 +24,6 @@ from nemod.daemon.model_switcher import ModelSwitcher
 from nemod.daemon.monitor import RigMonitor
 from nemod.daemon.recorder import Recorder
 from nemod.daemon.session import Session, SessionPreset
-from nemod.daemon.session_files import session_cabinet, session_model
 from nemod.daemon.session_writer import SessionWriter
 from nemod.daemon.standby import wants_standby
 from nemod.daemon.startup import Startup
@@ -31,6 +31,7 @@ from nemod.daemon.supervisor import Supervisor
 from nemod.daemon.surfaces import Surfaces
 from nemod.daemon.telemetry import Telemetry
 from nemod.daemon.tuner_thread import TunerThread
+from nemod.daemon.wanted_rig import WantedRig
 from nemod.engine.cpu_latency import suitable_us
 from nemod.engine.ipc import DeviceOpened, DeviceRequest
 from nemod.formats import load_model
@@ -48,7 +49,8 @@ class Daemon:
         """`recorder` gets the output; `run` ends when it has enough. Thread: with a loop."""
         self.config = config
         self.events = EventStream()
-        self._settings = Settings(startup.session.positions, self.events)
+        session = startup.session
+        self._settings = Settings(session.positions, self.events, session.chain)
         self._startup = startup
         self._recorder = recorder
         self._recorded_hz = 0
@@ -58,12 +60,10 @@ class Daemon:
             config,
             self._settings,
             self.events,
-            size=startup.size,
             builder=self._builder,
             audio=lambda: self._supervisor,
-            faults=startup.library,
-            cabinet_faults=startup.cabinets,
-            cabinet=startup.cabinet,
+            faults={MODEL: startup.library, CABINET: startup.cabinets},
+            wanted=WantedRig(startup.rig.wanted, is_clean=startup.is_clean),
         )
         self._load_guard = LoadGuard(self._switcher, self._settings, self.events)
         self._tuner = TunerThread(
@@ -94,6 +94,7 @@ class Daemon:
             presets=startup.presets,
             user_models=Uploads(startup.library, config.http.upload_quota * 1_000_000),
             user_cabinets=Uploads(startup.cabinets, config.http.upload_quota * 1_000_000),
+            chains=dict(config.chains),
         )
         self._surfaces = Surfaces(self.controller, config)
         self._session_writer = (
@@ -225,7 +226,8 @@ class Daemon:
         """Return the sample rate [Hz] to ask the device for; None for its own."""
         rate = self.config.audio.rate
         if rate == MODEL_RATE:
-            path = next((model.path for model in self._startup.candidates()), None)
+            rig = next(self._startup.candidates())
+            path = rig.first(MODEL).path
             # The builder reports a file that cannot be read.
             with suppress(ModelError):
                 if path is not None:
@@ -290,9 +292,9 @@ class Daemon:
             log.info("device opened", details=opened.details, latency_ms=latency_ms)
         self._tuner.device_opened(opened.rate_hz)
         if self._recorder is not None:
-            self._record(self._recorder, opened.rate_hz)
+            self._record(self._recorder, opened.rate_hz, opened.outputs)
 
-    def _record(self, recorder: Recorder, rate_hz: int) -> None:
+    def _record(self, recorder: Recorder, rate_hz: int, channels: int) -> None:
         if not self._recorded_hz:
             loop = asyncio.get_running_loop()
             self._recorded_hz = rate_hz
@@ -300,25 +302,21 @@ class Daemon:
             def full() -> None:
                 loop.call_soon_threadsafe(self.stop)
 
-            recorder.start(self._supervisor.recording_fd, rate_hz, full)
+            recorder.start(self._supervisor.recording_fd, rate_hz, full, channels)
         elif rate_hz != self._recorded_hz:
             recorder.is_paused = True
             log.error("recording ended: the device has another sample rate now", rate_hz=rate_hz)
 
     def _session(self) -> Session:
         """Return what the next start is to restore."""
-        last = self._startup.session
-        model, path = session_model(self._switcher, (last.model, last.path))
-        cabinet = session_cabinet(self._switcher, (last.cabinet, last.cabinet_path))
+        last, wanted = self._startup.session, self._switcher.wanted
+        chain = wanted.rig.chain
         return Session(
-            model=model,
-            path=path,
-            size=self._switcher.size,
-            cabinet=cabinet[0],
-            cabinet_path=cabinet[1],
-            positions=self._settings.set_positions(),
+            chain=chain,
+            paths=wanted.paths(),
+            positions=self._settings.positions_in(chain),
             preset=self._session_preset(),
-            is_clean=not model and self._switcher.is_clean and self._switcher.was_requested,
+            is_clean=wanted.is_clean,
             failed_starts=self._failed_starts,
             unknown=last.unknown,
             unknown_positions=last.unknown_positions,

@@ -19,12 +19,14 @@ from nemod.builder.messages import (
     Level,
     Reduction,
 )
+from nemod.chain import Chain
 from nemod.common.background import in_background
-from nemod.control.backends import NO_CABINET, CabinetFile, ModelFile, Recall
+from nemod.control.backends import RigPlan
 from nemod.control.settings import Settings
+from nemod.daemon.built_rig import positions_of
 from nemod.daemon.protocols import AudioOutput, Builder
 from nemod.engine.ipc import PrepareRig
-from nemod.parameters.table import param
+from nemod.parameters.parameter_set import is_in_preset
 
 RECENT = 2
 """How many of the rigs that were built last are kept: the one that plays, and the one before it,
@@ -34,14 +36,11 @@ log = structlog.get_logger("nemod")
 
 
 class UnplayableError(Exception):
-    """A model cannot be played, but another one may."""
+    """A rig cannot be played, but another one may."""
 
-    def __init__(
-        self, reason: str, *, is_model_fault: bool = True, is_cabinet_fault: bool = False
-    ) -> None:
-        """`is_model_fault`: it is the file, not this machine or this moment."""
-        self.is_model_fault = is_model_fault
-        self.is_cabinet_fault = is_cabinet_fault
+    def __init__(self, reason: str, slot: str = "") -> None:
+        """`slot`: the one whose file is at fault; empty: this machine or this moment is."""
+        self.slot = slot
         super().__init__(reason)
 
 
@@ -49,38 +48,34 @@ class UnplayableError(Exception):
 class RigKey:
     """All that a rig depends on."""
 
-    path: str
-    file_bytes: int
-    file_mtime_ns: int
+    chain: Chain
+    files: frozenset[tuple[str, str, int, int]]
+    """Slot, path, bytes and time of change of each file."""
     rate_hz: int
     block_frames: int
+    outputs: int
     sound: frozenset[tuple[str, float]]
     """Positions. What does not belong to the sound, such as the mute, is missing: every rig starts
     with its present controls, see `nemod.engine.loaded_rigs`."""
     level: Level
-    size: float | None
-    cabinet: tuple[str, int, int] = ("", 0, 0)
-    """Path, bytes and time of change of the cabinet's file."""
-    reduction: Reduction = FULL_QUALITY
+    reduction: Reduction
 
 
 async def rig_key(request: BuildRequest) -> RigKey:
     """Return what the rig of a request depends on."""
     # On a thread, because the disk may be slow.
-    (file_bytes, mtime_ns), cabinet = await in_background(
-        lambda: (_stamp(request.path), _stamp(request.cabinet_path))
+    files = await in_background(
+        lambda: frozenset((slot, path, *_stamp(path)) for slot, path in request.files.items())
     )
-    sound = {item for item in request.positions.items() if param(item[0]).is_in_preset}
+    sound = {item for item in request.positions.items() if is_in_preset(item[0])}
     return RigKey(
-        path=request.path,
-        file_bytes=file_bytes,
-        file_mtime_ns=mtime_ns,
+        chain=request.chain,
+        files=files,
         rate_hz=request.rate_hz,
         block_frames=request.block_frames,
+        outputs=request.outputs,
         sound=frozenset(sound),
         level=request.level,
-        size=request.size,
-        cabinet=(request.cabinet_path, *cabinet),
         reduction=request.reduction,
     )
 
@@ -88,7 +83,7 @@ async def rig_key(request: BuildRequest) -> RigKey:
 def _stamp(path: str) -> tuple[int, int]:
     """Return size and modification time of a file; zeros where there is none."""
     try:
-        found = Path(path).stat() if path else None
+        found = Path(path).stat()
     except OSError:
         found = None
     return (found.st_size, found.st_mtime_ns) if found is not None else (0, 0)
@@ -104,9 +99,9 @@ class BuildAhead:
         settings: Settings,
         level: Level,
         *,
-        on_unplayable: Callable[[str, str], None],
+        on_unplayable: Callable[[RigPlan, UnplayableError], None],
     ) -> None:
-        """`on_unplayable(name, reason)` is called for a model whose file cannot be played."""
+        """`on_unplayable(plan, error)` is called for a rig with a file that cannot be played."""
         self.reduction = FULL_QUALITY
         """That of all rigs that are built from now on."""
         self._builder = builder
@@ -115,12 +110,12 @@ class BuildAhead:
         self._level = level
         self._on_unplayable = on_unplayable
         self._requests = 0
-        self._wanted: Sequence[tuple[ModelFile, Recall]] = ()
+        self._wanted: Sequence[RigPlan] = ()
         self._kept: dict[RigKey, BuildResult] = {}
         self._recent: deque[RigKey] = deque(maxlen=RECENT)
         self._failed: set[RigKey] = set()
 
-    def want(self, wanted: Sequence[tuple[ModelFile, Recall]]) -> None:
+    def want(self, wanted: Sequence[RigPlan]) -> None:
         """Replace the list of what will probably be requested next, the most probable first."""
         self._wanted = tuple(wanted)
         self._failed.clear()
@@ -129,22 +124,16 @@ class BuildAhead:
         """Drop all rigs, because the audio process refused one of them."""
         self._kept.clear()
 
-    async def build(
-        self, model: ModelFile, recall: Recall, cabinet: CabinetFile = NO_CABINET
-    ) -> BuildResult:
-        """Return the rig of a model, kept or new, under a number that no other rig has.
+    async def build(self, plan: RigPlan) -> BuildResult:
+        """Return the rig of a plan, kept or new, under a number that no other rig has.
 
-        `recall`: the sound that takes effect with it. Raises: UnplayableError.
+        Raises: UnplayableError.
         """
-        request = self._request_for(model, recall._replace(cabinet=cabinet))
+        request = self._request_for(plan)
         key = await rig_key(request)
         result = self._kept.get(key) or await self._builder.build(request)
         if isinstance(result, BuildFailure):
-            raise UnplayableError(
-                result.reason,
-                is_model_fault=result.is_model_fault,
-                is_cabinet_fault=result.is_cabinet_fault,
-            )
+            raise UnplayableError(result.reason, result.slot)
         self._kept[key] = result
         if key in self._recent:
             self._recent.remove(key)
@@ -158,9 +147,9 @@ class BuildAhead:
         """
         wanted = self._wanted
         found = []
-        for model, recall in wanted:
-            request = self._request_for(model, recall)
-            found.append((model, request, await rig_key(request)))
+        for plan in wanted:
+            request = self._request_for(plan)
+            found.append((plan, request, await rig_key(request)))
         if wanted is not self._wanted:
             return True
         keys = {key for _, _, key in found}.union(self._recent)
@@ -168,37 +157,47 @@ class BuildAhead:
         missing = [each for each in found if each[2] not in {*self._kept, *self._failed}]
         if not missing or not is_idle():
             return False
-        model, request, key = missing[0]
+        plan, request, key = missing[0]
         self._failed.add(key)  # until it is built, whatever happens
         try:
             result = await self._builder.build(request)
         except Exception:
-            log.exception("model not built ahead", model=model.name)
+            log.exception("rig not built ahead", rig=plan.subject)
             return True
         if isinstance(result, BuildResult):
             self._kept[key] = result
             self._failed.discard(key)
             await self._audio().prepare(
-                PrepareRig(rig=result.rig, block_frames=request.block_frames)
+                PrepareRig(
+                    rig=result.rig, block_frames=request.block_frames, outputs=request.outputs
+                )
             )
             return True
-        log.debug("model not built ahead", model=model.name, reason=result.reason)
-        if result.is_model_fault:
-            self._on_unplayable(model.name, result.reason)
+        log.debug("rig not built ahead", rig=plan.subject, reason=result.reason)
+        if result.slot:
+            self._on_unplayable(plan, UnplayableError(result.reason, result.slot))
         return True
 
-    def _request_for(self, model: ModelFile, recall: Recall) -> BuildRequest:
+    def _request_for(self, plan: RigPlan) -> BuildRequest:
         device = self._audio().device
         assert device is not None
         self._requests += 1
         return BuildRequest(
             request_id=self._requests,
-            path=str(model.path or ""),
+            chain=_unnamed(plan.rig.chain),
+            files={slot: str(path) for slot, path in plan.rig.paths.items()},
             rate_hz=device.rate_hz,
             block_frames=device.block_frames,
-            positions=self._settings.recalled(recall.sound) | dict(recall.switched),
+            outputs=device.outputs,
+            positions=positions_of(plan, self._settings),
             level=self._level,
-            size=recall.size,
-            cabinet_path=str((recall.cabinet or NO_CABINET).path or ""),
             reduction=self.reduction,
         )
+
+
+def _unnamed(chain: Chain) -> Chain:
+    """Return a chain without the names of files, which a rig does not depend on."""
+    for slot in chain:
+        if slot.file:
+            chain = chain.with_slot(replace(slot, file="", sha256=""))
+    return chain

@@ -318,7 +318,8 @@ class BuilderProcess(_Child):
                 log.warning("builder restarted", reason=str(error) or "it has ended")
                 self.kill()
                 await self._end(1.0)
-        reason = f"{request.path}: the builder ended or hung twice while building it"
+        files = ", ".join(request.files.values()) or "the rig without files"
+        reason = f"{files}: the builder ended or hung twice while building it"
         return BuildFailure(request_id=request.request_id, reason=reason)
 
     async def _answer(self, request: BuildRequest) -> BuildResult | BuildFailure:

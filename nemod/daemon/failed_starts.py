@@ -32,15 +32,16 @@ def session_to_start_with(file: Path, session: Session) -> Session:
     if session.failed_starts < LIMIT:
         return session
     kept = file.with_name(file.name + SUFFIX)
-    if session.model or session.cabinet or session.positions or session.preset:
+    files = {slot: name for slot, name in session.chain.files.items() if name}
+    has_chain = session.chain != Session().chain
+    if has_chain or session.positions or session.preset:
         try:
             shutil.copyfile(file, kept)
         except OSError as error:
             log.warning("state file not copied", file=str(kept), reason=error.strerror)
     log.error(
         f"the last {session.failed_starts} starts failed: starting clean, without a model",
-        model=session.model or None,
-        cabinet=session.cabinet or None,
+        files=files or None,
         preset=session.preset.name if session.preset is not None else None,
         last_session=str(kept),
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from nemod.control.errors import Code, ControlError
-from nemod.daemon.built_model import BuiltModel
+from nemod.daemon.built_rig import BuiltRig
 from nemod.daemon.protocols import AudioOutput, Controls
 
 HEARD_TIMEOUT_S = 20.0
@@ -16,11 +16,11 @@ class Handover:
     """The rig that was sent and is not yet heard alone; one at a time."""
 
     def __init__(self, audio: Callable[[], AudioOutput]) -> None:
-        self.pending: BuiltModel | None = None
+        self.pending: BuiltRig | None = None
         self._audio = audio
         self._heard: asyncio.Future[str] | None = None
 
-    async def play(self, built: BuiltModel, controls: Controls, commit: Callable[[], None]) -> str:
+    async def play(self, built: BuiltRig, controls: Controls, commit: Callable[[], None]) -> str:
         """Send a rig and wait until it is heard; return why it cannot be played, or nothing.
 
         `commit` sends the settings to it, too. Without an audio process it counts as heard: the

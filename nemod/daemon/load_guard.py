@@ -12,7 +12,7 @@ import structlog
 from nemod.builder.messages import FULL_QUALITY, Reduction
 from nemod.control.events import EventStream, QualityChanged
 from nemod.control.settings import Settings
-from nemod.daemon.built_model import BuiltModel
+from nemod.daemon.built_rig import BuiltRig
 from nemod.daemon.load_window import Load, LoadWindow
 from nemod.daemon.step_down import OVERLOAD, SIZE, StepDown, ladder
 from nemod.engine.ipc import TelemetryRecord
@@ -31,13 +31,8 @@ class Reducible(Protocol):
     """What plays; in the daemon the model switcher."""
 
     @property
-    def current(self) -> BuiltModel | None:
-        """The rig that plays."""
-        ...
-
-    @property
-    def size(self) -> float | None:
-        """0..1: the size of models that the player wants; None for the largest."""
+    def current(self) -> BuiltRig | None:
+        """The rig that plays, with the sizes of its models that the player wants."""
         ...
 
     def reduce(self, reduction: Reduction) -> None:
@@ -77,7 +72,9 @@ class LoadGuard:
         if current is None:
             return
         is_on = self._settings.get(AUTO) >= 0.5
-        if self._steps.use(ladder(current.result.sizes, self._player.size, is_on=is_on)):
+        chain = current.rig.chain
+        models = [(sizes, chain[slot].size) for slot, sizes in current.result.sizes.items()]
+        if self._steps.use(ladder(models, is_on=is_on)):
             self._act(None, now)
         if record.rig_id not in (0, self._rig_id):
             self._rig_id = record.rig_id

@@ -1,4 +1,4 @@
-"""Decides which model and cabinet play next, and brings them to the audio process.
+"""Decides which rig plays next, and brings it to the audio process.
 
 One request is carried out at a time and the newest one wins. A rig is built by the builder, sent to
 the audio process, and current once it is heard; until then, and after any failure, the previous rig
@@ -12,40 +12,41 @@ from dataclasses import replace
 
 import structlog
 
-from nemod.builder.messages import Level, Reduction
-from nemod.common.background import in_background
+from nemod.builder.messages import BuildResult, Level, Reduction
+from nemod.chain import CABINET, DEFAULT_CHAIN, MODEL
 from nemod.common.errors import NemodError
 from nemod.config import Config
-from nemod.control.backends import CLEAN, NO_CABINET, CabinetFile, ModelFile, Recall
+from nemod.control.backends import CLEAN, NO_FILE, RigChange, RigFiles, RigPlan, Scope
 from nemod.control.errors import Code, ControlError
-from nemod.control.events import DAEMON, CabinetChanged, EventStream, ModelChanged
+from nemod.control.events import (
+    DAEMON,
+    CabinetChanged,
+    ChainChanged,
+    EventStream,
+    ModelChanged,
+    Source,
+)
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
 from nemod.daemon.build_ahead import BuildAhead, UnplayableError
-from nemod.daemon.built_model import BuiltModel
+from nemod.daemon.built_rig import BuiltRig
+from nemod.daemon.fault_marks import FaultMarks
 from nemod.daemon.handover import Handover
 from nemod.daemon.protocols import AudioOutput, Builder, Controls, FaultLog
 from nemod.daemon.quarantine import CRASHES, WITHIN_S, Quarantine
-from nemod.daemon.rig_requests import (
-    CABINET,
-    MODEL,
-    RigFiles,
-    RigRequest,
-    RigRequests,
-    superseded,
-)
+from nemod.daemon.rig_requests import RigRequest, RigRequests, superseded
+from nemod.daemon.wanted_rig import WantedRig
 from nemod.engine.ipc import DeviceOpened, PlayRig
+from nemod.parameters.parameter_set import ParameterSet
 
 FIRST_MODEL_JOB = "first model"
 REBUILD_JOB = "rebuild"
-SWITCH_ON = (("cab/enable", 1.0),)
-"""Positions that are set with a cabinet that is loaded."""
 
 log = structlog.get_logger("nemod")
 
 
 class ModelSwitcher:
-    """The current model and cabinet, those that are being loaded, and what was requested last.
+    """The current rig, those that are being loaded, and what was requested last.
 
     It implements `nemod.control.backends.Player` for the controller and
     `nemod.daemon.protocols.SupervisorCallbacks` for the supervisor.
@@ -57,40 +58,29 @@ class ModelSwitcher:
         settings: Settings,
         events: EventStream,
         *,
-        size: float | None,
         builder: Builder,
         audio: Callable[[], AudioOutput],
-        faults: FaultLog,
-        cabinet_faults: FaultLog | None = None,
-        cabinet: CabinetFile = NO_CABINET,
+        faults: Mapping[str, FaultLog],
+        wanted: WantedRig,
     ) -> None:
-        """`size`: which size of models that have several. `audio` returns the audio output.
+        """`audio` returns the audio output. `faults`: by kind of slot.
 
-        `cabinet` is that of the first rig.
+        `wanted` is the rig of the last session, or of the command line; it is kept up to date.
         """
-        self.current: BuiltModel | None = None
-        self.quarantined = ""
-        """The model that was quarantined last, until it is requested again."""
-        self.was_requested = bool(config.model)
-        """Whether a client, or the command line, requested the current model."""
-        self.wanted_cabinet = cabinet if config.cab else None
-        """The cabinet that a client or the command line requested last and that played; None where
-        nobody has. The daemon may have to play without it."""
+        self.current: BuiltRig | None = None
+        self.wanted = wanted
         self.first_model: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when a model is heard for the first time; an exception when none can be played."""
+        """Done when a rig is heard for the first time; an exception when none can be played."""
         # Retrieved here, or asyncio would log it where the daemon ends for another reason.
         self.first_model.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._settings = settings
         self._events = events
-        self._size = size
+        self._marks = FaultMarks(faults)
         level = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)
         self._rigs = BuildAhead(builder, audio, settings, level, on_unplayable=self._mark)
         self._audio = audio
-        self._faults = faults
-        self._cabinet_faults = cabinet_faults
-        self._first_cabinet = cabinet
-        self._first_candidates: Callable[[], Iterable[ModelFile]] = tuple
-        self._previous: BuiltModel | None = None
+        self._first_candidates: Callable[[], Iterable[RigFiles]] = tuple
+        self._previous: BuiltRig | None = None
         self._handover = Handover(audio)
         self._waiting = RigRequests()
         self._wake = asyncio.Event()
@@ -100,82 +90,60 @@ class ModelSwitcher:
     # --- requests --------------------------------------------------------------------------------
 
     @property
-    def model_name(self) -> str:
-        """Name of the current model; empty before the first."""
-        return self.current.name if self.current else ""
-
-    def model_info(self) -> Mapping[str, object]:
-        """Return what is known of the current model (JSON types)."""
-        info = self.current.result.info if self.current else {}
-        return {**info, "quarantined": self.quarantined} if self.quarantined else info
+    def rig(self) -> RigFiles | None:
+        """The chain that plays, with its files; None before the first."""
+        return self.current.rig if self.current else None
 
     @property
-    def cabinet_name(self) -> str:
-        """Name of the current cabinet; empty for none."""
-        return self.current.cabinet.name if self.current else ""
+    def quarantined(self) -> frozenset[str]:
+        """The models that were quarantined last, until they are requested again."""
+        return self._quarantine.models
 
-    def cabinet_info(self) -> Mapping[str, object]:
-        """Return what is known of the current cabinet (JSON types)."""
-        return self.current.result.cabinet_info if self.current else {}
+    def slot_info(self, slot: str) -> Mapping[str, object]:
+        """Return what is known of the file in a slot (JSON types); nothing for an empty slot."""
+        current = self.current
+        if current is None or slot not in current.rig.chain:
+            return {}
+        info: Mapping[str, object] = current.result.infos.get(slot, {})
+        if self.quarantined and current.rig.chain[slot].kind == MODEL:
+            return {**info, "quarantined": ", ".join(sorted(self.quarantined))}
+        return info
 
-    def start(self, candidates: Callable[[], Iterable[ModelFile]]) -> None:
-        """Request the first model: the first of the candidates that plays."""
+    def first_model_info(self) -> Mapping[str, object]:
+        """Return what is known of the first model that plays; nothing without one."""
+        first = self.current.rig.chain.first(MODEL) if self.current is not None else None
+        return self.slot_info(first.name) if first is not None else {}
+
+    def start(self, candidates: Callable[[], Iterable[RigFiles]]) -> None:
+        """Request the first rig: the first of the candidates that plays."""
         self._first_candidates = candidates
         self._request(candidates(), FIRST_MODEL_JOB)
 
-    @property
-    def is_clean(self) -> bool:
-        """Whether the clean rig plays, which has no model."""
-        return self.current is not None and self.current.model.path is None
-
-    @property
-    def size(self) -> float | None:
-        """0..1: the size of models that have several."""
-        return self._size
-
-    def load(self, candidates: Iterable[ModelFile], job: Job, recall: Recall | None = None) -> None:
-        """Start to load the first of the candidates that plays; the newest request wins.
-
-        `recall`: the sound that takes effect with the model, in the same audio block.
-
-        The job ends with the model's name, or with an error: `busy` when a newer request supersedes
-        it, `io` when no candidate plays.
-        """
-        cabinet = recall.cabinet if recall is not None else None
+    def load(
+        self, changes: Iterable[RigChange], job: Job, *, scope: Scope, slot: str, noun: str
+    ) -> None:
+        """Start to play the first of the changes that can be played; see `backends.Player`."""
         self._waiting.add(
-            RigRequest(
-                candidates=(RigFiles(model=model, cabinet=cabinet) for model in candidates),
-                job=job,
-                fills=frozenset((MODEL,) if cabinet is None else (MODEL, CABINET)),
-                recall=recall,
-            )
+            RigRequest(changes=iter(changes), job=job, scope=scope, slot=slot, noun=noun)
         )
         self._wake.set()
 
-    def load_cabinet(self, candidates: Iterable[CabinetFile], job: Job) -> None:
-        """Start to load the first of the cabinets that plays; see `control.backends.Player`."""
-        self._waiting.add(
-            RigRequest(
-                candidates=(RigFiles(cabinet=cabinet) for cabinet in candidates),
-                job=job,
-                fills=frozenset((CABINET,)),
-            )
-        )
-        self._wake.set()
+    def _request(self, rigs: Iterable[RigFiles], kind: str) -> None:
+        """Request one of some rigs for the daemon itself."""
+        job = Job(kind, "", DAEMON, self._events)
+        # As a request for the first model, which a client's takes the place of.
+        slot = self._main_slot(self._base())
+        self.load(map(_change_to, rigs), job, scope=Scope.MAIN, slot=slot, noun=MODEL)
 
-    def _request(self, candidates: Iterable[ModelFile], kind: str) -> None:
-        self.load(candidates, Job(kind, "", DAEMON, self._events))
+    def _base(self) -> RigFiles:
+        """Return what plays, or is to play first."""
+        return self.wanted.rig.present if self.current is None else self.current.rig
 
-    def _request_bare(self) -> None:
-        """Request a rig without model and cabinet: either may end the audio process."""
-        self._waiting.add(
-            RigRequest(
-                candidates=iter([RigFiles(model=CLEAN, cabinet=NO_CABINET)]),
-                job=Job(REBUILD_JOB, "", DAEMON, self._events),
-                fills=frozenset((MODEL,)),  # a cabinet that a client has requested is still loaded
-            )
-        )
-        self._wake.set()
+    @staticmethod
+    def _main_slot(rig: RigFiles) -> str:
+        """Return the name of the first model slot, or nothing."""
+        first = rig.chain.first(MODEL)
+        return "" if first is None else first.name
 
     async def run(self) -> None:
         """Carry out requests, one at a time, until cancelled."""
@@ -201,18 +169,18 @@ class ModelSwitcher:
                 self._wake.set()  # for another request, or for what is built ahead
 
     async def _carry_out(self, request: RigRequest) -> None:
-        """Try the candidates in order until one plays, and end the job."""
-        job = request.job
-        noun = MODEL if MODEL in request.fills else CABINET
+        """Try the changes in order until one plays, and end the job."""
+        job, noun = request.job, request.noun
         reasons: list[str] = []
-        for files in request.candidates:
+        for change in request.changes:
             newer = self._waiting.successor(request)
             if newer is not None:
                 job.fail(superseded(newer))
                 return
-            job.subject = (files.model or files.cabinet or NO_CABINET).name
             try:
-                await self._load(files, request)
+                plan = change(self._base())
+                job.subject = plan.subject
+                await self._load(plan, request)
             except ControlError as error:
                 if error.code is not Code.BUSY:
                     log.warning(f"{noun} not loaded", name=job.subject, reason=error.text)
@@ -221,10 +189,12 @@ class ModelSwitcher:
                 return
             except UnplayableError as error:
                 log.warning(f"{noun} cannot be played", name=job.subject, reason=str(error))
-                self._mark_faulty(files, error)
+                self._mark(plan, error)
                 reasons.append(str(error))
             else:
-                self._after_success(request, files)
+                if not self.first_model.done():
+                    self.first_model.set_result(None)
+                job.finish(job.subject)
                 return
         text = reasons[0] if reasons else f"no {noun} can be played"
         if len(reasons) > 1:
@@ -232,39 +202,16 @@ class ModelSwitcher:
         job.fail(ControlError(Code.IO, job.subject, text))
         self._after_failure(request)
 
-    def _after_success(self, request: RigRequest, files: RigFiles) -> None:
-        job = request.job
-        if job.source != DAEMON:
-            self.was_requested |= MODEL in request.fills
-            if CABINET in request.fills:
-                self.wanted_cabinet = files.cabinet
-        if files.model is not None and self._faults.problem(files.model.name):
-            self._mark(files.model.name, "")
-        faults, cabinet = self._cabinet_faults, self.cabinet_name
-        if cabinet and faults is not None and faults.problem(cabinet):
-            in_background(lambda: faults.mark_unplayable(cabinet, ""))
-        if not self.first_model.done():
-            self.first_model.set_result(None)
-        job.finish(job.subject)
-
-    def _mark_faulty(self, files: RigFiles, error: UnplayableError) -> None:
+    def _mark(self, plan: RigPlan, error: UnplayableError) -> None:
         """Remember that the file at fault cannot be played."""
-        if error.is_model_fault and files.model is not None:
-            self._mark(files.model.name, str(error))
-        faults = self._cabinet_faults
-        if error.is_cabinet_fault and files.cabinet is not None and faults is not None:
-            name, reason = files.cabinet.name, str(error)
-            in_background(lambda: faults.mark_unplayable(name, reason))
-
-    def _mark(self, name: str, reason: str) -> None:
-        # On a thread, because the disk, or another process that writes to the index, may be slow.
-        in_background(lambda: self._faults.mark_unplayable(name, reason))
+        if error.slot:
+            self._marks.mark(plan.rig, error.slot, str(error))
 
     def _after_failure(self, request: RigRequest) -> None:
         """See that something plays after a request that failed.
 
         The current rig may not fit a device that changed meanwhile: it is built again, and a model
-        that cannot be built again gives way to the clean rig.
+        that cannot be built again gives way to an empty slot.
         """
         device, current, job = self._audio().device, self.current, request.job
         if self._waiting:
@@ -278,100 +225,134 @@ class ModelSwitcher:
         elif device is not None and not current.fits(device):
             if job.kind != REBUILD_JOB:
                 self._rebuild()
-            elif job.subject != CLEAN.name:
-                self._request([CLEAN], REBUILD_JOB)
+            elif current.rig.paths and job.subject != CLEAN:
+                self._request([current.rig.without_files], REBUILD_JOB)
 
-    # --- loading one model -----------------------------------------------------------------------
+    # --- loading one rig -------------------------------------------------------------------------
 
-    async def _load(self, files: RigFiles, request: RigRequest) -> None:
+    async def _load(self, plan: RigPlan, request: RigRequest) -> None:
         """Return when the rig is heard, or is what will be heard.
 
         Raises: UnplayableError when it cannot be played, ControlError when it was superseded or
         something else failed.
         """
-        device, current = self._audio().device, self.current
+        device = self._audio().device
         assert device is not None
-        model = files.model or (current.model if current is not None else CLEAN)
-        cabinet = files.cabinet
-        if cabinet is None:
-            cabinet = current.cabinet if current is not None else self._first_cabinet
-        recall = request.recall
-        if recall is None:
-            is_loaded = CABINET in request.fills and cabinet != NO_CABINET
-            switched = SWITCH_ON if is_loaded else ()
-            recall = Recall(None, self._size, request.job.source, switched=switched)
-        try:
-            result = await self._rigs.build(model, recall, cabinet)
-        except UnplayableError as error:
-            # Nobody has asked for this cabinet now: its file may be gone since. And something has
-            # to play at the start and on another device, whatever the reason.
-            is_suspect = error.is_cabinet_fault or request.job.source == DAEMON
-            if cabinet == NO_CABINET or CABINET in request.fills or not is_suspect:
-                raise
-            log.warning("rig built without the cabinet", name=cabinet.name, reason=str(error))
-            self._mark_faulty(RigFiles(cabinet=cabinet), error)
-            cabinet = NO_CABINET
-            result = await self._rigs.build(model, recall, cabinet)
+        plan, result = await self._built(plan, request.job.source)
         newer = self._waiting.successor(request)
         if newer is not None:
             raise superseded(newer)
-        built = BuiltModel(
+        built = BuiltRig(
             rig_id=result.request_id,
-            model=model,
-            cabinet=cabinet,
+            rig=plan.rig,
             result=result,
             device=device,
-            recall=recall,
+            parameters=ParameterSet(plan.rig.chain.without_files, result.knobs),
+            plan=plan,
         )
         if self._audio().is_playing:
             await self._play(built)
-        if model.name == self.quarantined:
-            self.quarantined = ""
-        self._make_current(built, request)
+        self._quarantine.release(file.name for file in plan.rig.models.values())
+        self._make_current(built, plan, request)
+        self.wanted.follow(plan, request.job.source)
+        self._marks.clear(plan.rig)
         log.info(
-            "model",
-            model=built.name,
-            cabinet=cabinet.name,
+            "rig",
+            models=built.name,
+            cabinet=plan.rig.first(CABINET).name,
+            slots=len(plan.rig.chain),
             cached=result.cached,
-            rate_policy=result.rate_policy,
         )
 
-    async def _play(self, built: BuiltModel) -> None:
+    async def _built(self, plan: RigPlan, source: Source) -> tuple[RigPlan, BuildResult]:
+        """Return the rig of a plan, without the files at fault that it can do without.
+
+        Raises: UnplayableError.
+        """
+        while True:
+            try:
+                return plan, await self._rigs.build(plan)
+            except UnplayableError as error:
+                dropped = self._dispensable(plan, error, source)
+                if not dropped:
+                    raise
+                for slot in dropped:
+                    name = plan.rig.file(slot).name
+                    log.warning("slot left empty", slot=slot, file=name, reason=str(error))
+                self._mark(plan, error)
+                rig = plan.rig
+                for slot in dropped:
+                    rig = rig.with_file(slot, NO_FILE)
+                plan = replace(plan, rig=rig)
+
+    def _dispensable(self, plan: RigPlan, error: UnplayableError, source: Source) -> list[str]:
+        """Return the slots that are to be left empty so that a rig plays after all; may be none.
+
+        Nobody has asked for the cabinet of a rig whose model is changed: its file may be gone
+        since. And something has to play at the start and on another device, whatever the reason.
+        """
+        spare = [slot for slot in plan.rig.paths if slot not in plan.fills]
+        if source != DAEMON:
+            spare = [slot for slot in spare if plan.rig.chain[slot].kind == CABINET]
+            return [slot for slot in spare if slot == error.slot]
+        main = self._main_slot(plan.rig)
+        spare = [slot for slot in spare if slot != main]
+        return [slot for slot in spare if error.slot in (slot, "")] or []
+
+    async def _play(self, built: BuiltRig) -> None:
         """Send a rig and wait until it is heard. Raises: UnplayableError, ControlError."""
-        reason = await self._handover.play(built, self._controls(built), self.commit)
+        controls = built.controls(self._settings)
+        reason = await self._handover.play(built, controls, self.commit)
         if reason:
             raise UnplayableError(f"{built.name}: {reason}")
 
-    def _make_current(self, built: BuiltModel, request: RigRequest) -> None:
-        before, source = self.current, request.job.source
-        if before is not None and before.model.path is not None and before.name != built.name:
+    def _make_current(self, built: BuiltRig, plan: RigPlan, request: RigRequest) -> None:
+        before, source, settings = self.current, request.job.source, self._settings
+        if before is not None and before.rig.models and before.name != built.name:
             self._previous = before
-        self.current, recall = replace(built, recall=None), built.recall
-        if recall is not None:
-            self._size = recall.size
-            if recall.sound is not None:
-                self._settings.recall(recall.sound, recall.source)
-            for path, position in recall.switched:
-                self._settings.set(path, position, recall.source)
-        self._settings.use_knobs(built.result.knobs)
+        self.current = replace(built, plan=None)
+        self._use(self.current, plan.renamed, source)
+        if plan.sound is not None:
+            settings.recall(plan.sound, plan.source)
+        for path, position in plan.switched.items():
+            settings.set(path, position, plan.source)
         device = self._audio().device
         is_outdated = device is not None and not built.fits(device)
         if is_outdated or built.reduction != self._rigs.reduction:
             self._rebuild()
         self.commit()
-        if MODEL in request.fills:
-            self._events.publish(ModelChanged(built.name, source))
-        former = before.cabinet if before is not None else NO_CABINET
-        if MODEL not in request.fills or built.cabinet != former:
-            self._events.publish(CabinetChanged(built.cabinet.name, source))
+        for slot in built.rig.slots:
+            self._announce(slot, before, plan, request)
+
+    def _use(self, built: BuiltRig, renamed: Mapping[str, str], source: Source) -> None:
+        """Take the chain of a rig, and the knobs of its models."""
+        if built.rig.chain.without_files != self._settings.chain:
+            self._events.publish(ChainChanged(source, renamed))
+        self._settings.use_chain(built.rig.chain, built.result.knobs, renamed)
+
+    def _announce(
+        self, slot: str, before: BuiltRig | None, plan: RigPlan, request: RigRequest
+    ) -> None:
+        """Publish which file plays in a slot, where it is another one or was asked for."""
+        rig, source = plan.rig, request.job.source
+        chain = rig.chain
+        was = before.rig if before is not None and slot in before.rig.chain else RigFiles()
+        held = (was.chain[slot].size, was.file(slot)) if slot in was.chain else (None, NO_FILE)
+        is_other = held != (chain[slot].size, rig.file(slot))
+        if chain[slot].kind == MODEL:
+            if is_other or slot in plan.fills or source == DAEMON:
+                name = rig.file(slot).name or CLEAN
+                self._events.publish(ModelChanged(name, source, slot))
+        elif is_other or request.slot == slot:
+            self._events.publish(CabinetChanged(rig.file(slot).name, source, slot))
 
     def _rebuild(self) -> None:
-        """Build the current model for the device as it is now, unless another is requested."""
+        """Build the current rig for the device as it is now, unless another is requested."""
         if self.current is not None and not self._waiting:
-            self._request([self.current.model], REBUILD_JOB)
+            self._request([self.current.rig], REBUILD_JOB)
 
-    def build_ahead(self, wanted: Sequence[tuple[ModelFile, Recall]]) -> None:
-        """Build these models while nothing else is to be done; a new list replaces the last."""
+    def build_ahead(self, wanted: Sequence[RigPlan]) -> None:
+        """Build these while nothing else is to be done; a new list replaces the last."""
         self._rigs.want(wanted)
         self._wake.set()
 
@@ -392,7 +373,7 @@ class ModelSwitcher:
         """Return the current rig and its controls [n]."""
         if self.current is None:
             return None
-        controls = self._controls(self.current)
+        controls = self.current.controls(self._settings)
         return self.current.play_rig(controls), controls
 
     def device_opened(self, device: DeviceOpened) -> None:
@@ -429,29 +410,43 @@ class ModelSwitcher:
         if not self._quarantine.record_crash(current.name, time.monotonic()):
             return
         self._quarantine.clear(current.name)
-        if current.model.path is None:
-            log.error("the audio process ends even without a model", reason=reason)
-            if current.cabinet != NO_CABINET:
-                self._request_bare()
+        if current.rig.models:
+            self._replace_crashing(current, reason)
             return
-        self._replace_crashing(current, reason)
+        log.error("the audio process ends even without a model", reason=reason)
+        self._request_bare(current.rig)
 
-    def _replace_crashing(self, crashing: BuiltModel, reason: str) -> None:
-        """Quarantine the current model; the previous one, or the clean rig, takes its place."""
-        self.quarantined = crashing.name
-        self.current, self._previous = self._previous, None
+    def _request_bare(self, rig: RigFiles) -> None:
+        """Request the same chain without files, or the default one: either may end the process."""
+        bare = rig.without_files if rig.paths else RigFiles(chain=DEFAULT_CHAIN)
+        if bare != rig:
+            self._request([bare], REBUILD_JOB)
+
+    def _replace_crashing(self, crashing: BuiltRig, reason: str) -> None:
+        """Quarantine models of the current rig; the previous rig, or one without, takes over."""
+        previous, self._previous = self._previous, None
+        suspects = self._quarantine.confine(
+            {file.name for file in crashing.rig.models.values()},
+            {file.name for file in previous.rig.models.values()} if previous else set(),
+        )
+        self.current = previous
+        self.wanted.give_up(suspects, previous.rig if previous else None)
         log.error(
             f"model quarantined: the audio process ended {CRASHES} times in {WITHIN_S:g} s with it",
-            model=crashing.name,
+            model=", ".join(sorted(suspects)),
             reason=reason,
-            instead=self.model_name or CLEAN.name,
+            instead=previous.name if previous else CLEAN,
         )
-        if self.current is None:
-            self._request_bare()
-        else:
-            self._settings.use_knobs(self.current.result.knobs)
-        self._events.publish(ModelChanged(self.model_name, DAEMON))
-        self._events.publish(CabinetChanged(self.cabinet_name, DAEMON))
+        if previous is None:
+            self._request_bare(crashing.rig)
+            self._events.publish(ModelChanged("", DAEMON, self._main_slot(crashing.rig)))
+            return
+        self._use(previous, {}, DAEMON)
+        for slot in previous.rig.slots:
+            name = previous.rig.file(slot).name
+            is_model = previous.rig.chain[slot].kind == MODEL
+            kind = ModelChanged if is_model else CabinetChanged
+            self._events.publish(kind(name or (CLEAN if is_model else ""), DAEMON, slot))
 
     # --- settings --------------------------------------------------------------------------------
 
@@ -459,11 +454,14 @@ class ModelSwitcher:
         """Send the settings, as one snapshot, to the current rig and the one being loaded."""
         for built in (self.current, self._handover.pending):
             if built is not None:
-                self._audio().send_settings(built.rig_id, self._controls(built))
+                self._audio().send_settings(built.rig_id, built.controls(self._settings))
 
-    def _controls(self, built: BuiltModel) -> Controls:
-        """Return the controls [n] of a rig; one that is being loaded has its own sound."""
-        settings, recall = self._settings, built.recall
-        if recall is not None:
-            settings = Settings(settings.recalled(recall.sound) | dict(recall.switched))
-        return settings.vector(built.result.layout, built.result.knobs)
+
+def _change_to(rig: RigFiles) -> RigChange:
+    """Return the change to a rig, whatever plays."""
+
+    def change(_rig: RigFiles) -> RigPlan:
+        first = rig.first(MODEL)
+        return RigPlan(subject=first.name or CLEAN, rig=rig)
+
+    return change

@@ -1,6 +1,8 @@
 """The state of the rig in numbers, for the control core. Thread: control."""
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from nemod.control.backends import Status
 from nemod.control.events import Meters, TunerReading
@@ -36,6 +38,8 @@ class RigMonitor:
         latency_s = device.latency_s if device else 0.0
         if current is not None and device is not None:
             latency_s += current.result.latency_frames / device.rate_hz
+        model: Mapping[str, Any] = self._switcher.first_model_info()
+        rate = device.rate_hz if device else 0
         return Status(
             state=self._supervisor.state,
             load=self._telemetry.load,
@@ -43,10 +47,10 @@ class RigMonitor:
             xruns=self._telemetry.total("xruns"),
             late=self._telemetry.total("late"),
             latency_ms=1000.0 * latency_s,
-            rate=device.rate_hz if device else 0,
+            rate=rate,
             block=device.block_frames if device else 0,
-            model_rate=current.result.model_rate_hz if current else 0,
-            rate_policy=current.result.rate_policy if current else "exact",
+            model_rate=model.get("model_rate_hz", rate),
+            rate_policy=model.get("rate_policy", "exact"),
             reduced=self._load_guard.reduced,
             uptime=int(time.monotonic() - self._started_at),
         )

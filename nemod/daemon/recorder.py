@@ -11,7 +11,7 @@ import structlog
 from numpy.typing import NDArray
 
 from nemod.common.errors import AudioError
-from nemod.common.wav_writer import WavWriter
+from nemod.common.wav_writer import SAMPLE_BYTES, WavWriter
 
 _READ_BYTES = 1 << 16
 _UPDATE_S = 1.0
@@ -21,9 +21,9 @@ log = structlog.get_logger("nemod")
 
 
 class Recorder:
-    """Records mono 32-bit float, from the first frame that a rig played.
+    """Records 32-bit float, mono or stereo, from the first frame that a rig played.
 
-    A file beyond 4 GiB (six hours at 48 kHz) becomes RF64, which most audio programs read.
+    A file beyond 4 GiB (six hours of mono at 48 kHz) becomes RF64, which most audio programs read.
 
     An error while it writes, as a full disk, ends the file, not the sound: the error is logged
     once, the file is closed with what fitted, and the frames that follow are counted and dropped,
@@ -54,29 +54,32 @@ class Recorder:
         except OSError as error:
             raise AudioError(f"{path}: cannot be written: {error.strerror}") from None
 
-    def start(self, recording_fd: int, rate_hz: int, on_full: Callable[[], None]) -> None:
-        """Begin to write the samples that are read from `recording_fd`.
+    def start(
+        self, recording_fd: int, rate_hz: int, on_full: Callable[[], None], channels: int = 1
+    ) -> None:
+        """Begin to write the samples that are read from `recording_fd`, frame by frame.
 
         `on_full` is called on the writer's thread when `seconds` have been read, or the pipe ends.
         """
         self._fd = recording_fd
         self._thread = threading.Thread(
-            target=self._run, args=(rate_hz, on_full), name="nemod recorder", daemon=True
+            target=self._run, args=(rate_hz, channels, on_full), name="nemod recorder", daemon=True
         )
         self._thread.start()
 
-    def _run(self, rate_hz: int, on_full: Callable[[], None]) -> None:
+    def _run(self, rate_hz: int, channels: int, on_full: Callable[[], None]) -> None:
         try:
-            self._record(rate_hz)
+            self._record(rate_hz, channels)
         except Exception as error:
             self._fail(str(error) or type(error).__name__)
         finally:
             # The pipe is read no longer; the audio process drops what does not fit in it.
             on_full()
 
-    def _record(self, rate_hz: int) -> None:
+    def _record(self, rate_hz: int, channels: int) -> None:
         wanted = None if self._seconds is None else round(self._seconds * rate_hz)
-        file = _RecordedFile(self.path, rate_hz)
+        file = _RecordedFile(self.path, rate_hz, channels)
+        frame_bytes = SAMPLE_BYTES * channels
         read = 0
         part = b""
         try:
@@ -87,12 +90,12 @@ class Recorder:
                 if self.is_paused:
                     continue
                 data = part + data
-                whole = len(data) - len(data) % 4
+                whole = len(data) - len(data) % frame_bytes
                 part = data[whole:]
-                samples = np.frombuffer(data[:whole], np.float32)
+                samples = np.frombuffer(data[:whole], np.float32).reshape(-1, channels)
                 if wanted is not None:
                     samples = samples[: wanted - read]
-                read += samples.size
+                read += len(samples)
                 file.write(samples)
                 self.frames = file.frames
                 if file.failure and not self.failure:
@@ -124,19 +127,19 @@ class Recorder:
 class _RecordedFile:
     """A file that closes itself at the first error and drops everything after it."""
 
-    def __init__(self, path: Path, rate_hz: int) -> None:
+    def __init__(self, path: Path, rate_hz: int, channels: int) -> None:
         self.failure = ""
         self.frames = 0
         self._writer: WavWriter | None = None
         self._update_frames = round(_UPDATE_S * rate_hz)
         self._next_update = self._update_frames
         try:
-            self._writer = WavWriter(path, rate_hz)
+            self._writer = WavWriter(path, rate_hz, channels)
         except OSError as error:
             self.failure = error.strerror or str(error)
 
     def write(self, samples: NDArray[np.float32]) -> None:
-        """Append samples [frames], unless the file has failed."""
+        """Append samples [frames, channels], unless the file has failed."""
         if self._writer is None:
             return
         try:

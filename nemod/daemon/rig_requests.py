@@ -3,40 +3,40 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nemod.control.backends import CabinetFile, ModelFile, Recall
+from nemod.control.backends import RigChange, Scope
 from nemod.control.errors import Code, ControlError
 from nemod.control.jobs import Job
-
-MODEL, CABINET = "model", "cabinet"
-"""Places of a rig that a request fills."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RigFiles:
-    """What a rig is to be built of; None is the one that plays."""
-
-    model: ModelFile | None = None
-    cabinet: CabinetFile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RigRequest:
     """A request that waits or is being carried out."""
 
-    candidates: Iterator[RigFiles]
+    changes: Iterator[RigChange]
     """What to try, in order, until one plays."""
     job: Job
-    fills: frozenset[str]
-    """Which places of the rig."""
-    recall: Recall | None = None
+    scope: Scope
+    slot: str = ""
+    """Which slot it is about; empty for more than one."""
+    noun: str = "model"
+    """What the changes are called."""
 
     def supersedes(self, older: "RigRequest") -> bool:
         """Return whether this request makes an older one useless.
 
-        A model that is requested takes the place of a preset that was, which is a model with more.
-        A model and a cabinet that are requested one after the other are both carried out.
+        A preset, or a chain, takes the place of everything before it. A first model that is
+        requested takes the place of a preset that waits, which is a model with more. Files of
+        different slots, and edits of the chain, are all carried out.
         """
-        return older.fills <= self.fills or MODEL in older.fills & self.fills
+        match self.scope:
+            case Scope.CHAIN | Scope.PRESET:
+                return True
+            case Scope.EDIT:
+                return False
+            case Scope.MAIN if older.scope is Scope.PRESET:
+                return True
+        is_file = older.scope in (Scope.SLOT, Scope.MAIN)
+        return is_file and older.slot == self.slot
 
 
 class RigRequests:

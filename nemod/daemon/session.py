@@ -12,26 +12,24 @@ from pathlib import Path
 
 import structlog
 
+from nemod.chain import DEFAULT_CHAIN, Chain, plain_chain, read_leniently
 from nemod.common.files import replacing
 from nemod.common.kept_files import DamagedFileError, Skipped, read_kept, short
 from nemod.common.paths import state_folder
 from nemod.parameters.kept import read_positions
-from nemod.parameters.table import canonical, param
+from nemod.parameters.parameter_set import ParameterSet
 from nemod.presets.preset import MAX_NAME, MAX_PRESETS, MAX_SNAPSHOTS
 
-VERSION = 1
+VERSION = 2
 FILE = "state.json"
 MAX_BYTES = 1 << 18
 """[bytes] Largest file that is read; many times what all knobs take."""
 MAX_TEXT = 4096
-"""[characters] Longest name or path."""
+"""[characters] Longest path."""
 MAX_COUNT = 1_000_000
 MAX_SKIPPED = 20
 """Most skipped values that are logged one by one."""
-_KEYS = (
-    *("version", "model", "path", "size", "cabinet", "cabinet_path", "positions", "preset"),
-    *("clean", "failed_starts"),
-)
+_KEYS = (*("version", "chain", "paths", "positions", "preset", "clean", "failed_starts"),)
 
 log = structlog.get_logger("nemod")
 
@@ -52,23 +50,17 @@ class SessionPreset:
 class Session:
     """What the next start restores."""
 
-    model: str = ""
-    """Name of the current model in the library; empty for none."""
-    path: str = ""
-    """Its file, for a model outside the library's folders."""
-    size: float | None = None
-    """0..1: size of a model that has several."""
-    cabinet: str = ""
-    """Name of the current cabinet in the library; empty for none."""
-    cabinet_path: str = ""
-    """Its file, for one outside the library's folders."""
+    chain: Chain = DEFAULT_CHAIN
+    """The chain, with the names of its files in the libraries and the sizes of models."""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """Where files are, by slot: for those outside the libraries' folders."""
     positions: Mapping[str, float] = field(default_factory=dict)
-    """0..1 by canonical path: the knobs and switches that were set, and no others."""
+    """0..1 by canonical path of the chain: what was set, and nothing else."""
     preset: SessionPreset | None = None
     failed_starts: int = 0
     """How many starts in a row ended before the daemon had played for a while."""
     is_clean: bool = False
-    """The clean rig played, without a model, because somebody wanted it."""
+    """The first model slot is empty because somebody wanted that."""
     unknown: Mapping[str, object] = field(default_factory=dict)
     """Keys of the file that this version does not know, written back unchanged."""
     unknown_positions: Mapping[str, object] = field(default_factory=dict)
@@ -88,11 +80,8 @@ def _json(
     tree = {
         **unknown,
         "version": VERSION,
-        "model": session.model,
-        "path": session.path,
-        "size": session.size,
-        "cabinet": session.cabinet,
-        "cabinet_path": session.cabinet_path,
+        "chain": plain_chain(session.chain, with_hashes=False),
+        "paths": dict(sorted(session.paths.items())),
         "positions": dict(sorted({**unknown_positions, **session.positions}.items())),
         "preset": None if session.preset is None else _preset_tree(session.preset),
         "clean": session.is_clean,
@@ -137,6 +126,7 @@ class _Reader:
     def __init__(self, tree: Mapping[str, object]) -> None:
         self.skipped = Skipped()
         self._tree = tree
+        self._parameters = ParameterSet()
 
     def read(self) -> Session:
         """Return the session."""
@@ -149,13 +139,12 @@ class _Reader:
         if type(version) is not int or version != VERSION:
             reason = f"{short(version)}: written by another version, read as {VERSION}"
             self.skipped.add("version", reason)
+        chain = self._chain()
+        self._parameters = ParameterSet(chain)
         positions, unknown_positions = self._positions(self._tree.get("positions", {}))
         return Session(
-            model=self._text("model"),
-            path=self._text("path"),
-            size=self.skipped.fraction("size", self._tree.get("size")),
-            cabinet=self._text("cabinet"),
-            cabinet_path=self._text("cabinet_path"),
+            chain=chain,
+            paths=self._paths(chain),
             positions=positions,
             preset=self._preset(self._tree.get("preset")),
             is_clean=self._switch("clean"),
@@ -172,12 +161,28 @@ class _Reader:
             return self.skipped.keep(key, what, is_writable=False)
         return self.skipped.keep(key, what, is_writable=True)
 
-    def _text(self, key: str) -> str:
-        value = self._tree.get(key, "")
-        if isinstance(value, str) and len(value) <= MAX_TEXT and not any(map(_is_unusable, value)):
-            return value
-        self.skipped.add(key, f"a name is expected, not {short(value)}")
-        return ""
+    def _chain(self) -> Chain:
+        tree = self._tree.get("chain")
+        if tree is None:
+            return DEFAULT_CHAIN
+        chain, problems = read_leniently(tree)
+        for problem in problems:
+            self.skipped.add("chain", problem)
+        return chain
+
+    def _paths(self, chain: Chain) -> dict[str, str]:
+        tree = self._tree.get("paths", {})
+        if not isinstance(tree, dict):
+            self.skipped.add("paths", f"an object is expected, not {type(tree).__name__}")
+            return {}
+        found = {}
+        for slot, value in tree.items():
+            is_path = isinstance(value, str) and 0 < len(value) <= MAX_TEXT
+            if slot not in chain.files or not is_path or any(map(_is_unusable, value)):
+                self.skipped.add(f"paths.{slot}", f"no file of a slot: {short(value)}")
+            else:
+                found[slot] = value
+        return found
 
     def _count(self, key: str) -> int:
         value = self._tree.get(key, 0)
@@ -214,7 +219,7 @@ class _Reader:
             sound = sounds.get(str(at))
             if isinstance(sound, dict) and sound:
                 key = f"preset.snapshots.{at}"
-                found[at], _ = read_positions(sound, canonical, self.skipped, key)
+                found[at], _ = read_positions(sound, self._parameters.key, self.skipped, key)
         return found
 
     def _positions(self, tree: object) -> tuple[dict[str, float], dict[str, object]]:
@@ -222,8 +227,10 @@ class _Reader:
         if not isinstance(tree, dict):
             self.skipped.add("positions", f"an object is expected, not {type(tree).__name__}")
             return {}, {}
-        found, paths = read_positions(tree, canonical, self.skipped)
-        found = {path: at for path, at in found.items() if param(path).is_in_session}
+        found, paths = read_positions(tree, self._parameters.key, self.skipped)
+        found = {
+            path: at for path, at in found.items() if self._parameters.kept_row(path).is_in_session
+        }
         unknown = {
             path: tree[path]
             for path in paths

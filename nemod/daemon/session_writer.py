@@ -11,6 +11,7 @@ from nemod.common.background import in_background
 from nemod.common.kept_files import DamagedFileError, move_aside
 from nemod.control.events import (
     CabinetChanged,
+    ChainChanged,
     Changed,
     EventStream,
     ModelChanged,
@@ -75,7 +76,8 @@ class SessionWriter:
         self._writing: asyncio.Future[None] | None = None
         self._has_failed = False
         self._changes = (events or EventStream()).subscribe(
-            (Changed, ModelChanged, CabinetChanged, PresetChanged), wake=lambda: self._on_change()
+            (Changed, ModelChanged, CabinetChanged, ChainChanged, PresetChanged),
+            wake=lambda: self._on_change(),
         )
 
     def _on_change(self) -> None:

@@ -46,20 +46,24 @@ class Ladder(NamedTuple):
 
     steps: tuple[Step, ...]
     largest: float
-    """The size that plays without any step; 1 for a model of one size."""
+    """The largest size that plays without any step; 1 where no model has several."""
 
 
-def ladder(sizes: Sequence[float], wanted: float | None, *, is_on: bool) -> Ladder:
-    """Return the steps that there are for a model, in order.
+def ladder(models: Sequence[tuple[Sequence[float], float | None]], *, is_on: bool) -> Ladder:
+    """Return the steps that there are for the models of a rig, in order.
 
-    `sizes`: where each of its sizes begins, rising (see `nemod.formats.model.Model`). `wanted`:
-    the size that the player wants, None for the largest; only smaller ones are steps. With
-    `is_on` false there is only the warning.
+    Each is given by its sizes and the one that the player wants: where each size begins, rising
+    (see `nemod.formats.model.Model`), and None for the largest. Only sizes below the wanted one
+    are steps. With `is_on` false there is only the warning.
     """
     steps = []
     reduction = FULL_QUALITY
-    allowed = [size for size in sizes if size <= (1.0 if wanted is None else wanted)]
-    smaller = allowed[:-1]
+    allowed = [
+        [size for size in sizes if size <= (1.0 if wanted is None else wanted)]
+        for sizes, wanted in models
+        if sizes
+    ]
+    smaller = sorted({size for each in allowed for size in each[:-1]})
     if is_on:
         # Each step leaves half of the sizes, so that many of them are no long way down.
         at = len(smaller)
@@ -69,7 +73,7 @@ def ladder(sizes: Sequence[float], wanted: float | None, *, is_on: bool) -> Ladd
             steps.append(Step(SIZE, reduction))
         reduction = reduction._replace(is_reverb_cheap=True)
         steps.append(Step(REVERB, reduction))
-    largest = allowed[-1] if allowed else 1.0
+    largest = max((each[-1] for each in allowed), default=1.0)
     return Ladder((*steps, Step(OVERLOAD, reduction)), largest)
 
 
@@ -77,7 +81,7 @@ class StepDown:
     """The steps that have been made. Times are [s] of one clock."""
 
     def __init__(self) -> None:
-        self._ladder = ladder((), None, is_on=True)
+        self._ladder = ladder((), is_on=True)
         self._made = 0
         self._calm_since: float | None = None
         self._wait_s: dict[str, float] = {}

@@ -11,14 +11,16 @@ from nemod.engine.tails import Destination, Tails
 
 Frames = NDArray[np.float32]
 RigWeights = list[Any]
-"""Arrays in the order of the program. Opaque to the engine: a resampled rig has a list per part."""
+"""Arrays in the order of the program; of a rig of several programs, a list for each. Opaque to the
+engine."""
 RigState: TypeAlias = Any
-"""A `nemod.engine.program.ProgramState`; a resampled rig has one per part, and its resamplers.
+"""A `nemod.engine.program.ProgramState`, or of several programs what `nemod.engine.steps` keeps.
 Opaque to the engine."""
 Call = Callable[[RigWeights, Frames, RigState, Frames], tuple[RigState, Frames]]
 """(weights, controls [n], state, block [frames]) -> (state, sound [frames + 3]).
 
-The state argument is donated: its buffers are reused, so it must not be passed again.
+With two outputs the sound is [2 * frames + 3]; see `nemod.engine.rig`. The state argument is
+donated: its buffers are reused, so it must not be passed again.
 """
 SETTLE_S = 0.15
 """[s] Silence after which every knob has reached its position: 15 time constants of the mute

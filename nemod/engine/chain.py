@@ -1,12 +1,15 @@
-"""The default chain: the effects before and after the model, in order.
+"""From a chain to its effects: what the kinds of slots are made of, in the order of the signal.
 
-This is the only place that defines the order. To add an effect, write it in `nemod.fx`, give each
-of its knobs a row in `nemod.parameters.table`, and add a `Slot` here.
+To add an effect, write it in `nemod.fx`, give each of its knobs a row in `nemod.parameters.table`,
+its kind a place in `nemod.chain`, and add it to `EFFECTS` here.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
 
+from nemod.chain import DEFAULT_CHAIN, Chain, Slot, Split
+from nemod.chain.chain import CABINET, MODEL
 from nemod.formats.model import Model
 from nemod.fx.bypass import mute
 from nemod.fx.compressor import compressor
@@ -18,83 +21,161 @@ from nemod.fx.gain import gain
 from nemod.fx.gate import gate
 from nemod.fx.limiter import limiter
 from nemod.fx.reverb import cheap_reverb, reverb
+from nemod.fx.split import branch_mix
+from nemod.parameters.slot_paths import slot_path
+
+EFFECTS: Mapping[str, Callable[[float], AnyEffect]] = {
+    "gate": gate,
+    "comp": compressor,
+    "eq": eq,
+    "delay": delay,
+    "reverb": reverb,
+}
+"""sample rate [Hz] -> effect, by kind of slot"""
+
+CHEAP_EFFECTS: Mapping[str, Callable[[float], AnyEffect]] = {**EFFECTS, "reverb": cheap_reverb}
+"""Likewise for a machine that is too slow."""
+
+UNITY = ""
+"""Stands for a path where a control stays at 1."""
 
 
-def _always(_model: Model) -> bool:
-    return True
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A chain with what its slots hold, for one sample rate and block size."""
+
+    chain: Chain = DEFAULT_CHAIN
+    models: Mapping[str, Model] = field(default_factory=dict)
+    """By the name of their slot; an empty slot is missing."""
+    cabinets: Mapping[str, AnyEffect] = field(default_factory=dict)
+    """Likewise."""
+    is_cheap: bool = False
+    """Whether its effects are `CHEAP_EFFECTS`."""
 
 
-def _unless_model_has_knob(number: int) -> Callable[[Model], bool]:
-    """Return the condition of an effect that replaces a knob, counted from 1."""
-    return lambda model: len(model.knobs) < number
+class Placed(NamedTuple):
+    """An effect in its place."""
+
+    effect: AnyEffect
+    paths: tuple[str, ...]
+    """Canonical paths of its controls (see `nemod.parameters.slot_paths`), or `UNITY`."""
+    slot: str = ""
+    """Whose tails it has: the same effect in the next rig's slot of this name continues them."""
+    is_mono: bool = False
+    """Whether what stands before it, and its own output, have one channel in every rig."""
 
 
-class Slot(NamedTuple):
-    """A place in the chain, and the effect that it holds."""
+class PlacedModel(NamedTuple):
+    """A model in its place, with what surrounds it wherever it stands."""
 
-    make: Callable[[float], AnyEffect]
-    """sample rate [Hz] -> effect"""
-    condition: Callable[[Model], bool] = _always
-    """Whether the rig of this model has the effect."""
+    slot: str
+    model: Model
+    paths: tuple[str, ...]
+    """Canonical paths of its knobs."""
+    drive: Placed | None
+    """Before the model; None where it has a first knob, which replaces it."""
+    fader: Placed | None
+    """Behind it; None where it has a second knob."""
+    is_first: bool
+    """Whether the fader is that of the whole rig, which follows all other effects."""
 
 
-class Chain(NamedTuple):
-    """The slots of a rig; the model follows `before_model`, the cabinet `after_model`.
+class Fork(NamedTuple):
+    """Two branches and their mix."""
 
-    The bypass mixes the input of the chain with the output of `after_cabinet`.
-    """
+    a: "Path"
+    b: "Path"
+    mix: Placed
 
-    before_model: tuple[Slot, ...]
-    after_model: tuple[Slot, ...]
-    after_bypass: tuple[Slot, ...]
-    last: Slot
+
+Path: TypeAlias = tuple[Placed | PlacedModel | Fork, ...]
+"""Effects and models in the order of the signal."""
+
+
+class RigEffects(NamedTuple):
+    """All effects of a rig. The bypass mixes the input of `wet` with its output."""
+
+    wet: Path
+    after_bypass: tuple[Placed, ...]
+    last: Placed
     """The output meter shows the peak of its input."""
-    after_cabinet: tuple[Slot, ...] = ()
-
-    @property
-    def slots(self) -> tuple[Slot, ...]:
-        """All slots in the order of the signal."""
-        wet = (*self.before_model, *self.after_model, *self.after_cabinet)
-        return (*wet, *self.after_bypass, self.last)
 
 
-DEFAULT_CHAIN = Chain(
-    before_model=(
-        Slot(lambda _rate_hz: gain("input")),
-        Slot(gate),
-        Slot(compressor),
-        Slot(lambda _rate_hz: gain("gain"), _unless_model_has_knob(1)),
-    ),
-    after_model=(Slot(dc_blocker),),
-    after_cabinet=(
-        Slot(eq),
-        Slot(delay),
-        Slot(reverb),
-        Slot(lambda _rate_hz: gain("level"), _unless_model_has_knob(2)),
-        Slot(lambda _rate_hz: gain("output")),
-    ),
-    after_bypass=(Slot(lambda _rate_hz: mute()),),
-    last=Slot(limiter),
-)
-"""The model's first and second knob are `gain` and `level`; where a model lacks one, a drive before
-it or a fader behind the effects takes its place."""
+def rig_effects(content: Content, rate_hz: float) -> RigEffects:
+    """Return the effects of a chain: its slots between the trims, and the limiter last."""
+    chain = content.chain
+    first = chain.first(MODEL)
+    level: Path = ()
+    if first is not None and not _has_knob(content, first, 2):
+        level = (_fader(chain, first.name),)
+    wet = (
+        _placed(gain("input")),
+        *(each for place in chain.places for each in _place(content, place, rate_hz)),
+        *level,
+        _placed(gain("output")),
+    )
+    return RigEffects(wet, (_placed(mute()),), _placed(limiter(rate_hz)))
 
 
-def with_cheap_reverb(chain: Chain) -> Chain:
-    """Return a chain whose reverb takes less time, for a machine that is too slow."""
-
-    def cheaper(slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
-        return tuple(
-            slot._replace(make=cheap_reverb) if slot.make is reverb else slot for slot in slots
-        )
-
-    return chain._replace(
-        after_model=cheaper(chain.after_model),
-        after_cabinet=cheaper(chain.after_cabinet),
-        after_bypass=cheaper(chain.after_bypass),
+def model_effects(content: Content, slot: str) -> PlacedModel:
+    """Return a model with what surrounds it. Raises: KeyError for an empty slot."""
+    chain, model = content.chain, content.models[slot]
+    count = len(model.knobs)
+    return PlacedModel(
+        slot=slot,
+        model=model,
+        paths=tuple(slot_path(chain, slot, f"knob/{number + 1}") for number in range(count)),
+        drive=None if count >= 1 else _drive(chain, slot),
+        fader=None if count >= 2 else _fader(chain, slot),
+        is_first=chain.is_first(slot),
     )
 
 
-def effects(slots: tuple[Slot, ...], model: Model, rate_hz: float) -> list[AnyEffect]:
-    """Return the effects that a model's rig has in these slots."""
-    return [slot.make(rate_hz) for slot in slots if slot.condition(model)]
+def behind_each_model(rate_hz: float) -> Placed:
+    """Return what removes the offset of a model."""
+    return _placed(dc_blocker(rate_hz))._replace(is_mono=True)
+
+
+def _place(content: Content, place: Slot | Split, rate_hz: float) -> Path:
+    chain = content.chain
+    if isinstance(place, Split):
+        a, b = (
+            tuple(each for slot in branch for each in _place(content, slot, rate_hz))
+            for branch in place.branches
+        )
+        mix = _in_slot(branch_mix(), chain, place.name)._replace(is_mono=True)
+        return (Fork(a, b, mix),)
+    if place.kind == MODEL:
+        if place.name in content.models:
+            return (model_effects(content, place.name),)
+        drive = _drive(chain, place.name)
+        return (drive,) if chain.is_first(place.name) else (drive, _fader(chain, place.name))
+    if place.kind == CABINET:
+        own = content.cabinets.get(place.name)
+        return () if own is None else (_in_slot(own, chain, place.name)._replace(is_mono=True),)
+    makers = CHEAP_EFFECTS if content.is_cheap else EFFECTS
+    return (_in_slot(makers[place.kind](rate_hz), chain, place.name),)
+
+
+def _has_knob(content: Content, slot: Slot, number: int) -> bool:
+    """Return whether a slot's model has this knob, counted from 1."""
+    return slot.name in content.models and len(content.models[slot.name].knobs) >= number
+
+
+def _drive(chain: Chain, slot: str) -> Placed:
+    return Placed(gain("gain"), (slot_path(chain, slot, "gain"),))
+
+
+def _fader(chain: Chain, slot: str) -> Placed:
+    return Placed(gain("level"), (slot_path(chain, slot, "level"),))
+
+
+def _placed(effect: AnyEffect) -> Placed:
+    """Return an effect that belongs to no slot."""
+    return Placed(effect, effect.controls)
+
+
+def _in_slot(effect: AnyEffect, chain: Chain, slot: str) -> Placed:
+    """Return the effect of a slot."""
+    paths = tuple(slot_path(chain, slot, path) for path in effect.controls)
+    return Placed(effect, paths, slot)

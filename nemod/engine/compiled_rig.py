@@ -74,20 +74,46 @@ class CompiledRig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompiledResampledRig:
-    """A rig in parts, with the model at its own rate; see `nemod.engine.resampled`."""
+class Conversion:
+    """How a model plays at its own rate between two resamplers; see `nemod.engine.resampled`."""
 
-    parts: tuple[CompiledRig, ...]
-    """The part before the model, the model, with a cabinet its part, and the last one."""
     rate_hz: int
     model_rate_hz: int
-    block_frames: int
     lead_frames: int
     """[frames at the device's rate] Output queued at the start, so that none is ever missing."""
-    latency_frames: int
-    """Latency of the model's path; the dry signal is delayed as much."""
     rest: float
     """Output of the model at rest, for silence."""
 
 
-AnyCompiledRig = CompiledRig | CompiledResampledRig
+class Tap(NamedTuple):
+    """A signal that a step takes."""
+
+    signal: int
+    """0 is the input of the rig, n + 1 the output of its step n."""
+    delay_frames: int = 0
+    """So that the signals of a step are aligned where models on their ways have latency."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledStep:
+    """One of the programs of a rig; see `nemod.engine.steps`."""
+
+    program: CompiledRig
+    inputs: tuple[Tap, ...]
+    controls: tuple[int, ...]
+    """Numbers of its controls among those of the rig; -1 is a control that stays at 1."""
+    conversion: Conversion | None = None
+    """For a model at its own rate; None at the device's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledSteps:
+    """A rig of several programs, which are called one after the other."""
+
+    steps: tuple[CompiledStep, ...]
+    block_frames: int
+    controls: NDArray[np.float32]
+    """[n] The controls of its warm-up."""
+
+
+AnyCompiledRig = CompiledRig | CompiledSteps

@@ -9,6 +9,7 @@ FADE_S = 0.03
 _INFINITE = float("inf")
 
 Block = NDArray[np.float32]
+"""[frames]; of two outputs [2, frames]. Both have the same gains."""
 
 
 class Crossfade:
@@ -43,15 +44,15 @@ class Crossfade:
         self._position = 0
 
     def fade_in(self, out: Block) -> None:
-        """Apply the gain of a fade from silence to a block [frames], in place."""
+        """Apply the gain of a fade from silence to a block, in place."""
         start = self._position - 1
-        out *= self._rise[start : start + out.size]
+        out *= self._rise[start : start + out.shape[-1]]
 
     def mix(self, new: Block, old: Block) -> None:
-        """Mix the old rig's block [frames] into the new one's, in place; `old` is overwritten."""
+        """Mix the old rig's block into the new one's, in place; `old` is overwritten."""
         start = self._position - 1
-        rise = self._rise[start : start + new.size]
-        fall = self._fall[start : start + new.size]
+        rise = self._rise[start : start + new.shape[-1]]
+        fall = self._fall[start : start + new.shape[-1]]
         gain = self._constant_power_gain(new, old, rise, fall)
         new *= rise
         old *= fall
@@ -67,19 +68,20 @@ class Crossfade:
         return True
 
     def fade_out(self, out: Block, position: int) -> None:
-        """Apply the gain of a fade to silence to a block [frames] that starts at `position`."""
+        """Apply the gain of a fade to silence to a block that starts at `position`."""
         start = min(position, self.frames)
-        out *= self._fall[start : start + out.size]
+        out *= self._fall[start : start + out.shape[-1]]
 
     def _constant_power_gain(self, new: Block, old: Block, rise: Block, fall: Block) -> Block:
         """Return the gain [frames] that keeps the power of a crossfade constant.
 
         Sine and cosine alone do so for uncorrelated sounds; two models of one guitar are
         correlated and would get up to 3 dB louder. With the correlation r, the power of the sum is
-        1 + 2 r sin cos. A negative correlation counts as 0: nothing is amplified.
+        1 + 2 r sin cos. A negative correlation counts as 0: nothing is amplified. The correlation
+        of two outputs is that of all their samples.
         """
-        energy = float(new @ new) * float(old @ old)
-        now = max(0.0, float(new @ old)) / energy**0.5 if 0.0 < energy < _INFINITE else 0.0
+        energy = float(np.vdot(new, new)) * float(np.vdot(old, old))
+        now = max(0.0, float(np.vdot(new, old))) / energy**0.5 if 0.0 < energy < _INFINITE else 0.0
         before = now if self._position == 1 else self._correlation
         self._correlation = now
         # A ramp from the correlation of the last block, so that the gain has no audible step.

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from nemod.engine.active_rig import ActiveRig
 from nemod.engine.continuation import Continuation
 from nemod.engine.crossfade import Crossfade
+from nemod.engine.devices.base import output_block
 from nemod.engine.histogram import BlockTimes
 from nemod.engine.ipc import (
     INPUT_ID,
@@ -46,9 +47,10 @@ may delay a block, and for a machine on which two rigs do not fit in any case.""
 
 _INFINITE = float("inf")
 _SMOOTHING = 1.0 / 16.0
-_PIPE_READ_BYTES = 64 * SETTINGS_BYTES
+_PIPE_READ_BYTES = 32 * SETTINGS_BYTES
 
 Block = NDArray[np.float32]
+"""[frames]; of two outputs [2, frames]."""
 
 
 class Engine:
@@ -59,15 +61,20 @@ class Engine:
         rate_hz: int,
         block_frames: int,
         *,
+        outputs: int = 1,
         settings_fd: int = -1,
         telemetry_fd: int = -1,
         recording_fd: int = -1,
         input_fd: int = -1,
         times: BlockTimes | None = None,
     ) -> None:
-        """The descriptors are non-blocking pipe ends; -1 omits one. `times` counts block times."""
+        """All rigs have this many outputs, 1 or 2.
+
+        The descriptors are non-blocking pipe ends; -1 omits one. `times` counts block times.
+        """
         self.rate_hz = rate_hz
         self.block_frames = block_frames
+        self.outputs = outputs
         self._settings_fd = settings_fd
         self._telemetry_fd = telemetry_fd
         self._recording_fd = recording_fd
@@ -92,9 +99,9 @@ class Engine:
 
         self._current: ActiveRig | None = None
         self._old: ActiveRig | None = None
-        self._mixed = np.zeros(block_frames, np.float32)
+        self._mixed = output_block(outputs, block_frames)
         self._current_past, self._old_past = (
-            Continuation(rate_hz, (block_frames,), self._crossfade.frames) for _ in range(2)
+            Continuation(rate_hz, self._mixed.shape, self._crossfade.frames) for _ in range(2)
         )
         self._is_continued = False
         """Whether the old rig's sound is continued without it."""
@@ -140,7 +147,10 @@ class Engine:
         self.pending_rig = rig
 
     def process(self, block: Block, out: Block, *, xrun: bool = False) -> None:
-        """Play one block: reads `block` [frames] and fills all of `out` [frames]."""
+        """Play one block: reads `block` [frames] and fills all of `out`.
+
+        That is [frames] with one output and [2, frames] with two.
+        """
         started = time.perf_counter()
         self._is_busy = True
         self._count_start(started, xrun)
@@ -211,7 +221,7 @@ class Engine:
             self._peak_in = max(self._peak_in, float(np.abs(block).max()))
             return
         self._run(rig, block, out)
-        self.frames_played += out.size
+        self.frames_played += block.size
         self._current_past.note(out)
         took_s = time.perf_counter() - self._last_start
         self._current_s += (took_s - self._current_s) * _SMOOTHING
@@ -223,7 +233,7 @@ class Engine:
             self._crossfade.mix(out, self._old_sound(block, took_s))
             # Two rigs together must not exceed the limiter's ceiling either.
             np.clip(out, -CEILING, CEILING, out)
-        if self._crossfade.advance(out.size):
+        if self._crossfade.advance(block.size):
             self._is_continued = False
             self._retire_old()
 
@@ -240,7 +250,7 @@ class Engine:
             self._old_past.start()
             self._is_continued = True
             self._retire_old()
-        return self._old_past.take(block.shape[-1])
+        return self._old_past.take(block.size)
 
     def _retire_old(self) -> None:
         if self._old is not None:
@@ -268,7 +278,7 @@ class Engine:
             rig.reset()
             return
         rig.state = after
-        out[:] = samples[:-3]
+        out[:] = samples[:-3].reshape(out.shape)
         self._peak_in = max(self._peak_in, peak_in)
         self._peak_out = max(self._peak_out, peak_out)
         self._clips += peak_out > FULL_SCALE
@@ -292,7 +302,7 @@ class Engine:
             self._panic.settle()
         self._run(rig, self._silence, out)
         self._peak_in = max(self._peak_in, float(np.abs(block).max()))
-        self.frames_played += out.size
+        self.frames_played += block.size
         out[:] = 0.0
         # A rig without a state waits for the helper thread, which refills its reserve.
         if rig.state is not None and self._panic.count_settled():
@@ -300,13 +310,14 @@ class Engine:
 
     def _fade_out(self, out: Block) -> None:
         self._crossfade.fade_out(out, self._stopped_frames)
-        self._stopped_frames += out.size
+        self._stopped_frames += out.shape[-1]
 
     def _record(self, out: Block) -> None:
         if self._recording_fd < 0 or not self.frames_played:
             return
-        if not write_whole(self._recording_fd, out.tobytes()):
-            self._recording_lost += out.size
+        # Frame by frame, as a file has them: of two outputs, left and right alternate.
+        if not write_whole(self._recording_fd, out.tobytes("F")):
+            self._recording_lost += out.shape[-1]
 
     def _send_telemetry(self, started: float) -> None:
         ended = time.perf_counter()

@@ -19,14 +19,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.parameters.table import MAX_KNOBS, TABLE
-
 _SETTINGS_HEAD = struct.Struct("<II")
-SETTINGS_BYTES = 1024
-"""[bytes] One settings record: rig id, count, float32 controls, padding."""
+SETTINGS_BYTES = 2048
+"""[bytes] One settings record: rig id, count, float32 controls, padding. The largest chain needs
+less; see `tests/engine/test_ipc.py`."""
 MAX_CONTROLS = (SETTINGS_BYTES - _SETTINGS_HEAD.size) // 4
-if MAX_KNOBS + len(TABLE) > MAX_CONTROLS:  # pragma: no branch
-    raise AssertionError("a settings record is too small for the parameter table")
 
 TELEMETRY_S = 0.02
 """[s] Time between two telemetry records."""
@@ -200,7 +197,8 @@ class DeviceRequest:
     input_channel: int = 1
     """Counted from 1."""
     output_channels: tuple[int, ...] = ()
-    """Counted from 1; empty means the first two, or the only one."""
+    """Counted from 1: one, or two for left and right; empty for the same sound in the first two, or
+    in the only one."""
     rate_hz: int | None = None
     """[Hz] None selects the device's default."""
     rate_is_wish: bool = False
@@ -210,6 +208,11 @@ class DeviceRequest:
     """Periods of the card's buffer; JACK's server has its own."""
     cpu_latency_us: int | None = None
     """[us] See `nemod.engine.cpu_latency`; None sets no limit."""
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of the rigs that it plays: 2 where left and right have channels of their own."""
+        return max(1, len(self.output_channels))
 
     def to_json(self) -> str:
         """Return the text that `from_json` reads."""
@@ -258,6 +261,8 @@ class PlayRig:
     """Rate of the device that it was built for."""
     block_frames: int
     """Block size that it was built for."""
+    outputs: int = 1
+    """Outputs that it was built for."""
     controls: NDArray[np.float32] | None = field(default=None, compare=False)
     """[n] Its present controls, with which it starts; None for those that it was built with."""
 
@@ -272,6 +277,7 @@ class PrepareRig:
     rig: bytes
     """A pickled `AnyCompiledRig`."""
     block_frames: int
+    outputs: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +308,8 @@ class DeviceOpened:
     device: str
     rate_hz: int
     block_frames: int
+    outputs: int = 1
+    """1, or 2 for left and right."""
     latency_s: float
     counts_xruns: bool = True
     """Whether it reports lost samples; see `nemod.engine.devices.base.Device`."""

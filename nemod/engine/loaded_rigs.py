@@ -29,19 +29,20 @@ class LoadedRigs:
 
         Raises: any exception, when the rig is damaged or its output is not finite.
         """
-        rig = self._verified(request.rig, request.block_frames)
+        rig = self._verified(request)
         self.loaded[request.rig_id] = replace(request, rig=b"", controls=None), rig
 
     def prepare(self, request: PrepareRig) -> None:
         """Load the programs of a rig that may be loaded soon. Raises: as `load`."""
-        self._verified(request.rig, request.block_frames)
+        self._verified(request)
 
-    def _verified(self, pickled: bytes, frames: int) -> LoadedRig:
-        rig = load_rig(pickle.loads(pickled), frames, self._program)
+    def _verified(self, request: PlayRig | PrepareRig) -> LoadedRig:
+        frames = request.block_frames
+        rig = load_rig(pickle.loads(request.rig), frames, self._program)
         silence = np.zeros(frames, np.float32)
         _, sound = rig.call(rig.weights, rig.controls, rig.fresh(), silence)
         output = np.asarray(sound)
-        if output.shape != (frames + 3,):
+        if output.shape != (request.outputs * frames + 3,):
             raise ValueError(f"the verification block has shape {output.shape}")
         if not np.isfinite(output).all():
             raise ValueError("the verification block is not finite")
@@ -68,12 +69,13 @@ class LoadedRigs:
             active.play_silence(controls, request.block_frames, blocks)
         return active
 
-    def fits(self, rig_id: int, rate_hz: int, block_frames: int) -> bool:
+    def fits(self, rig_id: int, rate_hz: int, block_frames: int, outputs: int = 1) -> bool:
         """Return whether a rig is loaded and was built for this device."""
         if rig_id not in self.loaded:
             return False
         request, _ = self.loaded[rig_id]
-        return (request.rate_hz, request.block_frames) == (rate_hz, block_frames)
+        built_for = request.rate_hz, request.block_frames, request.outputs
+        return built_for == (rate_hz, block_frames, outputs)
 
     def refill_reserve(self, rig: ActiveRig) -> None:
         """Give a rig that has used its reserve state a new one, and free what it gave up."""

@@ -13,6 +13,7 @@ FADE_S = 0.005
 """[s] Length of the fade-out: no click, and with a block on top of it still below 10 ms."""
 
 Block = NDArray[np.float32]
+"""[frames]; of two outputs [2, frames]."""
 
 
 class Panic:
@@ -42,9 +43,10 @@ class Panic:
             self.is_fading, self._faded = True, 0
 
     def fade_out(self, out: Block) -> bool:
-        """Apply the fade to a block [frames], in place; return whether it has ended with it."""
-        out *= self._fall[self._faded : self._faded + out.size]
-        self._faded += out.size
+        """Apply the fade to a block, in place; return whether it has ended with it."""
+        frames = out.shape[-1]
+        out *= self._fall[self._faded : self._faded + frames]
+        self._faded += frames
         self.is_fading = self._faded < self.frames
         return not self.is_fading
 

@@ -79,9 +79,12 @@ class Helper:
         """Load and verify a rig and make it the engine's next; report a failure to the daemon."""
         engine = self.engine
         try:
-            if (request.rate_hz, request.block_frames) != (engine.rate_hz, engine.block_frames):
-                built_for = f"{request.rate_hz} Hz, {request.block_frames} frames"
-                raise ValueError(f"built for {built_for}, not for this device")  # noqa: TRY301
+            built_for = request.rate_hz, request.block_frames, request.outputs
+            if built_for != (engine.rate_hz, engine.block_frames, engine.outputs):
+                raise ValueError(  # noqa: TRY301
+                    f"built for {request.rate_hz} Hz, {request.block_frames} frames and "
+                    f"{request.outputs} outputs, not for this device"
+                )
             self.rigs.load(request)
             engine.offer(self.rigs.activate(request.rig_id, request.controls))
         except Exception as error:
@@ -172,6 +175,7 @@ def _start(
     engine = Engine(
         device.rate_hz,
         device.block_frames,
+        outputs=request.request.outputs,
         settings_fd=arguments.settings_fd,
         telemetry_fd=arguments.telemetry_fd,
         recording_fd=arguments.recording_fd,
@@ -180,7 +184,7 @@ def _start(
     )
     if player is not None:
         player.frames_played = lambda: engine.frames_played
-    if rigs.fits(request.rig_id, device.rate_hz, device.block_frames):
+    if rigs.fits(request.rig_id, device.rate_hz, device.block_frames, engine.outputs):
         engine.pending_rig = rigs.activate(request.rig_id, request.controls)
     refused: list[str] = []
     has_begun = threading.Event()
@@ -268,6 +272,7 @@ def main(argv: list[str]) -> int:
             device=device.name,
             rate_hz=device.rate_hz,
             block_frames=device.block_frames,
+            outputs=engine.outputs,
             latency_s=device.latency_s,
             counts_xruns=device.counts_xruns,
             notices=tuple(notice for notice in notices if notice),

@@ -1,13 +1,13 @@
-"""From a chain and a model to a `RigSpec`: the functions of a rig, before they are compiled.
+"""From effects to a `RigSpec`: the functions of a rig, or of a part of one, before it is compiled.
 
-A rig has three parts: the effects before the model, the model, and everything after it. With a
-cabinet it has four: what stands between the model and the cabinet belongs to the cabinet's part. At
-one rate they are joined into one program; a resampled rig compiles each of them
-(`nemod.engine.resampled`).
-The output of a rig is [frames + 3]: the block, then the peaks that `peaks` returns.
+A rig has parts: runs of effects, and models. Where all of it runs at one rate and there is one
+model, the parts are joined into one program (`joined`); any other rig compiles each of them, and
+the audio process calls them one after the other (`nemod.engine.steps`).
+The output of a rig, and so of its last part, is [outputs * frames + 3]: the block, or left and then
+right, then the peaks that `peaks` returns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeAlias
 
@@ -15,7 +15,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.engine.chain import DEFAULT_CHAIN, Chain, effects
 from nemod.formats.model import Model
 from nemod.fx.bypass import BYPASS, dry_wet_mix
 from nemod.fx.effect import (
@@ -25,9 +24,9 @@ from nemod.fx.effect import (
     S,
     Tails,
     W,
-    chain,
     merged,
     no_tails,
+    per_frame,
     start_fresh,
 )
 from nemod.fx.nn.network import State
@@ -44,7 +43,7 @@ class RigSpec(Generic[W, S]):
     """A rig, or a part of one, before it is compiled."""
 
     layout: tuple[str, ...]
-    """Paths of the controls."""
+    """Paths of the controls in the table of parameters; a path may occur for several slots."""
     latency_frames: int
     weights: W
     init: Callable[[W, jax.Array], S]
@@ -65,73 +64,30 @@ PerPart: TypeAlias = tuple[Any, ...]
 """The weights or the states of a rig, one per part."""
 
 
-class RigParts(NamedTuple):
-    """The parts of a rig, each with smoothing of its own."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a rig, and what it is connected to.
 
-    front: AnyRigSpec
-    """block [frames] -> input of the model [frames]"""
-    model: AnyRigSpec
-    """input of the model [frames] -> its output [frames]"""
-    back: AnyRigSpec
-    """[2, frames]: the block and the output of the part before -> sound [frames + 3]"""
-    cabinet: AnyRigSpec | None = None
-    """output of the model [frames] -> the same through the cabinet [frames]; None without one"""
+    Signal 0 is the input of the rig, signal n + 1 the output of its part n.
+    """
 
-    @property
-    def in_order(self) -> tuple[AnyRigSpec, ...]:
-        """The parts in the order of the signal."""
-        between = () if self.cabinet is None else (self.cabinet,)
-        return (self.front, self.model, *between, self.back)
-
-    @property
-    def layout(self) -> tuple[str, ...]:
-        """Paths of all controls, part after part."""
-        return tuple(path for part in self.in_order for path in part.layout)
-
-    @property
-    def latency_frames(self) -> int:
-        """The sum over the parts, at their own rates."""
-        return sum(part.latency_frames for part in self.in_order)
+    spec: AnyRigSpec
+    paths: tuple[str, ...]
+    """Canonical paths of its controls, or `nemod.engine.chain.UNITY`, in the order of the spec."""
+    inputs: tuple[int, ...]
+    """Its signals, all of earlier parts."""
+    signature: tuple[Any, ...]
+    """All that its program depends on but rate and block size; compared by its `repr`."""
+    model: str = ""
+    """The slot of its model; empty for a run of effects."""
+    latency_frames: int = 0
+    """[frames at the device's rate]"""
+    has_own_rate: bool = False
+    """Whether it runs at the rate of its model, between resamplers."""
 
 
-def rig_parts(
-    model: Model,
-    rate_hz: int,
-    model_rate_hz: int,
-    slots: Chain = DEFAULT_CHAIN,
-    cabinet: AnyEffect | None = None,
-) -> RigParts:
-    """Return the parts of a rig: `rate_hz` is the device's, `model_rate_hz` that of the model."""
-    before = chain("front", *effects(slots.before_model, model, rate_hz))
-    after_model = effects(slots.after_model, model, rate_hz)
-    after_cabinet = effects(slots.after_cabinet, model, rate_hz)
-    ending = chain("ending", *effects(slots.after_bypass, model, rate_hz))
-    with_cabinet = None
-    if cabinet is not None:
-        through = chain("cabinet", *after_model, cabinet)
-        with_cabinet = _smoothed_part(through, rate_hz)
-        after_model = []
-    after = chain("back", *after_model, *after_cabinet)
-    return RigParts(
-        front=_smoothed_part(before, rate_hz),
-        model=_smoothed_part(neural(model), model_rate_hz),
-        cabinet=with_cabinet,
-        back=_back_part(after, ending, slots.last.make(rate_hz), rate_hz),
-    )
-
-
-def rig_spec(
-    model: Model,
-    rate_hz: int,
-    slots: Chain = DEFAULT_CHAIN,
-    cabinet: AnyEffect | None = None,
-) -> AnyRigSpec:
-    """Return the whole rig of a model, all of it at the device's rate, as one program."""
-    return joined(rig_parts(model, rate_hz, rate_hz, slots, cabinet))
-
-
-def _smoothed_part(effect: Effect[W, S], rate_hz: int) -> RigSpec[W, tuple[S, jax.Array]]:
-    """Return an effect with its smoothing."""
+def run_spec(effect: Effect[W, S], rate_hz: int) -> RigSpec[W, tuple[S, jax.Array]]:
+    """Return an effect, of one signal or of several, with its smoothing."""
     with_smoothing = smoothed(effect, rate_hz)
     return RigSpec(
         layout=effect.controls,
@@ -145,7 +101,7 @@ def _smoothed_part(effect: Effect[W, S], rate_hz: int) -> RigSpec[W, tuple[S, ja
 
 
 class BackState(NamedTuple):
-    """The state of the part after the model."""
+    """The state of the last part."""
 
     smoothing: jax.Array
     after_model: PerEffect
@@ -153,10 +109,14 @@ class BackState(NamedTuple):
     last: Any
 
 
-def _back_part(
-    after: AnyEffect, ending: AnyEffect, last: AnyEffect, rate_hz: int
+def back_spec(
+    after: AnyEffect, ending: AnyEffect, last: AnyEffect, rate_hz: int, *, wet_signals: int = 1
 ) -> RigSpec[PerEffect, BackState]:
-    """Return what follows the model: effects, bypass, more effects, and the meters."""
+    """Return the last part of a rig: effects, bypass, more effects, and the meters.
+
+    A block is [1 + wet_signals, frames]: the dry signal, then what `after` takes. `ending` and
+    `last` have as many channels as `after` gives.
+    """
     layout = (*after.controls, BYPASS, *ending.controls, *last.controls)
     smooth_s = tuple(param(path).smooth_s for path in layout)
     counts = (len(after.controls), 1, len(ending.controls))
@@ -174,16 +134,16 @@ def _back_part(
     def process(
         weights: PerEffect, targets: jax.Array, state: BackState, signals: jax.Array
     ) -> tuple[BackState, jax.Array]:
-        dry, model_output = signals[0], signals[1]
+        dry, given = signals[0], signals[1] if wet_signals == 1 else signals[1:]
         frames = dry.shape[0]
         smoothing, controls = smooth(state.smoothing, targets, smooth_s, rate_hz, frames)
         for_after, bypass, for_ending, for_last = jnp.split(controls, cuts)
-        after_state, wet = after.process(weights[0], for_after, state.after_model, model_output)
+        after_state, wet = after.process(weights[0], for_after, state.after_model, given)
         mixed = dry_wet_mix(bypass[0], dry, wet)
         ending_state, ended = ending.process(weights[1], for_ending, state.after_bypass, mixed)
         last_state, out = last.process(weights[2], for_last, state.last, ended)
         now = BackState(smoothing, after_state, ending_state, last_state)
-        return now, jnp.concatenate([out, peaks(dry, ended, out)])
+        return now, jnp.concatenate([out.reshape(-1), peaks(dry, ended, out)])
 
     def settle(warm: BackState, fresh: BackState) -> BackState:
         return BackState(
@@ -208,43 +168,45 @@ def _back_part(
         process=process,
         settle=settle,
         tails=tails,
-        signals=2,
+        signals=1 + wet_signals,
     )
 
 
-def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
+def joined(parts: Sequence[Part]) -> RigSpec[PerPart, PerPart]:
     """Return a rig whose parts run at one rate as one program."""
-    order = parts.in_order
-    cuts = np.cumsum([len(part.layout) for part in order[:-1]]).tolist()
+    specs = [part.spec for part in parts]
+    cuts = np.cumsum([len(spec.layout) for spec in specs[:-1]]).tolist()
 
     def init(weights: PerPart, targets: jax.Array) -> PerPart:
-        each = zip(order, weights, jnp.split(targets, cuts), strict=True)
-        return tuple(part.init(own, wanted) for part, own, wanted in each)
+        each = zip(specs, weights, jnp.split(targets, cuts), strict=True)
+        return tuple(spec.init(own, wanted) for spec, own, wanted in each)
 
     def process(
         weights: PerPart, targets: jax.Array, state: PerPart, block: jax.Array
     ) -> tuple[PerPart, jax.Array]:
         after = []
-        signal = block
-        each = zip(order, weights, jnp.split(targets, cuts), state, strict=True)
+        signals = [block]
+        each = zip(parts, weights, jnp.split(targets, cuts), state, strict=True)
         for part, own, wanted, memory in each:
-            given = jnp.stack([block, signal]) if part is parts.back else signal
-            now, signal = part.process(own, wanted, memory, given)
+            given = [signals[number] for number in part.inputs]
+            given_block = given[0] if len(given) == 1 else jnp.stack(given)
+            now, sound = part.spec.process(own, wanted, memory, given_block)
             after.append(now)
-        return tuple(after), signal
+            signals.append(sound)
+        return tuple(after), signals[-1]
 
     def settle(warm: PerPart, fresh: PerPart) -> PerPart:
-        each = zip(order, warm, fresh, strict=True)
-        return tuple(part.settle(after, before) for part, after, before in each)
+        each = zip(specs, warm, fresh, strict=True)
+        return tuple(spec.settle(after, before) for spec, after, before in each)
 
     def tails(state: PerPart) -> Tails:
-        each = zip(order, state, strict=True)
-        return merged(*(part.tails(own) for part, own in each))
+        each = zip(specs, state, strict=True)
+        return merged(*(spec.tails(own) for spec, own in each))
 
     return RigSpec(
-        layout=parts.layout,
-        latency_frames=parts.latency_frames,
-        weights=tuple(part.weights for part in order),
+        layout=tuple(path for spec in specs for path in spec.layout),
+        latency_frames=sum(spec.latency_frames for spec in specs),
+        weights=tuple(spec.weights for spec in specs),
         init=init,
         process=process,
         settle=settle,
@@ -255,9 +217,10 @@ def joined(parts: RigParts) -> RigSpec[PerPart, PerPart]:
 def peaks(block: jax.Array, before_limiter: jax.Array, out: jax.Array) -> jax.Array:
     """Return [peak of the input, peak before the limiter, sum of all magnitudes].
 
-    The sum is non-finite as soon as any sample is: a maximum may skip NaN.
+    Of two channels the louder one has the peak. The sum is non-finite as soon as any sample is: a
+    maximum may skip NaN.
     """
-    everything = jnp.sum(jnp.abs(block) + jnp.abs(before_limiter) + jnp.abs(out))
+    everything = jnp.sum(per_frame(jnp.abs(block), out) + jnp.abs(before_limiter) + jnp.abs(out))
     return jnp.stack([jnp.max(jnp.abs(block)), jnp.max(jnp.abs(before_limiter)), everything])
 
 

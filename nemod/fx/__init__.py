@@ -10,6 +10,7 @@
     reverb      feedback delay network
     limiter     last effect: keeps the output at or below `ceiling`
     bypass      dry/wet mix of the bypass switch, and mute
+    stereo      from one channel to two: which effects of a chain play left and right
     nn/neural   a model as an effect
 
     tools/      what effects are made with: smoothing, ring buffers, fused kernels

@@ -2,7 +2,7 @@
 
 import jax
 
-from nemod.fx.effect import Block, Controls, Effect, Nothing
+from nemod.fx.effect import Block, Controls, Effect, Nothing, per_frame
 
 BYPASS = "bypass"
 MUTE = "mute"
@@ -11,11 +11,11 @@ MUTE = "mute"
 def dry_wet_mix(bypass: jax.Array, dry: Block, wet: Block) -> Block:
     """Return `wet` at `bypass` 0 and `dry` at `bypass` 1, both bit for bit, and a mix in between.
 
-    The two gains add up to one: dry and wet are one guitar at one moment, so their amplitudes
-    add. A non-finite `wet` makes the output non-finite even while bypassed, so that the engine
-    detects it.
+    `bypass` and `dry` are [frames]; where `wet` is [2, frames], both channels get `dry`. The two
+    gains add up to one: dry and wet are one guitar at one moment, so their amplitudes add. A
+    non-finite `wet` makes the output non-finite even while bypassed, so that the engine detects it.
     """
-    return (1.0 - bypass) * wet + bypass * dry
+    return per_frame(1.0 - bypass, wet) * wet + per_frame(bypass * dry, wet)
 
 
 def mute() -> Effect[Nothing, Nothing]:
@@ -30,6 +30,8 @@ def mute() -> Effect[Nothing, Nothing]:
     def process(
         _weights: Nothing, controls: Controls, state: Nothing, block: Block
     ) -> tuple[Nothing, Block]:
-        return state, block * (1.0 - controls[0])
+        return state, block * per_frame(1.0 - controls[0], block)
 
-    return Effect(name=MUTE, controls=(MUTE,), weights=(), init=init, process=process)
+    return Effect(
+        name=MUTE, controls=(MUTE,), weights=(), init=init, process=process, in_stereo=mute
+    )

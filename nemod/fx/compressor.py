@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.fx.effect import Block, Controls, Effect, Nothing
+from nemod.fx.effect import Block, Controls, Effect, Nothing, magnitude, per_frame
 
 ENABLE = "comp/enable"
 THRESHOLD = "comp/threshold"
@@ -35,6 +35,8 @@ def compressor(rate_hz: float) -> Effect[Nothing, jax.Array]:
     parabola that joins the two. A peak detector follows the reduction: up at once, down towards 0
     with the time constant `comp/release` [ms]. A low-pass with the time constant `comp/attack` [ms]
     smooths the result. The gain is `comp/makeup` minus that reduction, in dB, times `comp/enable`.
+
+    Two channels have one gain; their magnitude is that of the louder one.
 
     At `comp/enable` 0 the output is the input, bit for bit, and the reduction is 0. The state is
     float32 [2]: the peak detector and the smoothed reduction [dB]. The next rig continues it.
@@ -71,7 +73,7 @@ def compressor(rate_hz: float) -> Effect[Nothing, jax.Array]:
         enable, threshold_db, ratio, attack_ms, release_ms, makeup_db = controls
 
         def compress() -> tuple[jax.Array, Block]:
-            level_db = decibel * jnp.log(jnp.maximum(jnp.abs(block), floor))
+            level_db = decibel * jnp.log(jnp.maximum(magnitude(block), floor))
             is_off = enable == 0.0
             # While it is off both states must be 0: nothing to reduce, and all of the way at once.
             reduction = jnp.where(is_off, 0.0, wanted(level_db, threshold_db, ratio))
@@ -81,7 +83,8 @@ def compressor(rate_hz: float) -> Effect[Nothing, jax.Array]:
             (peak, smoothed), reductions = jax.lax.scan(step, (state[0], state[1]), frames)
             gain = jnp.exp(neper * enable * (makeup_db - reductions))
             # A product would flush denormal numbers.
-            return jnp.stack([peak, smoothed]), jnp.where(is_off, block, block * gain)
+            out = jnp.where(per_frame(is_off, block), block, block * per_frame(gain, block))
+            return jnp.stack([peak, smoothed]), out
 
         # Off for the whole block, it does nothing: a knob that moves is not 0 at some frame.
         out: tuple[jax.Array, Block] = jax.lax.cond(
@@ -96,4 +99,5 @@ def compressor(rate_hz: float) -> Effect[Nothing, jax.Array]:
         init=init,
         process=process,
         tails=lambda state: {"compressor": state},
+        in_stereo=lambda: compressor(rate_hz),
     )

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 Block = jax.Array
-"""float32 [frames], mono, +-1.0 full scale."""
+"""float32 [frames], mono, or [2, frames], left and right; +-1.0 full scale."""
 Controls = jax.Array
 """float32 [controls, frames]: smoothed control signals in the control unit of their rows (see
 `nemod.parameters.table`), in the order of `Effect.controls`."""
@@ -62,6 +62,11 @@ class Effect(Generic[W, S]):
     an open gate stays open after a change of rig. An effect of the same name in the next rig starts
     with them."""
     latency_frames: int = 0
+    in_stereo: "Callable[[], Effect[Any, Any]] | None" = None
+    """Returns the effect for blocks [2, frames], with the same controls and latency. None: each of
+    the two channels goes through an effect of its own (see `on_each_channel`)."""
+    makes_stereo: bool = False
+    """Whether the two outputs of that form differ where its inputs are equal."""
 
 
 AnyEffect: TypeAlias = Effect[Any, Any]
@@ -110,6 +115,8 @@ def chain(name: str, *effects: AnyEffect) -> Effect[PerEffect, PerEffect]:
         settle=settle,
         tails=tails,
         latency_frames=sum(effect.latency_frames for effect in effects),
+        in_stereo=lambda: chain(name, *map(stereo_form, effects)),
+        makes_stereo=any(effect.makes_stereo for effect in effects),
     )
 
 
@@ -126,7 +133,7 @@ def in_pieces(effect: Effect[W, S], frames: int) -> Effect[W, S]:
     """
 
     def process(weights: W, controls: Controls, state: S, block: Block) -> tuple[S, Block]:
-        total = block.shape[0]
+        total = block.shape[-1]
         whole, rest = divmod(total, frames)
         if total <= frames:
             return effect.process(weights, controls, state, block)
@@ -135,12 +142,61 @@ def in_pieces(effect: Effect[W, S], frames: int) -> Effect[W, S]:
         def step(memory: S, piece: tuple[Controls, Block]) -> tuple[S, Block]:
             return effect.process(weights, piece[0], memory, piece[1])
 
-        pieces = controls[:, :cut].reshape(controls.shape[0], whole, frames).transpose(1, 0, 2)
-        state, out = jax.lax.scan(step, state, (pieces, block[:cut].reshape(whole, frames)))
-        out = out.reshape(cut)
+        def in_rows(signals: jax.Array) -> jax.Array:
+            """Return signals [..., cut] as pieces [whole, ..., frames]."""
+            return jnp.moveaxis(signals.reshape(*signals.shape[:-1], whole, frames), -2, 0)
+
+        pieces = in_rows(controls[:, :cut]), in_rows(block[..., :cut])
+        state, out = jax.lax.scan(step, state, pieces)
+        out = jnp.moveaxis(out, 0, -2).reshape(*block.shape[:-1], cut)
         if rest:
-            state, tail = effect.process(weights, controls[:, cut:], state, block[cut:])
-            out = jnp.concatenate([out, tail])
+            state, tail = effect.process(weights, controls[:, cut:], state, block[..., cut:])
+            out = jnp.concatenate([out, tail], axis=-1)
         return state, out
 
     return replace(effect, process=process)
+
+
+def per_frame(signal: jax.Array, block: Block) -> jax.Array:
+    """Return a signal [frames], such as a gain, in the form in which it multiplies a block."""
+    return signal if block.ndim == 1 else signal[None]
+
+
+def magnitude(block: Block) -> jax.Array:
+    """Return the magnitude [frames] of a block, of two channels that of the louder one.
+
+    What follows it, as the gain of a limiter does, moves both channels alike: otherwise a sound
+    would move to the quieter side whenever the gain falls.
+    """
+    level = jnp.abs(block)
+    return level if block.ndim == 1 else jnp.max(level, axis=0)
+
+
+def stereo_form(effect: AnyEffect) -> AnyEffect:
+    """Return the effect for blocks [2, frames]."""
+    return on_each_channel(effect) if effect.in_stereo is None else effect.in_stereo()
+
+
+def on_each_channel(effect: Effect[W, S]) -> Effect[W, S]:
+    """Return an effect that plays left and right with the same controls, each with its own state.
+
+    Every array of the state becomes [2, ...].
+    """
+
+    def init(weights: W, controls: jax.Array) -> S:
+        mono = effect.init(weights, controls)
+        both: S = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), mono)
+        return both
+
+    def process(weights: W, controls: Controls, state: S, block: Block) -> tuple[S, Block]:
+        def one(memory: S, channel: Block) -> tuple[S, Block]:
+            return effect.process(weights, controls, memory, channel)
+
+        after: tuple[S, Block] = jax.vmap(one)(state, block)
+        return after
+
+    def settle(warm: S, fresh: S) -> S:
+        settled: S = jax.vmap(effect.settle)(warm, fresh)
+        return settled
+
+    return replace(effect, init=init, process=process, settle=settle)

@@ -79,20 +79,45 @@ def _step(
     return tuple(after), sample
 
 
-def eq(rate_hz: float) -> Effect[Nothing, jax.Array]:
-    """Return the three bands in series; their controls are gains in dB. State: float32 [6]."""
+def _step_both(
+    states: tuple[jax.Array, ...], frame: tuple[tuple[jax.Array, jax.Array], _Bands]
+) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, jax.Array]]:
+    """Filter one frame of left and right with the same bands; the states of left come first.
+
+    In scalars, too: arrays of two numbers cost half as much again.
+    """
+    (left, right), bands = frame
+    of_left, left = _step(states[:6], (left, bands))
+    of_right, right = _step(states[6:], (right, bands))
+    return (*of_left, *of_right), (left, right)
+
+
+def eq(rate_hz: float, channels: int = 1) -> Effect[Nothing, jax.Array]:
+    """Return the three bands in series; their controls are gains in dB.
+
+    The state is float32 [6] for each channel.
+    """
     corners_hz = np.array([BASS_HZ, MID_HZ, TREBLE_HZ])
     warped = np.tan(np.pi * corners_hz / rate_hz).astype(np.float32)
 
     def init(_weights: Nothing, _controls: jax.Array) -> jax.Array:
-        return jnp.zeros(6, jnp.float32)
+        return jnp.zeros(6 * channels, jnp.float32)
 
     def process(
         _weights: Nothing, controls: Controls, state: jax.Array, block: Block
     ) -> tuple[jax.Array, Block]:
-        after, block = jax.lax.scan(_step, tuple(state), (block, _bands(controls, warped)))
-        return jnp.stack(after), block
+        bands = _bands(controls, warped)
+        if channels == 1:
+            after, block = jax.lax.scan(_step, tuple(state), (block, bands))
+            return jnp.stack(after), block
+        after, sides = jax.lax.scan(_step_both, tuple(state), ((block[0], block[1]), bands))
+        return jnp.stack(after), jnp.stack(sides)
 
     return Effect(
-        name="eq", controls=("bass", "mid", "treble"), weights=(), init=init, process=process
+        name="eq",
+        controls=("bass", "mid", "treble"),
+        weights=(),
+        init=init,
+        process=process,
+        in_stereo=lambda: eq(rate_hz, channels=2),
     )

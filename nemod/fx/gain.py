@@ -2,7 +2,7 @@
 
 import jax
 
-from nemod.fx.effect import Block, Controls, Effect, Nothing
+from nemod.fx.effect import Block, Controls, Effect, Nothing, per_frame
 
 
 def gain(path: str) -> Effect[Nothing, Nothing]:
@@ -17,6 +17,13 @@ def gain(path: str) -> Effect[Nothing, Nothing]:
     def process(
         _weights: Nothing, controls: Controls, state: Nothing, block: Block
     ) -> tuple[Nothing, Block]:
-        return state, block * controls[0]
+        return state, block * per_frame(controls[0], block)
 
-    return Effect(name=f"gain:{path}", controls=(path,), weights=(), init=init, process=process)
+    return Effect(
+        name=f"gain:{path}",
+        controls=(path,),
+        weights=(),
+        init=init,
+        process=process,
+        in_stereo=lambda: gain(path),
+    )

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.fx.effect import Block, Controls, Effect, Nothing
+from nemod.fx.effect import Block, Controls, Effect, Nothing, magnitude, per_frame
 
 ENABLE = "gate/enable"
 THRESHOLD = "gate/threshold"
@@ -42,8 +42,9 @@ def gate(rate_hz: float) -> Effect[Nothing, jax.Array]:
 
     At `gate/enable` 0 the output is the input, bit for bit, and the gate is open; in between, the
     gain is mixed with 1. So a gate that is switched on closes only after hold and release; one that
-    is on from the start is closed at first. The state is float32 [2]: the frames for which it stays
-    open, and the gain. The next rig continues it.
+    is on from the start is closed at first. Two channels have one gain; their magnitude is that of
+    the louder one. The state is float32 [2]: the frames for which it stays open, and the gain. The
+    next rig continues it.
     """
     frames_per_ms = rate_hz / 1000.0
     closing = np.float32(10.0 ** (-HYSTERESIS_DB / 20.0))
@@ -88,11 +89,12 @@ def gate(rate_hz: float) -> Effect[Nothing, jax.Array]:
             longest = longest_frames(hold_ms)
             rise = -jnp.expm1(course / attack_ms)
             loss = jnp.expm1(course / release_ms)
-            frames = (jnp.abs(block), enable, threshold, longest, rise, loss)
+            frames = (magnitude(block), enable, threshold, longest, rise, loss)
             (left, gain), gains = jax.lax.scan(step, (state[0], state[1]), frames)
-            mixed = block * (1.0 + enable * (gains - 1.0))
+            mixed = block * per_frame(1.0 + enable * (gains - 1.0), block)
             # A product would flush denormal numbers.
-            return jnp.stack([left, gain]), jnp.where(enable == 0.0, block, mixed)
+            is_off = per_frame(enable == 0.0, block)
+            return jnp.stack([left, gain]), jnp.where(is_off, block, mixed)
 
         def stay_open() -> tuple[jax.Array, Block]:
             return jnp.stack([longest_frames(hold_ms[-1]), jnp.float32(1.0)]), block
@@ -108,4 +110,5 @@ def gate(rate_hz: float) -> Effect[Nothing, jax.Array]:
         init=init,
         process=process,
         tails=lambda state: {"gate": state},
+        in_stereo=lambda: gate(rate_hz),
     )

@@ -6,6 +6,8 @@ artificial reverberators", 90th AES Convention, 1991). The lengths of the lines 
 primes, so that their echoes do not coincide. The feedback matrix is orthogonal and preserves
 energy, so the decay is set in the lines: each has a gain that makes the loss per second the same
 for every length, and a one-pole low-pass that does the same for the treble.
+
+With two channels the mono output is the middle, and another sum of the lines the side signal.
 """
 
 import math
@@ -33,6 +35,38 @@ TREBLE_HZ = 5000.0
 TREBLE_LOSS = 0.9
 """At full damping the decay time at `TREBLE_HZ` is shorter than that of the bass by this share."""
 
+
+class Lines(NamedTuple):
+    """The lines of a reverb, whose number is a power of two, and what they are heard in."""
+
+    lengths_ms: tuple[float, ...]
+    middle: tuple[int, ...]
+    """Signs in the middle signal."""
+    side: tuple[int, ...]
+    """Signs in the side signal. Any two lines have in common what went through both of them, in
+    either order; as the signs in the middle add up to 0, and those here and their products with
+    those in the middle, too, it cancels out in the correlation of the two signals. The first line,
+    to whose input all others add with one sign, is the loudest and stays in the middle."""
+    side_gain: float
+    """Makes the side as loud as the middle, within 0.3 dB for any size."""
+    is_left: tuple[bool, ...]
+    """Into which the left channel is sent: those that are louder there, and one more."""
+
+
+LINES = Lines(
+    lengths_ms=LINES_MS,
+    middle=(1, -1, 1, -1, 1, -1, 1, -1),
+    side=(0, -1, 0, 1, -1, 1, 1, -1),
+    side_gain=math.sqrt(8.5 / 6.0),
+    is_left=(False, True, True, False, False, False, True, True),
+)
+CHEAP_LINES = Lines(
+    lengths_ms=CHEAP_LINES_MS,
+    middle=(1, -1, 1, -1),
+    side=(0, 1, 0, -1),
+    side_gain=math.sqrt(4.5 / 2.0),
+    is_left=(False, False, True, True),
+)
 _T60 = math.log(1000.0)
 """60 dB as the exponent of e."""
 
@@ -42,7 +76,7 @@ class ReverbState(NamedTuple):
 
     memory: jax.Array
     """float32: a ring of the low-passed input of the lines, then a ring of what is sent into them,
-    for the pre-delay."""
+    for the pre-delay, of one channel or of both."""
     tap: jax.Array
     """int32 [5]: the tap of the pre-delay (see `ring.move`) and the positions in both rings."""
 
@@ -61,8 +95,6 @@ def _next_prime(number: int) -> int:
 def _mix_lines(lines: jax.Array) -> jax.Array:
     """Return lines [frames, lines] multiplied by Sylvester's orthogonal Hadamard matrix.
 
-    The number of lines is a power of two.
-
     Computed by sums and differences (the fast Walsh-Hadamard transform): fewer operations than a
     matrix product, which would also prevent `nemod.fx.tools.fuse` from compiling one kernel.
     """
@@ -78,10 +110,10 @@ def _mix_lines(lines: jax.Array) -> jax.Array:
 
 def cheap_reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
     """Return a reverb with the knobs, the level and the decay of `reverb`, but fewer echoes."""
-    return reverb(rate_hz, CHEAP_LINES_MS)
+    return reverb(rate_hz, lines=CHEAP_LINES)
 
 
-def reverb(rate_hz: float, lines_ms: tuple[float, ...] = LINES_MS) -> Effect[Nothing, ReverbState]:
+def reverb(rate_hz: float, channels: int = 1, lines: Lines = LINES) -> Effect[Nothing, ReverbState]:
     """Return a reverb: out = in + wet, where wet is the reverberation of mix * in.
 
     The dry sound stays at unity and `reverb/mix` is the level at which it is sent into the lines.
@@ -89,16 +121,27 @@ def reverb(rate_hz: float, lines_ms: tuple[float, ...] = LINES_MS) -> Effect[Not
     time in which the bass falls by 60 dB; `reverb/damping` (0..1) makes that time shorter at
     `TREBLE_HZ`, down to a tenth. At full mix the wet sound is about as loud as the input for any
     size. When `reverb/predelay` [ms] changes, the input crossfades to the new delay (see
-    `ring.move`). `lines_ms`: lengths of the lines, rising; their number is a power of two.
+    `ring.move`).
+
+    With two channels the left one is sent into half of the lines and the right one into the others;
+    the feedback mixes all. The wet channels are (middle + side) / sqrt(2) and
+    (middle - side) / sqrt(2), which are not correlated, as middle and side are equally loud. So for
+    equal inputs the wet sum of both channels, divided by sqrt(2), is the mono reverberation, whose
+    power is the mean of theirs.
     """
-    lengths = line_frames(rate_hz, lines_ms)
+    lengths = line_frames(rate_hz, lines.lengths_ms)
     count = len(lengths)
     shortest, longest = lengths[0], lengths[-1]
     predelay = round(param(PREDELAY).high * rate_hz / 1000.0)
     line_ring = Ring(length=longest, margin=shortest, lines=count)
-    before_ring = Ring(length=predelay + shortest, margin=shortest, start=line_ring.stop)
+    before_ring = Ring(
+        length=predelay + shortest, margin=shortest, start=line_ring.stop, lines=channels
+    )
     fade = fade_frames(rate_hz)
-    taps = np.array([1.0, -1.0] * (count // 2), np.float32) / np.float32(math.sqrt(count))
+    taps = (np.array(lines.middle) / math.sqrt(count)).astype(np.float32)
+    side_taps = (np.array(lines.side) * lines.side_gain / math.sqrt(count)).astype(np.float32)
+    is_left = np.array(lines.is_left)
+    half = np.float32(math.sqrt(0.5))
     exponents = np.array([-_T60 * length / rate_hz for length in lengths], np.float32)
     cosine = math.cos(2.0 * math.pi * TREBLE_HZ / rate_hz)
 
@@ -131,20 +174,27 @@ def reverb(rate_hz: float, lines_ms: tuple[float, ...] = LINES_MS) -> Effect[Not
     ) -> tuple[ReverbState, Block]:
         memory, tap = state
         mix, size_s, damping, time_ms = controls[0], controls[1], controls[2], controls[3]
-        frames = block.shape[0]
+        frames = block.shape[-1]
 
         before_at, lines_at = tap[3], tap[4]
-        memory = before_ring.write(memory, before_at, mix * block)
         after, first, second, weight = move(tap[:3], to_frames(time_ms), fade)
-        here = before_ring.read(memory, before_at, first)
-        there = before_ring.read(memory, before_at, second)
-        late = (1.0 - weight) * here + weight * there
+        if channels == 1:
+            memory = before_ring.write(memory, before_at, mix * block)
+            here = before_ring.read(memory, before_at, first)
+            there = before_ring.read(memory, before_at, second)
+            sent = ((1.0 - weight) * here + weight * there)[:, None]
+        else:
+            memory = before_ring.write(memory, before_at, (mix[None] * block).T)
+            here = before_ring.read_lines(memory, before_at, first)
+            there = before_ring.read_lines(memory, before_at, second)
+            late = (1.0 - weight)[None] * here + weight[None] * there
+            sent = jnp.where(is_left[None], late[0][:, None], late[1][:, None])
 
         delays = jnp.broadcast_to(np.array(lengths, np.int32), (frames, count))
         delayed = line_ring.read(memory, lines_at, delays)
         gain, pole = losses(size_s, damping)
         # A line with little loss accumulates more energy: its input is weighted by its loss.
-        fed = gain * _mix_lines(delayed) + jnp.sqrt(1.0 - gain * gain) * late[:, None]
+        fed = gain * _mix_lines(delayed) + jnp.sqrt(1.0 - gain * gain) * sent
         # The last rows written are the states of the low-passes.
         last = line_ring.read(memory, lines_at, jnp.ones((1, count), jnp.int32))[0]
 
@@ -159,15 +209,20 @@ def reverb(rate_hz: float, lines_ms: tuple[float, ...] = LINES_MS) -> Effect[Not
             line_ring.advance(lines_at, frames),
         ]
         wet = jnp.sum(delayed * taps[None], axis=1)
+        if channels == 2:
+            side = jnp.sum(delayed * side_taps[None], axis=1)
+            wet = half * jnp.stack([wet + side, wet - side])
         tap = jnp.append(after, jnp.stack(positions))
         return ReverbState(memory, tap), block + wet
 
     effect = Effect(
-        name="reverb",
+        name="reverb" if lines == LINES else "cheap reverb",
         controls=(MIX, SIZE, DAMPING, PREDELAY),
         weights=(),
         init=init,
         process=process,
         tails=lambda state: {"reverb": state},
+        in_stereo=lambda: reverb(rate_hz, channels=2, lines=lines),
+        makes_stereo=True,
     )
     return in_even_pieces(effect, shortest)

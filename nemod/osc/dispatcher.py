@@ -167,7 +167,8 @@ class Dispatcher:
             address = leaf.address
             return _echoing(self._plan(Message(address, tags, values), request), address)
         if leaf.check_all is not None:
-            return leaf.check_all(self.controller, tags, values)
+            action = leaf.check_all(self.controller, tags, values)
+            return action if leaf.concerns_client else _touching(action)
         if len(values) > 1:
             raise OscError("args", address, f"takes one argument, not {len(values)}")
         if leaf.kind is LeafKind.LIST:

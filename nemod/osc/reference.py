@@ -121,7 +121,7 @@ def _type(leaf: Leaf) -> str:
     if leaf.kind in (LeafKind.NAME, LeafKind.ENUM):
         return "s or i"
     if leaf.kind is LeafKind.ARGUMENTS:
-        return "i, s" if leaf.address == SUBSCRIBE else "i"
+        return "i, s" if leaf.address == SUBSCRIBE else ", ".join(leaf.type_tags)
     return "T or F" if leaf.kind is LeafKind.BOOL else leaf.type_tags or TAGS[leaf.kind]
 
 

@@ -2,7 +2,8 @@
 
 Checks and conversion on every surface, queries, the settings record of the audio process, the
 command line of `nemod render` and the reference page are made from `TABLE`. To add a knob, add a
-row here and use its path in an effect.
+row here and use its path in an effect. A row stands for the control of the first slot of its kind;
+`nemod.parameters.slot_paths` has the paths of further slots.
 """
 
 import math
@@ -80,6 +81,19 @@ def _time(
 
 def _mix(effect: str, label: str, text: str) -> Parameter:
     return Parameter(path=f"{effect}/mix", label=label, help=text, default=0.0, short_form=effect)
+
+
+def _branch_level(branch: str) -> Parameter:
+    return Parameter(
+        path=f"split/level_{branch}",
+        label=f"Split level {branch.upper()}",
+        help=f"Gain of branch {branch} of the split.",
+        unit="dB",
+        low=-24.0,
+        high=12.0,
+        default=LINEAR.to_position(0.0, -24.0, 12.0),
+        is_gain=True,
+    )
 
 
 TABLE: tuple[Parameter, ...] = (
@@ -303,7 +317,18 @@ TABLE: tuple[Parameter, ...] = (
     ),
 )
 
-BY_PATH: dict[str, Parameter] = {row.path: row for row in TABLE}
+SPLIT_TABLE: tuple[Parameter, ...] = (
+    Parameter(
+        path="split/mix",
+        label="Split mix",
+        help="From branch a alone (0) to branch b alone (1); in the middle both at full level.",
+    ),
+    _branch_level("a"),
+    _branch_level("b"),
+)
+"""The rows of a split, which the default chain does not have."""
+
+BY_PATH: dict[str, Parameter] = {row.path: row for row in (*TABLE, *SPLIT_TABLE)}
 
 
 def knob(number: int, label: str = "", default: float = 0.5) -> Parameter:

@@ -13,8 +13,6 @@ from nemod.presets.folders import factory_folder, user_folder
 from nemod.presets.preset import (
     MAX_PRESETS,
     MAX_SNAPSHOTS,
-    CabinetReference,
-    ModelReference,
     Preset,
     PresetEntry,
     PresetError,
@@ -25,8 +23,6 @@ from nemod.presets.store import PresetStore
 __all__ = [
     "MAX_PRESETS",
     "MAX_SNAPSHOTS",
-    "CabinetReference",
-    "ModelReference",
     "Preset",
     "PresetEntry",
     "PresetError",

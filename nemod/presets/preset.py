@@ -1,9 +1,10 @@
-"""What a preset holds: a model, a cabinet, and the positions of what belongs to the sound."""
+"""What a preset holds: a chain with its files, and the positions of what belongs to the sound."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from nemod.chain import DEFAULT_CHAIN, Chain
 from nemod.common.errors import NemodError
 
 MAX_PRESETS = 128
@@ -29,36 +30,14 @@ class PresetEntry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelReference:
-    """The model of a preset."""
-
-    name: str = ""
-    """Its name in the library; empty for the clean rig, without a model."""
-    sha256: str = ""
-    """Hash of its file, by which a renamed file is found; empty where it is not known."""
-    size: float | None = None
-    """0..1: the size of a model that has several; None is the largest."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CabinetReference:
-    """The cabinet of a preset."""
-
-    name: str = ""
-    """Its name in the library; empty for no cabinet."""
-    sha256: str = ""
-    """Hash of its file, by which a renamed file is found; empty where it is not known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
     """A sound. Immutable."""
 
     name: str
-    model: ModelReference = ModelReference()
-    cabinet: CabinetReference = CabinetReference()
+    chain: Chain = DEFAULT_CHAIN
+    """Its slots, with names, hashes and sizes of their files."""
     positions: Mapping[str, float] = field(default_factory=dict)
-    """0..1 by canonical path; what is missing has its default."""
+    """0..1 by canonical path of the chain; what is missing has its default."""
     snapshots: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     """Positions by canonical path, by number of the snapshot (0..7)."""
     unknown: Mapping[str, object] = field(default_factory=dict)

@@ -4,24 +4,22 @@ A wrong value takes its default and what this version does not know is kept; bot
 what is not plain YAML, without aliases and tags, and with keys at its top, cannot be read.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from nemod.chain import DEFAULT_CHAIN, Chain, read_leniently
 from nemod.common.errors import ConfigError
 from nemod.common.kept_files import DamagedFileError, Skipped, short
 from nemod.common.yaml_reader import Scalar, Tree, parse_yaml, plain
 from nemod.common.yaml_writer import is_writable
 from nemod.parameters.kept import read_positions
-from nemod.parameters.table import canonical, param
+from nemod.parameters.parameter_set import ParameterSet, is_in_preset
 from nemod.presets.preset import (
     MAX_BYTES,
     MAX_SNAPSHOTS,
-    CabinetReference,
-    ModelReference,
     Preset,
     name_problem,
 )
@@ -29,12 +27,9 @@ from nemod.presets.writer import VERSION
 
 MAX_LOGGED = 5
 """Most skipped values of one file that are logged one by one."""
-MAX_FILE_NAME = 1024
-"""[characters]"""
-_KEYS = ("version", "name", "model", "cabinet", "positions", "snapshots")
-_FILE_KEYS = ("name", "sha256")
-_MODEL_KEYS = (*_FILE_KEYS, "size")
-_HEX = frozenset("0123456789abcdef")
+_KEYS = ("version", "name", "chain", "positions", "snapshots")
+_TEXTS = ("file", "sha256", "kind")
+"""Keys of a slot whose values are texts, also where YAML reads a number."""
 
 
 def parse(text: str, name: str, file: Path | str = "") -> Preset:
@@ -51,7 +46,7 @@ def parse(text: str, name: str, file: Path | str = "") -> Preset:
     except ConfigError as error:
         raise DamagedFileError("; ".join(error.problems)) from None
     if not isinstance(tree, dict):
-        raise DamagedFileError("keys (name, model, positions, ...) are expected")
+        raise DamagedFileError("keys (name, chain, positions, ...) are expected")
     reader = _Reader(tree)
     preset = reader.read(name)
     warning = structlog.get_logger("nemod").bind(file=str(file)).warning
@@ -65,16 +60,18 @@ class _Reader:
     def __init__(self, tree: Mapping[str, Tree]) -> None:
         self.skipped = Skipped()
         self._tree = tree
+        self._parameters = ParameterSet()
 
     def read(self, name: str) -> Preset:
         """Return the preset; `name` is its name where the file has no valid one."""
         self._check_version()
+        chain = self._chain()
+        self._parameters = ParameterSet(chain)
         positions, unknown_positions = self._positions("positions", self._tree.get("positions"))
         snapshots, unknown_snapshots = self._snapshots()
         return Preset(
             name=self._name(name),
-            model=self._model(),
-            cabinet=self._cabinet(),
+            chain=chain,
             positions=positions,
             snapshots=snapshots,
             unknown={
@@ -100,41 +97,35 @@ class _Reader:
             return default
         return name
 
-    def _model(self) -> ModelReference:
-        tree, name, sha256 = self._file("model", _MODEL_KEYS)
-        size = self.skipped.fraction("model.size", _value(tree.get("size")))
-        return ModelReference(name=name, sha256=sha256, size=size)
-
-    def _cabinet(self) -> CabinetReference:
-        _, name, sha256 = self._file("cabinet", _FILE_KEYS)
-        return CabinetReference(name=name, sha256=sha256)
-
-    def _file(self, key: str, known: tuple[str, ...]) -> tuple[dict[str, Tree], str, str]:
-        """Return what is below the key of a file, with the file's name and hash."""
-        tree = self._mapping(key, self._tree.get(key))
-        for below in tree:
-            if below not in known:  # it need not be true of the next file
-                self.skipped.keep(f"{key}.{below}", "unknown key", is_writable=False)
-        name, sha256 = _text(tree.get("name", "")), _text(tree.get("sha256", ""))
-        if name is None or len(name) > MAX_FILE_NAME or any(map(_is_control, name)):
-            self.skipped.add(f"{key}.name", f"a name is expected, not {short(name)}")
-            name = ""
-        if sha256 is None or (sha256 and (len(sha256) != 64 or not _HEX.issuperset(sha256))):
-            self.skipped.add(f"{key}.sha256", f"64 hexadecimal digits, not {short(sha256)}")
-            sha256 = ""
-        return tree, name, sha256
+    def _chain(self) -> Chain:
+        tree = self._tree.get("chain")
+        if tree is None or _value(tree) is None:
+            return DEFAULT_CHAIN
+        chain, problems = read_leniently(
+            plain(tree, lambda path: bool(path) and path[-1] in _TEXTS)
+        )
+        for problem in problems:
+            self.skipped.add("chain", problem)
+        return chain
 
     def _positions(self, key: str, tree: Any) -> tuple[dict[str, float], dict[str, object]]:
         """Return the positions of known parameters by canonical path, and everything else."""
         mapping = self._mapping(key, tree)
         values = {path: _value(below) for path, below in mapping.items()}
-        found, paths = read_positions(values, _canonical, self.skipped, key)
+        found, paths = read_positions(values, self._canonical, self.skipped, key)
         unknown: dict[str, object] = {
             path: mapping[path]
             for path in paths
             if self._is_kept(f"{key}.{path}", "no parameter of a preset", mapping[path], path)
         }
         return found, unknown
+
+    def _canonical(self, path: str) -> str:
+        """Return the canonical path of a parameter of presets. Raises: KeyError."""
+        known = self._parameters.key(path)
+        if not is_in_preset(known):
+            raise KeyError(path)
+        return known
 
     def _snapshots(self) -> tuple[dict[int, dict[str, float]], dict[str, object]]:
         found: dict[int, dict[str, float]] = {}
@@ -163,19 +154,6 @@ class _Reader:
 
 
 _NUMBERS = frozenset(map(str, range(MAX_SNAPSHOTS)))
-
-
-def _canonical(path: str) -> str:
-    """Return the canonical path of a parameter of presets. Raises: KeyError."""
-    known = canonical(path)
-    if not param(known).is_in_preset:
-        raise KeyError(path)
-    return known
-
-
-def _is_control(sign: str) -> bool:
-    """Whether no model's name holds a character; joiners, as of emoji, may stand in one."""
-    return unicodedata.category(sign) == "Cc"
 
 
 def _never(_path: tuple[str, ...]) -> bool:

@@ -20,17 +20,17 @@ def imported(text: str, source: str, stem: str = "") -> Preset:
     its file.
 
     Raises: PresetError for anything but plain YAML without aliases and tags, for a text that is
-    too long, and for a model or a cabinet that is named by a path.
+    too long, and for a file that is named by a path.
     """
     try:
         preset = parse(text, _name(stem), source)
     except DamagedFileError as error:
         raise PresetError(f"{source}: {error}") from None
-    for noun, name in (("model", preset.model.name), ("cabinet", preset.cabinet.name)):
-        if "/" in name or "\\" in name:
+    for slot, file in preset.chain.files.items():
+        if "/" in file or "\\" in file:
             raise PresetError(
-                f"{source}: {noun}.name {name[:MAX_NAME]!r}: the name of a {noun} is expected, "
-                "not a path"
+                f"{source}: slot {slot!r}: file {file[:MAX_NAME]!r}: the name of a file in the "
+                "library is expected, not a path"
             )
     return preset
 

@@ -6,13 +6,17 @@ reader of YAML 1.1 or 1.2 gets back exactly what was written.
 
 from collections.abc import Iterator, Mapping
 
+from nemod.chain import MODEL, Chain, Slot, Split
 from nemod.common.yaml_writer import decimal, flow, quoted
-from nemod.parameters.table import MODEL_KNOBS, TABLE, knob_number, param
+from nemod.parameters.parameter_set import ParameterSet
+from nemod.parameters.slot_paths import kind_of
+from nemod.parameters.table import MODEL_KNOBS, knob_number
 from nemod.presets.preset import MAX_BYTES, Preset, PresetError
 
-VERSION = 1
+VERSION = 2
+_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
+"""Words that YAML 1.1 takes for other values than text."""
 _HEAD = "# A preset of nemod. Positions are 0 to 1; beside each is what it stands for.\n"
-_ORDER = {row.path: place for place, row in enumerate(TABLE)}
 
 
 def to_text(preset: Preset) -> str:
@@ -29,29 +33,61 @@ def to_text(preset: Preset) -> str:
 
 
 def _lines(preset: Preset, *, with_unknown: bool = False) -> Iterator[str]:
-    model = preset.model
     unknown = preset.unknown if with_unknown else {}
     unknown_positions = preset.unknown_positions if with_unknown else {}
     unknown_snapshots = dict(preset.unknown_snapshots) if with_unknown else {}
     yield _HEAD
-    yield f"version: {VERSION}\nname: {quoted(preset.name)}\nmodel:\n"
-    yield f"  name: {quoted(model.name)}\n  sha256: {quoted(model.sha256)}\n"
-    if model.size is not None:
-        yield f"  size: {decimal(model.size)}\n"
-    cabinet = preset.cabinet
-    if cabinet.name:
-        yield f"cabinet:\n  name: {quoted(cabinet.name)}\n  sha256: {quoted(cabinet.sha256)}\n"
-    has_model = bool(model.name)
-    yield from _positions("positions", "", preset.positions, unknown_positions, has_model)
+    yield f"version: {VERSION}\nname: {quoted(preset.name)}\n"
+    yield from _chain(preset.chain)
+    parameters = ParameterSet(preset.chain)
+    yield from _positions("positions", "", preset.positions, unknown_positions, parameters)
     yield "snapshots:\n" if preset.snapshots or unknown_snapshots else ""
     for number, positions in sorted(preset.snapshots.items()):
         below = unknown_snapshots.pop(str(number), {})
         more = below if isinstance(below, Mapping) else {}
-        yield from _positions(str(number), "  ", positions, more, has_model)
+        yield from _positions(str(number), "  ", positions, more, parameters)
     for key, value in unknown_snapshots.items():
         yield f"  {quoted(key)}: {flow(value)}\n"
     for key, value in unknown.items():
         yield f"{quoted(key)}: {flow(value)}\n"
+
+
+def _chain(chain: Chain) -> Iterator[str]:
+    """Yield the slots in order, in the form that `nemod.chain.reader` reads."""
+    yield "chain:\n" if chain.places else "chain: []\n"
+    for place in chain.places:
+        if not isinstance(place, Split):
+            yield from _slot(place, "  ")
+            continue
+        yield f"  - {_key(place.name)}:\n"
+        yield from _kind(place.name, place.kind, "      ")
+        for key, branch in zip("ab", place.branches, strict=True):
+            yield f"      {key}:\n" if branch else f"      {key}: []\n"
+            for slot in branch:
+                yield from _slot(slot, "        ")
+
+
+def _slot(slot: Slot, indent: str) -> Iterator[str]:
+    below = indent + "    "
+    lines = [*_kind(slot.name, slot.kind, below)]
+    if slot.file:
+        lines.append(f"{below}file: {quoted(slot.file)}\n")
+    if slot.file and slot.sha256:
+        lines.append(f"{below}sha256: {quoted(slot.sha256)}\n")
+    if slot.size is not None:
+        lines.append(f"{below}size: {decimal(slot.size)}\n")
+    yield f"{indent}- {_key(slot.name)}{':' if lines else ''}\n"
+    yield from lines
+
+
+def _kind(name: str, kind: str, indent: str) -> Iterator[str]:
+    if name.rstrip("0123456789") != kind:
+        yield f"{indent}kind: {kind}\n"
+
+
+def _key(name: str) -> str:
+    """Return the name of a slot; in quotes where YAML takes it for something else."""
+    return quoted(name) if name in _WORDS else name
 
 
 def _positions(
@@ -59,29 +95,34 @@ def _positions(
     indent: str,
     positions: Mapping[str, float],
     unknown: Mapping[str, object],
-    has_model: bool,
+    parameters: ParameterSet,
 ) -> Iterator[str]:
-    """Yield a mapping of positions, in the order of the table."""
+    """Yield a mapping of positions, in the order of the parameters."""
+    order = {path: place for place, path in enumerate(parameters)}
+    unknown = {path: value for path, value in unknown.items() if path not in positions}
     yield f"{indent}{key}:\n" if positions or unknown else f"{indent}{key}: {{}}\n"
-    for path in sorted(positions, key=_place):
+    for path in sorted(positions, key=lambda path: _place(path, order, parameters)):
         position = positions[path]
-        yield f"{indent}  {path}: {decimal(position)}  # {_comment(path, position, has_model)}\n"
+        yield f"{indent}  {path}: {decimal(position)}  # {_comment(path, position, parameters)}\n"
     for path, value in unknown.items():
         yield f"{indent}  {quoted(path)}: {flow(value)}\n"
 
 
-def _place(path: str) -> int:
-    """Return the place of a parameter in the table; a model's further knobs follow it."""
-    number = knob_number(path)
-    return _ORDER[path] if number is None else len(TABLE) + number
+def _place(path: str, order: Mapping[str, int], parameters: ParameterSet) -> tuple[int, str, int]:
+    """Return the place of a parameter; the further knobs of models follow all others."""
+    if path in order:
+        return order[path], "", 0
+    place = parameters.place(path)
+    return len(order), place.slot, knob_number(place.table_path) or 0
 
 
-def _comment(path: str, position: float, has_model: bool) -> str:
-    """Return what a position stands for; the model's file, and so its knobs, is not at hand."""
-    number = knob_number(path)
+def _comment(path: str, position: float, parameters: ParameterSet) -> str:
+    """Return what a position stands for; a model's file, and so its knobs, is not at hand."""
+    slot, table_path = parameters.place(path)
+    number = knob_number(table_path)
     if number is not None:
         return f"knob {number} of the model"
-    text = param(path).text(position)
-    if path not in MODEL_KNOBS or not has_model:
+    text = parameters.kept_row(path).text(position)
+    if kind_of(table_path) != MODEL or not parameters.chain[slot].file:
         return text
-    return f"knob {MODEL_KNOBS.index(path) + 1} of the model; {text} where it has none"
+    return f"knob {MODEL_KNOBS.index(table_path) + 1} of the model; {text} where it has none"

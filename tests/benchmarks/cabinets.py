@@ -21,7 +21,8 @@ xla.prepare()
 import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
-from nemod.builder.build import BuiltRig, build, clean  # noqa: E402
+from nemod.builder.build import BuiltRig, build  # noqa: E402
+from nemod.builder.filled_chain import clean  # noqa: E402
 from nemod.control.settings import Settings  # noqa: E402
 from nemod.formats.impulse_response import ImpulseResponse  # noqa: E402
 

@@ -17,7 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import firwin, resample_poly
 
-from nemod.engine.compiled_rig import CompiledResampledRig
+from nemod.engine.compiled_rig import Conversion
 from nemod.engine.resampled import MODEL_BLOCK_FRAMES, RateConverter, lead_and_latency
 from nemod.formats import Model, load_model
 from nemod.formats.network import Network
@@ -86,11 +86,10 @@ def step(effect: Effect[Any, Any], carry: Any, block: Any) -> Any:
 def through_resamplers(model: Model, sound: Sound, device_hz: int) -> tuple[Sound, int]:
     """Return a model's output between the rig's streaming resamplers, and its latency [frames]."""
     lead, latency = lead_and_latency(device_hz, model.sample_rate, BLOCK)
-    rig = CompiledResampledRig(
-        parts=(), rate_hz=device_hz, model_rate_hz=model.sample_rate, block_frames=BLOCK,
-        lead_frames=lead, latency_frames=latency, rest=0.0,
-    )  # fmt: skip
-    converter, taken = RateConverter(rig), []
+    conversion = Conversion(
+        rate_hz=device_hz, model_rate_hz=model.sample_rate, lead_frames=lead, rest=0.0
+    )
+    converter, taken = RateConverter(conversion), []
     blocks = sound[: sound.size // BLOCK * BLOCK].reshape(-1, BLOCK)
     for block in blocks:
         converter.push_input(block)

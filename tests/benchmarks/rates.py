@@ -26,6 +26,7 @@ from nemod.common import xla  # noqa: E402
 xla.prepare()
 
 from nemod.builder import build  # noqa: E402
+from nemod.builder.filled_chain import default_chain  # noqa: E402
 from nemod.builder.rate_policy import rate_policy  # noqa: E402
 from nemod.control.settings import Settings  # noqa: E402
 from nemod.engine.resampled import lead_and_latency  # noqa: E402
@@ -84,7 +85,9 @@ def costs_us(model: Model, device_hz: int) -> dict[str, float]:
     if is_recurrent(model.network):
         slowed = replace(delayed(model, device_hz), sample_rate=device_hz)
         ready["delay"] = build.build(slowed, device_hz, BLOCK, settings)
-    ready["resample"] = build._build_resampled(model, device_hz, BLOCK, settings)
+    ready["resample"] = build.build_with_policies(
+        default_chain(model), {}, {"model": "resample"}, device_hz, BLOCK, settings
+    )
     block = np.random.default_rng(1).uniform(-0.3, 0.3, BLOCK).astype(np.float32)
     costs = {}
     for policy, made in ready.items():

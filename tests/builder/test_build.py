@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nemod.builder import answer as answer_module
 from nemod.builder import build as build_module
-from nemod.builder.build import answer, build, verify_probe
+from nemod.builder import chain_files
+from nemod.builder.answer import answer
+from nemod.builder.build import build
 from nemod.builder.messages import (
     FULL_QUALITY,
     BuildFailure,
@@ -20,7 +23,9 @@ from nemod.builder.messages import (
     BuildResult,
     Reduction,
 )
+from nemod.builder.probe import verify_probe
 from nemod.builder.verify import BLOCK_FRAMES
+from nemod.chain import DEFAULT_CHAIN
 from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
 from nemod.engine.compiled_rig import CompiledRig
@@ -41,7 +46,12 @@ Saved = Callable[[Model], Path]
 
 def request(path: Path, **positions: float) -> BuildRequest:
     return BuildRequest(
-        request_id=9, path=str(path), rate_hz=RATE_HZ, block_frames=BLOCK, positions=positions
+        request_id=9,
+        chain=DEFAULT_CHAIN,
+        files={"model": str(path)},
+        rate_hz=RATE_HZ,
+        block_frames=BLOCK,
+        positions=positions,
     )
 
 
@@ -171,8 +181,8 @@ def test_a_request_is_answered_with_a_rig_that_plays(
     )
     built = answer(request(saved(model), gain=0.9, mute=1.0))
     assert isinstance(built, BuildResult)
-    assert (built.request_id, built.model_rate_hz, built.latency_frames) == (9, RATE_HZ, 0)
-    assert [knob.name for knob in built.knobs] == ["gain", "tone"]
+    assert (built.request_id, built.latency_frames) == (9, 0)
+    assert [knob.name for knob in built.knobs["model"]] == ["gain", "tone"]
     rig: CompiledRig = pickle.loads(built.rig)
     controls = dict(zip(built.layout, rig.controls.tolist(), strict=True))
     assert controls["knob/1"] == pytest.approx(0.9)
@@ -184,27 +194,28 @@ def test_a_request_is_answered_with_a_rig_that_plays(
     assert output.shape == (BLOCK + 3,)
     assert not output[:BLOCK].any()  # muted
     assert output[-3:-1].tolist() == [0.5, 0.0]
-    assert built.info["architecture"] == "GRU 4, dense 1, skip"
-    assert built.info["knobs"] == ["gain", "tone"]
-    assert (built.info["author"], built.info["esr"]) == ("A", 0.01)
-    assert "secret" not in built.info
-    assert built.info["probe_error"] < 1e-6
-    assert json.loads(json.dumps(built.info)) == built.info
+    info = built.infos["model"]
+    assert info["architecture"] == "GRU 4, dense 1, skip"
+    assert info["knobs"] == ["gain", "tone"]
+    assert (info["author"], info["esr"]) == ("A", 0.01)
+    assert (info["model_rate_hz"], info["rate_policy"]) == (RATE_HZ, "exact")
+    assert "secret" not in info
+    assert info["probe_error"] < 1e-6
+    assert json.loads(json.dumps(info)) == info
 
 
 def test_a_reduced_rig_has_a_cheaper_reverb_and_other_state() -> None:
-    """Its knobs are the same. What it is, and which sizes there are, is part of the answer."""
+    """Its knobs are the same; how far it is reduced is part of the answer."""
     full, reduced = (
-        answer(replace(request(Path()), path="", reduction=reduction))
+        answer(replace(request(Path()), files={}, reduction=reduction))
         for reduction in (FULL_QUALITY, CHEAP)
     )
     assert isinstance(full, BuildResult)
     assert isinstance(reduced, BuildResult)
     assert (full.reduction, reduced.reduction) == (FULL_QUALITY, CHEAP)
     assert full.layout == reduced.layout
-    assert (full.sizes, reduced.sizes) == ((), ())
     numbers = [sum(each.size for each in pickle.loads(one.rig).state) for one in (full, reduced)]
-    # Four lines of the longest length and the margin of the ring are missing at least.
+    # Four lines are missing, each as long as the longest one at least.
     assert numbers[0] - numbers[1] > 4 * line_frames(RATE_HZ)[-1]
 
 
@@ -226,16 +237,17 @@ def test_a_reduced_size_is_an_upper_bound(tmp_path: Path) -> None:
     document = {"version": "0.7.0", "architecture": "SlimmableContainer", "weights": []}
     path.write_text(json.dumps(document | {"config": {"submodels": members}}))
 
-    def taps(size: float | None, allowed: float) -> str:
-        asked = replace(request(path), size=size, reduction=Reduction(allowed))
+    def architecture(size: float | None, allowed: float) -> str:
+        chain = DEFAULT_CHAIN.with_slot(replace(DEFAULT_CHAIN["model"], size=size))
+        asked = replace(request(path), chain=chain, reduction=Reduction(allowed))
         built = answer(asked)
         assert isinstance(built, BuildResult)
-        assert built.sizes == (0.0, 0.3, 0.6)
-        return str(built.info["architecture"])
+        assert built.sizes == {"model": (0.0, 0.3, 0.6)}
+        return str(built.infos["model"]["architecture"])
 
-    full, middle, small = taps(None, 1.0), taps(None, 0.3), taps(None, 0.0)
+    full, middle, small = (architecture(None, allowed) for allowed in (1.0, 0.3, 0.0))
     assert len({full, middle, small}) == 3
-    assert (taps(0.9, 0.3), taps(0.1, 0.3)) == (middle, small)
+    assert (architecture(0.9, 0.3), architecture(0.1, 0.3)) == (middle, small)
 
 
 def test_the_clean_rig_changes_nothing() -> None:
@@ -243,10 +255,10 @@ def test_the_clean_rig_changes_nothing() -> None:
 
     Except for the DC blocker, whose corner is below 10 Hz.
     """
-    built = answer(replace(request(Path("none")), path=""))
+    built = answer(replace(request(Path("none")), files={}))
     assert isinstance(built, BuildResult)
     rig = pickle.loads(built.rig)
-    assert (built.knobs, built.rate_policy) == ((), "exact")
+    assert (built.knobs, built.infos) == ({}, {})
     program = load_program(rig, BLOCK)
     block = 0.1 * np.sin(2 * np.pi * 1000.0 * np.arange(BLOCK) / RATE_HZ).astype(np.float32)
     _, sound = program.call(rig.weights, rig.controls, fresh_state(rig), block)
@@ -271,7 +283,7 @@ def test_a_file_without_a_model_is_refused_with_a_reason(
         path.write_bytes(content)
     refused = answer(request(path))
     assert isinstance(refused, BuildFailure)
-    assert refused.request_id == 9
+    assert (refused.request_id, refused.slot) == (9, "model")
     assert refused.reason.startswith(f"{path}: ")
     assert reason in refused.reason
 
@@ -284,7 +296,7 @@ def test_an_unexpected_error_is_a_failure_too(
     def fails(*_: object, **__: object) -> None:
         raise MemoryError("out of memory")
 
-    monkeypatch.setattr(build_module, "build", fails)
+    monkeypatch.setattr(answer_module, "build_chain", fails)
     path = saved(tiny())
     expected = BuildFailure(request_id=9, reason=f"{path}: MemoryError: out of memory")
     assert answer(request(path)) == expected
@@ -299,9 +311,14 @@ def test_an_unexpected_error_at_the_cabinet_is_the_cabinet_s(
     def fails(*_: object, **__: object) -> None:
         raise MemoryError("out of memory")
 
-    monkeypatch.setattr(build_module, stage, fails)
+    modules: dict[str, Any] = {
+        "load_impulse_response": chain_files,
+        "describe_cabinet": answer_module,
+        "cabinet": build_module,
+    }
+    monkeypatch.setattr(modules[stage], stage, fails)
     name = CABINETS.shipped_folder() / "sim-closed-4x12.flac"
-    asked = replace(request(Path()), path="", cabinet_path=str(name))
+    asked = replace(request(Path()), files={"cab": str(name)})
     reason = f"{name}: MemoryError: out of memory"
-    expected = BuildFailure(request_id=9, reason=reason, is_cabinet_fault=True)
+    expected = BuildFailure(request_id=9, reason=reason, slot="cab")
     assert answer(asked) == expected

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import nemod
-from nemod.builder.level import TARGET_DB, levelled, measured_loudness_db
+from nemod.builder.level import TARGET_DB, levelled, levelled_chain, measured_loudness_db
 from nemod.builder.messages import Level
+from nemod.chain import read_chain
 from nemod.formats import ModelInfo
 from tests.engine.conftest import RATE_HZ, tiny
 
@@ -52,3 +53,39 @@ def test_calibration_needs_both_figures() -> None:
     heard = nemod.render(calibrated, sound, RATE_HZ, model_only=True)
     # The residual path of the network is inside the calibrated part too.
     np.testing.assert_allclose(heard, softer, atol=1e-6)
+
+
+def test_a_model_behind_another_is_measured_with_what_that_delivers() -> None:
+    """With a signal as loud as the target, whatever its file states; the first as always."""
+    chain = read_chain(["model", "eq", "model2"])
+    stated = replace(tiny("GRU"), info=ModelInfo(loudness_db=-3.0))
+    models = {"model": replace(tiny(), info=ModelInfo(loudness_db=-12.0)), "model2": stated}
+    done = levelled_chain(chain, models, Level(normalize=True))
+    assert done["model"].facts["loudness_source"] == "file"
+    assert done["model"].facts["output_gain_db"] == pytest.approx(-6.0)
+    assert done["model2"].facts["loudness_source"] == "measured behind another model"
+    assert measured_loudness_db(done["model2"].model, TARGET_DB) == pytest.approx(
+        TARGET_DB, abs=0.01
+    )
+    assert measured_loudness_db(stated, TARGET_DB) != pytest.approx(
+        measured_loudness_db(stated), abs=0.5
+    )
+
+
+def test_full_scale_of_a_model_is_what_the_one_before_it_states() -> None:
+    """A pedal's output of 0 dB is 10 dBu, and 4 dBu are full scale of the amp: 6 dB more.
+
+    With normalisation the pedal is 5 dB softer, so that its full scale is 15 dBu.
+    """
+    chain = read_chain(["model", {"split": {"a": ["model2"], "b": ["model3"]}}, "model4"])
+    pedal = replace(tiny(), info=ModelInfo(loudness_db=-13.0, output_level_dbu=10.0))
+    amp = replace(tiny("GRU"), info=ModelInfo(input_level_dbu=4.0))
+    models = {"model": pedal, "model2": amp, "model3": tiny(), "model4": amp}
+
+    def gains(level: Level) -> list[object]:
+        done = levelled_chain(chain, models, level)
+        return [done[slot].facts["input_gain_db"] for slot in models]
+
+    assert gains(Level(input_dbu=12.0)) == [0.0, 6.0, 0.0, 0.0]
+    assert gains(Level(input_dbu=12.0, normalize=True)) == pytest.approx([0.0, 11.0, 0.0, 0.0])
+    assert gains(Level()) == [0.0] * 4

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 import nemod
-from nemod.builder.build import build, clean
+from nemod.builder.build import build
+from nemod.builder.filled_chain import clean
 from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
 from nemod.engine.compiled_rig import CompiledRig

@@ -8,6 +8,7 @@ import pytest
 
 from nemod.builder.messages import BuildFailure, BuildRequest
 from nemod.builder.process import main
+from nemod.chain import DEFAULT_CHAIN
 from nemod.engine.ipc import receive_frame, send_frame
 
 
@@ -26,11 +27,16 @@ def test_requests_are_answered_until_the_other_end_closes(
         ours.settimeout(20.0)
         for number in (4, 5):
             request = BuildRequest(
-                request_id=number, path=path, rate_hz=48_000, block_frames=64, positions={}
+                request_id=number,
+                chain=DEFAULT_CHAIN,
+                files={"model": path},
+                rate_hz=48_000,
+                block_frames=64,
+                positions={},
             )
             send_frame(ours, request)
         answers = [receive_frame(ours) for _ in range(2)]
     builder.join(20.0)
     assert [type(answer) for answer in answers] == [BuildFailure, BuildFailure]
-    assert [answer.request_id for answer in answers] == [4, 5]
+    assert [(answer.request_id, answer.slot) for answer in answers] == [(4, "model"), (5, "model")]
     assert (exits, titles) == ([0], ["nemod builder"])

@@ -203,7 +203,7 @@ def test_a_rig_is_tested_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_cell_with_gain_in_its_loop_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Third-order interpolation makes a slow cell oscillate at 88.2 kHz: it is resampled."""
     model = slow_memory()
-    assert build(model, 88_200, BLOCK, Settings()).policy == "delay"
+    assert build(model, 88_200, BLOCK, Settings()).policies["model"] == "delay"
     monkeypatch.setattr(
         build_module,
         "with_state_delay",
@@ -211,7 +211,7 @@ def test_a_cell_with_gain_in_its_loop_is_noticed(monkeypatch: pytest.MonkeyPatch
     )
     changed = replace(model, weights=(model.weights[0], model.weights[1]._replace(
         w=np.asarray(model.weights[1].w * np.float32(0.9)))))  # fmt: skip
-    assert build(changed, 88_200, BLOCK, Settings()).policy == "resample"
+    assert build(changed, 88_200, BLOCK, Settings()).policies["model"] == "resample"
 
 
 @pytest.mark.long
@@ -231,7 +231,7 @@ def test_a_verdict_depends_on_neither_block_size_nor_settings(
     model = replace(tiny(knobs=1), sample_rate=RATE_HZ)
     for name, block, knob in (("one", 16, 0.9), ("other", BLOCK, 0.1)):
         monkeypatch.setenv("NEMOD_CACHE", str(tmp_path / name))
-        assert build(model, 96_000, block, Settings({"knob/1": knob})).policy == "delay"
+        assert build(model, 96_000, block, Settings({"knob/1": knob})).policies["model"] == "delay"
     assert found[0] == found[1]
     assert np.isfinite(found[0]).all()
     build(model, 96_000, 240, Settings())

@@ -17,6 +17,7 @@ from nemod.chain import (
     Split,
     plain_chain,
     read_chain,
+    read_leniently,
 )
 
 BOARD = """
@@ -164,3 +165,44 @@ _plain = st.recursive(
 def test_anything_is_a_chain_or_a_chain_error(data: object) -> None:
     with contextlib.suppress(ChainError):
         assert len(read_chain(data)) <= MAX_SLOTS
+
+
+def test_a_chain_that_was_kept_is_read_slot_by_slot() -> None:
+    """What is wrong costs its slot, or its value, and no other; all of it is said."""
+    chain, problems = read_leniently(
+        [
+            "gate",
+            {"modl": {}},
+            {"model": {"file": 5150, "size": 7}},
+            {"cab": {"file": ["x"]}},
+            "gate",
+            {"split": {"a": ["delay", 7], "b": 3}},
+            {"flanger": {"speed": 1}},
+        ]
+    )
+    assert [slot.name for slot in chain] == ["gate", "model", "cab", "split", "delay"]
+    assert chain["model"] == Slot(name="model", kind="model", file="5150")
+    assert chain["cab"].file == ""
+    assert len(problems) == 7
+    assert read_leniently({"gate": 1}) == (DEFAULT_CHAIN, [problem_of({"gate": 1})])
+
+
+def test_a_chain_that_was_kept_is_cut_at_the_limits() -> None:
+    """The first slots stay."""
+    models = [f"m{number}" for number in range(6)]
+    chain, problems = read_leniently([{name: {"kind": "model"}} for name in models])
+    assert [slot.name for slot in chain] == models[:4]
+    assert len(problems) == 2
+    branch = [{f"x{number}": {"kind": "eq"}} for number in range(14)]
+    chain, problems = read_leniently(["gate", {"split": {"a": branch, "b": ["comp", "delay"]}}])
+    assert len(chain) == 16
+    assert read_chain(plain_chain(chain)) == chain
+    assert len(problems) == 2
+
+
+def problem_of(data: object) -> str:
+    """Return the one problem of a chain, without its source."""
+    with pytest.raises(ChainError) as error:
+        read_chain(data)
+    (problem,) = error.value.problems
+    return problem

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from nemod.presets import ModelReference, PresetStore, user_folder
+from nemod.presets import PresetStore, user_folder
 from nemod.presets.reader import parse
 from nemod.presets.writer import to_text
+from tests.chains import chain_of
 from tests.cli.conftest import Nemod
 from tests.presets.conftest import LEAD
 
@@ -40,9 +41,9 @@ def test_the_list_says_which_models_are_there(
     shutil.copy(two_knobs, folder / "renamed.json")
     listed = nemod("models", "list", "--json", "--library", folder)
     sha256 = next(row["sha256"] for row in json.loads(listed.out) if row["name"] == "renamed")
-    mine.save(10, replace(LEAD, name="Old name", model=ModelReference(name="amp", sha256=sha256)))
+    mine.save(10, replace(LEAD, name="Old name", chain=chain_of("amp", sha256=sha256)))
     mine.save(11, replace(LEAD, name="Changed", model=replace(LEAD.model, name="drive-gru20")))
-    mine.save(12, replace(LEAD, name="Dry", model=ModelReference()))
+    mine.save(12, replace(LEAD, name="Dry", chain=chain_of()))
     for word in ([], ["list"]):
         status, out, err = nemod("presets", *word, "--library", folder)
         rows = {line.split()[0]: " ".join(line.split()[1:]) for line in out.splitlines()}
@@ -61,7 +62,7 @@ def test_the_list_says_which_models_are_there(
 
 def test_a_model_that_is_not_there_is_missing(nemod: Nemod, mine: PresetStore) -> None:
     """Neither its name nor its content is in the library."""
-    mine.save(9, replace(LEAD, model=ModelReference(name="gone", sha256="0" * 64)))
+    mine.save(9, replace(LEAD, chain=chain_of("gone", sha256="0" * 64)))
     assert "missing" in nemod("presets").out.splitlines()[-1]
     status, out, _ = nemod("presets", "show", "lead")
     assert status == 0

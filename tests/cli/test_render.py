@@ -35,6 +35,18 @@ def test_a_file_becomes_what_render_returns(
     np.testing.assert_array_equal(sound(target), render(load_model(amp), sound(riff), 48_000))
 
 
+def test_stereo_is_two_channels(nemod: Nemod, amp: Path, riff: Path, target: Path) -> None:
+    """Left and right of `render`; the model alone has none."""
+    wet = ("--set", "/nemo/reverb/mix=0.5")
+    assert nemod("render", riff, target, "--model", amp, "--stereo", *wet).status == 0
+    expected = render(load_model(amp), sound(riff), 48_000, outputs=2, settings={"reverb/mix": 0.5})
+    np.testing.assert_array_equal(sound(target), expected)
+    outcome = nemod("render", riff, target, "--model", amp, "--stereo", "--model-only")
+    assert outcome.status == 2
+    assert "--stereo with --model-only: a model has one output" in outcome.err
+    np.testing.assert_array_equal(sound(target), expected)
+
+
 def test_the_model_alone(nemod: Nemod, amp: Path, riff: Path, target: Path) -> None:
     """At any rate: the samples count as the model's."""
     assert nemod("render", riff, target, "--model", amp, "--model-only").status == 0

@@ -284,6 +284,14 @@ def test_the_end_of_the_name_sets_the_format(
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.aiff"])
+def test_two_channels_are_left_and_right(tmp_path: Path, name: str) -> None:
+    """Samples [frames, 2], as libsndfile has them."""
+    both = np.stack([LOUD, -LOUD], axis=1) / 2
+    assert write_sound(tmp_path / name, both, RATE_HZ) == 0
+    np.testing.assert_array_equal(soundfile.read(tmp_path / name, dtype="float32")[0], both)
+
+
 def test_what_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
     """FLAC ends at 655,350 Hz; the former file stays as it was."""
     path = tmp_path / "a.flac"

@@ -38,6 +38,22 @@ def test_the_header_is_right_at_every_update(tmp_path: Path) -> None:
     assert riff == data - 8
 
 
+def test_two_channels_end_with_a_whole_frame(tmp_path: Path) -> None:
+    """Where the disk is full between left and right, the left sample is cut off."""
+    path = tmp_path / "a.wav"
+    writer = WavWriter(path, RATE_HZ, 2)
+    samples = np.arange(3000, dtype=np.float32).reshape(-1, 2) / 3000
+    fitted = (5004 - HEADER_BYTES) // 8
+    assert (5004 - HEADER_BYTES) % 8 == 6
+    with small_files(5004):
+        with pytest.raises(OSError, match="File too large"):
+            writer.write(samples)
+        writer.close()
+    assert writer.frames == fitted
+    np.testing.assert_array_equal(read_back(path), samples[:fitted])
+    assert path.stat().st_size == HEADER_BYTES + 8 * fitted
+
+
 def test_a_long_file_becomes_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In its place; the limit is lowered for the test, and libsndfile reads the file."""
     monkeypatch.setattr(wav_writer, "MAX_RIFF_BYTES", 100)

@@ -6,18 +6,19 @@ import pytest
 
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import CabinetChanged, Changed, Source
-from nemod.presets.preset import CabinetReference, ModelReference, Preset
+from nemod.presets.preset import Preset
+from tests.chains import chain_of
 from tests.control.test_presets import in_loop, over
 from tests.osc.conftest import MemoryRig
 
 ME = Source("test", "me")
 DARK = Preset(
     name="Dark",
-    model=ModelReference(name="Amp Lead"),
-    cabinet=CabinetReference(name="4x12", sha256="ab" * 32),
+    chain=chain_of("Amp Lead", cab="4x12", cab_sha256="ab" * 32),
     positions={"cab/enable": 1.0, "cab/level": 0.5},
 )
-BARE = Preset(name="Bare", model=ModelReference(name="Amp Lead"))
+
+BARE = Preset(name="Bare", chain=chain_of("Amp Lead"))
 
 
 def test_a_cabinet_is_loaded_by_name_in_any_case_and_by_index(rig: MemoryRig) -> None:
@@ -85,7 +86,7 @@ def test_a_preset_holds_the_cabinet_with_its_hash(rig: MemoryRig) -> None:
         rig.controller.cabinets.load("4x12", ME)
         await over(presets.save(ME, "Mine"))
         (kept,) = rig.presets.kept.values()
-        assert kept.cabinet == CabinetReference(name="4x12", sha256="ab" * 32)
+        assert kept.chain["cab"] == DARK.chain["cab"]
         rig.presets.kept[5] = BARE
         await over(presets.load(5, ME))
         assert (rig.cabinet_name, rig.controller.position("cab/enable")) == ("", 0.0)
@@ -112,14 +113,13 @@ def test_a_preset_whose_cabinet_is_missing_is_an_error(rig: MemoryRig) -> None:
     """That names it; model, knobs and cabinet stay."""
 
     async def scenario() -> None:
-        missing = CabinetReference(name="8x10")
-        rig.presets.kept = {1: Preset(name="Bass", model=DARK.model, cabinet=missing)}
+        rig.presets.kept = {1: Preset(name="Bass", chain=chain_of("Amp Lead", cab="8x10"))}
         rig.controller.cabinets.load("1x12", ME)
         rig.controller.set("bass", 0.9, ME)
         job = rig.controller.presets.load(1, ME)
         assert job.error is not None
         assert job.error.code is Code.NOT_FOUND
-        assert job.error.text == "its cabinet '8x10' is not in the library"
+        assert job.error.text == "slot 'cab': its cabinet '8x10' is not in the library"
         assert (rig.model_name, rig.cabinet_name) == ("Amp Clean", "1x12")
         assert rig.controller.position("bass") == 0.9
 
@@ -131,7 +131,7 @@ def test_another_cabinet_makes_the_preset_dirty(rig: MemoryRig) -> None:
 
     async def scenario() -> None:
         presets = rig.controller.presets
-        off = Preset(name="Off", model=DARK.model, cabinet=CabinetReference(name="4x12"))
+        off = Preset(name="Off", chain=chain_of("Amp Lead", cab="4x12"))
         rig.presets.kept = {1: DARK, 2: off}
         rig.cabinets.hashes = {"4x12": "ab" * 32}
         for number, name in ((1, "1x12"), (1, ""), (2, "4x12")):

@@ -83,7 +83,7 @@ def test_stepping_passes_over_what_cannot_be_played(rig: MemoryRig) -> None:
     assert rig.model_name == "Überdrive"
     rig.controller.step_model(-1, ME)
     assert rig.model_name == "Amp Clean"
-    rig.quarantined = "Überdrive"
+    rig.quarantined = {"Überdrive"}
     rig.controller.step_model(1, ME)
     assert rig.model_name == "Amp Clean"
 

@@ -1,7 +1,8 @@
 """The size of models that have several, with models in memory."""
 
 from nemod.control.events import SizeChanged, Source
-from nemod.presets.preset import ModelReference, Preset
+from nemod.presets.preset import Preset
+from tests.chains import chain_of
 from tests.osc.conftest import MemoryRig
 
 ME = Source("test", "me")
@@ -42,7 +43,7 @@ def test_a_size_waits_for_the_model_that_was_requested(rig: MemoryRig) -> None:
 
 def test_another_size_makes_the_preset_dirty(rig: MemoryRig) -> None:
     """The preset holds the size, so loading it again brings it back."""
-    rig.presets.kept = {1: Preset(name="A", model=ModelReference(name="fuzz", size=0.75))}
+    rig.presets.kept = {1: Preset(name="A", chain=chain_of("fuzz", size=0.75))}
     rig.controller.presets.load(1, ME)
     assert (rig.controller.size.value, rig.controller.presets.is_dirty) == (0.75, False)
     rig.controller.size.set(0.5, ME)

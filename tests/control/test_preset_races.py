@@ -9,12 +9,13 @@ import pytest
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import PresetChanged, Source
 from nemod.control.jobs import Job
-from nemod.presets.preset import ModelReference, Preset
+from nemod.presets.preset import Preset
+from tests.chains import chain_of
 from tests.osc.conftest import MemoryRig
 
 ME = Source("test", "me")
-LEAD = Preset(name="Lead", model=ModelReference(name="Amp Lead"), positions={"gain": 0.9})
-CLEAN = Preset(name="Clean", model=ModelReference(name="Amp Clean"), positions={"gain": 0.2})
+LEAD = Preset(name="Lead", chain=chain_of("Amp Lead"), positions={"gain": 0.9})
+CLEAN = Preset(name="Clean", chain=chain_of("Amp Clean"), positions={"gain": 0.2})
 
 
 def in_loop(work: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -53,7 +54,7 @@ def test_a_preset_that_is_loaded_during_a_save_stays_the_current_one(rig: Memory
 def test_a_load_that_fails_during_a_save_changes_nothing(rig: MemoryRig) -> None:
     """The saved preset is current and clean."""
     presets = rig.controller.presets
-    rig.presets.kept[9] = Preset(name="Gone", model=ModelReference(name="no such amp"))
+    rig.presets.kept[9] = Preset(name="Gone", chain=chain_of("no such amp"))
 
     async def work() -> None:
         presets.load(2, ME)
@@ -101,7 +102,7 @@ def test_no_two_presets_get_one_name(rig: MemoryRig) -> None:
 def test_a_model_that_is_requested_while_a_preset_looks_for_its_own_wins(rig: MemoryRig) -> None:
     """The preset's file has to be found by its hash, which takes a moment."""
     rig.hashes = {"fuzz": "f00"}
-    rig.presets.kept[9] = Preset(name="Old", model=ModelReference(name="muff", sha256="f00"))
+    rig.presets.kept[9] = Preset(name="Old", chain=chain_of("muff", sha256="f00"))
 
     async def work() -> None:
         loading = rig.controller.presets.load(9, ME)
@@ -118,8 +119,8 @@ def test_one_search_runs_and_the_newest_request_waits(rig: MemoryRig) -> None:
     """A knob that is turned over a hundred presets reads no hundred files at once."""
     rig.hashes = {"fuzz": "f00"}
     for number in range(20, 30):
-        model = ModelReference(name="muff", sha256="f00")
-        rig.presets.kept[number] = Preset(name=f"Old {number}", model=model)
+        old = chain_of("muff", sha256="f00")
+        rig.presets.kept[number] = Preset(name=f"Old {number}", chain=old)
     may_go_on, searches = threading.Event(), []
     find = rig.find_by_hash
 
@@ -147,7 +148,7 @@ def test_a_cabinet_that_is_requested_while_a_preset_looks_for_its_model_wins(
 ) -> None:
     """The older preset would take it away again."""
     rig.hashes = {"fuzz": "f00"}
-    rig.presets.kept[9] = Preset(name="Old", model=ModelReference(name="muff", sha256="f00"))
+    rig.presets.kept[9] = Preset(name="Old", chain=chain_of("muff", sha256="f00"))
 
     async def work() -> None:
         loading = rig.controller.presets.load(9, ME)
@@ -165,7 +166,7 @@ def test_a_cabinet_that_is_requested_while_a_preset_looks_for_its_model_wins(
 def test_the_file_with_the_hash_is_the_model_whatever_its_name(rig: MemoryRig) -> None:
     """Another file may have taken the name since."""
     rig.hashes = {"Amp Lead": "new", "fuzz": "f00"}
-    rig.presets.kept[9] = Preset(name="Old", model=ModelReference(name="Amp Lead", sha256="f00"))
+    rig.presets.kept[9] = Preset(name="Old", chain=chain_of("Amp Lead", sha256="f00"))
 
     async def work() -> None:
         await over(rig.controller.presets.load(9, ME))
@@ -205,7 +206,7 @@ def test_a_model_of_the_name_clean_is_a_model(rig: MemoryRig) -> None:
         await over(presets.save(ME, "Mine"))
 
     in_loop(work)
-    assert rig.presets.kept[0].model == ModelReference(name="clean", sha256="c1")
+    assert rig.presets.kept[0].chain == chain_of("clean", sha256="c1")
 
 
 def test_every_snapshot_is_announced(rig: MemoryRig) -> None:

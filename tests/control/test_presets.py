@@ -8,17 +8,19 @@ import pytest
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import Changed, PresetChanged, PresetListChanged, Source
 from nemod.control.jobs import Job
-from nemod.presets.preset import ModelReference, Preset
+from nemod.presets.preset import Preset
+from tests.chains import chain_of
 from tests.osc.conftest import MemoryRig
 
 ME = Source("test", "me")
 LEAD = Preset(
     name="Lead",
-    model=ModelReference(name="Amp Lead", size=0.5),
+    chain=chain_of("Amp Lead", size=0.5),
     positions={"gain": 0.9, "delay/mix": 0.25},
     snapshots={0: {"gain": 0.9}, 3: {"gain": 0.1, "reverb/mix": 1.0}},
 )
-CLEAN = Preset(name="Clean", model=ModelReference(name="Amp Clean"), positions={"gain": 0.2})
+
+CLEAN = Preset(name="Clean", chain=chain_of("Amp Clean"), positions={"gain": 0.2})
 
 
 def in_loop(work: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -101,7 +103,7 @@ def test_changes_of_a_preset_have_it_as_their_source(rig: MemoryRig) -> None:
 
 def test_a_missing_model_leaves_the_old_sound(rig: MemoryRig) -> None:
     """Reported as such, with the name of the model."""
-    rig.presets.kept = {0: Preset(name="Gone", model=ModelReference(name="no such amp"))}
+    rig.presets.kept = {0: Preset(name="Gone", chain=chain_of("no such amp"))}
 
     async def work() -> None:
         job = await over(rig.controller.presets.load(0, ME))
@@ -115,7 +117,7 @@ def test_a_missing_model_leaves_the_old_sound(rig: MemoryRig) -> None:
 def test_a_renamed_model_is_found_by_its_hash(rig: MemoryRig) -> None:
     """The name of its file has changed, not its content."""
     rig.hashes = {"fuzz": "f00"}
-    rig.presets.kept = {0: Preset(name="Old", model=ModelReference(name="muff", sha256="f00"))}
+    rig.presets.kept = {0: Preset(name="Old", chain=chain_of("muff", sha256="f00"))}
 
     async def work() -> None:
         assert (await over(rig.controller.presets.load(0, ME))).result == "Old"
@@ -152,7 +154,7 @@ def test_steps_go_around_and_count_from_the_last_request(rig: MemoryRig) -> None
 
 def test_the_neighbours_are_built_ahead(rig: MemoryRig) -> None:
     """The next one first."""
-    rig.presets.kept = {0: Preset(name="A", model=ModelReference(name="fuzz")), 2: LEAD, 7: CLEAN}
+    rig.presets.kept = {0: Preset(name="A", chain=chain_of("fuzz")), 2: LEAD, 7: CLEAN}
     rig.controller.presets.load(2, ME)
     assert rig.ahead == ["Amp Clean", "fuzz"]
 
@@ -199,7 +201,7 @@ def test_save_and_load_bring_the_sound_back(rig: MemoryRig) -> None:
         assert job.result == "Mine"
 
     in_loop(work)
-    assert rig.presets.kept[0].model == ModelReference(name="Amp Clean", sha256="abc")
+    assert rig.presets.kept[0].chain == chain_of("Amp Clean", sha256="abc")
     for path in wanted:
         rig.controller.set(path, 0.3, ME)
     assert rig.controller.presets.is_dirty

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nemod.chain import DEFAULT_CHAIN
+from nemod.control.control_vector import control_vector
 from nemod.control.events import SESSION
 from nemod.control.settings import Settings
 from nemod.parameters.parameter import ParameterKind
-from nemod.parameters.parameter_set import KnobSpec
+from nemod.parameters.parameter_set import KnobSpec, ParameterSet
 from nemod.parameters.table import MAX_KNOBS, TABLE, canonical
 
 PATHS = [row.path for row in TABLE if row.kind is ParameterKind.FLOAT]
@@ -105,12 +107,12 @@ def test_a_knob_that_was_never_set_has_the_models_default() -> None:
     """0.5 where the file states none; once set it keeps its position over models."""
     settings = Settings()
     assert settings.get("level") == 0.75  # the output level, without a model's second knob
-    settings.use_knobs([KnobSpec("drive", 0.2), KnobSpec("tone")])
+    settings.use_knobs({"model": [KnobSpec("drive", 0.2), KnobSpec("tone")]})
     assert [settings.get(path) for path in ("gain", "level", "knob/2")] == [0.2, 0.5, 0.5]
     settings.set("level", 0.9)
-    settings.use_knobs([KnobSpec("a", 0.7), KnobSpec("b", 0.1), KnobSpec("c", 0.3)])
+    settings.use_knobs({"model": [KnobSpec("a", 0.7), KnobSpec("b", 0.1), KnobSpec("c", 0.3)]})
     assert [settings.get(path) for path in ("gain", "level", "knob/3")] == [0.7, 0.9, 0.3]
-    settings.use_knobs([])
+    settings.use_knobs({})
     assert [settings.get(path) for path in ("gain", "level")] == [0.5, 0.9]
     assert settings.set_positions() == {"level": 0.9}
 
@@ -119,7 +121,7 @@ def test_a_knob_set_to_its_default_counts_as_set() -> None:
     """What a player chose stays, also where it is what the model would have had."""
     settings = Settings()
     settings.set("gain", 0.5)
-    settings.use_knobs([KnobSpec("drive", 0.2)])
+    settings.use_knobs({"model": [KnobSpec("drive", 0.2)]})
     assert settings.is_set("knob/1")
     assert settings.get("gain") == 0.5
     assert not settings.is_set("level")
@@ -128,9 +130,11 @@ def test_a_knob_set_to_its_default_counts_as_set() -> None:
 def test_the_vector_of_another_model_has_that_models_defaults() -> None:
     """During a crossfade two rigs play, each with its own."""
     settings = Settings()
-    settings.use_knobs([KnobSpec("one", 0.2)])
+    settings.use_knobs({"model": [KnobSpec("one", 0.2)]})
     np.testing.assert_allclose(settings.vector(["knob/1"]), [0.2], rtol=1e-6)
-    np.testing.assert_allclose(settings.vector(["knob/1"], [KnobSpec("x", 0.8)]), [0.8], rtol=1e-6)
+    other = ParameterSet(knobs={"model": [KnobSpec("x", 0.8)]})
+    vector = control_vector(other, settings.set_positions(), ("knob/1",))
+    np.testing.assert_allclose(vector, [0.8], rtol=1e-6)
     # Where the layout has `gain`, it is the drive, whatever the model's first knob is.
     np.testing.assert_allclose(settings.vector(["gain"]), [1.0], rtol=1e-6)
 
@@ -138,7 +142,7 @@ def test_the_vector_of_another_model_has_that_models_defaults() -> None:
 def test_a_copy_for_a_model_leaves_the_original() -> None:
     """The builder warms up with it."""
     settings = Settings({"bass": 0.1})
-    copy = settings.copy_for([KnobSpec("drive", 0.2)])
+    copy = settings.copy_for(DEFAULT_CHAIN, {"model": [KnobSpec("drive", 0.2)]})
     assert (copy.get("gain"), copy.get("bass")) == (0.2, 0.1)
     assert settings.get("gain") == 0.5
 

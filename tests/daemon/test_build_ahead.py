@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nemod.control.backends import ModelFile, Recall
+from nemod.control.backends import RigFiles, RigPlan, SlotFile
 from nemod.control.jobs import Job
 from tests.daemon.test_model_switcher import (
     ME,
@@ -18,20 +18,24 @@ from tests.daemon.test_model_switcher import (
 SOUND = {"bass": 0.7, "gain": 0.4}
 
 
-def recall(**changes: float) -> Recall:
-    """Return the sound of a preset."""
-    return Recall(SOUND | changes, None, ME)
+def preset(file: SlotFile, **changes: float) -> RigPlan:
+    """Return a preset with this model."""
+    return RigPlan(
+        subject=file.name,
+        rig=RigFiles().with_file("model", file),
+        fills=frozenset(("model", "cab")),
+        sound=SOUND | changes,
+        source=ME,
+    )
 
 
 def want(setup: Setup, *names: str) -> None:
-    setup.switcher.build_ahead([(model(name), recall()) for name in names])
+    setup.switcher.build_ahead([preset(model(name)) for name in names])
 
 
-def load(setup: Setup, name: str, sound: Recall | None = None) -> Job:
+def load(setup: Setup, name: str, **changes: float) -> Job:
     """Load a model with the sound of its preset."""
-    job = Job("preset", name, ME, setup.events)
-    setup.switcher.load([model(name)], job, sound or recall())
-    return job
+    return setup.load_preset(name, preset(model(name), **changes))
 
 
 def test_a_switch_to_a_model_that_was_built_ahead_asks_the_builder_nothing() -> None:
@@ -137,7 +141,7 @@ def test_a_rig_with_another_sound_is_another_rig() -> None:
         load(setup, "next")
         await setup.settle()
         assert setup.built == ["first", "next"]
-        load(setup, "next", recall(bass=0.2))
+        load(setup, "next", bass=0.2)
         await setup.settle()
         assert setup.built == ["first", "next", "next"]
 
@@ -152,11 +156,10 @@ def test_a_changed_file_is_built_again(tmp_path: Path) -> None:
     async def scenario(setup: Setup) -> None:
         setup.start("first")
         await setup.settle()
-        setup.switcher.build_ahead([(ModelFile("next", file), recall())])
+        setup.switcher.build_ahead([preset(SlotFile("next", file))])
         await setup.settle()
         file.write_text("another")
-        job = Job("preset", "next", ME, setup.events)
-        setup.switcher.load([ModelFile("next", file)], job, recall())
+        job = setup.load_preset("next", preset(SlotFile("next", file)))
         await setup.settle()
         assert job.result == "next"
         assert setup.built == ["first", "next", "next"]
@@ -181,19 +184,19 @@ def test_another_device_has_everything_built_again() -> None:
     play(scenario)
 
 
-@pytest.mark.parametrize("is_model_fault", [True, False])
-def test_a_model_that_cannot_be_built_ahead_is_tried_once(is_model_fault: bool) -> None:
+@pytest.mark.parametrize("is_file_fault", [True, False])
+def test_a_model_that_cannot_be_built_ahead_is_tried_once(is_file_fault: bool) -> None:
     """It is marked where its file is the cause, and the others are built; a new list retries."""
 
     async def scenario(setup: Setup) -> None:
-        setup.builder.broken, setup.builder.is_model_fault = {"bad"}, is_model_fault
+        setup.builder.broken, setup.builder.is_file_fault = {"bad"}, is_file_fault
         setup.start("first")
         await setup.settle()
         want(setup, "bad", "good")
         await setup.settle()
-        await setup.settle(lambda: bool(setup.marked) or not is_model_fault)
+        await setup.settle(lambda: bool(setup.marked) or not is_file_fault)
         assert setup.built == ["first", "bad", "good"]
-        assert setup.marked == ({"bad": "bad: not JSON"} if is_model_fault else {})
+        assert setup.marked == ({"bad": "bad: not JSON"} if is_file_fault else {})
         want(setup, "bad", "good")
         await setup.settle()
         assert setup.built == ["first", "bad", "good", "bad"]
@@ -218,7 +221,7 @@ def test_a_rig_that_the_audio_process_refuses_is_not_kept() -> None:
         await setup.settle()
         assert load(setup, "next").error is None
         await setup.settle()
-        assert setup.switcher.model_name == "next"
+        assert setup.model_name == "next"
         assert setup.built.count("next") >= 2
 
     play(scenario)

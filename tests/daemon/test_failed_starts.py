@@ -7,9 +7,10 @@ import pytest
 
 from nemod.daemon.failed_starts import LIMIT, SUFFIX, count_start, session_to_start_with
 from nemod.daemon.session import Session, SessionPreset, load, save
+from tests.chains import chain_of
 
 LAST = Session(
-    model="amp",
+    chain=chain_of("amp"),
     positions={"gain": 0.9},
     preset=SessionPreset(number=3, name="Lead"),
     unknown={"later": 1},
@@ -38,7 +39,7 @@ def test_three_failed_starts_then_a_clean_one(file: Path) -> None:
         assert start(file) == replace(LAST, failed_starts=count)
         assert load(file) == replace(LAST, failed_starts=count)
     clean = start(file)
-    assert (clean.model, clean.positions, clean.preset) == ("", {}, None)
+    assert (clean.chain, clean.positions, clean.preset) == (chain_of(), {}, None)
     assert clean.is_clean
     assert clean.unknown == {"later": 1}
 
@@ -52,9 +53,10 @@ def test_the_last_session_is_kept_beside_the_file(file: Path) -> None:
 
 def test_a_session_with_only_a_cabinet_is_kept_too(file: Path) -> None:
     """It is all that was chosen, and may be the cause."""
-    only = Session(cabinet="4x12", cabinet_path="/cabs/4x12.wav", failed_starts=LIMIT)
+    paths = {"cab": "/cabs/4x12.wav"}
+    only = Session(chain=chain_of(cab="4x12"), paths=paths, failed_starts=LIMIT)
     save(file, only)
-    assert start(file).cabinet == ""
+    assert start(file).chain == chain_of()
     assert load(file.with_name(file.name + SUFFIX)) == only
 
 
@@ -85,5 +87,5 @@ def test_a_folder_that_cannot_be_written_does_not_keep_it_from_starting(tmp_path
     """The session is restored all the same."""
     nowhere = tmp_path / "file" / "state.json"
     (tmp_path / "file").write_text("not a folder")
-    assert session_to_start_with(nowhere, LAST).model == "amp"
+    assert session_to_start_with(nowhere, LAST).chain == chain_of("amp")
     assert count_start(nowhere, LAST) == 1

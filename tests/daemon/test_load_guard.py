@@ -1,19 +1,20 @@
 """The load guard: from telemetry to another quality, an event and a line in the log."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import structlog
 
 from nemod.builder.messages import FULL_QUALITY, BuildResult, Reduction
-from nemod.control.backends import ModelFile
+from nemod.chain import DEFAULT_CHAIN
+from nemod.control.backends import RigFiles
 from nemod.control.events import EventStream, QualityChanged
 from nemod.control.settings import Settings
-from nemod.daemon.built_model import BuiltModel
+from nemod.daemon.built_rig import BuiltRig
 from nemod.daemon.load_guard import BUILD_S, LoadGuard
 from nemod.daemon.step_down import RESTORE_S
 from nemod.engine.ipc import LOAD_BINS, TELEMETRY_S, DeviceOpened, TelemetryRecord
+from nemod.parameters.parameter_set import ParameterSet
 
 DEVICE = DeviceOpened(device="card", rate_hz=48_000, block_frames=64, latency_s=0.0, notices=())
 CHEAP = Reduction(0.0, is_reverb_cheap=True)
@@ -23,24 +24,22 @@ class Player:
     """Plays another quality at once, or when the test says so."""
 
     def __init__(self) -> None:
-        self.size: float | None = None
         self.is_slow = False
         self.asked: list[Reduction] = []
-        self.current: BuiltModel | None = BuiltModel(
+        self.current: BuiltRig | None = BuiltRig(
             rig_id=1,
-            model=ModelFile("amp", Path("amp.nam")),
+            rig=RigFiles(chain=DEFAULT_CHAIN),
             device=DEVICE,
+            parameters=ParameterSet(),
             result=BuildResult(
                 request_id=1,
                 rig=b"",
                 layout=(),
                 latency_frames=0,
-                knobs=(),
-                model_rate_hz=48_000,
-                rate_policy="exact",
-                info={},
+                knobs={},
+                infos={},
                 cached=True,
-                sizes=(0.0, 0.5),
+                sizes={"model": (0.0, 0.5)},
             ),
         )
 
@@ -95,7 +94,6 @@ def test_too_much_load_is_answered_step_by_step_and_undone_afterwards() -> None:
         seen += setup.reported()
     assert seen == ["size", "size, reverb", "size, reverb, overload"]
     assert setup.player.asked == [Reduction(0.0), CHEAP]
-    assert setup.player.size is None
     for _ in range(3):
         setup.run(RESTORE_S + 1.0, 0.2)
         seen += setup.reported()

@@ -19,16 +19,25 @@ from nemod.builder.messages import (
 )
 from nemod.common.errors import NemodError
 from nemod.config import Config
-from nemod.control.backends import ModelFile
+from nemod.control.backends import (
+    CLEAN,
+    NO_FILE,
+    RigChange,
+    RigFiles,
+    RigPlan,
+    Scope,
+    SlotFile,
+)
 from nemod.control.events import Changed, Event, EventStream, ModelChanged, Source
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
 from nemod.daemon import build_ahead, handover
 from nemod.daemon.model_switcher import ModelSwitcher
 from nemod.daemon.quarantine import CRASHES
-from nemod.daemon.session_files import session_model
+from nemod.daemon.wanted_rig import WantedRig
 from nemod.engine.ipc import DeviceOpened, PlayRig, PrepareRig
 from nemod.parameters.parameter_set import KnobSpec
+from tests.chains import chain_of
 
 ME = Source("test")
 SMALL = Reduction(0.5, is_reverb_cheap=True)
@@ -38,8 +47,27 @@ def device(rate_hz: int = 48_000) -> DeviceOpened:
     return DeviceOpened(device="card", rate_hz=rate_hz, block_frames=64, latency_s=0.0, notices=())
 
 
-def model(name: str) -> ModelFile:
-    return ModelFile(name, Path(f"/models/{name}.json"))
+def model(name: str) -> SlotFile:
+    return SlotFile(name, Path(f"/models/{name}.json"))
+
+
+def cab(name: str) -> SlotFile:
+    return SlotFile(name, Path(f"/cabs/{name}.wav")) if name else NO_FILE
+
+
+def fill(slot: str, file: SlotFile, **switched: float) -> RigChange:
+    """Return the change to another file in a slot."""
+
+    def change(rig: RigFiles) -> RigPlan:
+        return RigPlan(
+            subject=file.name,
+            rig=rig.with_file(slot, file),
+            fills=frozenset((slot,)),
+            switched=switched,
+            source=ME,
+        )
+
+    return change
 
 
 @pytest.fixture(autouse=True)
@@ -62,28 +90,29 @@ class FakeBuilder:
     knobs: dict[str, tuple[KnobSpec, ...]] = field(default_factory=dict)
     requests: list[BuildRequest] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
-    is_model_fault: bool = True
+    is_file_fault: bool = True
 
     async def build(self, request: BuildRequest) -> BuildResult | BuildFailure:
         self.requests.append(request)
         await self.gate.wait()
-        name = Path(request.path).stem
-        if name in self.broken:
-            return BuildFailure(
-                request_id=request.request_id,
-                reason=f"{name}: not JSON",
-                is_model_fault=self.is_model_fault,
-            )
+        for slot, path in request.files.items():
+            if (name := Path(path).stem) in self.broken:
+                return BuildFailure(
+                    request_id=request.request_id,
+                    reason=f"{name}: not JSON",
+                    slot=slot if self.is_file_fault else "",
+                )
+        names = {slot: Path(path).stem for slot, path in request.files.items()}
+        first = request.chain.first("model")
+        name = names.get(first.name, "") if first is not None else ""
         knobs = self.knobs.get(name, ())
         return BuildResult(
             request_id=request.request_id,
             rig=name.encode(),
             layout=tuple(f"knob/{number + 1}" for number in range(len(knobs))) or ("bass",),
             latency_frames=0,
-            knobs=knobs,
-            model_rate_hz=48_000,
-            rate_policy="exact",
-            info={"name": name},
+            knobs={first.name: knobs} if first is not None and name else {},
+            infos={slot: {"name": name} for slot, name in names.items()},
             cached=True,
             reduction=request.reduction,
         )
@@ -121,21 +150,22 @@ class FakeAudio:
 class Setup:
     """A switcher with its fakes, running."""
 
-    def __init__(self, config: Config | None = None) -> None:
+    def __init__(self, config: Config | None = None, wanted: RigFiles | None = None) -> None:
         self.builder, self.audio = FakeBuilder(), FakeAudio()
         self.builder.gate.set()
         self.marked: dict[str, str] = {}
         self.events = EventStream()
         self.heard = self.events.subscribe()
-        self.settings = Settings(events=self.events)
+        wanted = wanted or RigFiles()
+        self.settings = Settings(events=self.events, chain=wanted.chain)
         self.switcher = ModelSwitcher(
             config or Config(),
             self.settings,
             self.events,
-            size=None,
             builder=self.builder,
             audio=lambda: self.audio,
-            faults=self,
+            faults={"model": self, "cab": self},
+            wanted=WantedRig(wanted),
         )
         self.audio.on_play = lambda rig: self.switcher.rig_heard(rig.rig_id)
 
@@ -145,13 +175,54 @@ class Setup:
     def mark_unplayable(self, name: str, reason: str) -> None:
         self.marked[name] = reason
 
-    def load(self, *names: str) -> Job:
-        job = Job("model", names[0], ME, self.events)
-        self.switcher.load(map(model, names), job)
+    def load(self, *names: str, slot: str = "model") -> Job:
+        """Load the first of these models that plays."""
+        changes = [fill(slot, model(name)) for name in names]
+        chain = self.settings.chain
+        scope = Scope.MAIN if chain.is_first(slot) else Scope.SLOT
+        return self.request(changes, names[0], scope, slot, "model")
+
+    def load_cab(self, *names: str, slot: str = "cab") -> Job:
+        """Load the first of these cabinets that plays; an empty name is none."""
+        changes = [fill(slot, cab(name), **({"cab/enable": 1.0} if name else {})) for name in names]
+        return self.request(changes, names[0], Scope.SLOT, slot, "cabinet")
+
+    def load_preset(self, name: str, plan: RigPlan) -> Job:
+        return self.request([lambda _rig: plan], name, Scope.PRESET, "", "model")
+
+    def request(
+        self, changes: Iterable[RigChange], subject: str, scope: Scope, slot: str, noun: str
+    ) -> Job:
+        job = Job(noun, subject, ME, self.events)
+        self.switcher.load(changes, job, scope=scope, slot=slot, noun=noun)
         return job
 
     def start(self, *names: str) -> None:
-        self.switcher.start(lambda: map(model, names))
+        """Start with the first of these models that plays, in the chain that is wanted."""
+        rig = self.switcher.wanted.rig.present
+        self.switcher.start(lambda: [rig.with_file("model", model(name)) for name in names])
+
+    @property
+    def model_name(self) -> str:
+        rig = self.switcher.rig
+        return (rig.first("model").name or CLEAN) if rig is not None else ""
+
+    @property
+    def cabinet_name(self) -> str:
+        rig = self.switcher.rig
+        return rig.first("cab").name if rig is not None else ""
+
+    @property
+    def saved(self) -> tuple[str, str, str, str]:
+        """Model and its path, cabinet and its path, that the next start is to load."""
+        wanted = self.switcher.wanted
+        names, paths = wanted.rig.chain.files, wanted.paths()
+        return (
+            names.get("model", ""),
+            paths.get("model", ""),
+            names.get("cab", ""),
+            paths.get("cab", ""),
+        )
 
     async def settle(self, until: Callable[[], bool] | None = None) -> None:
         """Let everything happen that can; `until`: what other threads have to do."""
@@ -165,7 +236,7 @@ class Setup:
 
     @property
     def built(self) -> list[str]:
-        return [Path(request.path).stem for request in self.builder.requests]
+        return [Path(each.files.get("model", "")).stem for each in self.builder.requests]
 
 
 def play(scenario: Callable[[Setup], Coroutine[Any, Any, None]], **options: Any) -> None:
@@ -194,7 +265,7 @@ def test_the_first_model_is_the_first_that_plays() -> None:
         setup.start("aaa", "bbb", "good", "other")
         await setup.settle()
         await setup.settle(lambda: len(setup.marked) == 2)
-        assert setup.switcher.model_name == "good"
+        assert setup.model_name == "good"
         assert setup.built == ["aaa", "bbb", "good"]
         assert set(setup.marked) == {"aaa", "bbb"}
         assert setup.switcher.first_model.done()
@@ -227,7 +298,7 @@ def test_a_failure_that_superseded_the_first_model_does_not_leave_silence() -> N
         setup.builder.gate.set()
         await setup.settle()
         assert job.error is not None
-        assert setup.switcher.model_name == "good"
+        assert setup.model_name == "good"
 
     play(scenario)
 
@@ -236,18 +307,29 @@ def test_a_missing_saved_model_stays_in_the_session() -> None:
     """A substitute plays; the next start tries the saved one again, until a client chooses."""
 
     async def scenario(setup: Setup) -> None:
-        saved = ("mine", "/stick/mine.json")
-        assert session_model(setup.switcher, saved) == saved
+        assert setup.saved[0] == "mine"
         setup.start("substitute")
         await setup.settle()
-        assert session_model(setup.switcher, saved) == saved
-        assert session_model(setup.switcher, ("", "")) == (
-            "substitute",
-            "/models/substitute.json",
-        )
+        assert (setup.model_name, setup.saved[0]) == ("substitute", "mine")
         setup.load("chosen")
         await setup.settle()
-        assert session_model(setup.switcher, saved) == ("chosen", "/models/chosen.json")
+        assert setup.saved[:2] == ("chosen", "/models/chosen.json")
+
+    play(scenario, wanted=RigFiles(chain=chain_of("mine")))
+
+
+def test_the_first_model_that_was_found_is_that_of_the_next_start() -> None:
+    """Where no session names one."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.start("found")
+        await setup.settle()
+        assert setup.saved[:2] == ("found", "/models/found.json")
+        assert not setup.switcher.wanted.is_clean
+        setup.request([fill("model", NO_FILE)], "", Scope.MAIN, "model", "model")
+        await setup.settle()
+        assert (setup.model_name, setup.saved[0]) == ("clean", "")
+        assert setup.switcher.wanted.is_clean
 
     play(scenario)
 
@@ -284,7 +366,7 @@ def test_a_model_that_cannot_be_built_leaves_the_old_one() -> None:
         await setup.settle()
         assert job.error is not None
         assert (job.error.code, job.error.text) == ("io", "bad: not JSON")
-        assert setup.switcher.model_name == "good"
+        assert setup.model_name == "good"
         await setup.settle(lambda: bool(setup.marked))
         assert setup.marked == {"bad": "bad: not JSON"}
 
@@ -307,7 +389,7 @@ def test_a_failure_of_this_machine_marks_no_model() -> None:
     """A full disk is not the file's fault."""
 
     async def scenario(setup: Setup) -> None:
-        setup.builder.broken, setup.builder.is_model_fault = {"bad"}, False
+        setup.builder.broken, setup.builder.is_file_fault = {"bad"}, False
         job = setup.load("bad")
         await setup.settle()
         assert job.error is not None
@@ -325,7 +407,7 @@ def test_a_step_passes_over_broken_files() -> None:
         await setup.settle()
         job = setup.load("b", "c", "d")
         await setup.settle()
-        assert (job.result, setup.switcher.model_name) == ("d", "d")
+        assert (job.result, setup.model_name) == ("d", "d")
 
     play(scenario)
 
@@ -341,7 +423,7 @@ def test_a_rig_that_fails_in_the_audio_process_leaves_the_old_one() -> None:
         await setup.settle()
         assert job.error is not None
         assert job.error.text == "bad: not finite"
-        assert setup.switcher.model_name == "good"
+        assert setup.model_name == "good"
 
     play(scenario)
 
@@ -454,7 +536,7 @@ def test_a_crash_at_the_first_sound_is_blamed_on_the_new_rig() -> None:
         await setup.settle()
         assert job.error is not None
         assert "killed by signal 11" in job.error.text
-        assert setup.switcher.model_name == "good"
+        assert setup.model_name == "good"
 
     play(scenario)
 
@@ -468,15 +550,15 @@ def test_a_model_that_crashes_too_often_is_quarantined(has_previous: bool) -> No
             setup.load(name)
             await setup.settle()
         for _ in range(CRASHES):
-            assert setup.switcher.model_name == "crasher"
+            assert setup.model_name == "crasher"
             setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
         await setup.settle()
-        assert setup.switcher.model_name == ("before" if has_previous else "clean")
-        assert setup.switcher.quarantined == "crasher"
-        assert setup.switcher.model_info()["quarantined"] == "crasher"
+        assert setup.model_name == ("before" if has_previous else "clean")
+        assert setup.switcher.quarantined == {"crasher"}
+        assert setup.switcher.slot_info("model")["quarantined"] == "crasher"
         setup.load("crasher")
         await setup.settle()
-        assert (setup.switcher.model_name, setup.switcher.quarantined) == ("crasher", "")
+        assert (setup.model_name, setup.switcher.quarantined) == ("crasher", set())
 
     play(scenario)
 
@@ -489,7 +571,7 @@ def test_a_process_killed_from_outside_is_blamed_on_nobody() -> None:
         await setup.settle()
         for _ in range(2 * CRASHES):
             setup.switcher.audio_process_lost("killed by signal 9", rig_suspected=False)
-        assert (setup.switcher.model_name, setup.switcher.quarantined) == ("good", "")
+        assert (setup.model_name, setup.switcher.quarantined) == ("good", set())
 
     play(scenario)
 
@@ -544,17 +626,17 @@ def test_another_quality_has_the_current_model_built_again() -> None:
         await setup.settle()
         setup.switcher.reduce(FULL_QUALITY)
         await setup.settle()
-        found = [(Path(each.path).stem, each.reduction) for each in setup.builder.requests]
-        assert found == [
-            ("good", FULL_QUALITY),
-            ("good", SMALL),
-            ("other", SMALL),
-            ("other", FULL_QUALITY),
+        assert setup.built == ["good", "good", "other", "other"]
+        assert [each.reduction for each in setup.builder.requests] == [
+            FULL_QUALITY,
+            SMALL,
+            SMALL,
+            FULL_QUALITY,
         ]
+        assert {each.chain["model"].size for each in setup.builder.requests} == {None}
         current = setup.switcher.current
         assert current is not None
         assert (current.name, current.reduction) == ("other", FULL_QUALITY)
-        assert setup.switcher.size is None
 
     play(scenario)
 
@@ -582,10 +664,10 @@ def test_a_quality_that_cannot_be_built_leaves_the_model_playing() -> None:
         setup.load("good")
         await setup.settle()
         setup.builder.broken = {"good"}
-        setup.builder.is_model_fault = False
+        setup.builder.is_file_fault = False
         setup.switcher.reduce(SMALL)
         await setup.settle()
-        assert setup.switcher.model_name == "good"
+        assert setup.model_name == "good"
         assert setup.built == ["good", "good"]
 
     play(scenario)
@@ -601,7 +683,7 @@ def test_a_model_that_cannot_be_built_for_the_new_device_gives_way_to_the_clean_
         setup.audio.device = device(96_000)
         setup.switcher.device_opened(setup.audio.device)
         await setup.settle()
-        assert setup.switcher.model_name == "clean"
+        assert setup.model_name == "clean"
 
     play(scenario)
 
@@ -621,7 +703,7 @@ def test_an_unexpected_error_does_not_end_the_switcher(monkeypatch: pytest.Monke
         assert (job.error.code, job.error.text) == ("io", "boom")
         assert setup.load("two").result is None
         await setup.settle()
-        assert setup.switcher.model_name == "two"
+        assert setup.model_name == "two"
 
     play(scenario)
 
@@ -630,9 +712,7 @@ def test_candidates_may_be_any_iterable() -> None:
     """An empty one is an error, not silence."""
 
     async def scenario(setup: Setup) -> None:
-        nothing: Iterable[ModelFile] = ()
-        job = Job("model", "", ME, setup.events)
-        setup.switcher.load(nothing, job)
+        job = setup.request((), "", Scope.MAIN, "model", "model")
         await setup.settle()
         assert job.error is not None
         assert job.error.text == "no model can be played"

@@ -8,7 +8,8 @@ import time
 
 import numpy as np
 
-from nemod.builder.build import build, clean
+from nemod.builder.build import build
+from nemod.builder.filled_chain import clean
 from nemod.control.settings import Settings
 from nemod.daemon.child_processes import AudioProcess
 from nemod.engine.active_rig import SETTLE_S

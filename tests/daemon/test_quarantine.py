@@ -20,3 +20,14 @@ def test_cleared_crashes_do_not_count() -> None:
     quarantine.record_crash("a", 1.0)
     quarantine.clear("a")
     assert not quarantine.record_crash("a", 2.0)
+
+
+def test_the_models_that_are_new_are_suspected() -> None:
+    """A pedal before an amplifier that played: the pedal. Without a new one, all of them."""
+    quarantine = Quarantine()
+    assert quarantine.confine({"pedal", "amp"}, {"amp"}) == {"pedal"}
+    quarantine.release(["amp"])
+    assert quarantine.models == {"pedal"}
+    quarantine.release(["pedal", "amp"])
+    assert quarantine.models == frozenset()
+    assert quarantine.confine({"pedal", "amp"}, {"pedal", "amp"}) == {"pedal", "amp"}

@@ -26,11 +26,11 @@ SOUND = np.random.default_rng(6).uniform(-1.0, 1.0, 3 * RATE_HZ).astype(np.float
 class Tape:
     """A recorder that reads a pipe, and what it logs."""
 
-    def __init__(self, path: Path, seconds: float | None) -> None:
+    def __init__(self, path: Path, seconds: float | None, channels: int = 1) -> None:
         self.recorder = Recorder(path, seconds)
         self.full = threading.Event()
         read, self._write = os.pipe()
-        self.recorder.start(read, RATE_HZ, self.full.set)
+        self.recorder.start(read, RATE_HZ, self.full.set, channels)
 
     def play(self, sound: NDArray[np.float32]) -> None:
         """Put samples on the tape, in pieces that do not end with whole samples."""
@@ -79,6 +79,17 @@ def test_what_is_played_is_recorded(tmp_path: Path, errors: list[dict[str, Any]]
     np.testing.assert_array_equal(read(tmp_path / "new" / "r.wav"), SOUND)
     assert soundfile.info(tmp_path / "new" / "r.wav").samplerate == RATE_HZ
     assert (tape.recorder.frames, tape.recorder.failure, errors) == (SOUND.size, "", [])
+
+
+def test_two_outputs_are_two_channels(tmp_path: Path) -> None:
+    """The length is in frames of both, and pieces that end within a frame lose nothing."""
+    both = np.stack([SOUND[:RATE_HZ], -SOUND[:RATE_HZ]], axis=1)
+    tape = Tape(tmp_path / "r.wav", 0.5, channels=2)
+    tape.play(both[: RATE_HZ // 2 + 5])
+    assert tape.full.wait(10.0)
+    tape.end()
+    np.testing.assert_array_equal(read(tmp_path / "r.wav"), both[: RATE_HZ // 2])
+    assert tape.recorder.frames == RATE_HZ // 2
 
 
 def test_a_length_in_seconds_ends_the_recording(tmp_path: Path) -> None:

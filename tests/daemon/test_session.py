@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemod.common.kept_files import DamagedFileError
@@ -24,22 +24,21 @@ from nemod.daemon.session import (
     save,
     to_text,
 )
+from nemod.parameters.parameter_set import ParameterSet
 from nemod.parameters.table import TABLE
+from tests.chains import BOARD, chain_of
 from tests.parts.disk import small_files
 
 SAVED = Session(
-    model='Plexi "68"; ö',
-    path="/amps/plexi.nam",
-    size=0.5,
-    cabinet="4x12 ä",
-    cabinet_path="/cabs/4x12.wav",
+    chain=chain_of('Plexi "68"; ö', size=0.5, cab="4x12 ä"),
+    paths={"model": "/amps/plexi.nam", "cab": "/cabs/4x12.wav"},
     positions={"bass": 0.7, "knob/3": 1.0},
 )
 GOOD: dict[str, Any] = json.loads(to_text(SAVED))
 
 
 @given(
-    model=st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), max_size=40),
+    model=st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]), max_size=40),
     size=st.none() | st.floats(0.0, 1.0),
     positions=st.dictionaries(
         st.sampled_from([row.path for row in TABLE if row.is_in_session]),
@@ -47,11 +46,27 @@ GOOD: dict[str, Any] = json.loads(to_text(SAVED))
         max_size=20,
     ),
 )
+@settings(deadline=None)
 def test_what_is_written_is_read(
     model: str, size: float | None, positions: dict[str, float]
 ) -> None:
     """Every state comes back exactly."""
-    saved = Session(model=model, size=size, positions=positions)
+    saved = Session(chain=chain_of(model, size=size), positions=positions)
+    assert parse(to_text(saved)) == saved
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*ParameterSet(BOARD), "model2/knob/3"]).filter(
+            lambda path: path != "tuner/enable"
+        ),
+        st.floats(0.0, 1.0),
+    )
+)
+@settings(deadline=None)
+def test_a_session_of_any_chain_is_read(positions: dict[str, float]) -> None:
+    """With a split, two models and two delays; positions are those of its slots."""
+    saved = Session(chain=BOARD, paths={"model2": "/amps/lead.nam"}, positions=positions)
     assert parse(to_text(saved)) == saved
 
 
@@ -83,13 +98,18 @@ def test_what_cannot_be_parsed_is_an_error(text: str, complaint: str) -> None:
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"version": 2}, "version"),
+        ({"version": 1}, "version"),
         ({"version": True}, "version"),
-        ({"model": 7}, "model"),
-        ({"model": "a\0b"}, "model"),
-        ({"model": "\ud800"}, "model"),
-        ({"path": "x" * 5000}, "path"),
-        ({"size": 1.5}, "size"),
+        ({"chain": 7}, "chain"),
+        ({"chain": [{"model": {"file": "a\0b"}}]}, "chain"),
+        ({"chain": [{"model": {"file": "\ud800"}}]}, "chain"),
+        ({"chain": [{"model": {"size": 1.5}}]}, "chain"),
+        ({"chain": ["modl"]}, "chain"),
+        ({"paths": [1]}, "paths"),
+        ({"paths": {"cab": "x" * 5000}}, "paths.cab"),
+        ({"paths": {"cab": "a\0b"}}, "paths.cab"),
+        ({"paths": {"cab": 7}}, "paths.cab"),
+        ({"paths": {"eq": "/x"}}, "paths.eq"),
         ({"positions": [1]}, "positions"),
         ({"positions": {"mid": 0.25, "bass": 1.01}}, "positions.bass"),
         ({"positions": {"mid": 0.25, "bass": "1"}}, "positions.bass"),
@@ -101,9 +121,11 @@ def test_a_wrong_value_is_skipped_and_the_rest_is_read(change: dict[str, Any], k
     """A warning names the key; nothing else is lost."""
     with structlog.testing.capture_logs() as logs:
         session = parse(json.dumps(GOOD | change).replace("Infinity", "1e999"))
-    assert [entry["key"] for entry in logs] == [repr(key)]
-    if key not in ("model", "version"):
-        assert session.model == SAVED.model
+    keys = [entry["key"] for entry in logs]
+    # Without its slots, a chain has none of their positions and paths either.
+    assert (keys[:1] if key == "chain" else keys) == [repr(key)]
+    if not key.startswith(("chain", "paths")):
+        assert (session.chain, session.paths) == (SAVED.chain, SAVED.paths)
     if key.startswith("positions."):
         assert session.positions == {"mid": 0.25}
 
@@ -152,7 +174,7 @@ def test_a_gigabyte_is_not_read(tmp_path: Path) -> None:
 def test_a_save_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
     """The folder is made, the file is the user's alone; what a power cut left is overwritten."""
     path = tmp_path / "a" / "b" / "state.json"
-    save(path, Session(model="first"))
+    save(path, Session(chain=chain_of("first")))
     assert path.stat().st_mode & 0o777 == 0o600
     save(path, SAVED)
     assert load(path) == SAVED
@@ -164,7 +186,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     save(path, SAVED)
     with small_files(16), pytest.raises(OSError, match="File too large") as caught:
-        save(path, Session(model="other"))
+        save(path, Session(chain=chain_of("other")))
     assert caught.value.errno == errno.EFBIG
     assert load(path) == SAVED
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
@@ -185,7 +207,7 @@ def test_what_cannot_be_written_again_is_lost_and_nothing_else() -> None:
     """An infinite number of another program must not stop the writer."""
     text = to_text(SAVED).rstrip().removesuffix("}") + ', "huge": 1e999, "x": 1}'
     session = parse(text)
-    assert session.model == SAVED.model
+    assert session.chain == SAVED.chain
     written = to_text(session)
     assert json.loads(written)["x"] == 1
     assert "huge" not in written
@@ -240,8 +262,8 @@ def test_the_preset_and_its_snapshots_survive() -> None:
 )
 def test_a_preset_that_cannot_be_is_skipped(text: str) -> None:
     """The rest of the session counts."""
-    session = parse(f'{{"version": 1, "model": "amp", "preset": {text}, "failed_starts": -1}}')
-    assert (session.model, session.preset, session.failed_starts) == ("amp", None, 0)
+    session = parse(f'{{"version": 2, "chain": ["eq"], "preset": {text}, "failed_starts": -1}}')
+    assert (len(session.chain), session.preset, session.failed_starts) == (1, None, 0)
 
 
 def test_snapshots_are_read_leniently() -> None:

@@ -11,6 +11,7 @@ from nemod.control.settings import Settings
 from nemod.daemon import session_writer
 from nemod.daemon.session import Session, load
 from nemod.daemon.session_writer import SessionWriter, restore
+from tests.chains import chain_of
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +29,7 @@ def test_a_burst_of_changes_is_written_once(
 ) -> None:
     """What is written is what was true at the end; what is written already is not written again."""
     path = tmp_path / "state.json"
-    now = Session(model="a")
+    now = Session(chain=chain_of("a"))
     written: list[Session] = []
     monkeypatch.setattr(session_writer, "save", lambda path, saved: written.append(saved))
 
@@ -39,10 +40,10 @@ def test_a_burst_of_changes_is_written_once(
         await rest()
         assert written == []
         for number in range(100):
-            now = Session(model=str(number))
+            now = Session(chain=chain_of(str(number)))
             writer.schedule()
         await rest()
-        assert written == [Session(model="99")]
+        assert written == [Session(chain=chain_of("99"))]
         await writer.close()
         assert len(written) == 1
 
@@ -54,12 +55,12 @@ def test_what_changed_last_is_written_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
 
     async def play() -> None:
-        writer = SessionWriter(path, lambda: Session(model="last"))
+        writer = SessionWriter(path, lambda: Session(chain=chain_of("last")))
         writer.schedule()
         await writer.close()
 
     asyncio.run(play())
-    assert load(path) == Session(model="last")
+    assert load(path) == Session(chain=chain_of("last"))
 
 
 def test_constant_changes_are_written_all_the_same(
@@ -71,7 +72,7 @@ def test_constant_changes_are_written_all_the_same(
     path = tmp_path / "state.json"
 
     async def play() -> None:
-        writer = SessionWriter(path, lambda: Session(model="x"))
+        writer = SessionWriter(path, lambda: Session(chain=chain_of("x")))
         for _ in range(500):
             writer.schedule()
             if path.exists():
@@ -79,7 +80,7 @@ def test_constant_changes_are_written_all_the_same(
             await asyncio.sleep(0.01)
 
     asyncio.run(play())
-    assert load(path) == Session(model="x")
+    assert load(path) == Session(chain=chain_of("x"))
 
 
 def test_a_disk_that_fails_is_logged_once(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_a_disk_that_fails_is_logged_once(tmp_path: Path) -> None:
     def now() -> Session:
         nonlocal count
         count += 1
-        return Session(model=str(count))
+        return Session(chain=chain_of(str(count)))
 
     async def play() -> None:
         writer = SessionWriter(path, now)
@@ -101,7 +102,7 @@ def test_a_disk_that_fails_is_logged_once(tmp_path: Path) -> None:
         path.parent.unlink()
         writer.schedule()
         await rest()
-        assert load(path) == Session(model=str(count))
+        assert load(path) == Session(chain=chain_of(str(count)))
 
     with structlog.testing.capture_logs() as logs:
         asyncio.run(play())

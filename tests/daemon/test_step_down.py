@@ -11,13 +11,21 @@ from nemod.daemon.step_down import (
     LONGEST_RESTORE_S,
     RELAPSE_S,
     RESTORE_S,
+    Ladder,
     StepDown,
     ladder,
 )
 
 HIGH, BETWEEN, LOW = (Load(p99, p99, 0) for p99 in (LIMIT, CALM, CALM - 0.05))
-THREE = ladder((0.0, 0.25, 0.5), None, is_on=True)
-PLAIN = ladder((), None, is_on=True)
+PLAIN = ladder((), is_on=True)
+
+
+def one(*sizes: float, wanted: float | None = None, is_on: bool = True) -> Ladder:
+    """Return the steps for a rig with one model."""
+    return ladder([(sizes, wanted)], is_on=is_on)
+
+
+THREE = one(0.0, 0.25, 0.5)
 
 
 def observed(steps: StepDown, load: Load, start_s: float, seconds: float) -> list[float]:
@@ -57,7 +65,7 @@ def test_only_sizes_below_the_wanted_one_are_steps(
     sizes: tuple[float, ...], wanted: float | None, expected: list[float]
 ) -> None:
     """Each leaves half of those that are left."""
-    found = ladder(sizes, wanted, is_on=True).steps
+    found = one(*sizes, wanted=wanted).steps
     assert [step.reduction.size for step in found if step.word == "size"] == expected
     assert [step.word for step in found][len(expected) :] == ["reverb", "overload"]
 
@@ -68,7 +76,7 @@ def test_switched_off_there_is_only_the_warning() -> None:
     steps.use(THREE)
     for _ in range(3):
         assert steps.observe(HIGH, 0.0)
-    off = ladder((0.0, 0.25, 0.5), None, is_on=False)
+    off = one(0.0, 0.25, 0.5, is_on=False)
     assert steps.use(off)
     assert (steps.words, steps.reduction) == ((), FULL_QUALITY)
     assert steps.observe(HIGH, 1.0)
@@ -150,9 +158,9 @@ def test_another_model_begins_with_what_is_reduced() -> None:
     assert steps.words == ("size", "reverb", "overload")
     assert steps.use(PLAIN)
     assert steps.words == ("reverb",)
-    assert steps.use(ladder((0.0, 0.7), None, is_on=True))
+    assert steps.use(one(0.0, 0.7))
     assert (steps.words, steps.reduction) == (("size", "reverb"), Reduction(0.0, True))
-    assert not steps.use(ladder((0.0, 0.7), None, is_on=True))
+    assert not steps.use(one(0.0, 0.7))
 
 
 def test_another_model_of_sizes_is_not_larger_than_it_must_be() -> None:
@@ -160,7 +168,7 @@ def test_another_model_of_sizes_is_not_larger_than_it_must_be() -> None:
     steps = StepDown()
     steps.use(THREE)
     steps.observe(HIGH, 0.0)
-    steps.use(ladder((0.0, 0.1, 0.3, 0.4), None, is_on=True))
+    steps.use(one(0.0, 0.1, 0.3, 0.4))
     assert steps.reduction == Reduction(0.1)
     steps.use(PLAIN)
     assert steps.reduction == FULL_QUALITY
@@ -172,7 +180,16 @@ def test_a_player_who_wants_what_is_left_has_nothing_reduced() -> None:
     steps.use(THREE)
     steps.observe(HIGH, 0.0)
     assert steps.reduction == Reduction(0.25)
-    steps.use(ladder((0.0, 0.25, 0.5), 0.3, is_on=True))
+    steps.use(one(0.0, 0.25, 0.5, wanted=0.3))
     assert (steps.words, steps.reduction) == ((), FULL_QUALITY)
     steps.observe(HIGH, 1.0)
     assert steps.reduction == Reduction(0.0)
+
+
+def test_all_models_of_a_rig_are_reduced_together() -> None:
+    """By one largest size for all, through the sizes of any of them."""
+    found = ladder([((0.0, 0.5), None), ((), None), ((0.0, 0.2, 0.6), None)], is_on=True)
+    assert [step.reduction.size for step in found.steps if step.word == "size"] == [0.2, 0.0]
+    assert found.largest == 0.6
+    found = ladder([((0.0, 0.5), None), ((0.0, 0.1, 0.3, 0.6), 0.5)], is_on=True)
+    assert [step.reduction.size for step in found.steps if step.word == "size"] == [0.1, 0.0]

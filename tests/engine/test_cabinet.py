@@ -8,20 +8,22 @@ import pytest
 from numpy.typing import NDArray
 
 from nemod import render
-from nemod.builder.build import answer, build, clean
+from nemod.builder.answer import answer
+from nemod.builder.build import build
+from nemod.builder.filled_chain import clean
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
+from nemod.chain import DEFAULT_CHAIN
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import ActiveRig, LoadedRig
-from nemod.engine.chain import DEFAULT_CHAIN
+from nemod.engine.chain import Content
 from nemod.engine.engine import Engine
-from nemod.engine.rig import rig_spec
+from nemod.engine.parts import whole_rig
 from nemod.formats.impulse_response import (
     ImpulseResponse,
     load_impulse_response,
     playable,
 )
 from nemod.fx.cabinet import cabinet
-from nemod.fx.dc import dc_blocker
 from nemod.library import CABINETS
 from tests.engine.conftest import RATE_HZ, tiny
 from tests.engine.rigs import BLOCK
@@ -75,9 +77,9 @@ def test_a_cabinet_that_is_off_changes_no_bit(sound: Any) -> None:
 
 
 def test_a_rig_without_a_cabinet_has_nothing_of_it() -> None:
-    """Neither controls nor weights nor state; with one, the cabinet follows the DC blocker."""
-    assert [slot.make for slot in DEFAULT_CHAIN.after_model] == [dc_blocker]
-    assert not [path for path in rig_spec(tiny(), RATE_HZ).layout if path.startswith("cab/")]
+    """Neither controls nor weights nor state."""
+    layout = whole_rig(Content(models={"model": tiny()}), RATE_HZ).layout
+    assert not [path for path in layout if path.startswith("cab/")]
     bare, with_one = (
         build(tiny(), RATE_HZ, BLOCK, Settings(), response=cab) for cab in (None, response())
     )
@@ -85,8 +87,8 @@ def test_a_rig_without_a_cabinet_has_nothing_of_it() -> None:
     numbers = [sum(array.size for array in rig.weights) for rig in shipped]
     own = cabinet(playable(response(), RATE_HZ), BLOCK).weights
     assert numbers[1] - numbers[0] == sum(array.size for array in own)
-    # Spectra, position and overlap of the output, and the smoothing.
-    assert len(shipped[1].places) - len(shipped[0].places) == 4
+    # Spectra, position and overlap of the output.
+    assert len(shipped[1].places) - len(shipped[0].places) == 3
     assert [path for path in with_one.layout if path not in bare.layout] == [
         "cab/enable",
         "cab/level",
@@ -116,8 +118,8 @@ def test_a_model_of_another_rate_plays_through_a_cabinet(sound: Any) -> None:
             out.append(np.asarray(heard)[:BLOCK])
         outputs.append(np.concatenate(out).astype(np.float64))
     expected = np.convolve(outputs[0], playable(cab, rate_hz))[: sound.size]
-    assert (built.policy, built.latency_frames) == (bare.policy, bare.latency_frames)
-    assert bare.policy == "resample"
+    assert (built.policies, built.latency_frames) == (bare.policies, bare.latency_frames)
+    assert bare.policies == {"model": "resample"}
     assert np.abs(outputs[1] - expected).max() < 2e-6 * np.abs(expected).max()
 
 
@@ -186,11 +188,11 @@ def request(cabinet: Path | str) -> BuildRequest:
     """Return a request for the clean rig with a cabinet."""
     return BuildRequest(
         request_id=1,
-        path="",
+        chain=DEFAULT_CHAIN,
+        files={"cab": str(cabinet)},
         rate_hz=RATE_HZ,
         block_frames=BLOCK,
         positions={},
-        cabinet_path=str(cabinet),
     )
 
 
@@ -202,7 +204,7 @@ def test_the_builder_reads_the_cabinet(tmp_path: Path) -> None:
     soundfile.write(path, response().samples, 44_100, subtype="FLOAT")
     result = answer(request(path))
     assert isinstance(result, BuildResult)
-    assert result.cabinet_info == {
+    assert result.infos["cab"] == {
         "name": "mine",
         "sample_rate": 44_100,
         "channels": 1,
@@ -214,8 +216,8 @@ def test_the_builder_reads_the_cabinet(tmp_path: Path) -> None:
     path.write_text("no sound")
     failure = answer(request(path))
     assert isinstance(failure, BuildFailure)
-    assert (failure.is_cabinet_fault, failure.is_model_fault) == (True, False)
+    assert failure.slot == "cab"
     assert failure.reason.startswith(f"{path}: cannot be read as sound")
     without = answer(request(""))
     assert isinstance(without, BuildResult)
-    assert without.cabinet_info == {}
+    assert without.infos == {}

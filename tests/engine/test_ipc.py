@@ -5,6 +5,7 @@ import select
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nemod.chain import MAX_MODELS, MAX_SLOTS
 from nemod.engine.ipc import (
     FRAME_HEAD_BYTES,
     MAX_CONTROLS,
@@ -32,7 +34,8 @@ from nemod.engine.ipc import (
     send_frame,
     write_whole,
 )
-from nemod.parameters.table import MAX_KNOBS, TABLE
+from nemod.parameters.slot_paths import kind_of
+from nemod.parameters.table import MAX_KNOBS, SPLIT_TABLE, TABLE
 
 Pipe = Callable[[], tuple[int, int]]
 
@@ -71,9 +74,17 @@ def test_records_are_small_enough_for_an_atomic_write() -> None:
     assert max(SETTINGS_BYTES, TELEMETRY_BYTES) <= select.PIPE_BUF
 
 
-def test_every_model_fits_into_a_record() -> None:
-    """All rows of the parameter table and all knobs that a model may have."""
-    newest_settings(encode_settings(1, np.zeros(len(TABLE) + MAX_KNOBS, np.float32)), 1)
+def test_the_largest_chain_fits_into_a_record() -> None:
+    """Four models with all knobs that they may have, and the largest effect in all other slots."""
+    rows = [row for row in (*TABLE, *SPLIT_TABLE) if row.is_effect_control]
+    counts = Counter(kind_of(row.path) for row in rows)
+    without_slot = counts.pop("")
+    model = MAX_KNOBS + counts.pop("model")
+    largest = max(counts.values())
+    assert largest == 6  # the compressor's
+    needed = MAX_MODELS * model + (MAX_SLOTS - MAX_MODELS) * largest + without_slot
+    assert needed <= MAX_CONTROLS
+    assert encode_settings(1, np.zeros(needed, np.float32))
 
 
 def test_controls_that_do_not_fit_are_refused() -> None:

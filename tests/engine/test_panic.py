@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nemod.builder.build import build, clean
+from nemod.builder.build import build
+from nemod.builder.filled_chain import clean
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import SETTLE_S, ActiveRig
 from nemod.engine.engine import Engine

@@ -13,6 +13,7 @@ from nemod import load_model
 from nemod.builder.build import build
 from nemod.builder.rate_policy import rate_policy
 from nemod.control.settings import Settings
+from nemod.engine.compiled_rig import CompiledSteps
 from nemod.engine.resampled import lead_and_latency, settle_frames
 from nemod.formats.model import Model
 from nemod.formats.network import Dense, Lstm, Residual, Stack
@@ -124,8 +125,11 @@ def test_a_resampled_rig_starts_at_rest() -> None:
     model = replace(tiny("LSTM"), sample_rate=48_000)
     built = build(model, 44_100, 64, Settings())
     out = nemod.render(model, np.zeros(4410, np.float32), 44_100)
-    assert built.policy == "resample"
-    assert abs(built.shipped.rest) > 1e-4  # type: ignore[union-attr]
+    assert built.policies["model"] == "resample"
+    assert isinstance(built.shipped, CompiledSteps)
+    conversion = built.shipped.steps[1].conversion
+    assert conversion is not None
+    assert abs(conversion.rest) > 1e-4
     assert np.abs(out).max() < 1e-4
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nemod.builder.build import BuiltRig, build, clean
+from nemod.builder.build import BuiltRig, build
+from nemod.builder.filled_chain import clean
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import ActiveRig
 from nemod.engine.engine import Engine
@@ -38,7 +39,7 @@ def rig_of(kind: str, rate_hz: int, positions: tuple[tuple[str, float], ...]) ->
         return build(clean(), rate_hz, BLOCK, Settings(dict(positions)))
     model = replace(tiny(), sample_rate=48_000)
     built = build(model, rate_hz, BLOCK, Settings(dict(positions)))
-    assert built.policy == "resample"
+    assert built.policies["model"] == "resample"
     return built
 
 
@@ -191,7 +192,7 @@ def test_a_rig_that_restarts_has_no_tail() -> None:
     old.state = old.reserve_state = None
     new.continue_tails(old)
     assert new.state is not None
-    assert not new._tails(new.state)["delay"][0].read().any()
+    assert not new._tails(new.state)["delay/delay"][0].read().any()
 
 
 def test_tails_of_another_layout_are_left_alone() -> None:
@@ -200,10 +201,10 @@ def test_tails_of_another_layout_are_left_alone() -> None:
     assert low.state is not None
     assert high.state is not None
     theirs, mine = low._tails(low.state), high._tails(high.state)
-    assert set(mine) == {"gate", "compressor", "delay", "reverb"}
+    assert set(mine) == {"gate/gate", "comp/compressor", "delay/delay", "reverb/reverb"}
     Destination.of(mine).fill(theirs, layout_of(theirs))
     Destination.of(mine).fill({}, {})
-    assert not mine["delay"][0].read().any()
+    assert not mine["delay/delay"][0].read().any()
 
 
 def test_a_settled_rig_gets_the_tail_too() -> None:
@@ -222,4 +223,4 @@ def test_the_reserve_state_stays_empty() -> None:
     new = active(2, WET)
     switched(new)
     assert new.reserve_state is not None
-    assert not new._tails(new.reserve_state)["delay"][0].read().any()
+    assert not new._tails(new.reserve_state)["delay/delay"][0].read().any()

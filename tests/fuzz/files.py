@@ -26,9 +26,10 @@ from nemod.common.errors import ConfigError
 from nemod.common.kept_files import DamagedFileError, read_kept
 from nemod.config.loader import MAX_CONFIG_BYTES
 from nemod.daemon import session
-from nemod.presets.preset import MAX_BYTES, ModelReference, Preset
+from nemod.presets.preset import MAX_BYTES, Preset
 from nemod.presets.reader import parse
 from nemod.presets.writer import to_text
+from tests.chains import chain_of
 
 MEMORY_BYTES = 512 << 20
 """Address space of the process; without a limit, a file that expands could exhaust the machine."""
@@ -58,7 +59,7 @@ STATE = session.to_text(
 PRESET = to_text(
     Preset(
         name="Lead",
-        model=ModelReference(name="drive-gru20", sha256="0123456789abcdef" * 4, size=0.5),
+        chain=chain_of("drive-gru20", sha256="0123456789abcdef" * 4, size=0.5),
         positions={"gain": 0.5, "delay/mix": 0.25, "bypass": 1.0, "knob/3": 0.75},
         snapshots={0: {"gain": 0.25, "reverb/mix": 0.5}, 7: {"gain": 0.75}},
         unknown={"cab": {"load": "5150", "parts": [1, None, True]}},

@@ -80,7 +80,9 @@ def real_packets() -> list[bytes]:
     """Return typical packets: a query and a setting of every address, bundles, patterns."""
     values: dict[str, object] = {"f": 0.5, "i": 1, "T": True, "s": "Amp Lead"}
     packets = []
-    for leaf in build_tree(ParameterSet(map(KnobSpec, KNOBS))).leaves.values():
+    for leaf in build_tree(
+        ParameterSet(knobs={"model": list(map(KnobSpec, KNOBS))})
+    ).leaves.values():
         packets.append(message(leaf.address))
         tag = TAGS[leaf.kind][:1] or "I"
         if leaf.kind is not LeafKind.LIST and tag in values:

@@ -26,8 +26,8 @@ def compiled() -> Callable[[AnyEffect], Process]:
 def play(compiled: Callable[[AnyEffect], Process]) -> Play:
     """Return `play(effect, controls, signal, sizes=None)`.
 
-    `controls` is one number per control, or an array [controls, frames]; `sizes` are the lengths
-    of the blocks; the last one applies to the rest.
+    `signal` is [frames] or [2, frames]. `controls` is one number per control, or an array
+    [controls, frames]; `sizes` are the lengths of the blocks; the last one applies to the rest.
     """
 
     def run(
@@ -35,19 +35,21 @@ def play(compiled: Callable[[AnyEffect], Process]) -> Play:
     ) -> NDArray[np.float32]:
         signal = np.asarray(signal, np.float32)
         controls = np.asarray(controls, np.float32)
+        frames = signal.shape[-1]
         if controls.ndim == 1:
-            controls = np.repeat(controls[:, None], len(signal), axis=1)
+            controls = np.repeat(controls[:, None], frames, axis=1)
         process = compiled(effect)
         state = effect.init(effect.weights, jnp.asarray(controls[:, 0]))
         blocks = []
-        start, size, order = 0, len(signal), iter(sizes or ())
-        while start < len(signal):
+        start, size, order = 0, frames, iter(sizes or ())
+        while start < frames:
             size = next(order, size)
-            end = min(start + size, len(signal))
-            state, block = process(effect.weights, controls[:, start:end], state, signal[start:end])
+            end = min(start + size, frames)
+            piece = signal[..., start:end]
+            state, block = process(effect.weights, controls[:, start:end], state, piece)
             blocks.append(np.asarray(block))
             start = end
-        return np.concatenate(blocks)
+        return np.concatenate(blocks, axis=-1)
 
     return run
 

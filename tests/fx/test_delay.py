@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from nemod.fx.delay import delay
+from nemod.fx.effect import stereo_form
 from nemod.fx.tools.ring import FADE_S
 
 RATE_HZ = 48_000.0
 
 echo = cache(delay)
+PING_PONG = stereo_form(delay(RATE_HZ))
 
 
 def impulse(frames: int) -> np.ndarray:
@@ -111,3 +113,69 @@ def test_full_feedback_stays_bounded(play):
     controls = np.stack([np.ones(frames), times, np.full(frames, 0.95)]).astype(np.float32)
     out = play(echo(RATE_HZ), controls, signal, [4096])
     assert np.max(np.abs(out)) <= 1.0 + 1.0 / (1.0 - 0.95)
+
+
+def ping_pong(signal, mix, times_ms, feedback, rate_hz):
+    """Play the ping-pong delay frame by frame: each line is fed with the echo of the other one."""
+    fade = round(FADE_S * rate_hz)
+    wanted = np.round(np.asarray(times_ms, np.float64) * rate_hz / 1000.0).astype(int)
+    left, right = signal.astype(np.float64)
+    sent = mix * np.stack([left + right, left - right]) / np.sqrt(2.0)
+    memory = np.zeros((2, signal.shape[1] + 1))
+    old = new = wanted[0]
+    done = fade
+    out = signal.astype(np.float64)
+    for n in range(signal.shape[1]):
+        if done == fade and wanted[n] != new:
+            old, new, done = new, wanted[n], 0
+        done = min(done + 1, fade)
+        share = done / fade
+        weight = share * share * (3.0 - 2.0 * share)
+        first, second = (memory[:, n - d] if n >= d else np.zeros(2) for d in (old, new))
+        echo = (1.0 - weight) * first + weight * second
+        memory[:, n] = sent[:, n] + feedback[n] * echo[::-1]
+        out[:, n] += echo
+    return out
+
+
+@pytest.mark.parametrize("time_ms", [1.0, 20.0])
+def test_echoes_alternate_between_left_and_right(play, time_ms):
+    """They are where the mono delay has them, and 3 dB louder, each in one channel alone."""
+    at = round(time_ms * RATE_HZ / 1000.0)
+    both = np.stack([impulse(4096), impulse(4096)])
+    out = play(PING_PONG, [0.5, time_ms, 0.6], both, [64])
+    assert [0, at, 3 * at] == np.flatnonzero(out[0])[:3].tolist()
+    assert [0, 2 * at, 4 * at] == np.flatnonzero(out[1])[:3].tolist()
+    loud = np.sqrt(2.0) * 0.5
+    assert np.allclose([1.0, loud, loud * 0.36], out[0, [0, at, 3 * at]], rtol=1e-6)
+    assert np.allclose([1.0, loud * 0.6, loud * 0.6**3], out[1, [0, 2 * at, 4 * at]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [64, 4096])
+def test_ping_pong_with_a_moving_time_follows_the_definition(play, size):
+    """Two different channels, for any block length."""
+    sides = np.random.default_rng(4).uniform(-1, 1, (2, 4096)).astype(np.float32)
+    times = np.full(4096, 3.0, np.float32)
+    times[100:] = 17.0
+    times[700:1500] = 4.0
+    mix = np.linspace(0.2, 0.9, 4096).astype(np.float32)
+    feedback = np.linspace(0.8, 0.3, 4096).astype(np.float32)
+    expected = ping_pong(sides, mix, times, feedback, RATE_HZ)
+    out = play(PING_PONG, np.stack([mix, times, feedback]), sides, [size])
+    assert np.max(np.abs(expected - out)) < 1e-5 * np.max(np.abs(expected))
+
+
+def test_the_sum_of_both_channels_is_the_mono_delay(play, noise):
+    """Divided by sqrt(2); so their mean power is the power of the mono echoes."""
+    settings = [0.7, 5.0, 0.8]
+    mono = play(echo(RATE_HZ), settings, noise, [64]) - noise
+    both = play(PING_PONG, settings, np.stack([noise, noise]), [64]) - noise
+    np.testing.assert_allclose(both.sum(axis=0) / np.sqrt(2.0), mono, atol=2e-6)
+    assert abs(10.0 * np.log10(np.mean(both**2) / np.mean(mono**2))) < 0.3
+
+
+def test_ping_pong_without_mix_is_the_input_to_the_bit(play, noise):
+    """In both channels."""
+    both = np.stack([noise, noise[::-1]])
+    out = play(PING_PONG, [0.0, 5.0, 0.95], both, [64])
+    assert np.array_equal(both, out)

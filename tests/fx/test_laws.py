@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemod.engine.chain import DEFAULT_CHAIN
+from nemod.engine.chain import Content, Placed, behind_each_model, rig_effects
 from nemod.fx.effect import AnyEffect, chain
 from nemod.parameters.table import param
 
@@ -18,7 +18,9 @@ FRAMES = 4096
 
 def _effects() -> dict[str, AnyEffect]:
     """Return every effect of the default chain, of each kind one, and a chain of them all."""
-    made = [slot.make(RATE_HZ) for slot in DEFAULT_CHAIN.slots]
+    wet, after_bypass, last = rig_effects(Content(), RATE_HZ)
+    placed = [*wet, behind_each_model(RATE_HZ), *after_bypass, last]
+    made = [each.effect for each in placed if isinstance(each, Placed)]
     kinds = {effect.name.partition(":")[0]: effect for effect in made}
     first, *rest = kinds.values()
     return kinds | {"chain": chain("chain", chain("inner", first, *rest[:3]), *rest[3:])}

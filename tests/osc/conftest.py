@@ -1,6 +1,7 @@
 """A control core in memory, a server in a thread of its own, and python-osc as its client."""
 
 import asyncio
+import re
 import socket
 import sys
 import threading
@@ -13,16 +14,19 @@ from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from nemod.chain import read_chain
 from nemod.common.errors import NotFoundError
-from nemod.control.backends import CabinetFile, ModelFile, Recall, Status
+from nemod.control.backends import CLEAN, RigChange, RigFiles, RigPlan, Scope, SlotFile, Status
 from nemod.control.controller import Controller
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import (
     NO_READING,
     CabinetChanged,
+    ChainChanged,
     EventStream,
     Meters,
     ModelChanged,
+    Source,
     TunerReading,
 )
 from nemod.control.jobs import Job
@@ -113,8 +117,8 @@ class MemoryRig(MemoryLibrary):
 
     def __init__(self) -> None:
         super().__init__(("Amp Clean", "Amp Lead", "fuzz", "Überdrive"), ".json")
-        self.model_name = "Amp Clean"
-        self.quarantined = ""
+        self.rig: RigFiles | None = RigFiles()
+        self.quarantined: set[str] = set()
         self.info: dict[str, object] = {"architecture": "LSTM-20", "esr": 0.01}
         self.commits: list[dict[str, float]] = []
         self.tuned = NO_READING
@@ -123,16 +127,14 @@ class MemoryRig(MemoryLibrary):
         self.late = 3
         self.reduced = ""
         self.is_slow = False
-        self.loads: list[tuple[ModelFile, Job, Recall | None]] = []
-        self.size: float | None = None
-        self.is_clean = False
+        self.loads: list[tuple[SlotFile, Job, RigChange]] = []
+        """What waits to be loaded, except for cabinets alone."""
         self.ahead: list[str] = []
         """Models that were to be built ahead."""
         self.panics = 0
         self.presets = MemoryPresets()
         self.cabinets = MemoryLibrary(("1x12", "2x12 open", "4x12"), ".wav")
-        self.cabinet_name = ""
-        self.cabinet_loads: list[tuple[CabinetFile, Job]] = []
+        self.cabinet_loads: list[tuple[SlotFile, Job, RigChange]] = []
         self.events = EventStream()
         self.settings = Settings(events=self.events)
         self.controller = Controller(
@@ -146,59 +148,118 @@ class MemoryRig(MemoryLibrary):
             user_models=self,
             user_cabinets=self.cabinets,
         )
+        self.model_name = "Amp Clean"
 
-    def use_knobs(self, *names: str) -> None:
-        """Be a model with these knobs."""
-        self.settings.use_knobs([KnobSpec(name) for name in names])
+    def use_knobs(self, *names: str, slot: str = "model") -> None:
+        """Be a rig with these knobs of a model."""
+        self.settings.use_knobs({**self.knobs, slot: [KnobSpec(name) for name in names]})
+
+    @property
+    def knobs(self) -> dict[str, tuple[KnobSpec, ...]]:
+        """The knobs of all models by slot."""
+        return self.settings.parameters.knobs
+
+    @property
+    def playing(self) -> RigFiles:
+        """What plays."""
+        assert self.rig is not None
+        return self.rig
+
+    @property
+    def model_name(self) -> str:
+        """The first model."""
+        return self.controller.models.name
+
+    @model_name.setter
+    def model_name(self, name: str) -> None:
+        if not name:
+            self.rig = None
+            return
+        slot = self.controller.models.slot
+        assert slot is not None
+        self.rig = (self.rig or RigFiles()).with_file(slot, SlotFile(name, Path(f"{name}.json")))
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no model plays."""
+        return self.model_name == CLEAN
+
+    @property
+    def cabinet_name(self) -> str:
+        """The first cabinet."""
+        return self.controller.cabinets.name
+
+    @property
+    def size(self) -> float | None:
+        """That of the first model."""
+        slot = self.playing.chain.first("model")
+        return slot.size if slot is not None else None
+
+    def use_chain(self, *slots: object) -> None:
+        """Play a chain, as plain data, at once."""
+        self.play(self.controller.chains.plan(read_chain(list(slots)), Source("test")))
 
     # The player
 
-    def model_info(self) -> Mapping[str, object]:
-        return self.info
+    def slot_info(self, slot: str) -> Mapping[str, object]:
+        if self.playing.chain[slot].kind == "model":
+            return self.info
+        name = self.playing.file(slot).name
+        return {"name": name} if name else {}
 
     def commit(self) -> None:
         self.commits.append(self.settings.positions())
 
-    def load(self, candidates: Iterable[ModelFile], job: Job, recall: Recall | None = None) -> None:
-        for _, superseded, _ in self.loads:
+    def load(
+        self, changes: Iterable[RigChange], job: Job, *, scope: Scope, slot: str, noun: str
+    ) -> None:
+        change = next(iter(changes))
+        loads = self.cabinet_loads if noun == "cabinet" else self.loads
+        for _, superseded, _ in loads:
             superseded.fail(ControlError(Code.BUSY, "", "superseded"))
-        self.loads = [(next(iter(candidates)), job, recall)]
+        loads[:] = [(SlotFile(change(self.rig or RigFiles()).subject), job, change)]
         if not self.is_slow:
-            self.finish_load()
+            self._finish(loads)
 
     def finish_load(self) -> None:
-        (model, job, recall), *self.loads = self.loads
-        if recall is not None:
-            self.size = recall.size
-            self.settings.recall(recall.sound, recall.source)
-            self.commit()
-            if recall.cabinet is not None and recall.cabinet.name != self.cabinet_name:
-                self.cabinet_name = recall.cabinet.name
-                self.events.publish(CabinetChanged(self.cabinet_name, job.source))
-        self.model_name, self.is_clean = model.name, model.path is None
-        self.events.publish(ModelChanged(model.name, job.source))
-        job.finish(model.name)
-
-    def cabinet_info(self) -> Mapping[str, object]:
-        return {"name": self.cabinet_name} if self.cabinet_name else {}
-
-    def load_cabinet(self, candidates: Iterable[CabinetFile], job: Job) -> None:
-        for _, superseded in self.cabinet_loads:
-            superseded.fail(ControlError(Code.BUSY, "", "superseded"))
-        self.cabinet_loads = [(next(iter(candidates)), job)]
-        if not self.is_slow:
-            self.finish_cabinet_load()
+        self._finish(self.loads)
 
     def finish_cabinet_load(self) -> None:
-        (cabinet, job), *self.cabinet_loads = self.cabinet_loads
-        self.cabinet_name = cabinet.name
-        if cabinet.path is not None:
-            self.settings.set("cab/enable", 1.0, job.source)
-        self.events.publish(CabinetChanged(cabinet.name, job.source))
-        job.finish(cabinet.name)
+        self._finish(self.cabinet_loads)
 
-    def build_ahead(self, wanted: Sequence[tuple[ModelFile, Recall]]) -> None:
-        self.ahead = [model.name for model, _ in wanted]
+    def _finish(self, loads: list[tuple[SlotFile, Job, RigChange]]) -> None:
+        (_, job, change), *loads[:] = loads
+        try:
+            plan = change(self.rig or RigFiles())
+        except ControlError as error:
+            job.fail(error)
+            return
+        self.play(plan, job.source)
+        job.finish(plan.subject)
+
+    def play(self, plan: RigPlan, source: Source | None = None) -> None:
+        """Play what was planned."""
+        before, self.rig = self.rig or RigFiles(), plan.rig
+        chain = plan.rig.chain
+        source = source or plan.source
+        if chain.without_files != before.chain.without_files:
+            self.events.publish(ChainChanged(source, plan.renamed))
+        knobs = {plan.renamed.get(slot, slot): specs for slot, specs in self.knobs.items()}
+        self.settings.use_chain(chain, knobs, plan.renamed)
+        if plan.sound is not None:
+            self.settings.recall(plan.sound, plan.source)
+        for path, position in plan.switched.items():
+            self.settings.set(path, position, plan.source)
+        self.commit()
+        for slot in plan.rig.slots:
+            was = before.file(slot).name if slot in before.chain else ""
+            name = plan.rig.file(slot).name
+            if slot in plan.fills or name != was:
+                kind = ModelChanged if chain[slot].kind == "model" else CabinetChanged
+                self.events.publish(kind(name, source, slot))
+
+    def build_ahead(self, wanted: Sequence[RigPlan]) -> None:
+        self.ahead = [plan.subject for plan in wanted]
 
     def panic(self) -> None:
         self.panics += 1
@@ -246,6 +307,21 @@ def read(packet: bytes) -> list[tuple[str, list[object]]]:
     return [(message.address, list(message.params))]
 
 
+_SLOT_FORMS = re.compile(
+    r"/nemo/(real/|text/)?(eq/(bass|mid|treble)|model/(gain|level|size|knob/.*))"
+)
+
+
+def without_slot_forms(
+    messages: Iterable[tuple[str, list[object]]],
+) -> list[tuple[str, list[object]]]:
+    """Return messages but for those of controls by the name of their slot, such as `model/gain`.
+
+    They are echoed as all other addresses of a control, and have tests of their own.
+    """
+    return [message for message in messages if not _SLOT_FORMS.fullmatch(message[0])]
+
+
 def write(address: str, *arguments: tuple[str, object]) -> bytes:
     """Return a message built by python-osc from (type tag, value) pairs."""
     builder = OscMessageBuilder(address=address)
@@ -278,7 +354,7 @@ class Client:
         while True:
             for message in read(self.packet()):
                 if message == ("/nemo/synced", [number]):
-                    return messages
+                    return without_slot_forms(messages)
                 messages.append(message)
 
     def ask(self, address: str, *arguments: tuple[str, object]) -> list[tuple[str, list[object]]]:
@@ -455,10 +531,11 @@ class Peer:
         """Return another port of the same host."""
         return self.others.setdefault(port, Peer(self.timers, self.sender.host, port))
 
-    def messages(self) -> list[tuple[str, list[object]]]:
-        """Return everything that came since the last call."""
+    def messages(self, *, with_slot_forms: bool = False) -> list[tuple[str, list[object]]]:
+        """Return everything that came since the last call; see `without_slot_forms`."""
         packets, self.packets = self.packets, []
-        return [message for _, packet in packets for message in read(packet)]
+        found = [message for _, packet in packets for message in read(packet)]
+        return found if with_slot_forms else without_slot_forms(found)
 
 
 class Desk:

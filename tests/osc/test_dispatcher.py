@@ -99,7 +99,7 @@ def gain(value: float) -> Message:
         ("not_found", "/nemo/model/load", "s", ("../fuzz",), "no model named"),
         ("not_found", "/nemo/model/load", "s", ("a\\fuzz",), "no model named"),
         ("not_found", "/nemo/model/load", "i", (4,), "there are 4, counted from 0"),
-        ("not_found", "/nemo/model/index", "i", (-1,), "no model number -1"),
+        ("not_found", "/nemo/model/index", "i", (-2,), "no model number -2"),
         ("tx", "/nemo/tx", "i", (1,), "first in a bundle"),
         ("limit", "/nemo/*/*", "f", (0.5,), "64 are allowed"),
     ],
@@ -583,10 +583,14 @@ _TAGGED: st.SearchStrategy[tuple[str, object]] = st.one_of(
     st.sampled_from([("T", True), ("F", False), ("N", None), ("I", None), ("b", b"x"), ("t", 1)]),
     st.just(("[f]", (0.5,))),
 )
-_KNOBS = ParameterSet(map(KnobSpec, ["Drive", "Tone", "Sag"]))
+_KNOBS = ParameterSet(knobs={"model": list(map(KnobSpec, ["Drive", "Tone", "Sag"]))})
 _ADDRESSES = st.one_of(
     st.sampled_from(
-        sorted(build_tree(ParameterSet(map(KnobSpec, ["Drive", "Tone", "Sag"]))).leaves)
+        sorted(
+            build_tree(
+                ParameterSet(knobs={"model": list(map(KnobSpec, ["Drive", "Tone", "Sag"]))})
+            ).leaves
+        )
     ),
     st.sampled_from(["/nemo", "/nemo/delay", "/nemo/*", "/nemo/*/*", "/nemo/{gain,real/gain}"]),
     st.text("/nemo*?[]{}!-,xü", max_size=20).map("/nemo/".__add__),

@@ -170,7 +170,7 @@ def test_an_internal_error_does_not_stop_the_others(
 ) -> None:
     """What is due after it is carried out."""
 
-    def fail(candidates: object, job: object, recall: object = None) -> None:
+    def fail(*_arguments: object, **_more: object) -> None:
         raise RuntimeError("no room")
 
     monkeypatch.setattr(rig, "load", fail)

@@ -149,7 +149,7 @@ def test_an_internal_error_does_not_end_the_server(
 ) -> None:
     """It is logged once and counted, and what was set is still committed."""
 
-    def fail(candidates: object, job: object) -> None:
+    def fail(*_arguments: object, **_more: object) -> None:
         raise RuntimeError("no room")
 
     monkeypatch.setattr(rig, "load", fail)
@@ -173,10 +173,10 @@ def test_a_synchronous_refusal_is_answered(
 ) -> None:
     """A job that cannot start is answered at once, and nothing waits for it."""
 
-    def refuse(name: str | int, source: object) -> None:
+    def refuse(*_arguments: object) -> None:
         raise ControlError(Code.IO, "fuzz", "unreadable")
 
-    monkeypatch.setattr(rig.controller, "load_model", refuse)
+    monkeypatch.setattr(rig.controller.models, "load", refuse)
     ((address, values),) = client.ask("/nemo/model/load", ("i", 2))
     assert (address, values) == ("/nemo/error", ["io", "/nemo/model/load", "unreadable"])
     monkeypatch.undo()
@@ -253,8 +253,8 @@ def test_python_osc_client_as_it_is(served: Served) -> None:
     """Its own client class sets and queries."""
     client = SimpleUDPClient("127.0.0.1", served.server.port, timeout=5.0)
     try:
-        client.send_message("/nemo/treble", 0.25)
-        client.send(OscMessageBuilder("/nemo/treble").build())
-        assert read(client.receive()) == [("/nemo/treble", [0.25])]
+        client.send_message("/nemo/cab/level", 0.25)
+        client.send(OscMessageBuilder("/nemo/cab/level").build())
+        assert read(client.receive()) == [("/nemo/cab/level", [0.25])]
     finally:
         client.close()

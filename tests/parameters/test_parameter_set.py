@@ -10,15 +10,18 @@ def test_without_a_model_gain_and_level_are_knobs_one_and_two() -> None:
     """One parameter, two paths, and the row of the table."""
     parameters = ParameterSet()
     assert list(parameters) == [row.path for row in TABLE]
-    assert parameters.paths("knob/1") == ("gain", "knob/1")
+    assert parameters.paths("knob/1") == ("gain", "knob/1", "model/gain", "model/knob/1")
     assert parameters.row("knob/2") is BY_PATH["level"]
     assert "knob/3" not in parameters
 
 
 def test_a_models_knobs_take_the_place_of_gain_and_level() -> None:
     """With their names and defaults; a third knob is a parameter of its own."""
-    parameters = ParameterSet([KnobSpec("Drive", 0.2), KnobSpec("Tone"), KnobSpec("Bias", 0.9)])
-    assert parameters.paths("gain") == ("gain", "knob/1", "knob/Drive")
+    parameters = ParameterSet(
+        knobs={"model": [KnobSpec("Drive", 0.2), KnobSpec("Tone"), KnobSpec("Bias", 0.9)]}
+    )
+    own = ("model/gain", "model/knob/1", "model/knob/Drive")
+    assert parameters.paths("gain") == ("gain", "knob/1", "knob/Drive", *own)
     assert parameters.canonical("knob/Bias") == "knob/3"
     rows = [parameters.row(path) for path in ("gain", "level", "knob/Bias")]
     assert [(row.path, row.label, row.default, row.unit) for row in rows] == [
@@ -26,14 +29,14 @@ def test_a_models_knobs_take_the_place_of_gain_and_level() -> None:
         ("level", "Tone", 0.5, ""),
         ("knob/3", "Bias", 0.9, ""),
     ]
-    assert [spec.default for spec in parameters.knobs] == [0.2, 0.5, 0.9]
+    assert [spec.default for spec in parameters.knobs["model"]] == [0.2, 0.5, 0.9]
 
 
 def test_every_path_leads_to_one_parameter() -> None:
     """All paths are listed once, and lead back to themselves."""
-    parameters = ParameterSet(map(KnobSpec, ["a", "b", "c"]))
+    parameters = ParameterSet(knobs={"model": list(map(KnobSpec, "abc"))})
     paths = parameters.all_paths()
-    assert len(set(paths)) == len(paths) == len(TABLE) + 6
+    assert len(set(paths)) == len(paths) == len(TABLE) + 1 + 5 + 2 + 6 + 3
     assert all(path in parameters.paths(path) for path in paths)
     with pytest.raises(KeyError):
         parameters.canonical("knob/4")
@@ -41,8 +44,10 @@ def test_every_path_leads_to_one_parameter() -> None:
 
 def test_knobs_beyond_the_limit_are_left_out() -> None:
     """A settings record has no room for them."""
-    parameters = ParameterSet(KnobSpec(f"k{number}") for number in range(MAX_KNOBS + 5))
-    assert len(parameters.knobs) == MAX_KNOBS
+    parameters = ParameterSet(
+        knobs={"model": [KnobSpec(f"k{number}") for number in range(MAX_KNOBS + 5)]}
+    )
+    assert len(parameters.knobs["model"]) == MAX_KNOBS
     assert f"knob/{MAX_KNOBS}" in parameters
     assert f"knob/{MAX_KNOBS + 1}" not in parameters
 

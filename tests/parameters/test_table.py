@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from nemod.common.units import db_to_amplitude
 from nemod.parameters.parameter import Parameter, ParameterKind
-from nemod.parameters.table import BY_PATH, MAX_KNOBS, TABLE, knob, param
+from nemod.parameters.table import BY_PATH, MAX_KNOBS, SPLIT_TABLE, TABLE, knob, param
 
-EVERY_ROW = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.path)
+EVERY_ROW = pytest.mark.parametrize("row", [*TABLE, *SPLIT_TABLE], ids=lambda row: row.path)
 STEPS = [step / 64 for step in range(65)]
 
 
@@ -89,6 +89,9 @@ CONTRACT = [
     ("delay/feedback", 0.0, 0.95, 0.35),
     ("delay/sync", 0.0, 1.0, 0.0),
     ("delay/note", 0.0, 15.0, 9.0),
+    ("split/mix", 0.0, 1.0, 0.5),
+    ("split/level_a", -24.0, 12.0, 0.0),
+    ("split/level_b", -24.0, 12.0, 0.0),
     ("tempo/bpm", 20.0, 300.0, 120.0),
     ("reverb/mix", 0.0, 1.0, 0.0),
     ("reverb/size", 0.2, 10.0, 1.5),
@@ -116,7 +119,7 @@ def test_ranges_and_defaults_are_the_contracts(
 def test_no_row_is_missing_from_the_contract_and_paths_are_unique() -> None:
     """One row, one address."""
     assert {path for path, *_ in CONTRACT} == set(BY_PATH)
-    assert len(BY_PATH) == len(TABLE) == len(CONTRACT)
+    assert len(BY_PATH) == len(TABLE) + len(SPLIT_TABLE) == len(CONTRACT)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nemod.presets import MAX_SNAPSHOTS, Preset, PresetStore
 
-NUMBER = 5
+NUMBER = 60
 
 
 def version(number: int) -> Preset:

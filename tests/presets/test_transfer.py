@@ -29,8 +29,9 @@ def test_a_preset_from_elsewhere_is_read_as_it_is() -> None:
 @pytest.mark.parametrize("model", ["/etc/passwd", "../amp", "a\\b"])
 def test_a_model_is_never_named_by_a_path(model: str) -> None:
     """The library would not find one, but nothing else may try either."""
-    text = f"version: 1\nname: x\nmodel: {{name: '{model}'}}"
+    text = f"version: 2\nname: x\nchain: [{{model: {{file: '{model}'}}}}]"
     with pytest.raises(
-        PresetError, match=r"upload: model\.name .*: the name of a model is expected"
+        PresetError,
+        match=r"upload: slot 'model': file .*: the name of a file in the library is expected",
     ):
         imported(text, "upload")

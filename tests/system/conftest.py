@@ -95,30 +95,33 @@ def synchronous_jack() -> Iterator[None]:
 
 
 class Player:
-    """A JACK client that plays a sound into the daemon and records the daemon's output."""
+    """A JACK client that plays a sound into the daemon and records the daemon's outputs."""
 
-    def __init__(self) -> None:
+    def __init__(self, outputs: int = 1) -> None:
         import jack
 
         self._client = jack.Client("guitar", no_start_server=True)
         self._out: Any = self._client.outports.register("out")
-        self._in: Any = self._client.inports.register("in")
+        self._ins: list[Any] = [
+            self._client.inports.register(f"in_{number}") for number in range(outputs)
+        ]
         self._sound: Sound = np.zeros(0, np.float32)
-        self._recorded: Sound = np.zeros(0, np.float32)
+        self._recorded: Sound = np.zeros((0, outputs), np.float32)
         self._at = 0
         self.xruns = 0
         self._has_priority = False
         self._client.set_process_callback(self._process)
         self._client.set_xrun_callback(self._xrun)
         self._client.activate()
-        source, sink = self._daemon_ports()
+        sources, sink = self._daemon_ports()
         for port in self._client.get_all_connections(sink):
             self._client.disconnect(port, sink)  # the silence of system:capture_1
         self._client.connect(self._out, sink)
-        self._client.connect(source, self._in)
+        for source, port in zip(sources, self._ins, strict=False):
+            self._client.connect(source, port)
 
-    def _daemon_ports(self) -> tuple[Any, Any]:
-        """Return the output and the input port of the daemon."""
+    def _daemon_ports(self) -> tuple[list[Any], Any]:
+        """Return the output ports and the input port of the daemon."""
         end = time.monotonic() + 5.0
         while time.monotonic() < end:
             ours = [
@@ -128,8 +131,8 @@ class Player:
             ]
             sources = [port for port in ours if port.is_output]
             sinks = [port for port in ours if port.is_input]
-            if sources and sinks:
-                return sources[0], sinks[0]
+            if len(sources) >= len(self._ins) and sinks:
+                return sources, sinks[0]
             time.sleep(0.05)
         raise AssertionError("the daemon has no ports")
 
@@ -142,23 +145,27 @@ class Player:
         out = self._out.get_array()
         out[:] = 0.0
         out[: stop - start] = self._sound[start:stop]
-        self._recorded[start:stop] = self._in.get_array()[: stop - start]
+        for channel, port in enumerate(self._ins):
+            self._recorded[start:stop, channel] = port.get_array()[: stop - start]
         self._at = stop
 
     def _xrun(self, delayed_usecs: float) -> None:
         self.xruns += 1
 
     def play(self, sound: Sound, during: Callable[[], None] = lambda: None) -> Sound:
-        """Play a sound and return the output of the daemon meanwhile, of the same length."""
+        """Play a sound and return the output of the daemon meanwhile, of the same length.
+
+        [frames], or [frames, outputs] of several.
+        """
         self._sound, self._at = np.zeros(0, np.float32), 0
-        self._recorded = np.zeros(sound.size, np.float32)
+        self._recorded = np.zeros((sound.size, len(self._ins)), np.float32)
         self._sound = sound
         during()
         end = time.monotonic() + sound.size / RATE + 10.0
         while self._at < sound.size and time.monotonic() < end:
             time.sleep(0.05)
         assert self._at == sound.size, "JACK did not call the process callback"
-        return self._recorded
+        return self._recorded[:, 0] if len(self._ins) == 1 else self._recorded
 
     @property
     def remaining_frames(self) -> int:
@@ -185,10 +192,10 @@ def play_on_jack(start: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     players: list[Player] = []
     daemons: list[Any] = []
 
-    def begin(*arguments: str) -> tuple[Any, Player]:
+    def begin(*arguments: str, outputs: int = 1) -> tuple[Any, Player]:
         daemon = start("--device", "system", "--block", str(BLOCK), *arguments)
         daemons.append(daemon)
-        player = Player()
+        player = Player(outputs)
         players.append(player)
         return daemon, player
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from scipy.signal import correlate
 
 import nemod
@@ -64,6 +65,33 @@ def test_the_output_on_a_synchronous_jack_equals_render(
     """The live rig and `nemod.render` agree to 1e-5 where JACK waits for its clients."""
     _, player = play_on_jack("--model", MODEL)
     assert largest_difference(player, guitar) <= TOLERANCE
+
+
+def test_two_outputs_on_jack_and_in_the_recording_equal_render(
+    synchronous_jack: None, play_on_jack: Any, guitar: Sound, tmp_path: Path
+) -> None:
+    """Left and right, in the order of `--output`, with delay and reverb; the file has them, too."""
+    daemon, player = play_on_jack(
+        "--model", MODEL, "--output", "2,1", "--record", "out.wav", outputs=2
+    )
+    client = daemon.client()
+    settings = {"delay/mix": 0.5, "delay/time": 0.6, "reverb/mix": 0.4, "reverb/size": 0.3}
+    for path, position in settings.items():
+        client.send(f"/nemo/{path}", position)
+    assert client.query("/nemo/reverb/size") == pytest.approx(0.3)
+    played = np.concatenate([np.zeros(RATE, np.float32), guitar[: 2 * RATE]])
+    model = nemod.load_model(Path(nemod.__file__).parent.parent / "models" / f"{MODEL}.json")
+    expected = nemod.render(model, played, RATE, block=BLOCK, settings=settings, outputs=2)
+    output = player.play(np.concatenate([played, np.zeros(RATE // 2, np.float32)]))
+    lag = delay_of(output[RATE:, 1], expected[RATE:, 0])
+    aligned = output[RATE + lag : lag + len(expected), ::-1]
+    assert np.abs(aligned - expected[RATE:]).max() <= TOLERANCE
+    assert daemon.stop() == 0, daemon.text
+    recorded, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    assert (rate, recorded.shape[1]) == (RATE, 2)
+    start = delay_of(recorded[:, 0], expected[RATE:, 0])
+    found = recorded[start : start + 2 * RATE]
+    assert np.abs(found - expected[RATE:]).max() <= TOLERANCE
 
 
 def test_a_knob_set_over_osc_changes_the_output(

@@ -15,15 +15,16 @@ from nemod.common.errors import ModelError, QuotaError
 from nemod.formats import impulse_response
 from nemod.library import LibraryError
 from nemod.network.access import Access
-from nemod.presets.preset import MAX_BYTES, ModelReference, Preset
+from nemod.presets.preset import MAX_BYTES, Preset
 from nemod.presets.writer import to_text
 from nemod.web import api
 from nemod.web.api import ApiRoute
 from nemod.web.guard import Guard
+from tests.chains import chain_of
 from tests.osc.conftest import MemoryRig
 from tests.web.rig import ServedRig, serve_rig
 
-PRESET = to_text(Preset(name="Lead", model=ModelReference(name="Amp Lead"))).encode()
+PRESET = to_text(Preset(name="Lead", chain=chain_of("Amp Lead"))).encode()
 
 
 class Client:

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nemod.builder.build import build, compiled
+from nemod.builder.build import BuiltRig, build
+from nemod.builder.compile import compiled
+from nemod.chain.chain import MODEL
 from nemod.cli.bench.models import RATE_HZ
 from nemod.control.settings import Settings
-from nemod.engine.rig import rig_spec
+from nemod.engine.chain import Content
+from nemod.engine.parts import whole_rig
 from nemod.formats.model import Model
 
 ROUNDS = 15
@@ -35,6 +38,11 @@ def measure(model: Model, block_frames: int, *, model_only: bool) -> Cost:
     """Return the time of a block with every effect on, or of the model alone."""
     settings = Settings({"delay/mix": 0.3, "reverb/mix": 0.3, "bass": 0.6, "treble": 0.6})
     ready = build(model, RATE_HZ, block_frames, settings, model_only=model_only)
+    return cost_of(ready, block_frames)
+
+
+def cost_of(ready: BuiltRig, block_frames: int) -> Cost:
+    """Return the time of a block of a rig."""
     rng = np.random.default_rng(1)
     block = rng.uniform(-0.3, 0.3, block_frames).astype(np.float32)
     weights, state = ready.loaded.weights, ready.loaded.fresh()
@@ -57,9 +65,9 @@ def measure(model: Model, block_frames: int, *, model_only: bool) -> Cost:
 
 def compile_seconds(model: Model, block_frames: int) -> float:
     """Return how long the whole rig takes to compile [s], unless it is cached."""
-    made = rig_spec(model, RATE_HZ)
+    made = whole_rig(Content(models={MODEL: model}), RATE_HZ)
     begin = time.perf_counter()
-    compiled(made, block_frames, "rig", model.network, RATE_HZ)
+    compiled(made.spec, block_frames, "rig", made.signature, RATE_HZ)
     return time.perf_counter() - begin
 
 

@@ -1,13 +1,13 @@
 """The interface of an audio device, which calls the engine once a block."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Block = NDArray[np.float32]
-"""[frames] mono, +-1.0 full scale."""
+"""[frames] mono, or [2, frames] left and right; +-1.0 full scale."""
 Source = Callable[[Block], None]
 """Fills a block [frames]. Thread: audio."""
 
@@ -21,9 +21,10 @@ class Process(Protocol):
     """What a device calls for each block; see `nemod.engine.engine.Engine.process`."""
 
     def __call__(self, block: Block, out: Block, *, xrun: bool) -> None:
-        """Fill `out` [frames] from `block` [frames]; `xrun`: samples were lost before this block.
+        """Fill `out` from `block` [frames]; `xrun`: samples were lost before this block.
 
-        Thread: audio.
+        `out` is [frames], or [2, frames] where the device was requested with two outputs. Thread:
+        audio.
         """
         ...
 
@@ -75,3 +76,20 @@ class Device(Protocol):
     def close(self) -> None:
         """Stop calling and release the device."""
         ...
+
+
+def output_block(outputs: int, frames: int) -> Block:
+    """Return a silent block for `out` of `Process`: [frames], with two outputs [2, frames]."""
+    return np.zeros(frames if outputs == 1 else (outputs, frames), np.float32)
+
+
+def rows_by_channels(
+    channels: Sequence[int], out: Block
+) -> tuple[tuple[tuple[int, ...], Block], ...]:
+    """Return which channels of a device get which row of `out`, as views that stay valid.
+
+    A block [frames] goes to all of them, of [2, frames] one row to each.
+    """
+    if out.ndim == 1:
+        return ((tuple(channels), out),)
+    return tuple(((channel,), row) for channel, row in zip(channels, out, strict=True))

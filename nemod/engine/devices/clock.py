@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nemod.engine.devices.base import Process, Source
+from nemod.engine.devices.base import Process, Source, output_block
 
 GIVE_UP_S = 0.5
 """[s] Further behind than this (a suspended machine), the clock starts anew instead of rushing."""
@@ -79,12 +79,15 @@ class ClockDevice:
     notices: tuple[str, ...] = ()
     details = ""
 
-    def __init__(self, name: str, rate_hz: int, block_frames: int, source: Source) -> None:
-        """`source` fills the input of each block, on the device's thread."""
+    def __init__(
+        self, name: str, rate_hz: int, block_frames: int, source: Source, outputs: int = 1
+    ) -> None:
+        """`source` fills the input of each block, on the device's thread; `outputs` is 1 or 2."""
         self.name = name
         self.rate_hz = rate_hz
         self.block_frames = block_frames
         self._source = source
+        self._outputs = outputs
         self._sleep_until = absolute_sleep()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -107,7 +110,7 @@ class ClockDevice:
     def _run(self, process: Process) -> None:
         ask_for_exact_timers()
         block = np.zeros(self.block_frames, np.float32)
-        out = np.zeros(self.block_frames, np.float32)
+        out = output_block(self._outputs, self.block_frames)
         begun_s = time.monotonic()
         blocks = 0
         while not self._stop.is_set():

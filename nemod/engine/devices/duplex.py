@@ -129,10 +129,11 @@ class Duplex:
         if job is None:
             return
         start = job.at
-        count = min(out.size, job.played.size - start)
+        count = min(block.size, job.played.size - start)
         if count <= 0:
             return
-        out[:count] = job.played[start : start + count]
+        # With two outputs the same in both.
+        out[..., :count] = job.played[start : start + count]
         job.recorded[start : start + count] = block[:count]
         job.xruns += xrun
         job.at = start + count

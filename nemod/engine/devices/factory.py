@@ -2,7 +2,7 @@
 
 from nemod.common.errors import AudioError
 from nemod.engine.devices.alsa.device import AlsaDevice
-from nemod.engine.devices.base import CLOCK_RATE_HZ, DEMO, NULL, Device
+from nemod.engine.devices.base import CLOCK_RATE_HZ, DEMO, NULL, Device, Source
 from nemod.engine.devices.clock import ClockDevice
 from nemod.engine.devices.demo import PhrasePlayer
 from nemod.engine.devices.portaudio import default_output, open_stream
@@ -17,13 +17,17 @@ def open_device(request: DeviceRequest) -> tuple[Device, PhrasePlayer | None]:
     """
     if request.name == NULL:
         rate_hz = request.rate_hz or CLOCK_RATE_HZ
-        return ClockDevice(NULL, rate_hz, request.block_frames, lambda block: block.fill(0.0)), None
+        return _clock(NULL, rate_hz, request, lambda block: block.fill(0.0)), None
     if request.name == DEMO:
         return _open_demo(request)
     source, sink = find(request)
     if source.pcm and sink.pcm:
         return AlsaDevice(source, sink, request), None
     return open_stream(source, sink, request), None
+
+
+def _clock(name: str, rate_hz: int, request: DeviceRequest, source: Source) -> ClockDevice:
+    return ClockDevice(name, rate_hz, request.block_frames, source, request.outputs)
 
 
 def _open_demo(request: DeviceRequest) -> tuple[Device, PhrasePlayer]:
@@ -35,7 +39,7 @@ def _open_demo(request: DeviceRequest) -> tuple[Device, PhrasePlayer]:
     if output is None:
         rate_hz = request.rate_hz or CLOCK_RATE_HZ
         player = PhrasePlayer(rate_hz)
-        return ClockDevice(DEMO, rate_hz, request.block_frames, player.fill), player
+        return _clock(DEMO, rate_hz, request, player.fill), player
     stream = open_stream(None, output, request)
     player = PhrasePlayer(stream.rate_hz)
     stream.source = player.fill

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.common.errors import AudioError
-from nemod.engine.devices.base import Process, Source
+from nemod.engine.devices.base import Process, Source, output_block, rows_by_channels
 from nemod.engine.devices.names import JACK, NO_CARD, Port, preference
 from nemod.engine.ipc import DeviceRequest
 
@@ -125,6 +125,7 @@ class Stream:
             _check_channel("input", request.input_channel, source.inputs, source.name)
         self._input = request.input_channel - 1
         self._outputs = [channel - 1 for channel in outputs]
+        self._out = output_block(request.outputs, request.block_frames)
         self._stream: _PortAudioStream | None = None
         self._closing = False
         self._has_period = threading.Event()
@@ -162,8 +163,11 @@ class Stream:
         sd = _sounddevice()
         size = self.block_frames
         block = np.zeros(size, np.float32)
-        out = np.zeros(size, np.float32)
-        channel, outputs = self._input, self._outputs
+        out, outputs = self._out, self._outputs
+        rows = [
+            (index, row) for indices, row in rows_by_channels(outputs, out) for index in indices
+        ]
+        channel = self._input
 
         def fits(frames: int) -> bool:
             self._uneven = frames % size if not self._has_period.is_set() else self._uneven
@@ -181,8 +185,8 @@ class Stream:
             for start in range(0, frames, size):
                 block[:] = indata[start : start + size, channel]
                 process(block, out, xrun=bool(status) and not start)
-                for index in outputs:
-                    outdata[start : start + size, index] = out
+                for index, row in rows:
+                    outdata[start : start + size, index] = row
 
         def output(outdata: Frames, frames: int, _when: object, status: object) -> None:
             outdata.fill(0.0)
@@ -192,8 +196,8 @@ class Stream:
                 if self.source is not None:
                     self.source(block)
                 process(block, out, xrun=bool(status) and not start)
-                for index in outputs:
-                    outdata[start : start + size, index] = out
+                for index, row in rows:
+                    outdata[start : start + size, index] = row
 
         def finished() -> None:
             if not self._closing:

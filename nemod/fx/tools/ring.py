@@ -66,6 +66,13 @@ class Ring:
             at = self._place(position + count[:, None] - delays) * self.lines + line[None, :]
         return array.at[self.start + at].get(mode="promise_in_bounds")
 
+    def read_lines(self, array: jax.Array, position: jax.Array, delays: jax.Array) -> jax.Array:
+        """Return all lines [lines, frames], each delayed by the same `delays` (int32 [frames])."""
+        count = jnp.arange(delays.shape[0], dtype=jnp.int32)
+        at = self.start + self._place(position + count - delays) * self.lines
+        each = [array.at[at + line].get(mode="promise_in_bounds") for line in range(self.lines)]
+        return jnp.stack(each)
+
     def _place(self, at: jax.Array) -> jax.Array:
         at = jnp.where(at < 0, at + self.length, at)
         return jnp.where(at >= self.length, at - self.length, at) + self.margin
@@ -115,7 +122,7 @@ def in_even_pieces(effect: Effect[W, S], frames: int) -> Effect[W, S]:
     """Return the effect, called with pieces of equal size of at most `frames`."""
 
     def process(weights: W, controls: Controls, state: S, block: Block) -> tuple[S, Block]:
-        total = block.shape[0]
+        total = block.shape[-1]
         count = -(-total // frames)
         return in_pieces(effect, -(-total // count)).process(weights, controls, state, block)
 

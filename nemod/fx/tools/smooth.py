@@ -90,7 +90,7 @@ def smoothed(effect: Effect[W, S], rate_hz: float) -> Smoothed[W, S]:
         weights: W, targets: jax.Array, state: tuple[S, jax.Array], block: Block
     ) -> tuple[tuple[S, jax.Array], Block]:
         inner, distance = state
-        distance, controls = smooth(distance, targets, smooth_s, rate_hz, block.shape[0])
+        distance, controls = smooth(distance, targets, smooth_s, rate_hz, block.shape[-1])
         inner, block = effect.process(weights, controls, inner, block)
         return (inner, distance), block
 

@@ -1,26 +1,22 @@
-"""Leaves of the cabinet library: `/nemo/cab/...`, beside the parameters that are there, too."""
+"""Leaves of cabinets: `/nemo/cab/...` and the same of every cabinet slot, beside the parameters."""
 
+from nemod.chain import CABINET, Chain
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.named_files import NamedFiles
 
-_CABINETS = NamedFiles(
-    root="/nemo/cab/",
-    noun="cabinet",
-    if_empty="the library has no cabinets",
-    names=lambda rig: rig.cabinets.names,
-    current=lambda rig: rig.cabinets.name,
-    index=lambda rig: rig.cabinets.index,
-    requested=lambda rig: rig.cabinets.requested,
-    find=lambda rig, given: rig.cabinets.find(given),
-    load=lambda rig, name, source: rig.cabinets.load(name, source),
-    step=lambda rig, by, source: rig.cabinets.step(by, source),
-    info=lambda rig: rig.cabinets.info(),
-    problems=lambda rig: rig.cabinets.problems(),
-    lowest=-1,
-    none="An empty name, or -1, removes the cabinet.",
-)
+_FIRST = NamedFiles(root="/nemo/cab/", noun="cabinet", files=lambda rig: rig.cabinets)
 
 
-def cabinet_leaves() -> list[Leaf]:
-    """Return the leaves below `/nemo/cab`, except for its parameters."""
-    return _CABINETS.leaves()
+def cabinet_leaves(chain: Chain) -> list[Leaf]:
+    """Return the leaves below `/nemo/cab` and below the cabinet slots of a chain."""
+    leaves = [*_FIRST.leaves(), _FIRST.problems()]
+    for slot in chain.of_kind(CABINET):
+        if slot.name != CABINET:
+            leaves += _of_slot(slot.name).leaves()
+    return leaves
+
+
+def _of_slot(slot: str) -> NamedFiles:
+    return NamedFiles(
+        root=f"/nemo/{slot}/", noun="cabinet", files=lambda rig: rig.cabinets.of(slot)
+    )

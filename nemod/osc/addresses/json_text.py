@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from nemod.control.controller import Controller
+from nemod.osc.addresses.flags import NO_FLAGS, Flags
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.values import LeafKind
 from nemod.osc.encode import encode, string_size
@@ -13,14 +14,16 @@ _SHORT_TEXT = 80
 """[characters] To what a long text in a description is cut where it must fit a packet."""
 
 
-def json_leaf(address: str, help: str, text: Callable[[Controller, int], str]) -> Leaf:
+def json_leaf(
+    address: str, help: str, text: Callable[[Controller, int], str], flags: Flags = NO_FLAGS
+) -> Leaf:
     """Return a leaf that answers a text, which `text` fits into a number of bytes."""
 
     def read(controller: Controller, room: int, offset: int) -> bytes:
         left = room - string_size(address) - string_size(",s")
         return encode(address, "s", text(controller, left))
 
-    return Leaf(address=address, kind=LeafKind.STRING, help=help, read=read)
+    return Leaf(address=address, kind=LeafKind.STRING, help=help, read=read, flags=flags)
 
 
 def problems_that_fit(problems: Mapping[str, str], size: int) -> str:

@@ -1,5 +1,7 @@
-"""Leaves of the model library: `/nemo/model/...`, and `/nemo/size`."""
+"""Leaves of models: `/nemo/model/...`, `/nemo/size`, and the same of every model slot."""
 
+from nemod.chain import MODEL as KIND
+from nemod.chain import Chain
 from nemod.control.controller import Controller
 from nemod.osc.addresses.flags import PARAMS
 from nemod.osc.addresses.leaf import Action, Leaf, Request, reader, trigger
@@ -9,49 +11,47 @@ from nemod.osc.codec import Value
 
 MODEL = "/nemo/model/"
 SIZE = "/nemo/size"
-_MODELS = NamedFiles(
-    root=MODEL,
-    noun="model",
-    if_empty="the library has no models",
-    names=lambda rig: rig.model_names,
-    current=lambda rig: rig.model_name,
-    index=lambda rig: rig.model_index,
-    requested=lambda rig: rig.requested_model,
-    find=lambda rig, given: rig.find_model(given),
-    load=lambda rig, name, source: rig.load_model(name, source),
-    step=lambda rig, by, source: rig.step_model(by, source),
-    info=lambda rig: rig.model_info(),
-    problems=lambda rig: rig.model_problems(),
-)
+_FIRST = NamedFiles(root=MODEL, noun="model", files=lambda rig: rig.models)
 
 
-def model_leaves() -> list[Leaf]:
-    """Return the leaves below `/nemo/model`."""
-    *common, listed, info, problems = _MODELS.leaves()
-    return [*common, _rescan(), listed, info, problems, _size()]
+def model_leaves(chain: Chain) -> list[Leaf]:
+    """Return the leaves below `/nemo/model` and below the model slots of a chain, and sizes."""
+    *common, listed, info = _FIRST.leaves()
+    leaves = [*common, _rescan(), listed, info, _FIRST.problems(), _size(SIZE, "")]
+    for slot in chain.of_kind(KIND):
+        if slot.name != KIND:
+            leaves += _of_slot(slot.name).leaves()
+        leaves.append(_size(f"/nemo/{slot.name}/size", slot.name))
+    return leaves
 
 
-def _size() -> Leaf:
+def _of_slot(slot: str) -> NamedFiles:
+    return NamedFiles(root=f"/nemo/{slot}/", noun="model", files=lambda rig: rig.models.of(slot))
+
+
+def _size(address: str, slot: str) -> Leaf:
+    """Return the leaf of the size of a slot's model, or of the first one."""
+
     def check(controller: Controller, tag: str, value: Value) -> Action:
-        given = to_float(SIZE, tag, value)
+        given = to_float(address, tag, value)
 
         def act(request: Request) -> None:
-            if request.controller.size.set(given, request.source) == given:
-                request.unchanged(SIZE)
+            if request.controller.sizes.of(slot).set(given, request.source) == given:
+                request.unchanged(address)
             else:
-                request.adjusted(SIZE)
+                request.adjusted(address)
 
         return act
 
     return Leaf(
-        address=SIZE,
+        address=address,
         kind=LeafKind.FLOAT,
         help="Size of a model that has several: a smaller one takes less time. The model is built "
         "again, so it is heard a moment later.",
         range="0..1 [1]",
         low=0.0,
         high=1.0,
-        read=reader(SIZE, LeafKind.FLOAT, lambda controller: controller.size.value),
+        read=reader(address, LeafKind.FLOAT, lambda rig: rig.sizes.of(slot).value),
         check=check,
         flags=PARAMS,
     )

@@ -1,11 +1,10 @@
-"""Leaves that the libraries of models and of cabinets have in common."""
+"""Leaves that the slots of models and of cabinets have in common."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nemod.control.controller import Controller
-from nemod.control.events import Source
-from nemod.control.jobs import Job
+from nemod.control.slot_files import SlotFiles
 from nemod.osc.addresses.flags import PARAMS
 from nemod.osc.addresses.json_text import json_leaf, json_that_fits, problems_that_fit
 from nemod.osc.addresses.leaf import Action, Leaf, reader
@@ -18,44 +17,30 @@ from nemod.osc.errors import errors_at
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedFiles:
-    """A library and what of it plays, as the controller has it, under one address."""
+    """A library and what of it plays in a slot, as the controller has it, under one address."""
 
     root: str
     """`/nemo/model/`"""
     noun: str
-    if_empty: str
-    """The error of a step where there is nothing to step to."""
-    names: Callable[[Controller], Sequence[str]]
-    current: Callable[[Controller], str]
-    index: Callable[[Controller], int]
-    requested: Callable[[Controller], str]
-    find: Callable[[Controller, str | int], str]
-    load: Callable[[Controller, str, Source], Job]
-    step: Callable[[Controller, int, Source], Job]
-    info: Callable[[Controller], Mapping[str, object]]
-    problems: Callable[[Controller], Mapping[str, str]]
-    lowest: int = 0
-    """Lowest index that can be set."""
-    none: str = ""
-    """How to load nothing, where that is possible, as a sentence."""
+    files: Callable[[Controller], SlotFiles]
 
     def leaves(self) -> list[Leaf]:
         """Return the leaves below the address."""
-        root, noun = self.root, self.noun
-        none = f" {self.none}" if self.none else ""
+        root, noun, files = self.root, self.noun, self.files
         return [
             Leaf(
                 address=root + "load",
                 kind=LeafKind.NAME,
-                help=f"Load a {noun}, by name (any case) or by index; background job.{none}",
-                choices=lambda controller: list(enumerate(self.names(controller))),
+                help=f"Load a {noun}, by name (any case) or by index; background job. An empty "
+                f"name, or -1, leaves the slot empty.",
+                choices=lambda rig: list(enumerate(files(rig).names)),
                 check=self._load,
             ),
             Leaf(
                 address=root + "current",
                 kind=LeafKind.STRING,
-                help=f"Name of the current {noun}{'; empty for none' if none else ''}.",
-                read=reader(root + "current", LeafKind.STRING, self.current),
+                help=f"Name of the current {noun}; {_EMPTY[noun]}.",
+                read=reader(root + "current", LeafKind.STRING, lambda rig: files(rig).name),
                 flags=PARAMS,
             ),
             Leaf(
@@ -63,9 +48,9 @@ class NamedFiles:
                 kind=LeafKind.INT,
                 help=f"Index of the current {noun} in the list, -1 for none; set it to load "
                 "another.",
-                range=f"from {self.lowest}",
-                low=self.lowest,
-                read=reader(root + "index", LeafKind.INT, self.index),
+                range="from -1",
+                low=-1,
+                read=reader(root + "index", LeafKind.INT, lambda rig: files(rig).index),
                 check=self._set_index,
                 flags=PARAMS,
             ),
@@ -74,7 +59,7 @@ class NamedFiles:
                 kind=LeafKind.INT,
                 help=f"Number of {noun}s.",
                 low=0,
-                read=reader(root + "count", LeafKind.INT, lambda rig: len(self.names(rig))),
+                read=reader(root + "count", LeafKind.INT, lambda rig: len(files(rig).names)),
                 flags=PARAMS,
             ),
             self._step(
@@ -88,21 +73,25 @@ class NamedFiles:
                 "received.",
                 range="query with an offset, or none",
                 read=lambda rig, room, offset: page(
-                    root + "list", room, offset, [(name,) for name in self.names(rig)]
+                    root + "list", room, offset, [(name,) for name in files(rig).names]
                 ),
             ),
             json_leaf(
                 root + "info",
                 f"Description of the current {noun}, as JSON.",
-                lambda rig, size: json_that_fits(self.info(rig), size),
-            ),
-            json_leaf(
-                root + "problems",
-                f"{noun.capitalize()}s that are known not to play, and why, as JSON by name; "
-                "`next` and `prev` skip them.",
-                lambda rig, size: problems_that_fit(self.problems(rig), size),
+                lambda rig, size: json_that_fits(files(rig).info(), size),
             ),
         ]
+
+    def problems(self) -> Leaf:
+        """Return the leaf about the files of the library that do not play."""
+        noun = self.noun
+        return json_leaf(
+            self.root + "problems",
+            f"{noun.capitalize()}s that are known not to play, and why, as JSON by name; "
+            "`next` and `prev` skip them.",
+            lambda rig, size: problems_that_fit(self.files(rig).problems(), size),
+        )
 
     def _load(self, controller: Controller, tag: str, value: Value) -> Action:
         address = self.root + "load"
@@ -113,24 +102,27 @@ class NamedFiles:
         index = to_int(address, tag, value)
 
         def current(rig: Controller) -> str | None:
-            name = self.current(rig)
-            is_current = index == self.index(rig) and self.requested(rig) == name
-            return name if is_current else None
+            files = self.files(rig)
+            is_current = index == files.index and files.requested == files.name
+            return files.name if is_current else None
 
         return unless_current(address, self._load_known(address, controller, index), current)
 
     def _load_known(self, address: str, controller: Controller, given: str | int) -> Action:
         with errors_at(address):
-            name = self.find(controller, given)
+            name = self.files(controller).find(given)
         return lambda request: request.job(
-            address, lambda: self.load(request.controller, name, request.source)
+            address, lambda: self.files(request.controller).load(name, request.source)
         )
 
     def _step(self, word: str, by: int, text: str) -> Leaf:
         return step(
             self.root + word,
             text,
-            lambda rig, source: self.step(rig, by, source),
-            listed=self.names,
-            if_empty=self.if_empty,
+            lambda rig, source: self.files(rig).step(by, source),
+            listed=lambda rig: self.files(rig).names,
+            if_empty=f"the library has no {self.noun}s",
         )
+
+
+_EMPTY = {"model": "`clean` for an empty slot", "cabinet": "empty for none"}

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from nemod.control.controller import Controller
 from nemod.control.similar_names import similar_name
 from nemod.osc.addresses.cabinets import cabinet_leaves
+from nemod.osc.addresses.chain import chain_leaves
 from nemod.osc.addresses.client import client_leaves
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.meter_rate import MeterRate
@@ -17,7 +18,7 @@ from nemod.osc.addresses.system import system_leaves
 from nemod.osc.addresses.tuner import tuner_leaves
 from nemod.osc.counters import Counters
 from nemod.osc.errors import OscError
-from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
+from nemod.parameters.parameter_set import ParameterSet
 
 MAX_TARGETS = 64
 """Most leaves that one pattern may reach."""
@@ -142,10 +143,12 @@ def build_tree(
     more_leaves: Iterable[Leaf] = (),
 ) -> Tree:
     """Return the address space with these parameters, and with leaves outside of `/nemo`."""
+    parameters = parameters or ParameterSet()
     leaves = [
-        *parameter_leaves(parameters or ParameterSet()),
-        *model_leaves(),
-        *cabinet_leaves(),
+        *parameter_leaves(parameters),
+        *chain_leaves(),
+        *model_leaves(parameters.chain),
+        *cabinet_leaves(parameters.chain),
         *preset_leaves(),
         *tuner_leaves(),
         *midi_leaves(),
@@ -153,11 +156,13 @@ def build_tree(
         *client_leaves(),
         *more_leaves,
     ]
-    return Tree(leaves, {ROOT + short: ROOT + path for short, path in SHORT_FORMS.items()})
+    return Tree(
+        leaves, {ROOT + short: ROOT + path for short, path in parameters.short_forms.items()}
+    )
 
 
 class AddressSpace:
-    """The tree for the parameters that exist now: they change with the model. Thread: control."""
+    """The tree for the parameters that exist now: they change with the rig. Thread: control."""
 
     def __init__(
         self,

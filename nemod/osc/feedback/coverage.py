@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from nemod.chain import MODEL
 from nemod.osc.addresses.flags import Flag, Flags
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.tree import Tree
 from nemod.parameters.parameter_set import ParameterSet
-from nemod.parameters.table import MODEL_KNOBS
+from nemod.parameters.slot_paths import kind_of
 
 Addresses = Mapping[str, None]
 """Addresses in their order: a mapping, so that they are marked by one `dict.update`."""
@@ -33,10 +34,10 @@ class Coverage:
         self.knobs: Addresses = {
             address: None
             for path, addresses in by_path.items()
-            if path in MODEL_KNOBS or path.startswith("knob/")
+            if kind_of(parameters.place(path).table_path) == MODEL
             for address in addresses
         }
-        """Those of the model's knobs, which mean something else after a change of the model."""
+        """Those of the models' knobs, which mean something else after a change of a model."""
 
     def of_parameter(self, path: str) -> Addresses:
         """Return the addresses that show a parameter, given by its canonical path."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from nemod.common.timers import Timer, Timers
 from nemod.control.controller import Controller
-from nemod.control.events import Changed, Meters, Subscription
+from nemod.control.events import ChainChanged, Changed, Meters, Subscription
 from nemod.osc.addresses.flags import DEFAULT_FLAGS, Flag, Flags
 from nemod.osc.addresses.meter_rate import MeterRate
 from nemod.osc.addresses.system import METER_RATE
@@ -20,7 +20,13 @@ from nemod.osc.errors import OscError
 from nemod.osc.feedback.coverage import Addresses, Coverage, Coverages
 from nemod.osc.feedback.leases import IMPLICIT_FLAGS, Lease, Leases
 from nemod.osc.feedback.pacing import INTERVAL_S, Pace, feedback_budget
-from nemod.osc.feedback.sources import EVENT_ADDRESSES, STATUS, STATUS_INTERVAL_S, StatusWatch
+from nemod.osc.feedback.sources import (
+    KINDS,
+    STATUS,
+    STATUS_INTERVAL_S,
+    StatusWatch,
+    addresses_of,
+)
 from nemod.osc.sender import Sender
 
 
@@ -51,7 +57,7 @@ class Feedback:
         self._timer: Timer | None = None
         self._timer_s = math.inf
         """When the timer runs out."""
-        self._events = controller.subscribe(wake=self._wake, kinds=(Changed, *EVENT_ADDRESSES))
+        self._events = controller.subscribe(wake=self._wake, kinds=(Changed, ChainChanged, *KINDS))
         self._meter_events: Subscription | None = None
         """Only while somebody is sent meters: they come 50 times a second."""
 
@@ -212,7 +218,10 @@ class Feedback:
         for event in self._events.take():
             if isinstance(event, Changed):
                 self._mark_parameter(event.path)
-            elif addresses := EVENT_ADDRESSES.get(type(event)):
+            elif isinstance(event, ChainChanged):
+                for lease in self._leases:
+                    self._mark_all(lease)
+            elif addresses := addresses_of(event, self._controller.chain):
                 self._status.changed(tree, (a for a in addresses if a.startswith(STATUS)))
                 self._mark_addresses(addresses)
 

@@ -1,21 +1,23 @@
 """Finds which parts of the address tree clients have to read again (PATH_CHANGED)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from nemod.chain import FILE_KINDS
 from nemod.common.timers import Timer, Timers
 from nemod.control.controller import Controller
-from nemod.control.events import Event, LibraryChanged, ModelChanged, PresetListChanged
+from nemod.control.events import (
+    ChainChanged,
+    Event,
+    LibraryChanged,
+    ModelChanged,
+    PresetListChanged,
+)
 from nemod.osc.addresses.tree import Tree
 
 NOTICE_S = 0.1
 """[s] From a change to its notice; later changes in this time are part of the same notice."""
 KNOBS = "/nemo"
 """What all addresses of a model's knobs have in common."""
-_LISTS: Mapping[type[Event], tuple[str, ...]] = {
-    LibraryChanged: ("/nemo/model", "/nemo/cab"),
-    PresetListChanged: ("/nemo/preset",),
-}
-"""Parts whose descriptions list names: `load` has the names in its range."""
 
 
 class ChangeNotices:
@@ -32,12 +34,15 @@ class ChangeNotices:
         notify: Callable[[str], None],
     ) -> None:
         """`notify` is called with the path of the container in which something has changed."""
+        self._controller = controller
         self._current_tree = current_tree
         self._timers = timers
         self._notify = notify
         self._tree = current_tree()
         self._timer: Timer | None = None
-        self._events = controller.subscribe(kinds=(ModelChanged, *_LISTS), wake=self._wake)
+        self._events = controller.subscribe(
+            kinds=(ModelChanged, ChainChanged, LibraryChanged, PresetListChanged), wake=self._wake
+        )
 
     def close(self) -> None:
         """Send no more notices."""
@@ -51,13 +56,21 @@ class ChangeNotices:
 
     def _run(self) -> None:
         self._timer = None
-        kinds = [type(event) for event in self._events.take()]
-        paths = [path for kind in kinds for path in _LISTS.get(kind, ())]
+        paths = [path for event in self._events.take() for path in self._lists(event)]
         before, self._tree = self._tree, self._current_tree()
         if before is not self._tree and _descriptions(before) != _descriptions(self._tree):
             paths = [KNOBS]  # includes the others
         for path in paths:
             self._notify(path)
+
+    def _lists(self, event: Event) -> list[str]:
+        """Return the parts whose descriptions list names: `load` has the names in its range."""
+        if isinstance(event, PresetListChanged):
+            return ["/nemo/preset"]
+        if isinstance(event, LibraryChanged):
+            slots = [slot.name for slot in self._controller.chain if slot.kind in FILE_KINDS]
+            return [f"/nemo/{name}" for name in dict.fromkeys((*FILE_KINDS, *slots))]
+        return []
 
 
 def _descriptions(tree: Tree) -> list[tuple[str, str, str]]:

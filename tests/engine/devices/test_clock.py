@@ -55,6 +55,23 @@ def test_every_block_of_the_source_is_played_in_order_on_a_thread_of_its_own() -
     assert device.failure == ""
 
 
+def test_two_outputs_have_a_block_of_two_rows() -> None:
+    """Also of the demo and of silence, as they are requested."""
+    shapes: list[tuple[int, ...]] = []
+    done = threading.Event()
+
+    def process(block: Any, out: Any, *, xrun: bool) -> None:
+        shapes.append((*block.shape, *out.shape))
+        done.set()
+
+    request = DeviceRequest(name="null", output_channels=(1, 2), block_frames=BLOCK)
+    device, _ = open_device(request)
+    device.start(process)
+    assert done.wait(10.0)
+    device.close()
+    assert set(shapes) == {(BLOCK, 2, BLOCK)}
+
+
 def test_the_pace_is_that_of_the_clock() -> None:
     """Twenty blocks of 10 ms cannot have come in much less than their 200 ms."""
     listener = Listener(20)

@@ -3,11 +3,14 @@
 import builtins
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nemod.common.errors import AudioError
+from nemod.engine.devices import portaudio
 from nemod.engine.devices.names import Port
 from nemod.engine.devices.portaudio import Stream, list_ports, with_card_id
 from nemod.engine.ipc import DeviceRequest
@@ -43,6 +46,42 @@ def test_sound_goes_to_the_first_two_channels_unless_told(
     """Or to the only one."""
     (sink,) = ports(("Out", ALSA, 0, outputs))
     assert stream(None, sink, output_channels=wanted)._outputs == expected
+
+
+class FakeStream:
+    """Stands for a PortAudio stream; keeps its callback."""
+
+    callback: Any = None
+
+    def __init__(self, *, callback: Any, **_given: Any) -> None:
+        FakeStream.callback = staticmethod(callback)
+
+    def start(self) -> None: ...
+
+    def close(self, ignore_errors: bool = True) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [((), [1, 1, 0, 0]), ((3,), [0, 0, 1, 0]), ((4, 2), [0, 2, 0, 1])],
+    ids=["first two", "one", "left and right"],
+)
+def test_outputs_reach_their_channels(
+    wanted: tuple[int, ...], expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mono is the same on the first two; of two the first is left and the second is right."""
+    (sink,) = ports(("Out", ALSA, 0, 4))
+    given = stream(None, sink, output_channels=wanted, block_frames=8)
+    module = SimpleNamespace(OutputStream=FakeStream, PortAudioError=RuntimeError)
+    monkeypatch.setattr(portaudio, "_sounddevice", lambda: module)
+
+    def process(block: Any, out: Any, *, xrun: bool) -> None:
+        out[:] = 1.0 if out.ndim == 1 else np.array([[1.0], [2.0]])
+
+    given.start(process)
+    played = np.full((16, 4), 9.0, np.float32)
+    FakeStream.callback(played, 16, None, None)
+    assert np.array_equal(played, np.broadcast_to(np.array(expected, np.float32), (16, 4)))
 
 
 def test_without_portaudio_the_error_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:

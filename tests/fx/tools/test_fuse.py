@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from nemod.cli.bench.models import a1, random_model
+from nemod.engine.chain import Content
+from nemod.engine.parts import whole_rig
 from nemod.engine.program import Packings, compiled_program
-from nemod.engine.rig import rig_spec
 from nemod.formats.model import Model
 from nemod.fx.tools.fuse import fused
 from tests.engine.conftest import tiny
@@ -101,7 +102,7 @@ def test_a_fused_step_is_compiled_as_one_kernel() -> None:
 )
 def test_a_whole_rig_is_one_kernel(model: Model) -> None:
     """One call, no loop besides, and delay lines that are written in place."""
-    spec = rig_spec(model, RATE_HZ)
+    spec = whole_rig(Content(models={"model": model}), RATE_HZ).spec
     program = compiled_program(spec, Packings.of(spec, BLOCK))
     text = program.as_text()
     lines = instructions(text)

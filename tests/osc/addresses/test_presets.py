@@ -3,7 +3,8 @@
 import pytest
 
 from nemod.osc.codec import Bundle, Message, Packet
-from nemod.presets.preset import MAX_NAME, ModelReference, Preset
+from nemod.presets.preset import MAX_NAME, Preset
+from tests.chains import chain_of
 from tests.osc.conftest import Client, Desk, MemoryRig, Served
 
 
@@ -11,10 +12,8 @@ from tests.osc.conftest import Client, Desk, MemoryRig, Served
 def filled(rig: MemoryRig) -> MemoryRig:
     """A rig with presets 2 and 7."""
     rig.presets.kept = {
-        2: Preset(name="Lead", model=ModelReference(name="Amp Lead"), positions={"gain": 0.9}),
-        7: Preset(
-            name="Clean", model=ModelReference(name="Amp Clean"), snapshots={1: {"mid": 1.0}}
-        ),
+        2: Preset(name="Lead", chain=chain_of("Amp Lead"), positions={"gain": 0.9}),
+        7: Preset(name="Clean", chain=chain_of("Amp Clean"), snapshots={1: {"mid": 1.0}}),
     }
     return rig
 

@@ -13,10 +13,12 @@ from tests.osc.conftest import Client, Desk, MemoryRig, Peer, size_of
 PHONE = "192.168.1.7"
 
 
-def echoes(desk: Desk, peer: Peer) -> list[tuple[str, list[object]]]:
+def echoes(
+    desk: Desk, peer: Peer, *, with_slot_forms: bool = False
+) -> list[tuple[str, list[object]]]:
     """Return what a client is sent until everything has been."""
     desk.timers.advance(0.1)
-    return peer.messages()
+    return peer.messages(with_slot_forms=with_slot_forms)
 
 
 def test_a_dragged_fader_does_not_jitter(desk: Desk) -> None:
@@ -69,7 +71,7 @@ def test_every_row_is_echoed_to_others_and_not_to_its_sender(row: Parameter, des
 
 
 def test_all_addresses_of_a_knob_are_echoed(desk: Desk, rig: MemoryRig) -> None:
-    """`gain` is `knob/1`, whichever is sent; a name of the model's is a third address."""
+    """`gain` is `knob/1`; a name of the model's is a third, and each is below the slot's name."""
     peer = desk.peer()
     desk.receive(peer, "/nemo/knob/1", "f", 0.25)
     assert echoes(desk, peer) == [("/nemo/gain", [0.25])]
@@ -77,13 +79,15 @@ def test_all_addresses_of_a_knob_are_echoed(desk: Desk, rig: MemoryRig) -> None:
     rig.use_knobs("Drive", "Tone", "Sag")
     echoes(desk, peer)
     names = ["gain", "knob/1", "knob/Drive"]
+    names += [f"model/{name}" for name in names]
     for place, name in enumerate(names):
-        value = 0.5 + place / 8.0
+        value = 0.5 + place / 16.0
         desk.receive(peer, f"/nemo/{name}", "f", value)
-        expected = [(f"/nemo/{other}", [value]) for other in names if other != name]
-        assert echoes(desk, peer) == expected
+        expected = {f"/nemo/{other}": [value] for other in names if other != name}
+        assert dict(echoes(desk, peer, with_slot_forms=True)) == expected
     desk.receive(peer, "/nemo/real/gain", "f", 0.125)
-    assert echoes(desk, peer) == [(f"/nemo/{name}", [0.125]) for name in names]
+    expected = {f"/nemo/{name}": [0.125] for name in names}
+    assert dict(echoes(desk, peer, with_slot_forms=True)) == expected
     desk.receive(peer, "/nemo/knob/Sag", "f", 0.75)
     assert echoes(desk, peer) == [("/nemo/knob/3", [0.75])]
 

@@ -10,6 +10,9 @@ from nemod.control.events import (
     Event,
     LibraryChanged,
     Meters,
+    MidiLearned,
+    MidiLearning,
+    MidiListChanged,
     ModelChanged,
     PresetChanged,
     PresetListChanged,
@@ -18,7 +21,9 @@ from nemod.control.events import (
     TunerReading,
 )
 from nemod.osc.addresses.tree import build_tree
-from nemod.osc.feedback.sources import EVENT_ADDRESSES
+from nemod.osc.feedback.sources import KINDS, addresses_of
+from nemod.parameters.parameter_set import ParameterSet
+from tests.chains import BOARD
 from tests.osc.conftest import Desk, MemoryRig, Peer
 
 
@@ -34,10 +39,10 @@ def subscribed(desk: Desk, *flags: str, port: int = 50_000) -> Peer:
 @pytest.mark.parametrize(
     ("event", "addresses"),
     [
-        (ModelChanged("fuzz", DAEMON), ["model/current", "model/index", "size"]),
-        (SizeChanged(0.5, DAEMON), ["size"]),
+        (ModelChanged("fuzz", DAEMON), ["model/current", "model/index", "size", "chain/slots"]),
+        (SizeChanged(0.5, DAEMON), ["size", "chain/slots"]),
         (LibraryChanged(4), ["model/count", "model/index", "cab/count", "cab/index"]),
-        (CabinetChanged("4x12", DAEMON), ["cab/current", "cab/index"]),
+        (CabinetChanged("4x12", DAEMON), ["cab/current", "cab/index", "chain/slots"]),
         (PresetListChanged(1), ["preset/count"]),
         (
             PresetChanged(1, "Solo", False, DAEMON),
@@ -61,9 +66,32 @@ def test_an_event_is_what_its_addresses_answer_now(
 
 def test_all_addresses_of_events_can_be_read() -> None:
     """Long ones, such as lists, belong to no flag: who listens to them is sent them."""
-    leaves = build_tree().leaves
-    for addresses in EVENT_ADDRESSES.values():
-        assert all(leaves[address].read for address in addresses)
+    leaves = build_tree(ParameterSet(BOARD.without_files)).leaves
+    events: list[Event] = [
+        ModelChanged("fuzz", DAEMON, "pedal"),
+        ModelChanged("fuzz", DAEMON, "model2"),
+        CabinetChanged("", DAEMON),
+        SizeChanged(0.5, DAEMON, "model2"),
+        LibraryChanged(3),
+        PresetChanged(1, "", False, DAEMON),
+        PresetListChanged(1),
+        StateChanged("", ""),
+        TunerReading("", 0.0, 0.0),
+        MidiLearning("", DAEMON),
+        MidiListChanged(0, 0),
+    ]
+    for event in events:
+        addresses = addresses_of(event, BOARD)
+        assert addresses
+        # Only a library has problems.
+        known = [
+            address for address in addresses if not address.endswith(("/problems", "/model/size"))
+        ]
+        assert all(leaves[address].read for address in known)
+    assert {type(event) for event in events} | {MidiLearned} == set(KINDS)
+    first = addresses_of(events[0], BOARD)
+    assert {"/nemo/model/current", "/nemo/pedal/current", "/nemo/size"} <= set(first)
+    assert not {"/nemo/model/current", "/nemo/size"} & set(addresses_of(events[1], BOARD))
 
 
 def test_knobs_of_another_model_are_sent_in_full(desk: Desk, rig: MemoryRig) -> None:
@@ -81,7 +109,7 @@ def test_knobs_of_another_model_are_sent_in_full(desk: Desk, rig: MemoryRig) -> 
         *(f"/nemo/{path}" for path in knobs),
         *(f"/nemo/text/{path}" for path in knobs),
         *("/nemo/bass", "/nemo/text/bass", "/nemo/model/current", "/nemo/model/index"),
-        "/nemo/size",
+        *("/nemo/size", "/nemo/chain/slots"),
     }
     assert found["/nemo/text/gain"] == ["0.50"]
     rig.settings.set("gain", 0.75)

@@ -132,7 +132,9 @@ def test_a_port_is_a_port(text: str, tmp_path: Path) -> None:
 
 def test_knobs_of_a_model_are_there() -> None:
     """Those beyond gain and level."""
-    known = ParameterSet([KnobSpec("Gain"), KnobSpec("Level"), KnobSpec("Presence")])
+    known = ParameterSet(
+        knobs={"model": [KnobSpec("Gain"), KnobSpec("Level"), KnobSpec("Presence")]}
+    )
     addresses = {address for _, _, address in bindings(document(SIZES["phone"], known))}
     assert "/nemo/knob/3" in addresses
 

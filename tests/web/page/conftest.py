@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nemod.control.events import Meters
-from nemod.presets.preset import ModelReference, Preset
+from nemod.presets.preset import Preset
+from tests.chains import chain_of
 from tests.osc.conftest import MemoryRig
 from tests.web.page.stage import Stage
 
@@ -56,7 +57,7 @@ def stage(running: Stage) -> Stage:
             default = rig.controller.describe(path).default
             rig.controller.set(path, default, source("test"))
         rig.presets.kept = {
-            number: Preset(name=name, model=ModelReference(name="Amp Clean"))
+            number: Preset(name=name, chain=chain_of("Amp Clean"))
             for number, name in ((0, "Clean"), (7, "Lead"))
         }
         rig.levels = Meters(-15.0, -90.0, 0)

@@ -10,7 +10,7 @@ from nemod.engine.devices.alsa.duplex import TRIAL_S, DuplexStream, Fault, Inter
 from nemod.engine.devices.alsa.library import CAPTURE, PLAYBACK
 from nemod.engine.devices.alsa.listing import busy_text
 from nemod.engine.devices.alsa.pcm import RATES_HZ, Pcm, is_busy
-from nemod.engine.devices.base import Process
+from nemod.engine.devices.base import Process, output_block, rows_by_channels
 from nemod.engine.devices.clock import ask_for_exact_timers
 from nemod.engine.devices.names import Port, lasting_name
 from nemod.engine.ipc import DeviceRequest
@@ -200,8 +200,9 @@ class AlsaDevice:
     def _play(self, stream: DuplexStream, process: Process) -> None:
         """Call the engine once a block until `close`. Thread: audio. Raises: Fault."""
         block = np.zeros(self.block_frames, np.float32)
-        out = np.zeros(self.block_frames, np.float32)
-        channel, outputs = self._request.input_channel - 1, self._outputs
+        out = output_block(self._request.outputs, self.block_frames)
+        rows = rows_by_channels(self._outputs, out)
+        channel = self._request.input_channel - 1
         is_stopped = self._stop.is_set
         xrun = False
         while not is_stopped():
@@ -210,7 +211,8 @@ class AlsaDevice:
                 stream.input(channel, block)
                 process(block, out, xrun=xrun)
                 xrun = False
-                stream.output(outputs, out)
+                for outputs, row in rows:
+                    stream.output(outputs, row)
                 stream.write()
             except Interrupted as interrupted:
                 stream.recover(interrupted.code)

@@ -53,12 +53,16 @@ def files(folder: Path) -> str:
 
 
 def play(device: AlsaDevice, blocks: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Play the input to the output for some blocks, on a PCM without a clock."""
+    """Play the input to the output for some blocks, on a PCM without a clock.
+
+    A right output gets each block backwards.
+    """
     monkeypatch.setattr(device_module, "SHORTEST_TRIAL_S", 0.0)
     done, left = threading.Event(), [blocks]
 
     def process(block: NDArray[np.float32], out: NDArray[np.float32], *, xrun: bool) -> None:
-        out[:] = block if left[0] > 0 else 0.0
+        sound = block if left[0] > 0 else np.zeros_like(block)
+        out[:] = sound if out.ndim == 1 else np.stack([sound, sound[::-1]])
         left[0] -= 1
         if left[0] <= 0:
             done.set()
@@ -73,8 +77,8 @@ def play(device: AlsaDevice, blocks: int, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    ("sample_format", "rate_hz", "block"),
-    [(S16, 44_100, 32), (S24_3, 48_000, 64), (S32, 96_000, 1024)],
+    ("sample_format", "rate_hz", "block", "outputs"),
+    [(S16, 44_100, 32, ()), (S24_3, 48_000, 64, (3, 1)), (S32, 96_000, 1024, (3, 1))],
 )
 def test_what_goes_through_is_what_came_in_one_buffer_later(
     tmp_path: Path,
@@ -83,8 +87,12 @@ def test_what_goes_through_is_what_came_in_one_buffer_later(
     sample_format: SampleFormat,
     rate_hz: int,
     block: int,
+    outputs: tuple[int, ...],
 ) -> None:
-    """To the last bit of 16 and 24; from the input's second channel to two of three outputs."""
+    """To the last bit of 16 and 24; from the input's third channel to two of three outputs.
+
+    The same to the first two, or left and right to those that are named.
+    """
     asoundrc(files(tmp_path))
     monkeypatch.setattr(pcm_module, "FORMATS", (sample_format,))
     width, frames = sample_format.sample_bytes, block * BLOCKS
@@ -95,7 +103,7 @@ def test_what_goes_through_is_what_came_in_one_buffer_later(
         noise[:, :, 0] = 0  # float32 holds 24 bits
     (tmp_path / "in.raw").write_bytes(bytes(trial * 3 * width) + noise.tobytes())
     device = opened(
-        "cable", input_channel=2, output_channels=(1, 3), rate_hz=rate_hz, block_frames=block
+        "cable", input_channel=3, output_channels=outputs, rate_hz=rate_hz, block_frames=block
     )
     device.prepare()
     assert device.rate_hz == rate_hz
@@ -109,9 +117,11 @@ def test_what_goes_through_is_what_came_in_one_buffer_later(
     assert not out[:delay].any()
     heard = out[delay : delay + frames]
     assert heard.shape[0] == frames
-    np.testing.assert_array_equal(heard[:, 0], noise[:, 1])
-    np.testing.assert_array_equal(heard[:, 2], noise[:, 1])
-    assert not heard[:, 1].any()
+    left = noise[:, 2]
+    right = left.reshape(BLOCKS, block, width)[:, ::-1].reshape(frames, width) if outputs else left
+    other = np.zeros_like(left)
+    expected = (right, other, left) if outputs else (left, right, other)
+    np.testing.assert_array_equal(heard, np.stack(expected, axis=1))
 
 
 def test_the_latency_is_known_and_the_name_finds_the_device(
