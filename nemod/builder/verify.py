@@ -51,10 +51,12 @@ _PASSED = b"passed"
 """The verdict on a rig without a fault; not empty, which a damaged file could be."""
 _SOURCES = (
     "builder/build.py",
+    "builder/build_steps.py",
     "builder/rate_policy.py",
     "builder/verify.py",
     "builder/warm_up.py",
     "engine/resampled.py",
+    "engine/steps.py",
     "formats/rate.py",
     "formats/state_delay.py",
 )

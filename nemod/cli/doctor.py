@@ -15,7 +15,7 @@ from nemod.doctor.checks import run
 from nemod.doctor.finding import Finding, Level
 from nemod.doctor.machine import this_machine
 
-_OPTIONS = ("osc.port", "http.port")
+_OPTIONS = ("osc.port", "http.port", "audio.device", "audio.input_device")
 _MARKS = {
     Level.OK: ("ok", "green"),
     Level.ADVICE: ("advice", "yellow"),
@@ -42,6 +42,8 @@ def main(argv: Sequence[str]) -> int:
         (state_folder(), data_folder(), cache_folder()),
         osc,
         (osc + HTTP_PORT_ABOVE_OSC if osc else 0) if http is None else http,
+        config.audio.device,
+        config.audio.input_device,
     )
     findings = run(machine)
     count = sum(finding.level is Level.PROBLEM for finding in findings)

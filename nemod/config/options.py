@@ -331,10 +331,7 @@ class Config:
         unset="none",
     )
     chains: tuple[tuple[str, Chain], ...] = _option(
-        (),
-        Chains(),
-        "chains that `/nemo/chain/set` plays by name, each a list of slots as in a preset",
-        unset="none",
+        (), Chains(), "chains that `/nemo/chain/set` plays by name", unset="none"
     )
     state: bool | Path = _option(  # noqa: RUF009 - a value, as all others
         True,

@@ -1,8 +1,10 @@
 """Waits for a device that is disconnected: woken by the kernel, and by a clock that backs off.
 
 Cards are looked for in /proc/asound, which takes a millisecond and opens nothing. What that does
-not show (JACK, and everything where ALSA's tables are hidden) is looked for by a process of its own
-(`nemod.daemon.device_probe`).
+not show (JACK, plug-ins, and everything where ALSA's tables are hidden) is looked for by a process
+of its own (`nemod.daemon.device_probe`), but not for a device that was a card when it was open: the
+process starts PortAudio, which opens every card to see what it can do, and so may take the card
+just when it is back.
 """
 
 import asyncio
@@ -36,11 +38,32 @@ class DeviceWait:
         """Stop watching."""
         self._watch.close()
 
-    async def until_connected(self, request: DeviceRequest, limit_s: float) -> bool:
+    async def until_connected(
+        self, request: DeviceRequest, limit_s: float, *, is_card: bool
+    ) -> bool:
         """Return True when the device is there, False if it is not after `limit_s` [s].
 
-        A card that appears is noticed at once; all else is looked for at the end.
+        A card that appears is noticed at once; all else is looked for at the end. `is_card`: it was
+        a card when it was open, so nothing else is looked for.
         """
+        if await self._card_appears(request, limit_s) or self.is_card_there(request):
+            return True
+        return not is_card and await self._is_found(request)
+
+    async def _is_found(self, request: DeviceRequest) -> bool:
+        """Return whether a process finds the device; a card that appears ends the process."""
+        probe = asyncio.create_task(is_connected(request, PROBE_LIMIT_S))
+        card = asyncio.create_task(self._card_appears(request, PROBE_LIMIT_S))
+        try:
+            await asyncio.wait({probe, card}, return_when=asyncio.FIRST_COMPLETED)
+            return any(task.done() and task.result() for task in (probe, card))
+        finally:
+            probe.cancel()
+            card.cancel()
+            await asyncio.wait({probe, card})
+
+    async def _card_appears(self, request: DeviceRequest, limit_s: float) -> bool:
+        """Return whether the device is a card that appears within `limit_s` [s]."""
         loop = asyncio.get_running_loop()
         end = loop.time() + limit_s
         while (left_s := end - loop.time()) > 0.0:
@@ -49,7 +72,7 @@ class DeviceWait:
                 self._watch.read()
                 if self.is_card_there(request):
                     return True
-        return self.is_card_there(request) or await is_connected(request, PROBE_LIMIT_S)
+        return False
 
     async def _event(self, limit_s: float) -> bool:
         """Wait for an event of a sound card; return whether there was one in time."""

@@ -187,8 +187,14 @@ class Supervisor:
                 await self._open(process, request)
                 await self._watch(process)
             except _NoDeviceError as error:
+                waits = self._wait or self.device is not None
+                if waits:
+                    # First: ending the process takes longer than all else until the report.
+                    self._report_disconnected(request, str(error))
                 await self._end(process)
-                await self._wait_until_connected(request, str(error))
+                if not waits:
+                    raise AudioError(str(error)) from None
+                await self._wait_until_connected(request)
             except _LostError as error:
                 await self._end(process)
                 await self._lost(error)
@@ -379,20 +385,23 @@ class Supervisor:
 
     # --- a disconnected device -------------------------------------------------------------------
 
-    async def _wait_until_connected(self, request: DeviceRequest, reason: str) -> None:
-        """Return when the device is connected. Raises: AudioError where `wait` is off."""
-        if self.device is None and not self._wait:
-            raise AudioError(reason)
+    def _report_disconnected(self, request: DeviceRequest, reason: str) -> None:
+        self._process = None
         if self.state != "no_device":
             log.warning("device disconnected, waiting for it", device=request.name, reason=reason)
         self._set_state("no_device", reason)
         self._callbacks.audio_process_lost(reason, rig_suspected=False)
         if self._device_wait is None:
             self._device_wait = DeviceWait()
+
+    async def _wait_until_connected(self, request: DeviceRequest) -> None:
+        """Return when the device is connected."""
+        assert self._device_wait is not None
+        is_card = self.device is not None and self.device.is_card
         while True:
             self._processes.prepare()
             wait_s, self._wait_s = self._wait_s, min(2.0 * self._wait_s, LONGEST_WAIT_S)
-            if await self._device_wait.until_connected(request, wait_s):
+            if await self._device_wait.until_connected(request, wait_s, is_card=is_card):
                 return
 
 

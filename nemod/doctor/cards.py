@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from nemod.common.errors import AudioError
 from nemod.doctor.finding import Finding, advice, ok, problem
 from nemod.doctor.machine import Machine
 from nemod.engine.devices.alsa import library
 from nemod.engine.devices.alsa.cards import CardPcm, list_pcms, owners, usb_device
-from nemod.engine.devices.alsa.listing import release
+from nemod.engine.devices.alsa.listing import card_ports, release
+from nemod.engine.devices.names import choose_one
 
 SERVERS = ("pipewire", "wireplumber", "pulseaudio", "jackd", "jackdbus")
 _OWN = ("nemod",)
@@ -51,6 +54,25 @@ def check_cards(machine: Machine) -> Iterator[Finding]:
                     f"{title} is in use by {owner}",
                     _release(owner.command, machine),
                 )
+
+
+def check_clocks(machine: Machine) -> Iterator[Finding]:
+    """Check that the input and the output of the configuration have one clock."""
+    source, sink = machine.input_device, machine.device
+    ports = card_ports(machine.path("/proc"), machine.path("/sys"))
+    cards = []
+    for name, direction in ((source or sink, "input"), (sink, "output")):
+        with suppress(AudioError):
+            cards.append(choose_one(name, ports, direction).card_id)
+    if source in ("", sink) or (len(cards) == 2 and cards[0] == cards[1]):
+        yield ok("clocks", "input and output have one clock")
+        return
+    yield advice(
+        "clocks",
+        f"the input {source!r} and the output {sink!r} are two cards, whose clocks drift apart; "
+        "nemod does not correct that, and now and then an xrun realigns them",
+        "one interface for both. With two, a larger --block and --periods 4 make the xruns rarer",
+    )
 
 
 def check_servers(machine: Machine) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ Check = Callable[[Machine], Iterable[Finding]]
 CHECKS: tuple[Check, ...] = (
     cards.check_library,
     cards.check_cards,
+    cards.check_clocks,
     cards.check_servers,
     cards.check_usb,
     rights.check_nodes,

@@ -28,6 +28,10 @@ class Machine:
     """Folders that nemod writes to."""
     osc_port: int = 9000
     http_port: int = 9080
+    device: str = ""
+    """The device that the configuration names."""
+    input_device: str = ""
+    """That of the input, where it is another one."""
 
     def path(self, name: str) -> Path:
         """Return the path of an absolute name."""
@@ -59,7 +63,9 @@ class Machine:
                 yield int(comm.parent.name), name
 
 
-def this_machine(folders: tuple[Path, ...], osc_port: int, http_port: int) -> Machine:
+def this_machine(
+    folders: tuple[Path, ...], osc_port: int, http_port: int, device: str, input_device: str
+) -> Machine:
     """Return the machine that this process runs on."""
     groups = set()
     for number in {os.getegid(), *os.getgroups()}:
@@ -75,4 +81,6 @@ def this_machine(folders: tuple[Path, ...], osc_port: int, http_port: int) -> Ma
         folders=folders,
         osc_port=osc_port,
         http_port=http_port,
+        device=device,
+        input_device=input_device,
     )

@@ -7,6 +7,8 @@ has ended now, and what followed there is repeated. While it fades out under the
 close to what the old rig would have played, and costs next to nothing.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -101,7 +103,7 @@ class Continuation:
 
         def score(length: int) -> float:
             piece = mono[-self._match - length : -length]
-            return float(piece @ end) / float(piece @ piece + _TINY) ** 0.5
+            return float(piece @ end) / math.sqrt(float(piece @ piece) + _TINY)
 
         return max(
             range(max(about - step + 1, self._shortest), min(about + step, self._longest + 1)),

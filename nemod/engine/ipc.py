@@ -112,7 +112,7 @@ def encode_telemetry(record: TelemetryRecord) -> bytes:
 def decode_telemetry(data: bytes) -> Iterator[TelemetryRecord]:
     """Yield the records in `data`, oldest first."""
     for values in _TELEMETRY.iter_unpack(data):
-        yield TelemetryRecord(*values[:_SCALARS], values[_SCALARS:])
+        yield TelemetryRecord(*values[:_SCALARS], load_counts=values[_SCALARS:])
 
 
 TELEMETRY_BYTES = _TELEMETRY.size
@@ -318,6 +318,8 @@ class DeviceOpened:
     details: str = ""
     """Formats, periods and buffers, for the log."""
     reopen_name: str = ""
+    """See `nemod.engine.devices.base.Device`."""
+    is_card: bool = False
     """See `nemod.engine.devices.base.Device`."""
 
 

@@ -17,6 +17,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import setproctitle
@@ -31,6 +32,7 @@ from nemod.engine.devices.demo import PhrasePlayer
 from nemod.engine.devices.factory import open_device
 from nemod.engine.devices.lock import DeviceLock, users_of_cards
 from nemod.engine.engine import Engine
+from nemod.engine.governor import governor_notice
 from nemod.engine.ipc import (
     AudioProcessArguments,
     DeviceFailed,
@@ -46,10 +48,17 @@ from nemod.engine.ipc import (
 )
 from nemod.engine.loaded_rigs import LoadedRigs
 from nemod.engine.program import warm_up_jax
-from nemod.engine.realtime import lock_memory, raise_helper_threads, take_realtime_priority
+from nemod.engine.realtime import (
+    SWITCH_INTERVAL_S,
+    drop_realtime_priority,
+    lock_memory,
+    raise_helper_threads,
+    take_realtime_priority,
+)
 
 POLL_S = 0.02
-"""[s] Interval at which the helper thread checks the engine and the device."""
+"""[s] Interval at which the helper thread checks the engine, and a device that does not report its
+failure by a descriptor."""
 ORPHAN_S = 3.0
 """[s] How long the process keeps playing after the daemon has died."""
 DISCONNECTED_S = 0.8
@@ -57,14 +66,6 @@ DISCONNECTED_S = 0.8
 the time after which the daemon takes this process for hung."""
 LOCK_PATIENCE_S = ORPHAN_S + 1.5
 """[s] How long to wait for the device of a daemon that died, whose audio process still plays."""
-SWITCH_INTERVAL_S = 20e-6
-"""[s] How long the audio thread requests the interpreter lock before another thread must yield it.
-
-A block requests it several times, after each system call and each program, so this time counts
-several times over: at 0.5 ms every third model switch caused a late block. Nor may it be so short
-that its timer expires before the thread sleeps: at 5 us the audio thread never left its processor,
-and where another one of higher priority held the second processor, the helper thread that had the
-lock could not run to give it back, for seconds."""
 
 
 @dataclass(slots=True)
@@ -116,9 +117,11 @@ def _serve(helper: Helper, device: Device) -> int:
     """Load rigs until told to stop; return the exit status."""
     engine, link = helper.engine, helper.link
     orphaned_at: float | None = None
+    failed = [device.failure_fd] if device.failure_fd >= 0 else []
     while True:
-        ready, _, _ = select.select([] if orphaned_at else [link], [], [], POLL_S)
-        if ready:
+        waiting: list[Any] = failed if orphaned_at else [link, *failed]
+        ready, _, _ = select.select(waiting, [], [], POLL_S)
+        if link in ready:
             try:
                 request = receive_frame(link)
             except (EOFError, OSError):
@@ -138,6 +141,7 @@ def _serve(helper: Helper, device: Device) -> int:
         if failure:
             with suppress(OSError):
                 send_frame(link, DeviceFailed(failure))
+            drop_realtime_priority()
             # Closing the device could block for ever on a dead server.
             os._exit(1)
         if orphaned_at and time.monotonic() - orphaned_at > ORPHAN_S:
@@ -264,8 +268,10 @@ def main(argv: list[str]) -> int:
         # An ALSA device that is in use says so itself; PortAudio's errors do not.
         users = "" if "in use by" in str(error) else users_of_cards()
         send_frame(link, DeviceFailed(f"{error} ({users})" if users else str(error)))
+        drop_realtime_priority()
         return 1
-    notices = (memory_notice, priority_notice, cpu_latency.refused, *device.notices)
+    machine = (memory_notice, priority_notice, cpu_latency.refused, governor_notice())
+    notices = (*machine, *device.notices)
     send_frame(
         link,
         DeviceOpened(
@@ -278,6 +284,7 @@ def main(argv: list[str]) -> int:
             notices=tuple(notice for notice in notices if notice),
             details=device.details,
             reopen_name=device.reopen_name,
+            is_card=device.is_card,
         ),
     )
     try:

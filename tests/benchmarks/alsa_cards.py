@@ -1,33 +1,60 @@
 """Opens real ALSA cards with block and periods, by nemod and by PortAudio, and prints tables.
 
-For each size: format, period and buffer as the kernel states them, the stated latency, blocks and
-xruns. With `--cost` the processor time of a block on the device's thread, both ways in turn. It
-needs cards whose names are given, for example in a virtual machine.
+For each size: format, period and buffer as the kernel states them, the stated latency, and the
+latency that is measured through a cable; by PortAudio's way, which nemod took before, what it makes
+of the block. With `--cost` the processor time of a block on the device's thread, both ways in turn.
+It needs cards, for example in a virtual machine.
 
-    python -m tests.benchmarks.alsa_cards "UMC=Interface" "HDA=Intel" [--seconds 0.3] [--cost UMC]
+    python -m tests.benchmarks.alsa_cards CARD... [--sizes 64x3 ...] [--cost NAME]
 
-Each card is part of its name, and ALSA's id of it.
+CARD is a name that nemod takes; `NAME<INPUT` has its input on another card or PCM. A card without a
+cable from its output to its input is only played (`NAME!`).
 """
 
 import argparse
 import re
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nemod.common.errors import AudioError
+from nemod.engine.devices import roundtrip
 from nemod.engine.devices.alsa.device import AlsaDevice
+from nemod.engine.devices.alsa.listing import card_of
 from nemod.engine.devices.factory import open_device
 from nemod.engine.devices.names import Port
 from nemod.engine.devices.portaudio import Stream, list_ports
+from nemod.engine.devices.ports import find
 from nemod.engine.ipc import DeviceRequest
 
-SIZES = ((32, 3), (64, 2), (64, 3), (64, 4), (128, 2), (128, 3), (256, 2), (256, 3))
+SIZES = ("32x3", "64x2", "64x3", "64x4", "128x2", "128x3", "256x2", "256x3")
 """Blocks [frames] and periods."""
-COST_BLOCKS, SKIPPED_BLOCKS = 600, 50
+PLAY_S = 0.3
+COST_BLOCKS, SKIPPED_BLOCKS = 300, 50
+COST_SIZES = (64, 128, 256)
 LIMIT_S = 30.0
+
+
+class Card(NamedTuple):
+    """A card as it was named."""
+
+    name: str
+    input_name: str
+    has_cable: bool
+
+    @classmethod
+    def of(cls, text: str) -> "Card":
+        """Return the card of an argument."""
+        name, _, other = text.removesuffix("!").partition("<")
+        return cls(name, other, not text.endswith("!"))
+
+    def request(self, block: int, periods: int) -> DeviceRequest:
+        """Return the request for a size."""
+        return DeviceRequest(
+            name=self.name, input_name=self.input_name, block_frames=block, periods=periods
+        )
 
 
 class Counter:
@@ -46,19 +73,22 @@ class Counter:
             self.marks.append(time.thread_time())
 
 
-def kernel(card: str) -> str:
-    """Return format, period and buffer of both directions of a card's first PCM."""
+def kernel(ports: tuple[Port, Port]) -> str:
+    """Return format, period and buffer of input and output, as the kernel states them."""
     parts = []
-    for direction in "cp":
-        path = Path(f"/proc/asound/{card}/pcm0{direction}/sub0/hw_params")
-        found = dict(re.findall(r"(\w+): (\S+)", path.read_text()))
+    for port, direction in zip(ports, "cp", strict=True):
+        pcm = card_of(port.pcm)
+        assert pcm is not None
+        folder = f"/proc/asound/card{pcm.card}/pcm{pcm.device}{direction}"
+        text = Path(f"{folder}/sub0/hw_params").read_text()
+        found = dict(re.findall(r"(\w+): (\S+)", text))
         parts.append(f"{found.get('format')} {found.get('period_size')}/{found.get('buffer_size')}")
-    return parts[0] if parts[0] == parts[1] else " | ".join(parts)
+    return " | ".join(dict.fromkeys(parts))
 
 
-def ours(name: str, block: int, periods: int) -> AlsaDevice:
-    """Return nemod's own device for a card."""
-    device, _ = open_device(DeviceRequest(name=name, block_frames=block, periods=periods))
+def ours(request: DeviceRequest) -> AlsaDevice:
+    """Return nemod's own device."""
+    device, _ = open_device(request)
     assert isinstance(device, AlsaDevice)
     device.prepare()
     return device
@@ -66,24 +96,52 @@ def ours(name: str, block: int, periods: int) -> AlsaDevice:
 
 def through_portaudio(name: str, block: int) -> Stream:
     """Return PortAudio's stream to a card, as nemod opened it before."""
-    port: Port = next(one for one in list_ports() if name in one.name)
+    _, sink = find(DeviceRequest(name=name))
+    pcm = card_of(sink.pcm)
+    assert pcm is not None
+    number = f"(hw:{pcm.card},{pcm.device})"
+    port = next(one for one in list_ports() if one.name.endswith(number))
     return Stream(port, port, DeviceRequest(name=name, block_frames=block), 48_000)
 
 
-def row(who: str, card: str, device: AlsaDevice | Stream, seconds: float) -> str:
-    """Return a row of the table."""
+def milliseconds(frames: float, rate_hz: int) -> str:
+    """Return frames as text."""
+    return f"{frames:.0f} ({1e3 * frames / rate_hz:.1f} ms)"
+
+
+def measured(card: Card, block: int, periods: int) -> str:
+    """Return what the kernel and nemod state, and what is measured through the cable."""
+    request = card.request(block, periods)
+    stated: list[str] = []
+
+    def look() -> None:
+        if not stated:
+            stated.append(kernel(find(request)))
+
+    try:
+        found = roundtrip.measure(request, look)
+    except AudioError as error:
+        return f"{' '.join(stated)} {error}"
+    buffers = found.buffer_frames or 0
+    return (
+        f"{stated[0]}, stated {milliseconds(buffers, found.rate_hz)}, measured "
+        f"{milliseconds(found.frames, found.rate_hz)}, {found.rest_frames:+d}, {found.xruns} xruns"
+    )
+
+
+def played(ports: tuple[Port, Port], device: AlsaDevice | Stream) -> str:
+    """Return what the kernel and the device state, and the xruns in a moment of sound."""
     counter = Counter()
     try:
         device.start(counter)
-        time.sleep(seconds)
-        stated = kernel(card)
-        frames = round(device.latency_s * device.rate_hz)
-        text = f"{who}: {stated}, {1e3 * device.latency_s:.1f} ms ({frames} frames)"
+        time.sleep(PLAY_S)
+        frames = device.latency_s * device.rate_hz
+        text = f"{kernel(ports)}, stated {milliseconds(frames, device.rate_hz)}"
     except AudioError as error:
-        return f"{who}: {error}"
+        return str(error)
     finally:
         device.close()
-    return f"{text}, {counter.blocks} blocks, {counter.xruns} xruns {device.failure}"
+    return f"{text}, {counter.xruns} xruns in {counter.blocks} blocks {device.failure}"
 
 
 def cost(who: str, device: AlsaDevice | Stream) -> str:
@@ -100,24 +158,38 @@ def cost(who: str, device: AlsaDevice | Stream) -> str:
     return f"{who}: {1e6 * spent:.1f} us a block, {counter.xruns} xruns"
 
 
+def say(text: str) -> None:
+    """Print at once."""
+    print(text, flush=True)  # noqa: T201
+
+
 def main() -> None:
     """Print the tables."""
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    made.add_argument("cards", nargs="+", metavar="NAME=ID")
-    made.add_argument("--seconds", type=float, default=0.3)
+    made.add_argument("cards", nargs="*", type=Card.of, metavar="CARD")
+    made.add_argument("--sizes", nargs="+", default=SIZES, metavar="BLOCKxPERIODS")
+    made.add_argument("--takes", type=int, default=roundtrip.TAKES)
     made.add_argument("--cost", metavar="NAME")
-    arguments = made.parse_args()
-    for name, card in (text.split("=") for text in arguments.cards):
-        for block, periods in SIZES:
-            title = f"{card} {block}x{periods}"
-            print(title, row("nemod", card, ours(name, block, periods), arguments.seconds))  # noqa: T201
-        for block in sorted({block for block, _ in SIZES}):
-            stream = through_portaudio(name, block)
-            print(f"{card} {block}", row("PortAudio", card, stream, arguments.seconds))  # noqa: T201
-    if arguments.cost:
-        for block in (64, 128, 256):
-            print(block, cost("nemod", ours(arguments.cost, block, 3)))  # noqa: T201
-            print(block, cost("PortAudio", through_portaudio(arguments.cost, block)))  # noqa: T201
+    given = made.parse_args()
+    roundtrip.TAKES = given.takes
+    sizes = [tuple(map(int, size.split("x"))) for size in given.sizes]
+    for card in given.cards:
+        for block, periods in sizes:
+            title = f"{card.name} {block}x{periods} nemod:"
+            if card.has_cable:
+                say(f"{title} {measured(card, block, periods)}")
+            else:
+                request = card.request(block, periods)
+                say(f"{title} {played(find(request), ours(request))}")
+        for block in sorted({block for block, _ in sizes}):
+            ports = find(DeviceRequest(name=card.name))
+            stream = through_portaudio(card.name, block)
+            say(f"{card.name} {block} PortAudio: {played(ports, stream)}")
+    if given.cost:
+        for block in COST_SIZES:
+            request = DeviceRequest(name=given.cost, block_frames=block)
+            say(f"{block} {cost('nemod', ours(request))}")
+            say(f"{block} {cost('PortAudio', through_portaudio(given.cost, block))}")
 
 
 if __name__ == "__main__":

@@ -35,13 +35,21 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def wait(machine: Path, request: DeviceRequest, limit_s: float, *, plugged: bool) -> bool:
+def wait(
+    machine: Path,
+    request: DeviceRequest,
+    limit_s: float,
+    *,
+    plugged: bool,
+    is_card: bool = False,
+) -> bool:
     async def run() -> bool:
         made = DeviceWait(machine / "dev", machine / "proc", machine / "sys")
         if plugged:
             asyncio.get_running_loop().call_later(0.05, plug, machine)
         try:
-            return await asyncio.wait_for(made.until_connected(request, limit_s), LONG_S / 2)
+            until = made.until_connected(request, limit_s, is_card=is_card)
+            return await asyncio.wait_for(until, LONG_S / 2)
         finally:
             made.close()
 
@@ -86,3 +94,36 @@ def test_what_alsa_does_not_show_is_looked_for_by_a_process(
 
     monkeypatch.setattr(device_wait, "is_connected", always)
     assert wait(machine, DeviceRequest(name="system"), 0.05, plugged=False)
+
+
+def test_a_device_that_was_a_card_is_looked_for_in_alsas_tables_alone(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that opens cards to see what they can do would get in the way."""
+
+    async def always(request: DeviceRequest, limit_s: float) -> bool:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(device_wait, "is_connected", always)
+    assert not wait(machine, DeviceRequest(name="UMC"), 0.05, plugged=False, is_card=True)
+    plug(machine)
+    assert wait(machine, DeviceRequest(name="UMC"), 0.05, plugged=False, is_card=True)
+
+
+def test_a_card_that_appears_ends_the_process_that_looks_for_it(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which may take seconds, and may have the card open."""
+    ended = []
+
+    async def slow(request: DeviceRequest, limit_s: float) -> bool:
+        plug(machine)
+        try:
+            await asyncio.sleep(LONG_S)
+        finally:
+            ended.append(True)
+        return False
+
+    monkeypatch.setattr(device_wait, "is_connected", slow)
+    assert wait(machine, DeviceRequest(name="UMC"), 0.01, plugged=False)
+    assert ended == [True]

@@ -75,9 +75,10 @@ def test_what_is_asked_for_wins(kept: Path) -> None:
 
 def test_the_step_down_is_as_it_was_unless_asked_for(kept: Path) -> None:
     """It is a knob of the session."""
-    for asked, expected in (({}, None), ({"step_down": True}, 1.0), ({"step_down": False}, 0.0)):
-        config = load_config(None, {"state": str(kept), **asked})
-        assert prepare(config).session.positions.get("size/auto") == expected
+    assert "size/auto" not in prepare(load_config(None, {"state": str(kept)})).session.positions
+    for is_on in (True, False):
+        config = load_config(None, {"state": str(kept), "step_down": is_on})
+        assert prepare(config).session.positions["size/auto"] == float(is_on)
 
 
 def test_a_kept_model_outside_the_library_is_found_by_its_file(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from nemod.daemon import supervisor
 from nemod.daemon.quarantine import CRASHES
 from nemod.daemon.supervisor import Supervisor
 from nemod.daemon.telemetry import Telemetry
-from nemod.engine.ipc import DeviceOpened, DeviceRequest
+from nemod.engine.ipc import DeviceFailed, DeviceOpened, DeviceRequest
 
 WAIT_S = 0.2
 
@@ -171,3 +171,64 @@ def test_a_delayed_supervisor_postpones_its_judgement_and_not_for_ever(
     made._reported_at = made._checked_at = 200.0
     # Delayed every time, by more than the share that is left: the limit ends it.
     assert judged(201.0, 201.9, 202.8, 203.7) == [False, False, False, True]
+
+
+def test_a_disconnected_device_is_reported_before_its_process_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its memory is freed meanwhile; then the device is waited for by what it is: a card."""
+    happened: list[str] = []
+    waits: list[bool] = []
+
+    class Unplugged(Process):
+        async def next_event(self) -> Any:
+            """Open the device, then lose it."""
+            if self._opens:
+                self._opens = False
+                return DeviceOpened(
+                    device="card",
+                    rate_hz=48_000,
+                    block_frames=64,
+                    latency_s=0.0,
+                    notices=(),
+                    is_card=True,
+                )
+            return DeviceFailed("unplugged")
+
+    class Wait:
+        def close(self) -> None:
+            """Nothing is open."""
+
+        async def until_connected(
+            self, request: DeviceRequest, limit_s: float, *, is_card: bool
+        ) -> bool:
+            """Never return."""
+            waits.append(is_card)
+            await asyncio.sleep(WAIT_S)
+            return False
+
+    async def take(*, at_first: bool) -> Process:
+        return Unplugged(iter([True]))
+
+    async def end(process: Process) -> None:
+        happened.append("ended")
+
+    async def run() -> None:
+        made = Supervisor(
+            Callbacks(),  # type: ignore[arg-type]
+            Telemetry(),
+            on_opened=lambda device: None,
+            on_state=lambda state, reason: happened.append(state),
+            standby=False,
+            wait=False,
+            recording=False,
+        )
+        processes = SimpleNamespace(take=take, end=end, maintain_standby=id, prepare=lambda: None)
+        monkeypatch.setattr(made, "_processes", processes)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(made.run(DeviceRequest(name="card")), WAIT_S)
+
+    monkeypatch.setattr(supervisor, "DeviceWait", Wait)
+    asyncio.run(run())
+    assert happened == ["running", "no_device", "ended"]
+    assert waits == [True]

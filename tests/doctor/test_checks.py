@@ -45,6 +45,11 @@ CARD = {
     "proc/asound/cards": " 2 [U192k          ]: USB-Audio - UMC202HD\n   at usb-1\n",
     "proc/asound/pcm": "02-00: USB Audio : USB Audio : playback 1 : capture 1\n",
 }
+TWO_CARDS = {
+    "proc/asound/cards": CARD["proc/asound/cards"] + " 3 [USB  ]: USB-Audio - Scarlett\n",
+    "proc/asound/pcm": CARD["proc/asound/pcm"] + "03-00: USB Audio : USB Audio : capture 1\n",
+}
+DRIFT = {"clocks": ADVICE}
 JACKD = {
     "proc/asound/card2/pcm0p/sub0/status": "state: RUNNING\nowner_pid   : 812\n",
     "proc/812/status": "Tgid:\t812\n",
@@ -116,6 +121,15 @@ ALONE = (
             {},
             {"temperature": OK, "throttling": OK},
         ),
+        (
+            processor.check_temperature,
+            {
+                "sys/class/thermal/thermal_zone0/temp": "45000\n",
+                "sys/devices/platform/soc@1/soc@1:firmware/get_throttled": "4\n",
+            },
+            {},
+            {"temperature": OK, "throttling": PROBLEM},
+        ),
         (processor.check_kernel, {"proc/cmdline": "quiet preempt=none"}, {}, {"kernel": ADVICE}),
         (processor.check_kernel, {"sys/kernel/realtime": "1\n"}, {}, {"kernel": OK}),
         (interrupts.check_shared, {"proc/interrupts": SHARED}, {}, {"shared-interrupts": ADVICE}),
@@ -131,6 +145,12 @@ ALONE = (
             {},
             {"cards": OK, "card-owner": OK},
         ),
+        (cards.check_clocks, CARD, {"device": "UMC202HD"}, {"clocks": OK}),
+        (cards.check_clocks, CARD, {"device": "umc", "input_device": "U192k"}, {"clocks": OK}),
+        (cards.check_clocks, {}, {"device": "umc", "input_device": "umc"}, {"clocks": OK}),
+        (cards.check_clocks, TWO_CARDS, {"device": "UMC", "input_device": "Scar"}, DRIFT),
+        (cards.check_clocks, CARD, {"device": "umc", "input_device": "other"}, DRIFT),
+        (cards.check_clocks, {}, {"device": "plughw:1", "input_device": "hw:2"}, DRIFT),
         (cards.check_servers, {"proc/7/comm": "wireplumber\n"}, {}, {"sound-servers": ADVICE}),
         (cards.check_servers, {"proc/7/comm": "jackd\n"}, {}, {"sound-servers": OK}),
         (cards.check_servers, {"proc/7/comm": "bash\n"}, {}, {"sound-servers": OK}),

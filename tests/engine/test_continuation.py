@@ -33,7 +33,8 @@ def continued(sound: NDArray[np.float64], block: int = BLOCK, rate_hz: int = RAT
 
 
 def sine(hz: float, frames: int, rate_hz: int = RATE_HZ) -> NDArray[np.float64]:
-    return np.sin(2.0 * np.pi * hz * np.arange(frames) / rate_hz)
+    made: NDArray[np.float64] = np.sin(2.0 * np.pi * hz * np.arange(frames) / rate_hz)
+    return made
 
 
 @pytest.mark.parametrize("hz", [82.41, 110.0, 196.0, 440.0, 1318.5])
@@ -57,7 +58,8 @@ def octaves_db(sound: NDArray[np.float64]) -> NDArray[np.float64]:
     for low in 80.0 * 2.0 ** np.arange(6):
         band = dsp.butter(2, [low, 2.0 * low], "bandpass", fs=RATE_HZ, output="sos")
         levels.append(np.mean(dsp.sosfilt(band, np.tile(sound, 3))[-sound.size :] ** 2))
-    return 10.0 * np.log10(np.array(levels))
+    found: NDArray[np.float64] = 10.0 * np.log10(np.array(levels))
+    return found
 
 
 @pytest.mark.parametrize("name", ["t3k_Mayer-Guitar.wav", "t3k_Power-Guitar.wav"])
@@ -156,12 +158,13 @@ def test_without_time_the_old_rig_is_not_played(has_time: HasTime) -> None:
     played = len(old.states)
     engine.pending_rig = rig(2)
     play(engine, 1)
-    engine.pending_rig = pending = rig(3)
+    pending = rig(3)
+    engine.pending_rig = pending
     assert [each.rig_id for each in engine.retired] == [1]
     play(engine, FADE_BLOCKS - 1)
     assert engine.pending_rig is pending
     play(engine, 1)
-    assert engine.pending_rig is None
+    assert [each.rig_id for each in engine.retired] == [1, 2]
     assert len(old.states) == played
     assert engine._faults == 0
 

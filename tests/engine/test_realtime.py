@@ -2,10 +2,16 @@
 
 import os
 import resource
+import threading
 
 import pytest
 
-from nemod.engine.realtime import FIFO_PRIORITY, lock_memory, take_realtime_priority
+from nemod.engine.realtime import (
+    FIFO_PRIORITY,
+    drop_realtime_priority,
+    lock_memory,
+    take_realtime_priority,
+)
 
 
 def test_a_limit_on_locked_memory_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,3 +43,18 @@ def test_the_audio_thread_gets_its_priority(monkeypatch: pytest.MonkeyPatch) -> 
     )
     assert take_realtime_priority() == ""
     assert calls == [(0, os.SCHED_FIFO, FIFO_PRIORITY)]
+
+
+def test_all_threads_lose_their_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the whole process: the thread that frees the memory is the last one to end."""
+    calls: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "sched_setscheduler", lambda pid, kind, _: calls.append((pid, kind)))
+    is_over = threading.Event()
+    thread = threading.Thread(target=is_over.wait)
+    thread.start()
+    try:
+        drop_realtime_priority()
+    finally:
+        is_over.set()
+        thread.join()
+    assert {(os.getpid(), os.SCHED_OTHER), (thread.native_id, os.SCHED_OTHER)} <= set(calls)

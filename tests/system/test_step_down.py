@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,8 @@ def test_the_model_of_the_demonstration_has_its_sizes(tmp_path: Path) -> None:
     step_down.write_model(path)
     sizes = load_model(path).sizes
     assert sizes == pytest.approx((0.0, 1 / 3, 2 / 3))
-    found = [load_model(path, size=size).network.arrays[0].channels for size in sizes]
-    assert found == list(step_down.CHANNELS)
+    networks: list[Any] = [load_model(path, size=size).network for size in sizes]
+    assert [network.arrays[0].channels for network in networks] == list(step_down.CHANNELS)
 
 
 @pytest.mark.long

@@ -37,6 +37,9 @@ class Device(Protocol):
     block_frames: int
     may_vanish: bool
     """Whether it can be unplugged or switched off."""
+    is_card: bool
+    """Whether ALSA's tables in /proc show it: after it was unplugged they alone tell when it is
+    back."""
     counts_xruns: bool
     """Whether it reports lost samples. A clock loses none: what the engine counts as late is then
     how often this machine's clock woke up late."""
@@ -71,6 +74,11 @@ class Device(Protocol):
     @property
     def failure(self) -> str:
         """Why the device stopped, or nothing."""
+        ...
+
+    @property
+    def failure_fd(self) -> int:
+        """A descriptor that is readable once `failure` is set; -1 where only asking shows it."""
         ...
 
     def close(self) -> None:

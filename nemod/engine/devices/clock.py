@@ -72,7 +72,9 @@ class ClockDevice:
     """
 
     failure = ""
+    failure_fd = -1
     may_vanish = False
+    is_card = False
     counts_xruns = False
     lock_name = ""
     reopen_name = ""

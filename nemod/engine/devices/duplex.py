@@ -1,5 +1,6 @@
 """Plays a sound through a device and records its input in the same frames."""
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from nemod.common.errors import AudioError
 from nemod.engine.devices.base import Block, Device
 from nemod.engine.devices.factory import open_device
 from nemod.engine.ipc import DeviceRequest
+from nemod.engine.realtime import SWITCH_INTERVAL_S
 
 Sound = NDArray[np.float32]
 
@@ -76,8 +78,11 @@ class Duplex:
         self.rate_hz = device.rate_hz
         """[Hz] Of what is played and recorded."""
         self.block_frames = device.block_frames
-        device.start(self._process)
+        # The device's thread shares the interpreter with whoever evaluates what was recorded.
+        self._interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         try:
+            device.start(self._process)
             self._pass(np.zeros(max(1, round(SETTLE_S * self.rate_hz)), np.float32), None)
         except BaseException:
             self.close()
@@ -141,6 +146,7 @@ class Duplex:
     def close(self) -> None:
         """Release the device."""
         self._device.close()
+        sys.setswitchinterval(self._interval_s)
 
     def __enter__(self) -> Self:
         return self

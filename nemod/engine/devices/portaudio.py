@@ -109,7 +109,9 @@ class Stream:
         self.block_frames = request.block_frames
         self.source: Source | None = None
         self.failure = ""
+        self.failure_fd = -1
         self.may_vanish = True
+        self.is_card = False
         self.counts_xruns = True
         self.lock_name = self.reopen_name = self.details = ""
         self.notices: tuple[str, ...] = ()

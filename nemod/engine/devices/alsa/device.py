@@ -1,5 +1,6 @@
 """The ALSA device: one thread that reads a block, calls the engine and writes a block."""
 
+import os
 import threading
 import time
 
@@ -46,10 +47,12 @@ class AlsaDevice:
         self.block_frames = request.block_frames
         self.rate_hz = request.rate_hz or 0
         self.failure = ""
+        self.failure_fd = -1
         self.notices: tuple[str, ...] = ()
         self.details = ""
         # A plug-in may mix several outputs; a card's input belongs to one process in any case.
         self.lock_name = f"ALSA/{source.pcm}"
+        self.is_card = bool(source.card_id and sink.card_id)
         self._request = request
         self._ports = source, sink
         self._outputs: tuple[int, ...] = ()
@@ -57,7 +60,7 @@ class AlsaDevice:
         self._stream: DuplexStream | None = None
         self._pcms: tuple[Pcm, ...] = ()
         self._channels: tuple[int, ...] = ()
-        self._stop = threading.Event()
+        self._stops = False
         self._has_begun = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -148,6 +151,7 @@ class AlsaDevice:
         """Start the card and begin to call `process`. Raises: AudioError."""
         if self._stream is None:
             self.prepare()
+        self.failure_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._thread = threading.Thread(
             target=self._run, args=(process,), name="nemod alsa", daemon=True
         )
@@ -167,11 +171,15 @@ class AlsaDevice:
             self._has_begun.set()
             self._play(stream, process)
         except Fault as fault:
-            self.failure = str(fault)
+            self._fail(str(fault))
         except Exception as error:
             # Otherwise the thread would end unreported and the output stay silent.
-            self.failure = f"the device {self.name!r} failed: {type(error).__name__}: {error}"
+            self._fail(f"the device {self.name!r} failed: {type(error).__name__}: {error}")
         self._has_begun.set()
+
+    def _fail(self, reason: str) -> None:
+        self.failure = reason
+        os.eventfd_write(self.failure_fd, 1)
 
     def _begin(self) -> DuplexStream:
         """Start the card, with the next larger buffer where it does not keep up. Raises: Fault."""
@@ -203,16 +211,16 @@ class AlsaDevice:
         out = output_block(self._request.outputs, self.block_frames)
         rows = rows_by_channels(self._outputs, out)
         channel = self._request.input_channel - 1
-        is_stopped = self._stop.is_set
+        captured, played = stream.frames
         xrun = False
-        while not is_stopped():
+        while not self._stops:
             try:
                 stream.read()
-                stream.input(channel, block)
+                captured.read(channel, block)
                 process(block, out, xrun=xrun)
                 xrun = False
                 for outputs, row in rows:
-                    stream.output(outputs, row)
+                    played.write(outputs, row)
                 stream.write()
             except Interrupted as interrupted:
                 stream.recover(interrupted.code)
@@ -220,7 +228,7 @@ class AlsaDevice:
 
     def close(self) -> None:
         """Stop and release the card."""
-        self._stop.set()
+        self._stops = True
         if self._thread is not None:
             self._thread.join(END_S)
             if self._thread.is_alive():
@@ -228,6 +236,9 @@ class AlsaDevice:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+        if self.failure_fd >= 0:
+            os.close(self.failure_fd)
+            self.failure_fd = -1
 
 
 def _common_rate(capture: Pcm, playback: Pcm) -> int:

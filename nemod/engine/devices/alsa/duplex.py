@@ -13,7 +13,7 @@ import errno
 import math
 import time
 
-from nemod.engine.devices.alsa.formats import Samples
+from nemod.engine.devices.alsa.formats import Frames
 from nemod.engine.devices.alsa.library import (
     GONE,
     STATE_DISCONNECTED,
@@ -97,7 +97,7 @@ class DuplexStream:
     def _play_silence(self, blocks: int) -> None:
         stated = []
         for _ in range(blocks):
-            self._wait(self._capture, self._deadline())
+            self._wait(self._capture)
             # What waits in the input and what waits in the output is what a sample passes.
             waiting, queued = self._capture.delay_frames(), self._playback.delay_frames()
             if waiting is not None and queued is not None:
@@ -108,24 +108,24 @@ class DuplexStream:
 
     def read(self) -> None:
         """Wait for a block and read it. Raises: Interrupted, Fault."""
-        self._transfer(self._capture)
+        capture, count = self._capture, self._block_frames
+        self._wait(capture)
+        code = capture.transfer(0, count)
+        if code != count:
+            self._transfer_rest(capture, code)
 
     def write(self) -> None:
         """Write a block; there is room when the block was read. Raises: Interrupted, Fault."""
-        self._transfer(self._playback)
+        code = self._playback.transfer(0, self._block_frames)
+        if code != self._block_frames:
+            self._transfer_rest(self._playback, code)
         self._recoveries = 0
 
-    def _deadline(self) -> float:
-        """Return when a transfer that begins now has to be done (`time.monotonic`)."""
-        return time.monotonic() + 1e-3 * self._limit_ms + STALL_S
-
-    def _transfer(self, pcm: Pcm) -> None:
+    def _transfer_rest(self, pcm: Pcm, code: int) -> None:
+        """Transfer what the first attempt at a block, which has returned `code`, has left."""
         done, count, idle = 0, self._block_frames, 0
-        deadline = self._deadline()
-        if pcm is self._capture:
-            self._wait(pcm, deadline)
+        deadline = time.monotonic() + 1e-3 * self._limit_ms + STALL_S
         while True:
-            code = pcm.transfer(done, count - done)
             if code > 0:
                 done, idle = done + code, 0
                 if done == count:
@@ -140,13 +140,18 @@ class DuplexStream:
                 raise self._problem(pcm, code)
             if time.monotonic() > deadline:
                 raise Interrupted(-errno.ETIMEDOUT)
-            self._wait(pcm, deadline)
+            self._wait(pcm)
+            code = pcm.transfer(done, count - done)
 
-    def _wait(self, pcm: Pcm, deadline: float) -> None:
+    def _wait(self, pcm: Pcm) -> None:
         """Wait until something can be transferred. Raises: Interrupted, Fault."""
         code = pcm.wait(self._limit_ms)
-        if code == 1:
-            return
+        if code != 1:
+            self._wait_longer(pcm, code)
+
+    def _wait_longer(self, pcm: Pcm, code: int) -> None:
+        """Wait on after a wait that has returned `code`. Raises: Interrupted, Fault."""
+        deadline = time.monotonic() + STALL_S
         while True:
             if code < 0 and code not in _AGAIN:
                 raise self._problem(pcm, code)
@@ -236,15 +241,13 @@ class DuplexStream:
 
     # --- samples ---------------------------------------------------------------------------------
 
-    def input(self, channel: int, into: Samples) -> None:
-        """Convert an input channel, counted from 0, of the block that was read."""
-        assert self._capture.frames is not None
-        self._capture.frames.read(channel, into)
-
-    def output(self, channels: tuple[int, ...], samples: Samples) -> None:
-        """Convert the block that is written next into output channels, counted from 0."""
-        assert self._playback.frames is not None
-        self._playback.frames.write(channels, samples)
+    @property
+    def frames(self) -> tuple[Frames, Frames]:
+        """The block that was read, and the one that is written next."""
+        captured, played = self._capture.frames, self._playback.frames
+        assert captured is not None
+        assert played is not None
+        return captured, played
 
     def close(self) -> None:
         """Stop and release both directions. Thread: any."""

@@ -46,6 +46,10 @@ class Pcm:
         self.format: SampleFormat = FORMATS[-1]
         self.frames: Frames | None = None
         self._ffi, self._lib = library.load()
+        self._wait = self._lib.snd_pcm_wait
+        reads = direction == CAPTURE
+        self._interleaved = self._lib.snd_pcm_readi if reads else self._lib.snd_pcm_writei
+        self._by_channel = self._lib.snd_pcm_readn if reads else self._lib.snd_pcm_writen
         self._buffer: Any = None
         self._parts: Any = None
         self._delay = self._ffi.new("snd_pcm_sframes_t *")
@@ -233,7 +237,8 @@ class Pcm:
 
     def wait(self, limit_ms: int) -> int:
         """Wait for a block; return 1, 0 when there was none in time, or a negative error."""
-        return int(self._lib.snd_pcm_wait(self.handle, limit_ms))
+        code: int = self._wait(self.handle, limit_ms)
+        return code
 
     def delay_frames(self) -> int | None:
         """Return the frames between this moment and the connector, as the driver states them."""
@@ -246,20 +251,21 @@ class Pcm:
 
         Return the number of frames done, or a negative error; -EAGAIN when there is no room.
         """
+        code: int
+        start = self._buffer
+        if not at and self._parts is None:  # nearly always
+            code = self._interleaved(self.handle, start, count)
+            return code
         frames = self.frames
         assert frames is not None
-        lib, start = self._lib, self._buffer
-        if at:
-            start = start + at * frames.frame_bytes
+        start = start + at * frames.frame_bytes
         if self._parts is None:
-            if self.direction == CAPTURE:
-                return int(lib.snd_pcm_readi(self.handle, start, count))
-            return int(lib.snd_pcm_writei(self.handle, start, count))
+            code = self._interleaved(self.handle, start, count)
+            return code
         for channel in range(self.channels):
             self._parts[channel] = start + channel * frames.channel_bytes
-        if self.direction == CAPTURE:
-            return int(lib.snd_pcm_readn(self.handle, self._parts, count))
-        return int(lib.snd_pcm_writen(self.handle, self._parts, count))
+        code = self._by_channel(self.handle, self._parts, count)
+        return code
 
     def link(self, other: "Pcm") -> bool:
         """Have both start and stop together; return whether they can."""

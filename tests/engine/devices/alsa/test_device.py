@@ -1,6 +1,7 @@
 """The device on libasound's own PCMs: `file` reads and writes files at any speed, like a cable."""
 
 import math
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -203,3 +204,30 @@ def test_a_pcm_without_a_clock_is_refused(asoundrc: Config) -> None:
     with pytest.raises(AudioError, match="'quick' has no clock"):
         device.start(lambda block, out, *, xrun: None)
     device.close()
+
+
+def test_a_failure_can_be_waited_for(
+    tmp_path: Path, asoundrc: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a descriptor that belongs to the device."""
+    asoundrc(files(tmp_path))
+    (tmp_path / "in.raw").write_bytes(bytes(4 * BLOCK))
+    monkeypatch.setattr(device_module, "SHORTEST_TRIAL_S", 0.0)
+    may_fail = threading.Event()
+
+    def process(block: NDArray[np.float32], out: NDArray[np.float32], *, xrun: bool) -> None:
+        time.sleep(0.001)
+        if may_fail.is_set():
+            raise ValueError("broken")
+
+    device = opened("cable")
+    assert device.failure_fd == -1
+    device.start(process)
+    try:
+        assert select.select([device.failure_fd], [], [], 0.0)[0] == []
+        may_fail.set()
+        assert select.select([device.failure_fd], [], [], WAIT_S)[0] == [device.failure_fd]
+        assert device.failure == "the device 'cable' failed: ValueError: broken"
+    finally:
+        device.close()
+    assert device.failure_fd == -1
