@@ -48,6 +48,6 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
         knobs=read.filled.knobs,
         infos=infos,
         cached=built.cached,
-        sizes={slot: model.sizes for slot, model in read.filled.models.items()},
+        sizes={slot: model.size_starts for slot, model in read.filled.models.items()},
         reduction=request.reduction,
     )

@@ -81,7 +81,7 @@ class BuildResult:
     cached: bool
     """Whether every program came from the cache on disk."""
     sizes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """Of each model, by slot; see `nemod.formats.model.Model`."""
+    """Where the sizes of each model begin, by slot; see `nemod.formats.model.Model`."""
     reduction: Reduction = FULL_QUALITY
     """That of the request."""
 

@@ -15,7 +15,7 @@ def test_the_model_of_the_demonstration_has_its_sizes(tmp_path: Path) -> None:
     """Three, of which each has the channels that the file states."""
     path = tmp_path / "sizes.nam"
     step_down.write_model(path)
-    sizes = load_model(path).sizes
+    sizes = load_model(path).size_starts
     assert sizes == pytest.approx((0.0, 1 / 3, 2 / 3))
     networks: list[Any] = [load_model(path, size=size).network for size in sizes]
     assert [network.arrays[0].channels for network in networks] == list(step_down.CHANNELS)

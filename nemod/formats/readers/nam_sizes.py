@@ -5,7 +5,7 @@ import math
 from nemod.formats.readers.document import Node
 
 
-def sizes(root: Node) -> tuple[float, ...]:
+def size_starts(root: Node) -> tuple[float, ...]:
     """Return from which requested size (0..1) on each size is played, rising; empty for one size.
 
     `root` is a file that was read without an error.

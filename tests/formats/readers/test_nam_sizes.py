@@ -77,10 +77,10 @@ def test_each_size_begins_where_it_is_stated(
     """From there on another network is played, just below it still the one before."""
     path = write(document)
     full = load_model(path)
-    assert full.sizes == pytest.approx(expected)
-    played = [load_model(path, size=size).network for size in full.sizes]
+    assert full.size_starts == pytest.approx(expected)
+    played = [load_model(path, size=size).network for size in full.size_starts]
     assert len(set(played)) == len(played)
-    for before, size in zip(played, full.sizes[1:], strict=False):
+    for before, size in zip(played, full.size_starts[1:], strict=False):
         assert load_model(path, size=math.nextafter(size, 0.0)).network == before
 
 
