@@ -21,7 +21,7 @@ from nemod.chain.chain import MODEL
 from nemod.common.errors import CabinetError, ModelError, NemodError
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import LoadedRig
-from nemod.engine.chain import Content
+from nemod.engine.chain import CHEAP_EFFECTS, EFFECTS, Content
 from nemod.engine.compiled_rig import AnyCompiledRig
 from nemod.engine.loading import load_rig
 from nemod.engine.parts import whole_rig
@@ -112,9 +112,24 @@ def build_chain(
     filled = filled.at_rate(rate_hz)
     policies: dict[str, RatePolicy] = {}
     cached = True
+    is_single = len(filled.models) == 1 and filled.chain.split is None
+    tests_itself = ""
     for slot, model in filled.models.items():
+        policies[slot] = rate_policy(model.network, model.sample_rate, rate_hz)
+        if is_single and policies[slot] == "exact":
+            tests_itself = slot
+            continue
         with at_slot(slot):
-            policies[slot], was_cached = _verified(filled, slot, model, rate_hz, outputs)
+            chain, name = (filled.chain, slot) if is_single else (ALONE, MODEL)
+            tested = FilledChain(chain=chain, models={name: model}, is_cheap=filled.is_cheap)
+            policies[slot], was_cached = _verified(
+                tested,
+                name,
+                policies[slot],
+                rate_hz,
+                outputs if is_single else 1,
+                in_steps=not is_single,
+            )
             cached = cached and was_cached
     cabinets: dict[str, AnyEffect] = {}
     for slot, response in filled.responses.items():
@@ -123,6 +138,9 @@ def build_chain(
     whole = build_with_policies(
         filled, cabinets, policies, rate_hz, block_frames, settings, outputs
     )
+    if tests_itself:
+        with at_slot(tests_itself):
+            verified(filled.models[tests_itself], "exact", rate_hz, lambda *_: whole)
     return replace(whole, cached=whole.cached and cached)
 
 
@@ -148,35 +166,38 @@ def naming_cabinet(path: str) -> Iterator[None]:
 
 
 def _verified(
-    filled: FilledChain, slot: str, model: Model, rate_hz: int, outputs: int
+    tested: FilledChain,
+    slot: str,
+    policy: RatePolicy,
+    rate_hz: int,
+    outputs: int,
+    *,
+    in_steps: bool,
 ) -> tuple[RatePolicy, bool]:
-    """Return how a model is played, and whether nothing had to be compiled to find out.
+    """Return how the only model of a chain is played, and whether nothing was compiled for that.
 
-    It is tested in the chain itself where it is the only model, because that program is needed
+    A model is tested in its own chain where it is the only one, because that program is needed
     anyway, else alone; without cabinets, which cannot oscillate.
     """
     cached = True
-    is_whole = len(filled.models) == 1 and filled.chain.split is None
-    chain, name = (filled.chain, slot) if is_whole else (ALONE, MODEL)
+    model = tested.models[slot]
+    defaults = Settings(chain=tested.chain).copy_for(tested.chain, tested.knobs)
 
     def make(policy: RatePolicy, rate_hz: int) -> BuiltRig:
         nonlocal cached
-        tested = FilledChain(chain=chain, models={name: model})
-        defaults = Settings(chain=chain).copy_for(chain, tested.knobs)
         rig = build_with_policies(
             tested,
             {},
-            {name: policy},
+            {slot: policy},
             rate_hz,
             BLOCK_FRAMES,
             defaults,
-            outputs if is_whole else 1,
-            in_steps=not is_whole,
+            outputs,
+            in_steps=in_steps,
         )
         cached = cached and rig.cached
         return rig
 
-    policy = rate_policy(model.network, model.sample_rate, rate_hz)
     return verified(model, policy, rate_hz, make), cached
 
 
@@ -196,7 +217,8 @@ def build_with_policies(
         slot: _delayed(model, rate_hz) if policies[slot] == "delay" else model
         for slot, model in filled.models.items()
     }
-    content = Content(chain=filled.chain, models=models, cabinets=cabinets)
+    effects = CHEAP_EFFECTS if filled.is_cheap else EFFECTS
+    content = Content(chain=filled.chain, models=models, cabinets=cabinets, effects=effects)
     own_rates = {
         slot: model.sample_rate for slot, model in models.items() if policies[slot] == "resample"
     }

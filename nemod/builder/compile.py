@@ -14,8 +14,8 @@ from nemod.engine.program import Packings, compile_spec, compiled_rig
 from nemod.engine.rig import AnyRigSpec
 
 Controls = NDArray[np.float32]
-KEPT_PARTS = 24
-"""How many parts are kept, warmed up: those of two chains with all that they can hold."""
+KEPT_PARTS = 16
+"""How many parts are kept, warmed up: those of two or three chains; each is up to a megabyte."""
 
 
 def compiled(spec: AnyRigSpec, block_frames: int, *what: object) -> tuple[bytes, bool]:

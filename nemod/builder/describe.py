@@ -24,6 +24,8 @@ class Description:
     memory_frames: int | None
     """Past frames that affect the output; None for a recurrent network."""
     knobs: tuple[str, ...]
+    sizes: int
+    """How many sizes the file holds; `/nemo/size` chooses one."""
     sample_rate: int | None
     """[Hz] None where the model plays at the device's rate."""
     sample_rate_stated: bool
@@ -42,6 +44,7 @@ class Description:
             "parameters": self.parameters,
             "receptive_field": "recurrent" if memory is None else f"{memory + 1} frames",
             "knobs": list(self.knobs),
+            "sizes": self.sizes,
             "sample_rate": self.sample_rate or "the device's",
             "sample_rate_stated": self.sample_rate_stated,
             "sample_rate_source": self.sample_rate_source,
@@ -60,6 +63,7 @@ def describe(model: Model) -> Description:
         parameters=parameters(model.weights),
         memory_frames=memory_frames(model.network),
         knobs=tuple(knob.name for knob in model.knobs),
+        sizes=model.sizes,
         sample_rate=None if model.rate_follows_device else model.sample_rate,
         sample_rate_stated=model.rate_stated,
         sample_rate_source=model.rate_source,

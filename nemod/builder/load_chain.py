@@ -7,7 +7,7 @@ from pathlib import Path
 from nemod.builder.chain_files import ReadChain, read_files
 from nemod.builder.filled_chain import FilledChain
 from nemod.builder.messages import Level
-from nemod.chain import Chain, read_chain
+from nemod.chain import Chain, Slot, read_chain
 from nemod.chain.chain import MODEL
 from nemod.common.errors import ConfigError, NotFoundError
 from nemod.common.kept_files import DamagedFileError, read_kept
@@ -77,19 +77,23 @@ def _plain(tree: Tree | None) -> object:
 def find_files(chain: Chain, path: Path, models: Library, cabinets: Library) -> dict[str, Path]:
     """Return the files of a chain's slots, by slot; `path` is the chain's own file.
 
-    Raises: NotFoundError that names the slot.
+    A file that was renamed is found by its hash, where the chain has it. Raises: NotFoundError that
+    names the slot.
     """
     files = {}
-    for slot, name in chain.files.items():
-        if not name:
-            continue
-        beside = path.parent / name
-        if beside.is_file():
-            files[slot] = beside
-            continue
-        library = models if chain[slot].kind == MODEL else cabinets
-        try:
-            _, files[slot] = library.find(name)
-        except NotFoundError as error:
-            raise NotFoundError(f"{path}: slot {slot!r}: {error}") from None
+    for slot in chain:
+        if slot.file:
+            library = models if slot.kind == MODEL else cabinets
+            beside = path.parent / slot.file
+            files[slot.name] = beside if beside.is_file() else _in_library(slot, path, library)
     return files
+
+
+def _in_library(slot: Slot, path: Path, library: Library) -> Path:
+    try:
+        return library.find(slot.file)[1]
+    except NotFoundError as error:
+        renamed = library.find_by_hash(slot.sha256) if slot.sha256 else ""
+        if renamed:
+            return library.find(renamed)[1]
+        raise NotFoundError(f"{path}: slot {slot.name!r}: {error}") from None

@@ -9,11 +9,12 @@ Everything around the model is flat, so that no echo counts as an oscillation. T
 stand at their defaults, then all at their lowest, then all at their highest position; other
 combinations are not tried.
 
-The verdict depends neither on the device's block size nor on the user's settings: the rig that is
-tested has blocks of `BLOCK_FRAMES` and starts with all knobs at their defaults. Otherwise a model
-that hums near the limit would have another rate policy, and so another latency, at another block
-size. The verdict is kept on the disk beside the compiled programs, and a rig whose verdict is known
-is not tested again.
+The verdict on a model at another rate depends neither on the device's block size nor on the user's
+settings: the rig that is tested has blocks of `BLOCK_FRAMES` and starts with all knobs at their
+defaults. Otherwise a model that hums near the limit would have another rate policy, and so another
+latency, at another block size. At its own rate only finite output is asked for, so the rig that
+will play is tested itself, and nothing else has to be compiled. The verdict is kept on the disk
+beside the compiled programs, and a rig whose verdict is known is not tested again.
 """
 
 import hashlib
@@ -51,10 +52,12 @@ _PASSED = b"passed"
 """The verdict on a rig without a fault; not empty, which a damaged file could be."""
 _SOURCES = (
     "builder/build.py",
+    "builder/build_steps.py",
     "builder/rate_policy.py",
     "builder/verify.py",
     "builder/warm_up.py",
     "engine/resampled.py",
+    "engine/steps.py",
     "formats/rate.py",
     "formats/state_delay.py",
 )
@@ -72,6 +75,10 @@ class Playable(Protocol):
     def loaded(self) -> LoadedRig:
         """The program to play."""
 
+    @property
+    def block_frames(self) -> int:
+        """Length of its blocks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Residue:
@@ -88,8 +95,9 @@ def verified(
 ) -> RatePolicy:
     """Return `policy`, or `resample` where the model's rig by `policy` fails the test.
 
-    `make(policy, rate_hz)` builds the model's rig for a device at that rate, with blocks of
-    `BLOCK_FRAMES` and the knobs at their defaults; it is called only where no verdict is known.
+    `make(policy, rate_hz)` returns the model's rig for a device at that rate, with blocks of
+    `BLOCK_FRAMES` and the knobs at their defaults (any of both for `exact` at the model's rate); it
+    is called only where no verdict is known.
     Raises: ModelError when no rig of the model passes.
     """
     fault = ""
@@ -137,7 +145,7 @@ def find_fault(
 
 def residues(model: Model, rig: Playable, rate_hz: int) -> Iterator[Residue]:
     """Yield what is left of noise after silence, for each position of the model's knobs."""
-    blocks = _test_signal(rate_hz)
+    blocks = _test_signal(rate_hz, rig.block_frames)
     tail = int(TAIL_S * rate_hz)
     for controls in _test_controls(model, rig.layout):
         state = rig.loaded.fresh()
@@ -148,18 +156,18 @@ def residues(model: Model, rig: Playable, rate_hz: int) -> Iterator[Residue]:
             # The last number is the sum of all magnitudes.
             is_finite = is_finite and bool(np.isfinite(samples[-1]))
             # Of two outputs, which are equal while nothing is sent into delay and reverb, the left.
-            heard.append(samples[:BLOCK_FRAMES].copy())
+            heard.append(samples[: rig.block_frames].copy())
         rest = np.concatenate(heard)[-tail:].astype(np.float64)
         yield Residue(is_finite, amplitude_to_db(float(np.std(rest))) if is_finite else np.inf)
 
 
-def _test_signal(rate_hz: int) -> NDArray[np.float32]:
-    """Return noise and then silence [blocks, BLOCK_FRAMES], the same every time."""
+def _test_signal(rate_hz: int, block_frames: int) -> NDArray[np.float32]:
+    """Return noise and then silence [blocks, frames], the same every time."""
     noise = np.random.default_rng(0).normal(0.0, NOISE_AMPLITUDE, int(NOISE_S * rate_hz))
-    count = -(-int((NOISE_S + SILENCE_S) * rate_hz) // BLOCK_FRAMES)
-    sound = np.zeros(count * BLOCK_FRAMES, np.float32)
+    count = -(-int((NOISE_S + SILENCE_S) * rate_hz) // block_frames)
+    sound = np.zeros(count * block_frames, np.float32)
     sound[: noise.size] = noise
-    return sound.reshape(count, BLOCK_FRAMES)
+    return sound.reshape(count, block_frames)
 
 
 def _test_controls(model: Model, layout: Sequence[str]) -> Iterator[NDArray[np.float32]]:

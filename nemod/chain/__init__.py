@@ -21,7 +21,7 @@ from nemod.chain.chain import (
     Slot,
     Split,
 )
-from nemod.chain.reader import ChainError, read_chain, read_leniently
+from nemod.chain.reader import ChainError, can_be_name, read_chain, read_leniently
 from nemod.chain.writer import plain_chain
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "ChainError",
     "Slot",
     "Split",
+    "can_be_name",
     "plain_chain",
     "read_chain",
     "read_leniently",

@@ -49,6 +49,11 @@ RESERVED = frozenset((
 """Names that no slot can have, because other addresses begin with them."""
 
 
+def can_be_name(name: str) -> bool:
+    """Return whether a slot can have this name, as far as no other slot has it."""
+    return bool(_NAME.fullmatch(name)) and name not in RESERVED
+
+
 class ChainError(NemodError):
     """All problems of a chain, so that they can be fixed at once."""
 

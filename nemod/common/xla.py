@@ -1,7 +1,11 @@
 """How XLA compiles for the audio thread: environment variables to set before jax is used."""
 
 import os
+import platform
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 
 FLAGS = (
     # Matrix products run on the calling thread; small ones are compiled into the kernel that needs
@@ -29,3 +33,15 @@ def prepare(environment: Mapping[str, str] = ENVIRONMENT) -> None:
     """Set the variables that are not set yet; effective only before jax first compiles."""
     for name, value in environment.items():
         os.environ.setdefault(name, value)
+
+
+@cache
+def vector_lanes() -> int:
+    """Return how many float32 numbers XLA's matrix-vector code handles at once here."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return 4
+    flags: list[str] = []
+    with suppress(OSError):
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        flags = next((line for line in text.splitlines() if line.startswith("flags")), "").split()
+    return 16 if "avx512f" in flags else 8

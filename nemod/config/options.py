@@ -288,6 +288,15 @@ class Config:
         metavar="0..1",
         unset="1",
     )
+    step_down: bool | None = _option(
+        None,
+        Switch(),
+        "reduce the quality while the load is too high (/nemo/size/auto)",
+        "--step-down",
+        no_flag="--no-step-down",
+        no_help="keep the full quality, whatever the load",
+        unset="as in the last session, else on",
+    )
     model: str = _option(
         "",
         NameOrFile(),
@@ -322,10 +331,7 @@ class Config:
         unset="none",
     )
     chains: tuple[tuple[str, Chain], ...] = _option(
-        (),
-        Chains(),
-        "chains that `/nemo/chain/set` plays by name, each a list of slots as in a preset",
-        unset="none",
+        (), Chains(), "chains that `/nemo/chain/set` plays by name", unset="none"
     )
     state: bool | Path = _option(  # noqa: RUF009 - a value, as all others
         True,

@@ -3,14 +3,12 @@
 A preset is loaded as one change: its chain with all files and positions, in one audio block.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
 
 from nemod.chain import Chain
-from nemod.common.background import in_background
 from nemod.control.backends import Player, PresetStore, Scope
 from nemod.control.disk_jobs import DiskJobs
 from nemod.control.errors import Code, ControlError
@@ -29,6 +27,7 @@ from nemod.control.jobs import Job
 from nemod.control.neighbours import Neighbours, plan
 from nemod.control.preset_files import FoundFiles, PresetFiles
 from nemod.control.preset_list import PresetList
+from nemod.control.preset_search import PresetSearch
 from nemod.control.rig_jobs import RigJobs
 from nemod.control.settings import Settings
 from nemod.control.snapshots import Snapshots
@@ -75,9 +74,7 @@ class Presets:
         self.snapshots = Snapshots(settings, commit, on_save=self._on_snapshot)
         self._newest: tuple[Job, int] | None = None
         """The preset that was requested last."""
-        self._unresolved: tuple[int, Preset, Job, object] | None = None
-        """The request whose files are searched next, and the loads of rigs before it."""
-        self._is_resolving = False
+        self._search = PresetSearch(files)
         self._neighbours = Neighbours(self.list, self._files, player)
         self._disk = DiskJobs()
         self._rig_changes = events.subscribe(
@@ -135,7 +132,15 @@ class Presets:
         if not self._files.has_hash(preset) or self._is_playing(found):
             self._load(number, preset, found, job)
         else:
-            self._load_resolved(number, preset, job)
+            before = self._jobs.newest
+
+            def is_newest() -> bool:
+                newest = self._newest
+                return newest is not None and newest[0] is job and self._jobs.newest is before
+
+            self._search.start(
+                preset, job, is_newest, lambda found: self._load(number, preset, found, job)
+            )
         return job
 
     def step(self, step: int, source: Source) -> Job:
@@ -147,38 +152,6 @@ class Presets:
         if number is None:
             raise ControlError(Code.NOT_FOUND, "", "there are no presets")
         return self.load(number, source)
-
-    def _load_resolved(self, number: int, preset: Preset, job: Job) -> None:
-        """Load a preset once it is known which files have its hashes.
-
-        One search runs at a time, and of the others only the newest waits: it reads files.
-        """
-        older = self._unresolved
-        before = self._jobs.newest
-        self._unresolved = number, preset, job, before
-        if older is not None:
-            older[2].fail(_superseded(older[1]))
-        if not self._is_resolving:
-            self._resolve_next()
-
-    def _resolve_next(self) -> None:
-        if self._unresolved is None:
-            return
-        number, preset, job, before = self._unresolved
-        self._unresolved, self._is_resolving = None, True
-
-        def resolved(search: "asyncio.Future[FoundFiles]") -> None:
-            self._is_resolving = False
-            self._resolve_next()
-            is_newest = self._newest is not None and self._newest[0] is job
-            if not is_newest or self._jobs.newest is not before:
-                job.fail(_superseded(preset))
-            elif search.cancelled() or search.exception() is not None:
-                job.fail(ControlError(Code.IO, preset.name, str(search.exception())))
-            else:
-                self._load(number, preset, search.result(), job)
-
-        in_background(lambda: self._files.resolved(preset)).add_done_callback(resolved)
 
     def _rig(self) -> Chain:
         """Return what plays: the chain with its files and sizes."""
@@ -423,7 +396,3 @@ class Presets:
 def _files(chain: Chain) -> dict[str, str]:
     """Return the names of files by slot, those of empty slots left out."""
     return {slot: name for slot, name in chain.files.items() if name}
-
-
-def _superseded(preset: Preset) -> ControlError:
-    return ControlError(Code.BUSY, preset.name, "superseded by a newer request")

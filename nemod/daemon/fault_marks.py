@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from nemod.common.background import in_background
-from nemod.control.backends import RigFiles
+from nemod.control.backends import RigFiles, RigPlan
+from nemod.daemon.build_ahead import UnplayableError
 from nemod.daemon.protocols import FaultLog
 
 
@@ -14,11 +15,11 @@ class FaultMarks:
         """`logs`: by kind of slot."""
         self._logs = logs
 
-    def mark(self, rig: RigFiles, slot: str, reason: str) -> None:
-        """Remember that the file in a slot cannot be played."""
-        name = rig.file(slot).name
+    def mark(self, plan: RigPlan, error: UnplayableError) -> None:
+        """Remember that the file at fault, if one is, cannot be played."""
+        name = plan.rig.file(error.slot).name if error.slot else ""
         if name:
-            self._mark(rig.chain[slot].kind, name, reason)
+            self._mark(plan.rig.chain[error.slot].kind, name, str(error))
 
     def clear(self, rig: RigFiles) -> None:
         """Remove the marks of all files of a rig that plays."""

@@ -12,20 +12,13 @@ from dataclasses import replace
 
 import structlog
 
-from nemod.builder.messages import BuildResult, Level
-from nemod.chain import CABINET, DEFAULT_CHAIN, MODEL
+from nemod.builder.messages import BuildResult, Level, Reduction
+from nemod.chain import CABINET, MODEL
 from nemod.common.errors import NemodError
 from nemod.config import Config
 from nemod.control.backends import CLEAN, NO_FILE, RigChange, RigFiles, RigPlan, Scope
 from nemod.control.errors import Code, ControlError
-from nemod.control.events import (
-    DAEMON,
-    CabinetChanged,
-    ChainChanged,
-    EventStream,
-    ModelChanged,
-    Source,
-)
+from nemod.control.events import DAEMON, ChainChanged, EventStream, ModelChanged, Source
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
 from nemod.daemon.build_ahead import BuildAhead, UnplayableError
@@ -34,7 +27,9 @@ from nemod.daemon.fault_marks import FaultMarks
 from nemod.daemon.handover import Handover
 from nemod.daemon.protocols import AudioOutput, Builder, Controls, FaultLog
 from nemod.daemon.quarantine import CRASHES, WITHIN_S, Quarantine
+from nemod.daemon.rig_events import publish_changed_files, publish_files
 from nemod.daemon.rig_requests import RigRequest, RigRequests, superseded
+from nemod.daemon.substitutes import bare, change_to, dispensable, main_slot
 from nemod.daemon.wanted_rig import WantedRig
 from nemod.engine.ipc import DeviceOpened, PlayRig
 from nemod.parameters.parameter_set import ParameterSet
@@ -77,7 +72,7 @@ class ModelSwitcher:
         self._events = events
         self._marks = FaultMarks(faults)
         level = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)
-        self._rigs = BuildAhead(builder, audio, settings, level, on_unplayable=self._mark)
+        self._rigs = BuildAhead(builder, audio, settings, level, on_unplayable=self._marks.mark)
         self._audio = audio
         self._first_candidates: Callable[[], Iterable[RigFiles]] = tuple
         self._previous: BuiltRig | None = None
@@ -132,18 +127,12 @@ class ModelSwitcher:
         """Request one of some rigs for the daemon itself."""
         job = Job(kind, "", DAEMON, self._events)
         # As a request for the first model, which a client's takes the place of.
-        slot = self._main_slot(self._base())
-        self.load(map(_change_to, rigs), job, scope=Scope.MAIN, slot=slot, noun=MODEL)
+        slot = main_slot(self._base())
+        self.load(map(change_to, rigs), job, scope=Scope.MAIN, slot=slot, noun=MODEL)
 
     def _base(self) -> RigFiles:
         """Return what plays, or is to play first."""
         return self.wanted.rig.present if self.current is None else self.current.rig
-
-    @staticmethod
-    def _main_slot(rig: RigFiles) -> str:
-        """Return the name of the first model slot, or nothing."""
-        first = rig.chain.first(MODEL)
-        return "" if first is None else first.name
 
     async def run(self) -> None:
         """Carry out requests, one at a time, until cancelled."""
@@ -189,7 +178,7 @@ class ModelSwitcher:
                 return
             except UnplayableError as error:
                 log.warning(f"{noun} cannot be played", name=job.subject, reason=str(error))
-                self._mark(plan, error)
+                self._marks.mark(plan, error)
                 reasons.append(str(error))
             else:
                 if not self.first_model.done():
@@ -201,11 +190,6 @@ class ModelSwitcher:
             text = f"none of {len(reasons)} {noun}s can be played, the first: {text}"
         job.fail(ControlError(Code.IO, job.subject, text))
         self._after_failure(request)
-
-    def _mark(self, plan: RigPlan, error: UnplayableError) -> None:
-        """Remember that the file at fault cannot be played."""
-        if error.slot:
-            self._marks.mark(plan.rig, error.slot, str(error))
 
     def _after_failure(self, request: RigRequest) -> None:
         """See that something plays after a request that failed.
@@ -273,31 +257,17 @@ class ModelSwitcher:
             try:
                 return plan, await self._rigs.build(plan)
             except UnplayableError as error:
-                dropped = self._dispensable(plan, error, source)
+                dropped = dispensable(plan, error, source)
                 if not dropped:
                     raise
                 for slot in dropped:
                     name = plan.rig.file(slot).name
                     log.warning("slot left empty", slot=slot, file=name, reason=str(error))
-                self._mark(plan, error)
+                self._marks.mark(plan, error)
                 rig = plan.rig
                 for slot in dropped:
                     rig = rig.with_file(slot, NO_FILE)
                 plan = replace(plan, rig=rig)
-
-    def _dispensable(self, plan: RigPlan, error: UnplayableError, source: Source) -> list[str]:
-        """Return the slots that are to be left empty so that a rig plays after all; may be none.
-
-        Nobody has asked for the cabinet of a rig whose model is changed: its file may be gone
-        since. And something has to play at the start and on another device, whatever the reason.
-        """
-        spare = [slot for slot in plan.rig.paths if slot not in plan.fills]
-        if source != DAEMON:
-            spare = [slot for slot in spare if plan.rig.chain[slot].kind == CABINET]
-            return [slot for slot in spare if slot == error.slot]
-        main = self._main_slot(plan.rig)
-        spare = [slot for slot in spare if slot != main]
-        return [slot for slot in spare if error.slot in (slot, "")] or []
 
     async def _play(self, built: BuiltRig) -> None:
         """Send a rig and wait until it is heard. Raises: UnplayableError, ControlError."""
@@ -317,33 +287,18 @@ class ModelSwitcher:
         for path, position in plan.switched.items():
             settings.set(path, position, plan.source)
         device = self._audio().device
-        if device is not None and not built.fits(device):
+        is_outdated = device is not None and not built.fits(device)
+        if is_outdated or built.reduction != self._rigs.reduction:
             self._rebuild()
         self.commit()
-        for slot in built.rig.slots:
-            self._announce(slot, before, plan, request)
+        was = before.rig if before is not None else RigFiles()
+        publish_changed_files(self._events, was, plan, source, request.slot)
 
     def _use(self, built: BuiltRig, renamed: Mapping[str, str], source: Source) -> None:
         """Take the chain of a rig, and the knobs of its models."""
         if built.rig.chain.without_files != self._settings.chain:
             self._events.publish(ChainChanged(source, renamed))
         self._settings.use_chain(built.rig.chain, built.result.knobs, renamed)
-
-    def _announce(
-        self, slot: str, before: BuiltRig | None, plan: RigPlan, request: RigRequest
-    ) -> None:
-        """Publish which file plays in a slot, where it is another one or was asked for."""
-        rig, source = plan.rig, request.job.source
-        chain = rig.chain
-        was = before.rig if before is not None and slot in before.rig.chain else RigFiles()
-        held = (was.chain[slot].size, was.file(slot)) if slot in was.chain else (None, NO_FILE)
-        is_other = held != (chain[slot].size, rig.file(slot))
-        if chain[slot].kind == MODEL:
-            if is_other or slot in plan.fills or source == DAEMON:
-                name = rig.file(slot).name or CLEAN
-                self._events.publish(ModelChanged(name, source, slot))
-        elif is_other or request.slot == slot:
-            self._events.publish(CabinetChanged(rig.file(slot).name, source, slot))
 
     def _rebuild(self) -> None:
         """Build the current rig for the device as it is now, unless another is requested."""
@@ -354,6 +309,13 @@ class ModelSwitcher:
         """Build these while nothing else is to be done; a new list replaces the last."""
         self._rigs.want(wanted)
         self._wake.set()
+
+    def reduce(self, reduction: Reduction) -> None:
+        """Have this and all later rigs built in this quality; see `nemod.daemon.load_guard`."""
+        self._rigs.reduction = reduction
+        # The end of a load that is under way compares its quality, too.
+        if not self._is_loading and self.current is not None:
+            self._rebuild()
 
     def panic(self) -> None:
         """Fade to silence at once and empty all effects."""
@@ -409,10 +371,10 @@ class ModelSwitcher:
         self._request_bare(current.rig)
 
     def _request_bare(self, rig: RigFiles) -> None:
-        """Request the same chain without files, or the default one: either may end the process."""
-        bare = rig.without_files if rig.paths else RigFiles(chain=DEFAULT_CHAIN)
-        if bare != rig:
-            self._request([bare], REBUILD_JOB)
+        """Request what plays without the files of a rig, or without its chain."""
+        other = bare(rig)
+        if other is not None:
+            self._request([other], REBUILD_JOB)
 
     def _replace_crashing(self, crashing: BuiltRig, reason: str) -> None:
         """Quarantine models of the current rig; the previous rig, or one without, takes over."""
@@ -431,14 +393,10 @@ class ModelSwitcher:
         )
         if previous is None:
             self._request_bare(crashing.rig)
-            self._events.publish(ModelChanged("", DAEMON, self._main_slot(crashing.rig)))
+            self._events.publish(ModelChanged("", DAEMON, main_slot(crashing.rig)))
             return
         self._use(previous, {}, DAEMON)
-        for slot in previous.rig.slots:
-            name = previous.rig.file(slot).name
-            is_model = previous.rig.chain[slot].kind == MODEL
-            kind = ModelChanged if is_model else CabinetChanged
-            self._events.publish(kind(name or (CLEAN if is_model else ""), DAEMON, slot))
+        publish_files(self._events, previous.rig, DAEMON)
 
     # --- settings --------------------------------------------------------------------------------
 
@@ -447,13 +405,3 @@ class ModelSwitcher:
         for built in (self.current, self._handover.pending):
             if built is not None:
                 self._audio().send_settings(built.rig_id, built.controls(self._settings))
-
-
-def _change_to(rig: RigFiles) -> RigChange:
-    """Return the change to a rig, whatever plays."""
-
-    def change(_rig: RigFiles) -> RigPlan:
-        first = rig.first(MODEL)
-        return RigPlan(subject=first.name or CLEAN, rig=rig)
-
-    return change

@@ -9,11 +9,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import structlog
 
 from nemod.common.errors import AudioError
-from nemod.common.procinfo import memory_bytes, process_info
+from nemod.common.procinfo import PROC, memory_bytes, process_info
 from nemod.daemon.child_processes import AudioProcess
 from nemod.engine.ipc import PlayRig, TelemetryRecord
 
@@ -34,9 +35,18 @@ are sold with 1 GB have less, those with 2 GB have more."""
 log = structlog.get_logger("nemod")
 
 
-def wants_standby(wish: bool | None) -> bool:
+def wants_standby(wish: bool | None, proc: Path = PROC) -> bool:
     """Return whether to keep a standby process; None decides by the machine's memory."""
-    return memory_bytes() >= MEMORY_BYTES if wish is None else wish
+    if wish is not None:
+        return wish
+    memory = memory_bytes(proc)
+    if memory >= MEMORY_BYTES:
+        return True
+    log.info(
+        "no standby process: a fault takes a second or more to recover from; --standby keeps one",
+        memory_mb=memory // 1_000_000,
+    )
+    return False
 
 
 def is_stopped(process: AudioProcess) -> bool:

@@ -1,6 +1,7 @@
 """Governor, temperature and kernel: whether the processor is fast at the time it is needed."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from nemod.doctor.finding import Finding, advice, ok, problem, unknown
 from nemod.doctor.machine import Machine
@@ -14,7 +15,8 @@ _SINCE_START = {
     18: "it was throttled",
 }
 """Bits of the firmware's `get_throttled`, as the Raspberry Pi documentation lists them."""
-_THROTTLED = "/sys/devices/platform/soc/soc:firmware/get_throttled"
+_THROTTLED = "/sys/devices/platform/*/*:firmware/get_throttled"
+"""The name of the bus depends on the board: `soc` up to a Pi 4, `soc@107c000000` on a Pi 5."""
 
 
 def check_governor(machine: Machine) -> Iterator[Finding]:
@@ -32,9 +34,8 @@ def check_governor(machine: Machine) -> Iterator[Finding]:
         yield advice(
             "governor",
             f"the governor is {', '.join(sorted(found))}: a block may begin at a low clock",
-            'cpupower frequency-set -g performance; for good, GOVERNOR="performance" in '
-            "/etc/default/cpufrequtils. A service may not do it: its sandbox protects these "
-            "settings (ProtectKernelTunables), so it is for the system to set",
+            "cpupower frequency-set -g performance, once after every boot; the system service "
+            "(nemod service install --system) sets it while it runs",
         )
 
 
@@ -59,12 +60,11 @@ def check_temperature(machine: Machine) -> Iterator[Finding]:
 
 
 def _check_throttled(machine: Machine) -> Iterator[Finding]:
-    text = machine.read(_THROTTLED)
-    if not text:
-        return
-    try:
-        bits = int(text, 16)
-    except ValueError:
+    bits = None
+    for path in machine.find(_THROTTLED):
+        with suppress(OSError, ValueError):
+            bits = int(path.read_text(encoding="utf-8", errors="replace"), 16)
+    if bits is None:
         return
     reasons = [why for bit, why in (_NOW | _SINCE_START).items() if bits >> bit & 1]
     if not reasons:

@@ -2,12 +2,14 @@
 
 The life of a rig, file by file:
 
-    chain          the default chain: which effects, in which order, on which condition
-    rig            chain and model -> `RigSpec`, for one rate, before compilation
+    chain          what the slots of a chain are made of: effects and models in order
+    parts          effects and models in order -> the parts of a rig
+    rig            part, or parts that are joined -> `RigSpec`, before compilation
     program        `RigSpec` -> serialised program; program -> a function that can be called
-    compiled_rig   `CompiledRig`, the form in which a rig is shipped
-    loading        `CompiledRig` -> `LoadedRig`
-    resampled      a rig whose model runs at its own rate, between two resamplers
+    compiled_rig   `CompiledRig` and `CompiledSteps`, the forms in which a rig is shipped
+    loading        a compiled rig -> `LoadedRig`
+    steps          a rig of several programs
+    resampled      a model that runs at its own rate, between two resamplers
     active_rig     `LoadedRig`, and `ActiveRig`, the one that sounds
     loaded_rigs    the rigs that the audio process has loaded and verified
 
@@ -21,6 +23,7 @@ The process around it:
     panic          silence within milliseconds, and empty effects
     realtime       locked memory and real-time priority
     cpu_latency    forbids deep idle states of the processors
+    governor       reports governors that keep the clock low
     histogram      counts of block times in shared memory
     devices/       what calls the engine: PortAudio, a clock, the demo
 """

@@ -20,18 +20,24 @@ from nemod.fx.eq import eq
 from nemod.fx.gain import gain
 from nemod.fx.gate import gate
 from nemod.fx.limiter import limiter
-from nemod.fx.reverb import reverb
+from nemod.fx.reverb import cheap_reverb, reverb
 from nemod.fx.split import branch_mix
 from nemod.parameters.slot_paths import slot_path
 
-EFFECTS: Mapping[str, Callable[[float], AnyEffect]] = {
+MakeEffect = Callable[[float], AnyEffect]
+"""sample rate [Hz] -> effect"""
+
+EFFECTS: Mapping[str, MakeEffect] = {
     "gate": gate,
     "comp": compressor,
     "eq": eq,
     "delay": delay,
     "reverb": reverb,
 }
-"""sample rate [Hz] -> effect, by kind of slot"""
+"""By kind of slot."""
+
+CHEAP_EFFECTS: Mapping[str, MakeEffect] = {**EFFECTS, "reverb": cheap_reverb}
+"""Likewise for a machine that is too slow."""
 
 UNITY = ""
 """Stands for a path where a control stays at 1."""
@@ -46,6 +52,8 @@ class Content:
     """By the name of their slot; an empty slot is missing."""
     cabinets: Mapping[str, AnyEffect] = field(default_factory=dict)
     """Likewise."""
+    effects: Mapping[str, MakeEffect] = field(default_factory=lambda: EFFECTS)
+    """What makes the effects, by kind. Another effect of a kind needs another name."""
 
 
 class Placed(NamedTuple):
@@ -148,7 +156,7 @@ def _place(content: Content, place: Slot | Split, rate_hz: float) -> Path:
     if place.kind == CABINET:
         own = content.cabinets.get(place.name)
         return () if own is None else (_in_slot(own, chain, place.name)._replace(is_mono=True),)
-    return (_in_slot(EFFECTS[place.kind](rate_hz), chain, place.name),)
+    return (_in_slot(content.effects[place.kind](rate_hz), chain, place.name),)
 
 
 def _has_knob(content: Content, slot: Slot, number: int) -> bool:

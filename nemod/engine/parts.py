@@ -123,24 +123,22 @@ class _Parts:
 
     def _model(self, placed: PlacedModel) -> None:
         own_rate_hz = self._own_rates.get(placed.slot)
-        effect = neural(placed.model)
-        model = Placed(effect, placed.paths)
+        model = Placed(neural(placed.model), placed.paths)
         before = [placed.drive] if placed.drive is not None else []
         after = [behind_each_model(self._rate_hz)]
         if placed.fader is not None and not placed.is_first:
             after.append(placed.fader)
-        if not self._is_joined and own_rate_hz is None:
-            if placed.fader is not None and placed.is_first:
-                after.append(Placed(gain("level"), (UNITY,)))
+        if self._is_joined or own_rate_hz is not None:
+            self._run += before
             self._close()
-            self._run = [*before, model, *after]
-            self._close(placed)
+            self._add(model.effect, [model], placed)
+            self._run = after
             return
-        self._run += before
+        if placed.fader is not None and placed.is_first:
+            after.append(Placed(gain("level"), (UNITY,)))
         self._close()
-        self._run = [model]
-        self._close(placed)
-        self._run = after
+        run = [*before, model, *after]
+        self._add(_as_chain("model", run), run, placed)
 
     def _fork(self, fork: Fork) -> None:
         self._close()
@@ -154,35 +152,30 @@ class _Parts:
         self._inputs = tuple(ends)
         self._run = [fork.mix]
 
-    def _close(self, model: PlacedModel | None = None) -> None:
+    def _close(self) -> None:
         """End the present run, if there is one: it becomes a part."""
-        if not self._run:
-            return
+        if self._run:
+            self._add(_as_chain("run", self._run), self._run, None)
+            self._run = []
+
+    def _add(self, effect: AnyEffect, run: Sequence[Placed], model: PlacedModel | None) -> None:
+        """Add a part: the effects of `run`, among them a model or not, which are `effect`."""
         slot = "" if model is None else model.slot
         own_rate_hz = self._own_rates.get(slot)
-        name = "run" if model is None else "model"
-        if model is None:
-            effect = _as_chain(name, self._run)
-        else:
-            effect = (
-                self._run[0].effect
-                if len(self._run) == 1
-                else chain(name, *(each.effect for each in self._run))
-            )
-        network = () if model is None else (model.model.network,)
-        spec = run_spec(effect, own_rate_hz or self._rate_hz)
+        kind = ("run",) if model is None else ("model", model.model.network)
         self._parts.append(
             Part(
-                spec=replace(spec, signals=len(self._inputs)),
-                paths=_paths(self._run),
+                spec=replace(
+                    run_spec(effect, own_rate_hz or self._rate_hz), signals=len(self._inputs)
+                ),
+                paths=_paths(run),
                 inputs=self._inputs,
-                signature=(name, *network, _signature(self._run)),
+                signature=(*kind, _signature(run)),
                 model=slot,
                 has_own_rate=own_rate_hz is not None,
             )
         )
         self._inputs = (len(self._parts),)
-        self._run = []
 
 
 def _as_chain(name: str, run: Sequence[Placed]) -> AnyEffect:

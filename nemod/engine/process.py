@@ -17,6 +17,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import setproctitle
@@ -31,6 +32,7 @@ from nemod.engine.devices.demo import PhrasePlayer
 from nemod.engine.devices.factory import open_device
 from nemod.engine.devices.lock import DeviceLock, users_of_cards
 from nemod.engine.engine import Engine
+from nemod.engine.governor import governor_notice
 from nemod.engine.ipc import (
     AudioProcessArguments,
     DeviceFailed,
@@ -85,7 +87,7 @@ class Helper:
                     f"{request.outputs} outputs, not for this device"
                 )
             self.rigs.load(request)
-            engine.pending_rig = self.rigs.activate(request.rig_id, request.controls)
+            engine.offer(self.rigs.activate(request.rig_id, request.controls))
         except Exception as error:
             send_frame(self.link, RigFailed(request.rig_id, f"{type(error).__name__}: {error}"))
 
@@ -117,7 +119,7 @@ def _serve(helper: Helper, device: Device) -> int:
     orphaned_at: float | None = None
     failed = [device.failure_fd] if device.failure_fd >= 0 else []
     while True:
-        waiting = failed if orphaned_at else [link, *failed]
+        waiting: list[Any] = failed if orphaned_at else [link, *failed]
         ready, _, _ = select.select(waiting, [], [], POLL_S)
         if link in ready:
             try:
@@ -268,7 +270,8 @@ def main(argv: list[str]) -> int:
         send_frame(link, DeviceFailed(f"{error} ({users})" if users else str(error)))
         drop_realtime_priority()
         return 1
-    notices = (memory_notice, priority_notice, cpu_latency.refused, *device.notices)
+    machine = (memory_notice, priority_notice, cpu_latency.refused, governor_notice())
+    notices = (*machine, *device.notices)
     send_frame(
         link,
         DeviceOpened(

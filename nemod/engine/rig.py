@@ -80,8 +80,6 @@ class Part:
     """All that its program depends on but rate and block size; compared by its `repr`."""
     model: str = ""
     """The slot of its model; empty for a run of effects."""
-    latency_frames: int = 0
-    """[frames at the device's rate]"""
     has_own_rate: bool = False
     """Whether it runs at the rate of its model, between resamplers."""
 

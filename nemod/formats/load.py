@@ -50,7 +50,9 @@ def load_model(path: str | PathLike[str], *, size: float | None = None) -> Model
         out_gain=reading.out_gain,
         prewarm_frames=reading.prewarm_frames,
         probe=reading.probe,
+        sizes=reading.sizes,
         info=reading.info,
+        size_starts=reading.size_starts,
     )
 
 

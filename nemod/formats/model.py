@@ -61,7 +61,12 @@ class Model:
     prewarm_frames: int = 0
     """[frames] Silence that the reference player processes before the first sample."""
     probe: Probe | None = None
+    sizes: int = 1
+    """How many sizes of the model its file holds; this is one of them."""
     info: ModelInfo = field(default_factory=ModelInfo)
+    size_starts: tuple[float, ...] = ()
+    """From which requested size (0..1) on each size of the file is played, rising; empty where it
+    holds one size."""
 
     @property
     def rate_source(self) -> str:

@@ -9,11 +9,12 @@
     delay       echoes with feedback
     reverb      feedback delay network
     limiter     last effect: keeps the output at or below `ceiling`
+    split       mix of the two branches of a split
     bypass      dry/wet mix of the bypass switch, and mute
     stereo      from one channel to two: which effects of a chain play left and right
     nn/neural   a model as an effect
 
     tools/      what effects are made with: smoothing, ring buffers, fused kernels
 
-`nn` holds the neural kernels. The order of effects in a rig is in `nemod.engine.chain`.
+`nn` holds the neural kernels. The kinds of slots are in `nemod.engine.chain`.
 """

@@ -13,6 +13,7 @@ from nemod.control.similar_names import similar_name
 from nemod.midi.binding import SHUTDOWN
 from nemod.parameters.parameter import Parameter, ParameterKind
 from nemod.parameters.parameter_set import TOGGLES, ParameterSet
+from nemod.parameters.slot_paths import is_slot_path
 
 JOB_INTERVAL_S = 0.05
 """[s] Between two requests of background jobs by controllers; the newest is carried out."""
@@ -75,12 +76,12 @@ _FINE_STEP = 1.0 / 128.0
 
 
 def target_problem(target: str) -> str:
-    """Return why a target of the file is none with any model; nothing for a good one."""
+    """Return why a target of the file is none with any chain; nothing for a good one."""
     if target in ACTIONS or target == SHUTDOWN:
         return ""
     parameters = ParameterSet()
     path = _path(target)
-    if path in parameters or path.startswith("knob/"):
+    if path in parameters or path.startswith("knob/") or is_slot_path(path):
         return ""
     known = [*ACTIONS, *parameters.all_paths()]
     return f"{target[:120]!r}: no such parameter or action{did_you_mean(target[:120], known)}"

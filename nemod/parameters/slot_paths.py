@@ -6,9 +6,9 @@ The table has each control once, under the path that the first slot of its kind 
 `<slot>/<control>` as a second path.
 """
 
-from nemod.chain import Chain
+from nemod.chain import Chain, can_be_name
 from nemod.parameters.parameter import Parameter
-from nemod.parameters.table import param
+from nemod.parameters.table import BY_PATH, param
 
 _KINDS_OF_PLAIN_PATHS = {
     "gain": "model",
@@ -72,3 +72,14 @@ def in_table(chain: Chain, path: str) -> tuple[str, str]:
 def slot_row(chain: Chain, path: str) -> Parameter:
     """Return the table's row of a canonical path, under the path of the table. Raises: KeyError."""
     return param(in_table(chain, path)[1])
+
+
+_CONTROLS = frozenset(control_of(path) for path in BY_PATH if kind_of(path))
+
+
+def is_slot_path(path: str) -> bool:
+    """Return whether some chain may have a control of this path, by the name of its slot."""
+    slot, slash, control = path.partition("/")
+    if not slash or not can_be_name(slot):
+        return False
+    return control in _CONTROLS or (control.startswith("knob/") and len(control) > 5)

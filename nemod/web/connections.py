@@ -5,10 +5,13 @@ each connection has a time in which something must be answered on it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
+
+from aiohttp import StreamReader, web
+from aiohttp.http import RawRequestMessage
 
 from nemod.network.access import address_of
 from nemod.network.interfaces import Address
@@ -63,11 +66,16 @@ class Connections:
         self._open.pop(transport, None)
 
     @contextmanager
-    def answering(self, transport: asyncio.BaseTransport | None) -> Iterator[None]:
-        """Suspend the time limit of a connection while a request on it is answered."""
+    def answering(
+        self, transport: asyncio.BaseTransport | None, body: StreamReader
+    ) -> Iterator[None]:
+        """Suspend the time limit of a connection while a request on it is answered.
+
+        `body` is the request's: reading it raises RequestPayloadError once it is malformed.
+        """
         connection = self._open.get(transport) if transport is not None else None
         if connection is not None:
-            connection.suspend()
+            connection.answer(body)
         try:
             yield
         finally:
@@ -91,15 +99,23 @@ class LimitedConnection(asyncio.Protocol):
         self._inner: asyncio.Protocol | None = None
         self._transport: asyncio.Transport
         self._timer: asyncio.TimerHandle | None = None
+        self._body: StreamReader | None = None
+        """Of the request that is being answered."""
+
+    def answer(self, body: StreamReader) -> None:
+        """Let the connection be idle: a request with this body is being answered."""
+        self._body = body
+        self.suspend()
 
     def suspend(self) -> None:
-        """Let the connection be idle: a request is being answered."""
+        """Let the connection be idle."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def wait(self) -> None:
         """End the connection if no further request is complete in time."""
+        self._body = None
         self.suspend()
         if self._inner is not None:
             delay_s = self._connections.limits.idle_s
@@ -127,8 +143,12 @@ class LimitedConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass on what has been received."""
-        if self._inner is not None:
-            self._inner.data_received(data)
+        if self._inner is None:
+            return
+        self._inner.data_received(data)
+        # aiohttp queues the error behind the request, which would wait for its body in vain.
+        if self._body is not None and not self._body.is_eof() and _is_malformed(self._inner):
+            self._body.set_exception(web.RequestPayloadError("malformed chunk"))
 
     def eof_received(self) -> bool | None:
         """Pass on that the client sends no more."""
@@ -151,3 +171,9 @@ class LimitedConnection(asyncio.Protocol):
             inner, self._inner = self._inner, None
             self._connections.remove(self._transport)
             inner.connection_lost(exc)
+
+
+def _is_malformed(protocol: asyncio.Protocol) -> bool:
+    """Return whether aiohttp's parser has found an error behind the request that is answered."""
+    queued: Sequence[tuple[object, object]] = getattr(protocol, "_messages", ())
+    return bool(queued) and not isinstance(queued[-1][0], RawRequestMessage)

@@ -115,7 +115,7 @@ class WebServer:
         await asyncio.sleep(0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        with self._connections.answering(request.transport):
+        with self._connections.answering(request.transport, request.content):
             try:
                 response = await self._answer(request)
             except web.HTTPException as error:

@@ -147,11 +147,16 @@ def temporary_home() -> Iterator[tuple[Path, Path]]:
         yield Path(home), Path(folder) / "times"
 
 
-@contextmanager
-def load_process(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+def load_process(*arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
     """Run a load of `loads.py`; the context begins when the load is ready."""
+    return child(Path(__file__).with_name("loads.py"), *arguments)
+
+
+@contextmanager
+def child(script: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a script that prints `ready`, and ends when its standard input is closed."""
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("loads.py")), *arguments],
+        [sys.executable, str(script), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -159,7 +164,9 @@ def load_process(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
     try:
         assert process.stdout is not None
         if process.stdout.readline().strip() != "ready":
-            raise RuntimeError(f"{arguments}: the load did not start")
+            process.kill()
+            process.wait()
+            raise RuntimeError(f"{script.name} {arguments}: it did not start")
         yield process
     finally:
         if process.poll() is None:

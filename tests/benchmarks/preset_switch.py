@@ -7,6 +7,7 @@ One JACK client sends a constant to the daemon, another detects the first frame 
 """
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -37,6 +38,10 @@ MODELS = (
 )
 """All shipped models, one preset each."""
 AIM_MS = 50.0
+"""[ms] For rigs that were built ahead."""
+ONE_OF_TWO_AIM_MS = 300.0
+"""[ms] For another second model, whose program is on the disk."""
+BUILT_AHEAD, ONE_OF_TWO = "built ahead", "one of two models"
 LONGEST_S = 180.0
 """[s] A program is compiled in a few seconds, on a busy machine in minutes."""
 SETTLE_S = 0.7
@@ -131,6 +136,19 @@ class Rig:
         """Load a model whose program is on the disk."""
         return self.request("/nemo/model/load", MODELS[number % len(MODELS)])
 
+    def use_two_models(self) -> None:
+        """Set a chain of two models, and have every program that it needs compiled."""
+        slots = ["gate", "comp", {"model": {"file": MODELS[0]}}, "model2", "eq", "delay", "reverb"]
+        self.client.send("/nemo/chain/set", json.dumps(slots))
+        self.end_of_job()
+        for model in MODELS:
+            self.client.send("/nemo/model2/load", model)
+            self.end_of_job()
+
+    def one_of_two(self, number: int) -> float:
+        """Load another second model."""
+        return self.request("/nemo/model2/load", MODELS[number % len(MODELS)])
+
     def built_ahead(self, _number: int) -> float:
         """Step to the next preset, whose rig the daemon has built ahead."""
         wait_until_idle(self.builder)
@@ -146,11 +164,18 @@ def measure(counts: dict[str, int], advance: Advance) -> Iterator[Switches]:
             rig = Rig(running, cache)
             try:
                 rig.prepare()
-                ways = {"cold": rig.cold, "cached": rig.cached, "built ahead": rig.built_ahead}
+                ways = {
+                    "cold": rig.cold,
+                    "cached": rig.cached,
+                    ONE_OF_TWO: rig.one_of_two,
+                    BUILT_AHEAD: rig.built_ahead,
+                }
                 for name, way in ways.items():
                     if name == "cached" and counts["cold"]:
                         rig.prepare()  # compiles what the last row has removed
-                    if name == "built ahead":
+                    if name == ONE_OF_TWO:
+                        rig.use_two_models()
+                    if name == BUILT_AHEAD:
                         rig.client.send("/nemo/preset/load", 1)
                         rig.end_of_job()
                     time.sleep(SETTLE_S)
@@ -175,22 +200,26 @@ def page(rows: list[Switches], command: str) -> str:
         + [f"{np.percentile(row.sound_ms, share):.1f}" for share in (50, 99, 100)]
         for row in rows
     ]
-    p99 = float(np.percentile(rows[-1].sound_ms, 99))
-    verdict = "met" if p99 < AIM_MS else "missed"
+    aims = {BUILT_AHEAD: AIM_MS, ONE_OF_TWO: ONE_OF_TWO_AIM_MS}
+    p99 = {row.name: float(np.percentile(row.sound_ms, 99)) for row in rows}
+    verdicts = {
+        name: "met" if p99[name] < aim else "missed" for name, aim in aims.items() if name in p99
+    }
     return f"""# Time from a request to the first sample of the next sound
 
 Made by `{command}` on: {harness.machine()}.
 
 Milliseconds from `sendto` of the request until the JACK client after the daemon has the first frame
-that differs, at {BLOCK} frames and {RATE} Hz, over the six shipped models. Aim for rigs that were
-built ahead: p99 below {AIM_MS:.0f} ms; {verdict}.
+that differs, at {BLOCK} frames and {RATE} Hz, over the six shipped models. Aims: for rigs that were
+built ahead a p99 below {AIM_MS:.0f} ms ({verdicts.get(BUILT_AHEAD, "not measured")}), for one of
+two models below {ONE_OF_TWO_AIM_MS:.0f} ms ({verdicts.get(ONE_OF_TWO, "not measured")}).
 
 {harness.table(heads, cells)}
 
 `cold`: `/nemo/model/load` of a model whose program was never compiled (the cache is emptied before
-each request). `cached`: the same with the program on the disk. `built ahead`: `/nemo/preset/next`,
-once the builder has nothing more to do. The crossfade of 30 ms begins with the first frame that
-differs.
+each request). `cached`: the same with the program on the disk. `{ONE_OF_TWO}`: `/nemo/model2/load`
+in a chain of two models, every program on the disk. `{BUILT_AHEAD}`: `/nemo/preset/next`, once the
+builder has nothing more to do. The crossfade of 30 ms begins with the first frame that differs.
 """
 
 
@@ -206,7 +235,7 @@ def main() -> int:
     if shutil.which("jackd") is None:
         print("jackd is not installed", file=sys.stderr)
         return 1
-    counts = dict.fromkeys(("cached", "built ahead"), arguments.switches)
+    counts = dict.fromkeys(("cached", ONE_OF_TWO, BUILT_AHEAD), arguments.switches)
     counts["cold"] = arguments.cold
     # Nothing else may write to the terminal in the middle of a table.
     os.environ.setdefault("NO_COLOR", "1")

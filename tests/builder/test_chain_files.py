@@ -12,11 +12,12 @@ from nemod.builder import chain_files
 from nemod.builder.answer import answer
 from nemod.builder.chain_files import read_files
 from nemod.builder.filled_chain import FilledChain
-from nemod.builder.load_chain import chain_of_file, load_chain
+from nemod.builder.load_chain import chain_of_file, find_files, load_chain
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
 from nemod.chain import ChainError, read_chain
 from nemod.common.errors import ConfigError, ModelError, NotFoundError
 from nemod.formats.model import Model
+from nemod.library import Library
 from tests.engine.conftest import RATE_HZ, tiny
 
 Saved = Callable[[Model], Path]
@@ -113,10 +114,29 @@ def test_a_preset_brings_its_positions(tmp_path: Path) -> None:
     """By canonical path, for every slot; its cabinet is on only if they say so."""
     path = tmp_path / "lead.yaml"
     path.write_text(
-        "version: 1\nname: Lead\nchain: [{model: {file: clipper-lstm16}}, delay, delay2]\n"
+        "version: 2\nname: Lead\nchain: [{model: {file: clipper-lstm16}}, delay, delay2]\n"
         "positions: {delay2/mix: 0.3, gain: 0.7}\n"
     )
     assert load_chain(path).first_positions == {"delay2/mix": 0.3, "gain": 0.7}
+
+
+class Renamed(Library):
+    """A library whose index knows one file by its hash."""
+
+    def find_by_hash(self, sha256: str) -> str:
+        return "clipper-lstm16" if sha256 == "7" * 64 else ""
+
+
+def test_a_renamed_model_is_found_by_its_hash(tmp_path: Path) -> None:
+    """As by the daemon, which writes hashes into presets."""
+    path = tmp_path / "lead.yaml"
+    known, unknown = (
+        read_chain([{"model": {"file": "old", "sha256": digit * 64}}]) for digit in "78"
+    )
+    found = find_files(known, path, Renamed(), Renamed())
+    assert found["model"].stem == "clipper-lstm16"
+    with pytest.raises(NotFoundError, match="slot 'model': no model is named 'old'"):
+        find_files(unknown, path, Renamed(), Renamed())
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ class Fake:
 
     loaded: LoadedRig
     layout: tuple[str, ...] = ("gain",)
+    block_frames: int = 64
 
 
 def fake(wave: Wave, layout: tuple[str, ...] = ("gain",)) -> Fake:

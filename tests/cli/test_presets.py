@@ -15,7 +15,7 @@ from tests.chains import chain_of
 from tests.cli.conftest import Nemod
 from tests.presets.conftest import LEAD
 
-FACTORY = 5
+FACTORY = 6
 """Presets that ship."""
 
 
@@ -42,7 +42,12 @@ def test_the_list_says_which_models_are_there(
     listed = nemod("models", "list", "--json", "--library", folder)
     sha256 = next(row["sha256"] for row in json.loads(listed.out) if row["name"] == "renamed")
     mine.save(10, replace(LEAD, name="Old name", chain=chain_of("amp", sha256=sha256)))
-    mine.save(11, replace(LEAD, name="Changed", model=replace(LEAD.model, name="drive-gru20")))
+    mine.save(
+        11,
+        replace(
+            LEAD, name="Changed", chain=chain_of("drive-gru20", sha256=LEAD.chain["model"].sha256)
+        ),
+    )
     mine.save(12, replace(LEAD, name="Dry", chain=chain_of()))
     for word in ([], ["list"]):
         status, out, err = nemod("presets", *word, "--library", folder)
@@ -54,7 +59,8 @@ def test_the_list_says_which_models_are_there(
         assert rows["11"] == "Changed drive-gru20 found, with other content own"
         assert rows["12"] == "Dry - no model own"
     plain = json.loads(nemod("presets", "list", "--json", "--library", folder).out)
-    assert [(row["number"], row["found"]) for row in plain[6:8]] == [
+    files = [(row["number"], row["files"]["model"]["found"]) for row in plain[FACTORY + 1 :][:2]]
+    assert files == [
         (10, "renamed"),
         (11, "drive-gru20"),
     ]
@@ -80,7 +86,7 @@ def test_a_preset_is_shown_in_units(nemod: Nemod, mine: PresetStore) -> None:
             "number 9",
             "name Lead",
             "origin own",
-            "model muffcond-gru40: found, with other content",
+            "model muffcond-gru40: found, with other content, size 0.10",
         ]
         assert "snapshots 0, 7" in lines
         assert lines[-4:] == [
@@ -96,7 +102,7 @@ def test_a_preset_is_shown_in_units(nemod: Nemod, mine: PresetStore) -> None:
     ("words", "status", "complaint"),
     [
         (["show", "Laed"], 1, "no preset is named 'Laed', did you mean 'Lead'?"),
-        (["show", "77"], 1, "no preset has number 77; there are 0, 1, 2, 3, 4, 9"),
+        (["show", "77"], 1, "no preset has number 77; there are 0, 1, 2, 3, 4, 5, 9"),
         (["copy", "9", "128"], 2, "'128': 0 to 127 are allowed"),
         (["copy", "9", "-1"], 2, "'-1': 0 to 127 are allowed"),
         (["shwo"], 2, "unknown command, did you mean 'show'?"),
@@ -178,8 +184,8 @@ def test_an_import_replaces_with_force_only(
         (b"#" * 65_537, "larger than 65536 bytes"),
         (b"\xff\xfe", "not UTF-8"),
         (b"[]", "keys"),
-        (b"version: 1\nname: x\nmodel: {name: ../../etc/passwd}", "not a path"),
-        (b"version: 1\nname: x\nmodel: {name: 'C:\\amp'}", "not a path"),
+        (b"version: 2\nname: x\nchain: [{model: {file: ../../etc/passwd}}]", "not a path"),
+        (b"version: 2\nname: x\nchain: [{model: {file: 'C:\\amp'}}]", "not a path"),
     ],
 )
 def test_a_file_that_is_no_plain_preset_is_refused(
@@ -201,7 +207,7 @@ def test_a_preset_without_a_name_is_named_like_its_file(nemod: Nemod, tmp_path: 
     for stem in ("  my\tpreset\x1b ", "x" * 100):
         (tmp_path / f"{stem}.yaml").write_text("version: 1\n")
     assert nemod("presets", "import", *sorted(tmp_path.glob("*.yaml"))).out == (
-        f"preset 5: 'my preset'\npreset 6: '{'x' * 64}'\n"
+        f"preset 6: 'my preset'\npreset 7: '{'x' * 64}'\n"
     )
 
 

@@ -121,6 +121,15 @@ ALONE = (
             {},
             {"temperature": OK, "throttling": OK},
         ),
+        (
+            processor.check_temperature,
+            {
+                "sys/class/thermal/thermal_zone0/temp": "45000\n",
+                "sys/devices/platform/soc@1/soc@1:firmware/get_throttled": "4\n",
+            },
+            {},
+            {"temperature": OK, "throttling": PROBLEM},
+        ),
         (processor.check_kernel, {"proc/cmdline": "quiet preempt=none"}, {}, {"kernel": ADVICE}),
         (processor.check_kernel, {"sys/kernel/realtime": "1\n"}, {}, {"kernel": OK}),
         (interrupts.check_shared, {"proc/interrupts": SHARED}, {}, {"shared-interrupts": ADVICE}),

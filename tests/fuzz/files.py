@@ -29,7 +29,7 @@ from nemod.daemon import session
 from nemod.presets.preset import MAX_BYTES, Preset
 from nemod.presets.reader import parse
 from nemod.presets.writer import to_text
-from tests.chains import chain_of
+from tests.chains import BOARD, chain_of
 
 MEMORY_BYTES = 512 << 20
 """Address space of the process; without a limit, a file that expands could exhaust the machine."""
@@ -46,14 +46,14 @@ log: {level: info, json: true}
 level: {normalize: true, input_dbu: 12.5}
 size: 0.5
 model: drive-gru20
+chains: {lead: [gate, pedal: {kind: model, file: fuzz}, split: {a: [cab], b: []}, delay]}
 library: [~/amps, /srv/models]
 """
 STATE = session.to_text(
     session.Session(
-        model="drive-gru20",
-        path="/srv/models/drive.json",
-        size=0.5,
-        positions={"gain": 0.5, "delay/mix": 0.25, "bypass": 1.0},
+        chain=BOARD,
+        paths={"model2": "/srv/models/drive.json"},
+        positions={"gain": 0.5, "delay/mix": 0.25, "echo/mix": 0.5, "bypass": 1.0},
     )
 )
 PRESET = to_text(

@@ -16,12 +16,12 @@ def test_the_first_program_change_does_something_and_a_preset_survives(
     kept = ["--device", "null", "--state", "state.json", "--presets", "presets"]
     daemon = start(*kept)
     client = daemon.client()
-    assert client.query("/nemo/preset/count") == 5
+    assert client.query("/nemo/preset/count") == 6
     client.send("/nemo/preset/load", 1)
     done = client.wait("/nemo/done", "/nemo/error", seconds=60.0)
     factory = PresetStore(None).get(1)
     assert done.params == ["/nemo/preset/load", factory.name]
-    assert client.query("/nemo/model/current") == factory.model.name
+    assert client.query("/nemo/model/current") == factory.chain["model"].file
     assert client.query("/nemo/preset/dirty") is False
     client.send("/nemo/bass", 0.125)
     client.send("/nemo/preset/save", "Mine")
@@ -42,7 +42,7 @@ def test_the_first_program_change_does_something_and_a_preset_survives(
     client.send("/nemo/snapshot/load", 3)  # it was not saved with the preset
     assert client.wait("/nemo/error").params[:2] == ["not_found", "/nemo/snapshot/load"]
     assert daemon.stop() == 0
-    assert PresetStore(tmp_path / "presets").get(5).name == "Mine"
+    assert PresetStore(tmp_path / "presets").get(6).name == "Mine"
 
 
 def test_after_three_starts_that_ended_at_once_the_next_is_clean(

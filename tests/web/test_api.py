@@ -199,6 +199,34 @@ def test_a_malformed_body_is_an_error_of_the_client(error: Exception) -> None:
     assert raised.value.status == 400
 
 
+@pytest.mark.parametrize("body", [b"zz\r\nno chunk\r\n", b"2\r\n{}XX\r\n", b"2\r\n{}\r\nzz\r\n"])
+def test_a_malformed_chunk_ends_the_request_at_once(body: bytes) -> None:
+    """Also one that comes after the headers; the next file is taken."""
+
+    async def check(client: Client) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.served.web.port)
+        lines = [
+            "POST /api/models/amp.json HTTP/1.1",
+            "Host: localhost",
+            "Origin: http://localhost",
+            "X-Nemod: page",
+            "Expect: 100-continue",
+            "Transfer-Encoding: chunked",
+        ]
+        writer.write("\r\n".join([*lines, "", ""]).encode())
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(body)
+        async with asyncio.timeout(api.BODY_S / 10.0):
+            answer = await reader.read()
+        assert answer.split()[1] == b"400"
+        assert b"malformed" in answer
+        writer.close()
+        assert client.rig.added == {}
+        assert (await client.post("/api/models/amp.json"))[0] == 200
+
+    run(check)
+
+
 def test_a_cabinet_is_added() -> None:
     """To the library of cabinets."""
 
@@ -261,7 +289,7 @@ def test_presets_go_both_ways() -> None:
         b"{" + b'"a":{' * 600,
         b"a: &a [*a]",
         b"name: !!python/object/apply:os.system ['true']",
-        b"name: Lead\nmodel: {name: ../../etc/passwd}",
+        b"name: Lead\nchain: [{model: {file: ../../etc/passwd}}]",
     ],
 )
 def test_what_is_no_preset_is_refused(content: bytes) -> None:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from trainer.data.align import IDLE_FRAMES
 from trainer.data.dataset import Signal
-from trainer.data.tracking import Track, track
+from trainer.data.ends import jump_at_end, jump_at_start
+from trainer.data.tracking import SECOND_SURE, Track, track
 
 MERGE_S = 0.16
 """[s] Changes of the track within this time are merged."""
@@ -30,6 +31,8 @@ STEADY_S = 0.5
 MOVED_FRAMES, MOVED_REACH_FRAMES = 8, 24
 MOVED = 0.8
 """Largest ratio of the errors at which another latency counts as a change."""
+MIN_DRIFT_WINDOWS = 10
+"""Windows from which the drift beside a change is measured."""
 MAX_REJECTED = 2
 """Rejected changes of the track above which the device is assumed to modulate its delay."""
 
@@ -85,14 +88,30 @@ def find_jumps(dry: Signal, wet: Signal, rate: int, lag: int) -> list[Jump]:
     for number, (first, last) in enumerate(changes):
         start = changes[number - 1][1] if number else 0
         stop = changes[number + 1][0] if number + 1 < len(changes) else course.lags.size - 1
-        jump = _fitted(wet, course, rate, (start, first, last, stop))
+        windows = (start, first, last, stop)
+        if _drifts(course, windows):
+            continue
+        jump = _fitted(course, rate, windows)
         if jump is None:
             rejected += 1
         elif abs(jump.frames) > IDLE_FRAMES:
             found.append(jump)
     if rejected > max(MAX_REJECTED, len(found)) or len(found) > max(3, wet.size / rate / 2):
         return []
-    return found
+    return _with_ends(found, course, rate) if not rejected else found
+
+
+def _with_ends(found: list[Jump], course: Track, rate: int) -> list[Jump]:
+    """Return the jumps that were found, and those close to the start and the end of the sound."""
+    guard = round(GUARD_S * rate)
+    last = course.target.size
+    start = jump_at_start(course, rate, found[0].at - guard if found else last)
+    end = jump_at_end(course, rate, found[-1].at + guard if found else 0)
+    return [
+        *([Jump(start.at, start.short, start.long)] if start else []),
+        *found,
+        *([Jump(end.at, end.long, end.short)] if end and (not start or end.at > start.at) else []),
+    ]
 
 
 def pieces(jumps: Sequence[Jump], frames: int, rate: int) -> list[Piece]:
@@ -132,14 +151,34 @@ def _changes(course: Track, rate: int) -> list[tuple[int, int]]:
     ]
 
 
-def _fitted(
-    wet: Signal, course: Track, rate: int, windows: tuple[int, int, int, int]
-) -> Jump | None:
+def _drifts(course: Track, windows: tuple[int, int, int, int]) -> bool:
+    """Return whether a change is what the drift around it adds up to during a rest.
+
+    `windows` as in `_fitted`.
+    """
+    start, first, last, stop = windows
+    heard = course.evidence >= SECOND_SURE
+    slopes, edges = [], []
+    for windows_of_side, edge in (
+        (np.arange(start, first + 1), -1),
+        (np.arange(last, stop + 1), 0),
+    ):
+        known = windows_of_side[heard[windows_of_side]]
+        if known.size < MIN_DRIFT_WINDOWS:
+            return False
+        slopes.append(np.polyfit(course.centres[known], course.lags[known], 1)[0])
+        edges.append(int(known[edge]))
+    rest = int(course.centres[edges[1]] - course.centres[edges[0]])
+    change = int(course.lags[edges[1]] - course.lags[edges[0]])
+    return abs(change - float(np.mean(slopes)) * rest) < NEAR_FRAMES
+
+
+def _fitted(course: Track, rate: int, windows: tuple[int, int, int, int]) -> Jump | None:
     """Return the jump between two windows, or None if the model does not confirm it.
 
     `windows`: the first and the last with the old latency, the first and the last with the new one.
     """
-    sides = _sides(wet, course, rate, windows)
+    sides = _sides(course, rate, windows)
     size = int(course.lags[windows[2]] - course.lags[windows[1]])
     better, left, lags = [], [], []
     for side, other, window in zip(sides, (size, -size), windows[1:3], strict=True):
@@ -147,40 +186,42 @@ def _fitted(
             return None
         own = course.lags_at(side)
         near = range(-NEAR_FRAMES, NEAR_FRAMES + 1)
-        errors = [_error(wet, course, side, own + shift) for shift in near]
+        errors = [_error(course, side, own + shift) for shift in near]
         lags.append(int(course.lags[window]) + near[int(np.argmin(errors))])
-        better.append(min(errors) / max(_error(wet, course, side, own + other), LEAST))
-        left.append(min(errors) / max(float(np.sum(np.square(wet[side], dtype=np.float64))), LEAST))
+        better.append(min(errors) / max(_error(course, side, own + other), LEAST))
+        left.append(min(errors) / max(float(np.sum(course.target[side] ** 2)), LEAST))
     if max(better) > BETTER or max(left) > EXPLAINED:
         return None
-    first, last = (int(course.centres[window]) for window in windows[1:3])
     near_frames = round(STEADY_S * rate)
-    around = (max(0, first - near_frames), first), (last, min(wet.size, last + near_frames))
-    if any(_moves(wet, course, *span, lag) for span, lag in zip(around, lags, strict=True)):
+    around = sides[0][-near_frames:], sides[1][:near_frames]
+    if any(_moves(course, rate, side, lag) for side, lag in zip(around, lags, strict=True)):
         return None
-    return Jump(_located(wet, course, (first, last), (lags[0], lags[1])), lags[0], lags[1])
+    span = int(course.centres[windows[1]]), int(course.centres[windows[2]])
+    return Jump(_located(course, span, (lags[0], lags[1])), lags[0], lags[1])
 
 
 def _sides(
-    wet: Signal, course: Track, rate: int, windows: tuple[int, int, int, int]
+    course: Track, rate: int, windows: tuple[int, int, int, int]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the frames before and after a jump that are compared, up to the next changes."""
     start, first, last, stop = (int(course.centres[window]) for window in windows)
-    compared, half = round(COMPARED_S * rate), course.window // 2
-    begin = start - half if windows[0] else 0
-    end = stop + half if windows[3] < course.lags.size - 1 else wet.size
+    compared = round(COMPARED_S * rate)
+    begin = start if windows[0] else 0
+    end = stop if windows[3] < course.lags.size - 1 else course.target.size
     return (
         np.arange(max(begin, first - compared), first),
         np.arange(last, min(end, last + compared)),
     )
 
 
-def _moves(wet: Signal, course: Track, first: int, last: int, lag: int) -> bool:
-    """Return whether the latency differs from `lag` between two frames, as if modulated."""
+def _moves(course: Track, rate: int, frames: NDArray[np.intp], lag: int) -> bool:
+    """Return whether the latency differs from `lag` in a half of these frames, as if modulated."""
+    if frames.size < 2 * SHORTEST_S * rate:
+        return False
     shifts = range(-MOVED_REACH_FRAMES, MOVED_REACH_FRAMES + 1, MOVED_FRAMES // 4)
-    for half in np.array_split(np.arange(first, last), 2):
+    for half in np.array_split(frames, 2):
         lags = np.full(half.size, lag)
-        errors = [_error(wet, course, half, lags + shift) for shift in shifts]
+        errors = [_error(course, half, lags + shift) for shift in shifts]
         least = int(np.argmin(errors))
         still = errors[shifts.index(0)]
         if abs(shifts[least]) > MOVED_FRAMES and errors[least] < MOVED * still:
@@ -188,17 +229,17 @@ def _moves(wet: Signal, course: Track, first: int, last: int, lag: int) -> bool:
     return False
 
 
-def _error(wet: Signal, course: Track, frames: NDArray[np.intp], lags: NDArray[np.intp]) -> float:
+def _error(course: Track, frames: NDArray[np.intp], lags: NDArray[np.intp]) -> float:
     """Return the energy of the prediction error at these latencies."""
     places = np.clip(frames - lags, 0, course.predicted.size - 1)
-    return float(np.sum((wet[frames] - course.predicted[places]) ** 2))
+    return float(np.sum((course.target[frames] - course.predicted[places]) ** 2))
 
 
-def _located(wet: Signal, course: Track, span: tuple[int, int], lags: tuple[int, int]) -> int:
+def _located(course: Track, span: tuple[int, int], lags: tuple[int, int]) -> int:
     """Return the frame after which the second latency predicts wet better than the first."""
     around = course.window
-    frames = np.arange(max(0, span[0] - around), min(wet.size, span[1] + around))
+    frames = np.arange(max(0, span[0] - around), min(course.target.size, span[1] + around))
     places = [np.clip(frames - lag, 0, course.predicted.size - 1) for lag in lags]
-    errors = [(wet[frames] - course.predicted[place]) ** 2 for place in places]
+    errors = [(course.target[frames] - course.predicted[place]) ** 2 for place in places]
     gained = np.concatenate([[0.0], np.cumsum(errors[0] - errors[1])])
     return int(frames[0]) + int(np.argmin(gained))

@@ -24,43 +24,63 @@ LOUDNESS_S = 0.02
 QUIETEST = 0.05
 """Level relative to the RMS of the recording below which frames have no higher weight."""
 MAX_ROWS = 6_000
-"""Largest number of frames for the fit, selected at random."""
+"""Largest number of frames for the fit."""
+SHARP_HZ = 1_500.0
+"""Frequency up to which the sound is differentiated."""
 RIDGE = 1e-6
 """Regularisation of the least squares, relative to the mean power of the regressors."""
 
 
-def predict(
-    dry: Signal, wet: Signal, frames: NDArray[np.intp], lags: NDArray[np.intp], rate: int
-) -> Predicted:
-    """Return the prediction of wet from `dry` [frames], without latency.
+class Predictor:
+    """Predicts one recording; the model is fitted anew in each call.
 
-    The model is fitted to `wet` at `frames`, where its latency is `lags` [frames].
+    The differences of neighbouring frames are predicted, in which high frequencies, which
+    distinguish latencies, weigh more than in the sound itself.
     """
-    functions = _functions(dry, rate)
-    reach = TAPS + int(np.abs(lags).max(initial=0))
-    padded = [np.pad(function, reach) for function in functions]
-    if frames.size > MAX_ROWS:
-        chosen = np.random.default_rng(0).choice(frames.size, MAX_ROWS, replace=False)
-        frames, lags = frames[chosen], lags[chosen]
-    past = EARLY - np.arange(TAPS)
-    places = np.clip((frames - lags + reach)[:, None] + past, 0, padded[0].size - 1)
-    rows = np.concatenate([*(one[places] for one in padded), np.ones((frames.size, 1))], axis=1)
-    target = wet[frames].astype(np.float64)
-    importance = 1.0 / _loudness(wet, rate)[frames]
-    rows *= importance[:, None]
-    target *= importance
-    square = rows.T @ rows
-    square += RIDGE * np.trace(square) / len(square) * np.eye(len(square))
-    weights = np.linalg.solve(square, rows.T @ target)
-    predicted = np.full(dry.size, weights[-1])
-    for filter_, function in zip(weights[:-1].reshape(-1, TAPS), functions, strict=True):
-        predicted += np.convolve(function, filter_)[EARLY : EARLY + dry.size]
-    return predicted
+
+    def __init__(self, dry: Signal, wet: Signal, rate: int) -> None:
+        """Prepare the prediction of `wet` from `dry` [frames]."""
+        self.target = sharpened(wet.astype(np.float64), rate)
+        """[frames] What is predicted."""
+        self._functions = [sharpened(one, rate) for one in _functions(dry, rate)]
+        self._importance = 1.0 / _loudness(self.target, rate)
+
+    def fit(
+        self, frames: NDArray[np.intp], lags: NDArray[np.intp], rows: int = MAX_ROWS
+    ) -> Predicted:
+        """Return the prediction for each frame of dry, without latency.
+
+        The model is fitted to the target at `frames`, where its latency is `lags` [frames]; at
+        `rows` of them if there are more, selected at random.
+        """
+        reach = TAPS + int(np.abs(lags).max(initial=0))
+        padded = [np.pad(function, reach) for function in self._functions]
+        if frames.size > rows:
+            chosen = np.random.default_rng(0).choice(frames.size, rows, replace=False)
+            frames, lags = frames[chosen], lags[chosen]
+        past = EARLY - np.arange(TAPS)
+        places = np.clip((frames - lags + reach)[:, None] + past, 0, padded[0].size - 1)
+        importance = self._importance[frames]
+        inputs = np.concatenate([one[places] for one in padded], axis=1) * importance[:, None]
+        square = inputs.T @ inputs
+        square += RIDGE * np.trace(square) / len(square) * np.eye(len(square))
+        weights = np.linalg.solve(square, inputs.T @ (self.target[frames] * importance))
+        predicted = np.zeros(self._functions[0].size)
+        for filter_, function in zip(weights.reshape(-1, TAPS), self._functions, strict=True):
+            predicted += np.convolve(function, filter_)[EARLY : EARLY + function.size]
+        return predicted
 
 
-def _loudness(wet: Signal, rate: int) -> NDArray[np.float64]:
+def sharpened(sound: NDArray[np.float64], rate: int) -> NDArray[np.float64]:
+    """Return the sound [frames] with its high frequencies emphasised, and without a constant."""
+    return np.asarray(
+        signal.lfilter([1.0, -1.0], [1.0, -np.exp(-2 * np.pi * SHARP_HZ / rate)], sound)
+    )
+
+
+def _loudness(sound: NDArray[np.float64], rate: int) -> NDArray[np.float64]:
     """Return the RMS around each frame; dividing by it fits the quiet ends of notes too."""
-    power = np.square(wet, dtype=np.float64)
+    power = np.square(sound)
     near = uniform_filter1d(power, round(LOUDNESS_S * rate))
     return np.asarray(np.sqrt(np.maximum(near, 0.0)) + QUIETEST * np.sqrt(power.mean()) + 1e-12)
 

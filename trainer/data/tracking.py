@@ -17,9 +17,10 @@ from scipy.ndimage import maximum_filter1d
 
 from trainer.data.align import FLOOR
 from trainer.data.dataset import Signal
-from trainer.data.prediction import Predicted, predict
+from trainer.data.prediction import Predicted, Predictor
 
-MAX_WINDOWS = 1_000
+FIRST_WINDOWS, SECOND_WINDOWS = 1_000, 3_000
+"""Most windows of a pass; in longer recordings they lie farther apart."""
 QUIET = 3e-3
 """Level relative to the RMS of the recording below which windows are ignored."""
 LEAST = 1e-20
@@ -41,6 +42,19 @@ GAINS = (0.7, 1.4)
 """Range of gains of a device relative to the model, as with a compressor or a tremolo."""
 SECOND_CHANGE, SECOND_MOVE = 4.0, 0.7
 
+SECOND_SURE = 0.5
+"""Least evidence of a window that is used to fit the model again."""
+PARTS = 5
+"""Parts of the recording of which each makes a model."""
+PART_ROWS = 3_000
+"""Frames for the fit of a part."""
+NEAR_FRAMES, NEAR_STEP_FRAMES = 40, 4
+"""[frames] Range of the latencies that the model of a part is tried at, and their distance."""
+COMPARED_STEP_FRAMES = 5
+"""[frames] Distance of the frames at which models are compared."""
+COARSE = 2
+"""The first path through the predictions has windows at this multiple of the distance."""
+
 CHANGED = 2
 """Entry in the table of steps: change from the likeliest latency of the previous window."""
 MOVES = ((1, slice(1, None), slice(-1)), (-1, slice(-1), slice(1, None)))
@@ -55,12 +69,16 @@ class Track:
     """[windows] Middle of each window, in frames of wet."""
     lags: NDArray[np.intp]
     """[windows] Latency of wet, in frames."""
+    evidence: NDArray[np.float32]
+    """[windows] How sure the latency is; 0 in silence."""
     window: int
     """[frames] Length of a window."""
     sign: int
     """-1: the polarity of wet is inverted."""
+    target: NDArray[np.float64]
+    """[frames] Wet as it is compared: with high frequencies emphasised."""
     predicted: Predicted
-    """[frames] Prediction of wet from dry without latency, with the polarity of wet."""
+    """[frames] Prediction of `target` from dry without latency, with the polarity of wet."""
 
     @property
     def hop(self) -> int:
@@ -77,7 +95,7 @@ class Track:
 def track(dry: Signal, wet: Signal, rate: int, centre: int) -> Track | None:
     """Return the latency over time near `centre` [frames], or None if it cannot be measured."""
     size, reach = round(FIRST_WINDOW_S * rate), round(FIRST_REACH_S * rate)
-    starts = _starts(wet.size, size, round(FIRST_HOP_S * rate))
+    starts = _starts(wet.size, size, round(FIRST_HOP_S * rate), FIRST_WINDOWS)
     if starts.size < 3:
         return None
     correlations = _whitened(dry, wet, starts, size, centre, reach)
@@ -90,23 +108,82 @@ def track(dry: Signal, wet: Signal, rate: int, centre: int) -> Track | None:
     reliable = evidence >= SURE
     if np.count_nonzero(reliable) < 3:
         return None
-    half = (starts[1] - starts[0]) // 2
-    inner = np.arange(-half, half) + size // 2
-    frames = (starts[reliable][:, None] + inner).ravel()
-    lags = np.repeat(places[reliable] + centre - reach, inner.size)
-    predicted = predict(dry, wet, frames, lags, rate)
-    low, high = int(lags.min()), int(lags.max())
-    middle = (low + high) // 2
-    reach = (high - low + 1) // 2 + round(SECOND_MARGIN_S * rate)
+    frames, lags = _inner(starts, size, reliable, places + centre - reach)
+    predictor = Predictor(dry, wet, rate)
     size = round(SECOND_WINDOW_S * rate)
-    starts = _starts(wet.size, size, round(SECOND_HOP_S * rate))
-    explained = _explained(predicted, wet, starts, size, middle, reach)
-    places, _ = _course(explained, SECOND_CHANGE, SECOND_MOVE)
-    return Track(starts + size // 2, places + middle - reach, size, sign, predicted)
+    starts = _starts(wet.size, size, round(SECOND_HOP_S * rate), SECOND_WINDOWS)
+    margin = round(SECOND_MARGIN_S * rate)
+    predicted = _clearest(predictor, frames, lags, size)
+    coarse = starts[::COARSE]
+    path, evidence = _followed(predictor, predicted, coarse, size, _span(lags, margin))
+    reliable = evidence >= SECOND_SURE
+    if np.count_nonzero(reliable) >= 3:
+        predicted = predictor.fit(*_inner(coarse, size, reliable, path))
+    path, evidence = _followed(predictor, predicted, starts, size, _span(path, margin))
+    return Track(starts + size // 2, path, evidence, size, sign, predictor.target, predicted)
 
 
-def _starts(frames: int, size: int, hop: int) -> NDArray[np.intp]:
-    return np.arange(0, max(0, frames - size) + 1, max(hop, frames // MAX_WINDOWS))
+def _inner(
+    starts: NDArray[np.intp], size: int, chosen: NDArray[np.bool_], lags: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the frames around the middle of the chosen windows, and the latency at each."""
+    half = min(int(starts[1] - starts[0]), size) // 2
+    frames = starts[chosen][:, None] + np.arange(-half, half) + size // 2
+    return frames.ravel(), np.repeat(lags[chosen], 2 * half)
+
+
+def _span(lags: NDArray[np.intp], margin: int) -> tuple[int, int]:
+    """Return the middle and the reach of all latencies, and some more [frames]."""
+    low, high = int(lags.min()), int(lags.max())
+    return (low + high) // 2, (high - low + 1) // 2 + margin
+
+
+def _clearest(
+    predictor: Predictor,
+    frames: NDArray[np.intp],
+    lags: NDArray[np.intp],
+    size: int,
+) -> Predicted:
+    """Return the prediction of the part of the recording that predicts the whole best.
+
+    A model that is fitted across a jump the first pass has missed has an echo instead, and predicts
+    both sides alike. A part without that jump makes a better model.
+    """
+    some = slice(None, None, COMPARED_STEP_FRAMES)
+    compared, own = frames[some], lags[some]
+    edges = np.arange(0, compared.size, max(1, size // COMPARED_STEP_FRAMES))
+    target = predictor.target[compared]
+    energy = np.maximum(np.add.reduceat(target**2, edges), LEAST)
+    best, least = None, np.inf
+    for part in np.array_split(np.arange(frames.size), PARTS):
+        predicted = predictor.fit(frames[part], lags[part], PART_ROWS)
+        left = np.full(edges.size, np.inf)
+        for by in range(-NEAR_FRAMES, NEAR_FRAMES + 1, NEAR_STEP_FRAMES):
+            places = np.clip(compared - own - by, 0, predicted.size - 1)
+            errors = np.add.reduceat((target - predicted[places]) ** 2, edges)
+            left = np.minimum(left, errors / energy)
+        total = float(np.sum(np.log(np.clip(left, SECOND_REST, 1.0))))
+        if total < least:
+            best, least = predicted, total
+    assert best is not None
+    return best
+
+
+def _followed(
+    predictor: Predictor,
+    predicted: Predicted,
+    starts: NDArray[np.intp],
+    size: int,
+    span: tuple[int, int],
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return the most likely latency of each window and its evidence."""
+    explained = _explained(predicted, predictor.target, starts, size, *span)
+    places, evidence = _course(explained, SECOND_CHANGE, SECOND_MOVE)
+    return places + span[0] - span[1], evidence
+
+
+def _starts(frames: int, size: int, hop: int, most: int) -> NDArray[np.intp]:
+    return np.arange(0, max(0, frames - size) + 1, max(hop, frames // most))
 
 
 def _whitened(
@@ -147,7 +224,12 @@ def _widened(correlations: NDArray[np.float16], sign: int) -> NDArray[np.float32
 
 
 def _explained(
-    predicted: Predicted, wet: Signal, starts: NDArray[np.intp], size: int, centre: int, reach: int
+    predicted: Predicted,
+    wet: NDArray[np.float64],
+    starts: NDArray[np.intp],
+    size: int,
+    centre: int,
+    reach: int,
 ) -> NDArray[np.float32]:
     """Return how well the prediction explains wet [windows, latencies], as a log likelihood."""
     n = fft.next_fast_len(2 * size + 2 * reach, real=True)
@@ -158,7 +240,7 @@ def _explained(
     wet_least = size * 1e-6 * _power(wet)
     found = np.zeros((starts.size, 2 * reach + 1), np.float32)
     for row, start in enumerate(starts.tolist()):
-        after = wet[start : start + size].astype(np.float64)
+        after = wet[start : start + size]
         energy = float(after @ after)
         if energy <= wet_least:
             continue
@@ -179,7 +261,7 @@ def _energies(sound: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     return np.asarray(running[size:] - running[:-size])
 
 
-def _power(sound: Signal) -> float:
+def _power(sound: NDArray[np.floating]) -> float:
     return float(np.mean(np.square(sound, dtype=np.float64)))
 
 

@@ -25,7 +25,9 @@ from nemod.formats.readers.common import (
 from nemod.formats.readers.document import Json, Node
 from nemod.formats.readers.info_reader import read_info
 from nemod.formats.readers.nam_curves import curve
+from nemod.formats.readers.nam_sizes import size_starts
 from nemod.formats.readers.nam_wavenet import wavenet
+from nemod.formats.readers.nam_wavenet_config import array_sizes
 from nemod.formats.readers.reading import Reading, Source
 from nemod.formats.readers.weight_reader import WeightReader
 from nemod.formats.weights import (
@@ -73,7 +75,9 @@ def read(source: Source) -> Reading:
         weights=layer.weights,
         sample_rate=rate,
         prewarm_frames=ceil(prewarm / PREWARM_BLOCK) * PREWARM_BLOCK,
+        sizes=_sizes(root),
         info=read_info([metadata, root] if metadata else [root], extras, without=_NO_METADATA),
+        size_starts=size_starts(root),
     )
 
 
@@ -156,6 +160,19 @@ def _container(root: Node, size: float | None, rate: int | None, depth: int) -> 
     if size is not None:
         place = next((at for at, limit in enumerate(limits) if size < limit), place)
     return read[place][0], max(prewarm for _, prewarm in read)
+
+
+def _sizes(root: Node) -> int:
+    """Return how many sizes a document that could be read holds."""
+    config = root.child("config")
+    word = root.child("architecture").text()
+    if word == "SlimmableContainer":
+        return len(config.child("submodels").sequence(1, MAX_LAYERS))
+    if word == "SlimmableWavenet":
+        config = config.optional("model") or config
+    if word not in ("WaveNet", "SlimmableWavenet"):
+        return 1
+    return max(array_sizes(array) for array in config.child("layers").sequence(1, MAX_LAYERS))
 
 
 def _lstm(config: Node, reader: WeightReader, rate: int | None) -> tuple[Layer, int]:

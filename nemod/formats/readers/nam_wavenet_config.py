@@ -109,17 +109,28 @@ def array_spec(
     return spec
 
 
-def _kept(node: Node, channels: int, size: float | None) -> int:
-    """Return how many channels are kept for a size."""
+def array_sizes(node: Node) -> int:
+    """Return how many sizes a slimmable array has; 1 for any other."""
+    return len(_allowed(node, node.child("channels").integer(1, MAX_CHANNELS)))
+
+
+def _allowed(node: Node, channels: int) -> list[int]:
+    """Return the numbers of channels that an array can be cut to, all of its own last."""
     slim = node.optional("slimmable")
     if not slim or slim.value is False:
-        return channels
+        return [channels]
     slim.child("method").choice([SLIMMABLE])
     details = slim.optional("kwargs") or slim
     members = details.child("allowed_channels").sequence(1, MAX_CHANNELS)
     allowed = [member.integer(1, channels) for member in members]
     if sorted(set(allowed)) != allowed or allowed[-1] != channels:
         details.child("allowed_channels").fail(f"expected rising numbers up to {channels}")
+    return allowed
+
+
+def _kept(node: Node, channels: int, size: float | None) -> int:
+    """Return how many channels are kept for a size."""
+    allowed = _allowed(node, channels)
     if size is None:
         return channels
     return allowed[min(int(size * len(allowed)), len(allowed) - 1)]

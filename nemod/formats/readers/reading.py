@@ -34,4 +34,8 @@ class Reading:
     out_gain: float = 1.0
     prewarm_frames: int = 0
     probe: Probe | None = None
+    sizes: int = 1
+    """How many sizes the file holds; `Source.size` chooses one."""
     info: ModelInfo = field(default_factory=ModelInfo)
+    size_starts: tuple[float, ...] = ()
+    """See `nemod.formats.model.Model`."""

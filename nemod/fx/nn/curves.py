@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nemod.formats.network import Curve
-from nemod.fx.nn.activations import sigmoid, tanh
+from nemod.fx.nn.activations import quick_sigmoid, quick_tanh
 
 
 def apply(curve: Curve, x: jax.Array, channels_last: bool = False) -> jax.Array:
@@ -42,13 +42,13 @@ def _fast_tanh(x: jax.Array) -> jax.Array:
 
 _PLAIN: dict[str, Callable[[jax.Array], jax.Array]] = {
     "linear": lambda x: x,
-    "tanh": tanh,
+    "tanh": quick_tanh,
     "hard_tanh": lambda x: jnp.clip(x, -1.0, 1.0),
     "fast_tanh": _fast_tanh,
     "relu": lambda x: jnp.maximum(x, 0.0),
     "elu": lambda x: jnp.where(x > 0.0, x, jnp.expm1(jnp.minimum(x, 0.0))),
-    "sigmoid": sigmoid,
-    "silu": lambda x: x * sigmoid(x),
+    "sigmoid": quick_sigmoid,
+    "silu": lambda x: x * quick_sigmoid(x),
     "hard_swish": lambda x: x * jnp.clip(x + 3.0, 0.0, 6.0) * (1.0 / 6.0),
     "softsign": lambda x: x / (1.0 + jnp.abs(x)),
 }

@@ -35,8 +35,8 @@ from nemod.formats.weights import (
 )
 from nemod.fx.nn.conv import conv_init, conv_process
 from nemod.fx.nn.curves import apply
-from nemod.fx.nn.recurrent import gru_init, gru_process, lstm_init, lstm_process
-from nemod.fx.nn.wavenet import PIECE_FRAMES, array_init, wavenet_arrays
+from nemod.fx.nn.recurrent import arrange, gru_init, gru_process, lstm_init, lstm_process
+from nemod.fx.nn.wavenet import PIECE_FRAMES, arrange_arrays, array_init, wavenet_arrays
 
 Weights = Any
 """The pytree of float32 arrays that the class of the network describes."""
@@ -54,6 +54,9 @@ class Kernel:
     """weights -> state before the first sample: zeros, or the state that the file stores."""
     process: Process
     """(weights, state, inputs [frames, inputs]) -> (state, outputs [frames, outputs]), float32."""
+    arrange: Callable[[Weights], Weights] = lambda weights: weights
+    """weights -> the same in the form that is fastest to play, as numpy arrays. Both forms can be
+    passed to `init` and `process`."""
 
 
 @cache
@@ -61,9 +64,9 @@ def kernel(network: Network) -> Kernel:
     """Return the kernel of a network; equal networks share one kernel, and so one compilation."""
     match network:
         case Lstm():
-            return Kernel(partial(lstm_init, network), partial(lstm_process, network))
+            return Kernel(partial(lstm_init, network), partial(lstm_process, network), arrange)
         case Gru():
-            return Kernel(partial(gru_init, network), partial(gru_process, network))
+            return Kernel(partial(gru_init, network), partial(gru_process, network), arrange)
         case Dense():
             return Kernel(_no_memory, _dense)
         case Activation():
@@ -130,7 +133,16 @@ def _wavenet(network: WaveNet) -> Kernel:
             head_state, outputs = head.process(weights.head, head_state, outputs)
         return (condition_state, array_states, head_state), outputs
 
-    return Kernel(init, _in_pieces(piece, PIECE_FRAMES))
+    def arrange_all(weights: WaveNetWeights) -> WaveNetWeights:
+        # The kernel alone looks into what it has arranged.
+        arranged: Any = arrange_arrays(weights.arrays)
+        return weights._replace(
+            arrays=arranged,
+            condition=condition.arrange(weights.condition) if condition else (),
+            head=head.arrange(weights.head) if head else (),
+        )
+
+    return Kernel(init, _in_pieces(piece, PIECE_FRAMES), arrange_all)
 
 
 def _in_pieces(process: Process, frames: int) -> Process:
@@ -167,7 +179,10 @@ def _stack(layers: tuple[Kernel, ...]) -> Kernel:
             states.append(after)
         return tuple(states), inputs
 
-    return Kernel(init, process)
+    def arrange_all(weights: Weights) -> Weights:
+        return tuple(layer.arrange(own) for layer, own in zip(layers, weights, strict=True))
+
+    return Kernel(init, process, arrange_all)
 
 
 def _residual(body: Kernel) -> Kernel:
@@ -175,7 +190,7 @@ def _residual(body: Kernel) -> Kernel:
         state, outputs = body.process(weights, state, inputs)
         return state, outputs + inputs[:, :1]
 
-    return Kernel(body.init, process)
+    return Kernel(body.init, process, body.arrange)
 
 
 def _gains(body: Kernel) -> Kernel:
@@ -187,4 +202,7 @@ def _gains(body: Kernel) -> Kernel:
         state, outputs = body.process(weights.body, state, inputs)
         return state, outputs * weights.after
 
-    return Kernel(init, process)
+    def arrange_body(weights: GainsWeights) -> GainsWeights:
+        return weights._replace(body=body.arrange(weights.body))
+
+    return Kernel(init, process, arrange_body)

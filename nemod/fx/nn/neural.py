@@ -16,7 +16,7 @@ class NeuralWeights(NamedTuple):
     """The weights of `neural`. Models with equal networks differ in these alone."""
 
     network: Weights
-    """The weights of the network."""
+    """The weights of the network, as `Kernel.arrange` returns them."""
     knobs: NDArray[np.float32]
     """[knobs, 2]: network input at knob position 0, and the increase up to position 1."""
 
@@ -57,4 +57,5 @@ def neural(model: Model) -> Effect[NeuralWeights, State]:
 def model_weights(model: Model) -> NeuralWeights:
     """Return the weights of `neural(model)` as numpy arrays, float32."""
     ranges = [(knob.low, knob.high - knob.low) for knob in model.knobs]
-    return NeuralWeights(model.weights, np.array(ranges, np.float32).reshape(-1, 2))
+    played = kernel(model.network).arrange(model.weights)
+    return NeuralWeights(played, np.array(ranges, np.float32).reshape(-1, 2))

@@ -1,7 +1,10 @@
 """LSTM and GRU layers over a block: one `lax.scan`, explicit state.
 
-The equations are those of PyTorch's `nn.LSTM` and `nn.GRU`. The input projection, which does not
-depend on the state, is computed for the whole block before the loop.
+The equations are those of PyTorch's `nn.LSTM` and `nn.GRU`. The product with the state is XLA's own
+matrix-vector code, which is fast for a matrix that lies column by column and whose rows fill vector
+registers; `arrange` brings the weights into that form once, before they are played. A few inputs,
+audio and knobs, are multiplied within the loop, so that no array of all frames is written and read
+again; the many of a second layer before it, as one matrix product.
 """
 
 from collections.abc import Callable
@@ -11,9 +14,66 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nemod.common.xla import vector_lanes
 from nemod.formats.network import Gru, Lstm
-from nemod.formats.weights import GruWeights, LstmWeights
-from nemod.fx.nn.activations import lstm_gates, sigmoid, tanh
+from nemod.formats.weights import Array, GruWeights, LstmWeights
+from nemod.fx.nn.cells import gru_cell, lstm_cell
+
+FEW_INPUTS = 4
+"""Up to this number, the inputs are multiplied within the loop."""
+Matrix = jax.Array | Array
+
+
+class ArrangedWeights(NamedTuple):
+    """Weights of a layer as they are played; gates in the order of `LstmWeights`, `GruWeights`."""
+
+    w_x: Matrix
+    """[inputs, gates hidden]"""
+    w_h: Matrix
+    """[hidden, rows]: as many rows as gates, then zeros."""
+    bias: Matrix
+    """[gates hidden]"""
+    bias_n: Matrix
+    """[hidden], of a GRU; of an LSTM [0]"""
+    start: Matrix
+    """As in the plain weights."""
+
+
+def arrange(weights: LstmWeights | GruWeights) -> ArrangedWeights:
+    """Return the weights as they are played, as numpy arrays."""
+    fill = -weights.w_h.shape[0] % vector_lanes()
+    return ArrangedWeights(
+        np.ascontiguousarray(weights.w_x.T),
+        np.ascontiguousarray(np.pad(weights.w_h, ((0, fill), (0, 0))).T),
+        weights.bias,
+        weights.bias_n if isinstance(weights, GruWeights) else np.zeros(0, np.float32),
+        weights.start,
+    )
+
+
+def _arranged(weights: ArrangedWeights | LstmWeights | GruWeights) -> ArrangedWeights:
+    """Return weights as they are played, also those of the trainer, which change as it learns."""
+    if isinstance(weights, ArrangedWeights):
+        return weights
+    bias_n = weights.bias_n if isinstance(weights, GruWeights) else np.zeros(0, np.float32)
+    return ArrangedWeights(weights.w_x.T, weights.w_h.T, weights.bias, bias_n, weights.start)
+
+
+def _sequence(weights: ArrangedWeights, inputs: jax.Array) -> jax.Array:
+    """Return what the loop over the frames takes frame by frame: see `_from_inputs`."""
+    if inputs.shape[1] <= FEW_INPUTS:
+        return inputs
+    return inputs @ weights.w_x + weights.bias[None]
+
+
+def _from_inputs(weights: ArrangedWeights, given: jax.Array) -> jax.Array:
+    """Return what the inputs of a frame add to the gates, [gates hidden]."""
+    if weights.w_x.shape[0] > FEW_INPUTS:
+        return given
+    total = jnp.asarray(weights.bias)
+    for channel in range(weights.w_x.shape[0]):
+        total = total + given[channel] * weights.w_x[channel]
+    return total
 
 
 class LstmState(NamedTuple):
@@ -59,53 +119,43 @@ def through_taps(
     return delayed
 
 
-def lstm_init(network: Lstm, weights: LstmWeights) -> LstmState:
+def lstm_init(network: Lstm, weights: ArrangedWeights | LstmWeights) -> LstmState:
     """Return the state before the first sample."""
     start = jnp.asarray(weights.start)
     return LstmState(*past_states((start[0], start[1]), network.taps))
 
 
 def lstm_process(
-    network: Lstm, weights: LstmWeights, state: LstmState, inputs: jax.Array
+    network: Lstm, weights: ArrangedWeights | LstmWeights, state: LstmState, inputs: jax.Array
 ) -> tuple[LstmState, jax.Array]:
     """Return the state after a block [frames, inputs] and the hidden states [frames, hidden]."""
-    # With the transposed layout XLA's matrix-vector code takes half the time at 40 units.
-    transposed = weights.w_h.T
+    own = _arranged(weights)
+    rows = 4 * network.hidden
 
-    def step(state: LstmState, x: jax.Array) -> tuple[LstmState, jax.Array]:
-        recurrent = state.h @ transposed
-        i, forgotten, g, o = jnp.split(lstm_gates(x + recurrent), 4)
-        c = state.c + (i * g - forgotten * state.c)
-        h = o * tanh(c)
+    def step(state: LstmState, given: jax.Array) -> tuple[LstmState, jax.Array]:
+        sums = _from_inputs(own, given) + (state.h @ own.w_h)[:rows]
+        c, h = lstm_cell(*jnp.split(sums, 4), state.c)
         return LstmState(h, c), h
 
-    return jax.lax.scan(
-        through_taps(step, network.taps), state, inputs @ weights.w_x.T + weights.bias[None]
-    )
+    return jax.lax.scan(through_taps(step, network.taps), state, _sequence(own, inputs))
 
 
-def gru_init(network: Gru, weights: GruWeights) -> jax.Array:
+def gru_init(network: Gru, weights: ArrangedWeights | GruWeights) -> jax.Array:
     """Return the state before the first sample."""
     return past_states(jnp.asarray(weights.start), network.taps)
 
 
 def gru_process(
-    network: Gru, weights: GruWeights, state: jax.Array, inputs: jax.Array
+    network: Gru, weights: ArrangedWeights | GruWeights, state: jax.Array, inputs: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Return the state after a block [frames, inputs] and the hidden states [frames, hidden]."""
-    gates = 2 * network.hidden
-    sign = np.repeat(np.array([1.0, -1.0], np.float32), network.hidden)
-    # With the transposed layout XLA's matrix-vector code takes half the time at 40 units.
-    transposed = weights.w_h.T
+    own = _arranged(weights)
+    rows = 3 * network.hidden
 
-    def step(h: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        recurrent = h @ transposed
-        # The second half is 1 - z, which keeps its precision where z is nearly 1.
-        r, update = jnp.split(sigmoid((x[:gates] + recurrent[:gates]) * sign), 2)
-        n = tanh(x[gates:] + r * (recurrent[gates:] + weights.bias_n))
-        h = h + update * (n - h)
+    def step(h: jax.Array, given: jax.Array) -> tuple[jax.Array, jax.Array]:
+        r_x, z_x, n_x = jnp.split(_from_inputs(own, given), 3)
+        r_h, z_h, n_h = jnp.split((h @ own.w_h)[:rows], 3)
+        h = gru_cell(r_x + r_h, z_x + z_h, n_x, n_h + own.bias_n, h)
         return h, h
 
-    return jax.lax.scan(
-        through_taps(step, network.taps), state, inputs @ weights.w_x.T + weights.bias[None]
-    )
+    return jax.lax.scan(through_taps(step, network.taps), state, _sequence(own, inputs))

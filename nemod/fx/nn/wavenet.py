@@ -5,14 +5,12 @@ One kernel for the first and second generation of Neural Amp Modeler (FiLM after
 trainer and the player of NAM differ (FiLM after the 1x1 convolution, which the player applies to
 blended layers only), this follows the player.
 
-Arrays are [channels, frames]. Bias and condition are rows of the matrix product of the
-convolution, because XLA's CPU code is fast at few, larger operations. Layers that differ only in
-their dilation are one loop, which compiles once. They share one buffer, in which every layer has a
-stretch: its past, then room for a block. The block is written behind the past, so each tap is a
-slice of the stretch; afterwards the whole buffer is shifted by the length of the block.
+Arrays are [channels, frames]. A convolution is one matrix product: its taps are copied one below
+the other into a window, whose last rows hold condition and bias, because XLA's CPU code is fast at
+few, larger operations. Layers that differ only in their dilation are one loop, which compiles once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -21,14 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.formats.network import Run, WaveNet, WaveNetArray, WaveNetLayer
-from nemod.formats.weights import FilmWeights, WaveNetArrayWeights, WaveNetLayerWeights
-from nemod.fx.nn.conv import Past, gather, past_of, remember, silence, windows
+from nemod.formats.weights import FilmWeights, WaveNetArrayWeights
+from nemod.fx.nn.conv import Past, past_of, silence, windows
 from nemod.fx.nn.curves import apply
+from nemod.fx.nn.past_ring import Rings, advance, read, rings_of, write
 
 PIECE_FRAMES = 64
 """[frames] Longest block that is computed at once; longer ones are cut into pieces."""
-LONG_KERNEL = 8
-"""From this number of taps, the window of a kernel is read in one operation."""
 Matrix = jax.Array | NDArray[np.float32]
 """Weights, which are tracers inside a compiled function."""
 
@@ -37,27 +34,86 @@ class ArrayState(NamedTuple):
     """The state of an array."""
 
     layers: jax.Array
-    """[channels, frames]: the stretches of the layers, one after the other."""
+    """[channels, frames]: the rings of the layers' inputs."""
+    positions: jax.Array
+    """int32 [layers]: where the next block is written in each ring."""
     head: Past
     """The past of the head's convolution, [head inputs, frames]."""
 
 
-def _stretch(layer: WaveNetLayer) -> int:
-    return (layer.kernel - 1) * layer.dilation + PIECE_FRAMES
+class Affine(NamedTuple):
+    """A matrix and a bias."""
+
+    matrix: Matrix
+    """[rows, columns]"""
+    bias: Matrix
+    """[rows, 1]"""
+
+
+class ArrangedLayer(NamedTuple):
+    """Weights of a layer, or of the layers of a run with one more axis in front, as played."""
+
+    conv: Matrix
+    mixin: Matrix | None
+    residual: Affine | None
+    head: Affine | None
+    films: tuple[FilmWeights, ...]
+
+
+class ArrangedArray(NamedTuple):
+    """Weights of an array as played."""
+
+    rechannel: Affine
+    runs: tuple[ArrangedLayer, ...]
+    head: Affine
+
+
+AnyArray = WaveNetArrayWeights | ArrangedArray
+
+
+def arrange_arrays(weights: Sequence[AnyArray]) -> tuple[ArrangedArray, ...]:
+    """Return the weights of arrays as they are played."""
+    return tuple(_arranged_array(array) for array in weights)
+
+
+def _arranged_array(array: AnyArray) -> ArrangedArray:
+    if isinstance(array, ArrangedArray):
+        return array
+    runs = tuple(
+        ArrangedLayer(
+            run.conv,
+            run.mixin,
+            None if run.residual is None else _affine(run.residual),
+            None if run.head is None else _affine(run.head),
+            run.films,
+        )
+        for run in array.runs
+    )
+    return ArrangedArray(_affine(array.rechannel), runs, _affine(array.head))
+
+
+def _affine(joined: Matrix) -> Affine:
+    """Return a matrix whose last column is the bias as the two."""
+    return Affine(joined[..., :-1], joined[..., -1:])
+
+
+def _rings(array: WaveNetArray) -> tuple[Rings, int]:
+    return rings_of([(one.kernel - 1) * one.dilation for one in array.layers], PIECE_FRAMES)
 
 
 def array_init(array: WaveNetArray) -> ArrayState:
     """Return silence."""
-    frames = sum(_stretch(layer) for layer in array.layers)
+    _, frames = _rings(array)
     return ArrayState(
         jnp.zeros((array.channels, frames), jnp.float32),
+        jnp.zeros(len(array.layers), jnp.int32),
         silence(array.head_inputs, array.head_past),
     )
 
 
 def wavenet_arrays(
     network: WaveNet,
-    weights: tuple[WaveNetArrayWeights, ...],
+    weights: Sequence[AnyArray],
     states: tuple[ArrayState, ...],
     sound: jax.Array,
     condition: jax.Array,
@@ -67,113 +123,115 @@ def wavenet_arrays(
     `sound` is [inputs, frames], `condition` is [condition, frames], with no rows without a
     condition; frames are at most `PIECE_FRAMES`.
     """
-    one = jnp.ones((1, sound.shape[1]), jnp.float32)
-    extra = jnp.concatenate([condition, one], 0)
     after = []
     head: jax.Array | None = None
-    for array, own, state in zip(network.arrays, weights, states, strict=True):
-        memory, sound, head = _array(array, own, state, sound, head, condition, extra)
+    for array, own, state in zip(network.arrays, arrange_arrays(weights), states, strict=True):
+        memory, sound, head = _array(array, own, state, sound, head, condition)
         after.append(memory)
     assert head is not None
     return tuple(after), head
 
 
-_Carry = tuple[jax.Array, jax.Array, jax.Array]
-"""Buffer, input of the next layer, sum of the activations."""
-_Index = jax.Array | NDArray[np.int32]
-_Step = tuple[WaveNetLayerWeights, _Index, _Index]
-"""Weights of a layer, start of its stretch, dilation."""
+class _Carry(NamedTuple):
+    """What the loop over the layers of a run changes."""
+
+    buffer: jax.Array
+    window: jax.Array
+    """[kernel channels + condition + 1, frames]: the taps, the oldest first; condition, ones."""
+    sound: jax.Array
+    """Input of the next layer."""
+    total: jax.Array
+    """Sum of the activations."""
+
+
+_Layer = tuple[ArrangedLayer, Rings, jax.Array, jax.Array | NDArray[np.int32]]
+"""Weights of a layer, its ring and the position in it, its dilation."""
 
 
 def _array(
     array: WaveNetArray,
-    weights: WaveNetArrayWeights,
+    weights: ArrangedArray,
     state: ArrayState,
     sound: jax.Array,
     head: jax.Array | None,
     condition: jax.Array,
-    extra: jax.Array,
 ) -> tuple[ArrayState, jax.Array, jax.Array]:
     frames = sound.shape[1]
-    sound = _affine(weights.rechannel, sound)
+    sound = _times(weights.rechannel, sound)
     buffer = state.layers
     total = jnp.zeros((array.head_inputs, frames), jnp.float32) if head is None else head
+    rings, _ = _rings(array)
     activations = []
-    start = 0
+    first = 0
     for run, own in zip(array.runs, weights.runs, strict=True):
-        starts, start = _starts(run, start)
+        kernel = run.layer.kernel
 
-        def step(carry: _Carry, layer: _Step, run: Run = run) -> tuple[_Carry, jax.Array | None]:
-            buffer, sound, total = carry
-            weights, place, dilation = layer[0], jnp.asarray(layer[1]), jnp.asarray(layer[2])
-            inputs = _film(_films(run, weights).get("conv_pre"), sound, condition)
-            buffer, taps = _taps(run.layer.kernel, buffer, inputs, place, dilation)
-            activated, sound = _layer(run, weights, taps, sound, condition, extra)
+        def step(carry: _Carry, layer: _Layer, run: Run = run) -> tuple[_Carry, jax.Array | None]:
+            weights, ring, position, dilation = layer
+            inputs = _film(_films(run, weights).get("conv_pre"), carry.sound, condition)
+            buffer, window = _taps(run.layer.kernel, carry, inputs, ring, position, dilation)
+            activated, sound = _layer(run, weights, window, carry.sound, condition)
             if array.concatenated:
-                return (buffer, sound, total), activated
-            return (buffer, sound, total + activated), None
+                return _Carry(buffer, window, sound, carry.total), activated
+            return _Carry(buffer, window, sound, carry.total + activated), None
 
-        layers: _Step = (own, starts, np.array(run.dilations, np.int32))
-        (buffer, sound, total), each = jax.lax.scan(step, (buffer, sound, total), layers)
+        one = jnp.ones((1, frames), jnp.float32)
+        extra = (condition, one) if run.layer.joined else (one,)
+        room = jnp.zeros((kernel * array.channels, frames), jnp.float32)
+        layers = slice(first, first + len(run.dilations))
+        carry, each = jax.lax.scan(
+            step,
+            _Carry(buffer, jnp.concatenate([room, *extra]), sound, total),
+            (own, rings.of(layers), state.positions[layers], np.array(run.dilations, np.int32)),
+        )
+        first = layers.stop
+        buffer, sound, total = carry.buffer, carry.sound, carry.total
         if each is not None:
             activations.append(each.reshape(-1, frames))
     given = jnp.concatenate(activations, 0) if array.concatenated else total
-    past = past_of(state.head, array.head_inputs)
-    if array.head_kernel >= LONG_KERNEL:
-        joined = jnp.concatenate([past, given], 1)
-        window = windows(joined, 0, array.head_kernel, array.head_dilation, frames)
-    else:
-        taps = gather(past, given, array.head_kernel, array.head_dilation)
-        window = jnp.concatenate(taps, 0)
-    head = _affine(weights.head, window)
+    signal = jnp.concatenate([past_of(state.head, array.head_inputs), given], 1)
+    window = windows(signal, array.head_kernel, array.head_dilation, frames)
     after = ArrayState(
-        jnp.concatenate([buffer[:, frames:], buffer[:, :frames]], 1),
-        jnp.concatenate(remember(past, given), 1) if array.head_past else (),
+        buffer,
+        advance(rings, state.positions, frames),
+        signal[:, frames:] if array.head_past else (),
     )
-    return after, sound, head
-
-
-def _starts(run: Run, start: int) -> tuple[NDArray[np.int32], int]:
-    """Return where the stretches of a run begin in the buffer, and where the next run begins."""
-    starts = []
-    for dilation in run.dilations:
-        starts.append(start)
-        start += (run.layer.kernel - 1) * dilation + PIECE_FRAMES
-    return np.array(starts, np.int32), start
+    return after, sound, _times(weights.head, window)
 
 
 def _taps(
-    kernel: int, buffer: jax.Array, block: jax.Array, place: jax.Array, dilation: jax.Array
-) -> tuple[jax.Array, list[jax.Array]]:
-    """Return the buffer with the block behind its past, and the taps, the oldest first."""
+    kernel: int,
+    carry: _Carry,
+    block: jax.Array,
+    ring: Rings,
+    position: jax.Array,
+    dilation: jax.Array | NDArray[np.int32],
+) -> tuple[jax.Array, jax.Array]:
+    """Return the buffer with the block in it, and the window with the taps of the layer."""
+    buffer, window = carry.buffer, carry.window
+    channels, frames = block.shape
     if kernel == 1:
-        return buffer, [block]
-    row = np.int32(0)
-    buffer = jax.lax.dynamic_update_slice(buffer, block, (row, place + (kernel - 1) * dilation))
-    if kernel >= LONG_KERNEL:
-        return buffer, [windows(buffer, place, kernel, dilation, block.shape[1])]
-    old = [
-        jax.lax.dynamic_slice(buffer, (row, place + tap * dilation), block.shape)
-        for tap in range(kernel - 1)
-    ]
-    return buffer, [*old, block]
+        return buffer, jax.lax.dynamic_update_slice(window, block, (0, 0))
+    buffer = write(buffer, ring, position, block, PIECE_FRAMES)
+
+    def copy(tap: jax.Array, window: jax.Array) -> jax.Array:
+        taken = read(buffer, ring, position, (kernel - 1 - tap) * dilation, frames)
+        return jax.lax.dynamic_update_slice(window, taken, (tap * channels, np.int32(0)))
+
+    return buffer, jax.lax.fori_loop(np.int32(0), np.int32(kernel), copy, window)
 
 
 def _layer(
     run: Run,
-    weights: WaveNetLayerWeights,
-    taps: list[jax.Array],
+    weights: ArrangedLayer,
+    window: jax.Array,
     sound: jax.Array,
     condition: jax.Array,
-    extra: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
     """Return the inputs of the head and of the next layer."""
     films = _films(run, weights)
-    conv = jnp.asarray(weights.conv)
-    if weights.mixin is None:
-        z = conv @ jnp.concatenate([*taps, extra], 0)
-    else:
-        z = conv @ jnp.concatenate([*taps, extra[-1:]], 0)
+    z = jnp.asarray(weights.conv) @ window
+    if weights.mixin is not None:
         z = _film(films.get("conv_post"), z, condition)
         mixed = jnp.asarray(weights.mixin) @ _film(
             films.get("input_mixin_pre"), condition, condition
@@ -183,16 +241,16 @@ def _layer(
     a = _film(films.get("activation_post"), _gate(run.layer, z), condition)
     following = sound
     if weights.residual is not None:
-        added = _affine(weights.residual, a)
+        added = _times(weights.residual, a)
         if run.layer.gate == "blended":
             added = _film(films.get("layer1x1_post"), added, condition)
         following = sound + added
     if weights.head is not None:
-        a = _film(films.get("head1x1_post"), _affine(weights.head, a), condition)
+        a = _film(films.get("head1x1_post"), _times(weights.head, a), condition)
     return a, following
 
 
-def _films(run: Run, weights: WaveNetLayerWeights) -> Mapping[str, FilmWeights]:
+def _films(run: Run, weights: ArrangedLayer) -> Mapping[str, FilmWeights]:
     return {film.site: own for film, own in zip(run.layer.films, weights.films, strict=True)}
 
 
@@ -207,11 +265,9 @@ def _gate(layer: WaveNetLayer, z: jax.Array) -> jax.Array:
     return second * first + (1.0 - second) * z[:half]
 
 
-def _affine(weights: Matrix, x: jax.Array) -> jax.Array:
-    """Return the product with a matrix whose last column is the bias."""
-    matrix = jnp.asarray(weights)
-    w, bias = matrix[:, :-1], matrix[:, -1:]
-    return (w * x if x.shape[0] == 1 else w @ x) + bias
+def _times(weights: Affine, x: jax.Array) -> jax.Array:
+    matrix = jnp.asarray(weights.matrix)
+    return (matrix * x if x.shape[0] == 1 else matrix @ x) + weights.bias
 
 
 def _film(weights: FilmWeights | None, x: jax.Array, condition: jax.Array) -> jax.Array:

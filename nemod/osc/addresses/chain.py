@@ -19,13 +19,12 @@ from nemod.osc.addresses.values import LeafKind, to_int, to_string
 from nemod.osc.codec import Value
 from nemod.osc.encode import encode, string_size
 from nemod.osc.errors import OscError, errors_at
-from nemod.parameters.table import BY_PATH
+from nemod.parameters.slot_labels import kind_label
 
 CHAIN = "/nemo/chain/"
 ORDER, SLOTS = CHAIN + "order", CHAIN + "slots"
 _SHORTER = (60, 20, 0)
 """[characters] To what names of files are shortened where the chain does not fit a packet."""
-_LABELS = {"model": "Model", "eq": "EQ"}
 _WHERE = (
     "the name of the slot before it, an empty one for the beginning, `split/a` or `split/b` for "
     "the beginning of a branch, or a number from 0 (-1: the end)"
@@ -42,6 +41,7 @@ def chain_leaves() -> list[Leaf]:
             kind=LeafKind.LIST,
             help="Names of all slots in order: a split before its branches, branch a before b.",
             range="query",
+            type_tags="s",
             read=_order,
             flags=PARAMS,
         ),
@@ -55,7 +55,7 @@ def chain_leaves() -> list[Leaf]:
         json_leaf(
             CHAIN + "kinds",
             "What a slot can hold, as JSON: each kind with its label.",
-            lambda _rig, _size: json.dumps({kind: _label(kind) for kind in KINDS}),
+            lambda _rig, _size: json.dumps({kind: kind_label(kind) for kind in KINDS}),
         ),
         Leaf(
             address=CHAIN + "list",
@@ -121,11 +121,6 @@ def _slots(controller: Controller, size: int) -> str:
         if string_size(text) <= size:
             break
     return text
-
-
-def _label(kind: str) -> str:
-    enable = BY_PATH.get(f"{kind}/enable")
-    return enable.label if enable is not None else _LABELS.get(kind, kind.capitalize())
 
 
 def _check_set(controller: Controller, tag: str, value: Value) -> Action:

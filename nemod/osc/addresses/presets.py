@@ -1,6 +1,6 @@
 """Leaves of presets and snapshots: `/nemo/preset/...`, `/nemo/snapshot/...`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from nemod.control.controller import Controller
 from nemod.control.events import Source
@@ -15,6 +15,8 @@ from nemod.osc.errors import OscError, errors_at
 
 PRESET = "/nemo/preset/"
 SNAPSHOT = "/nemo/snapshot/"
+
+_RENAME_ARGUMENTS = 2
 
 Start = Callable[[Controller, Source, str | int | None], Job]
 """(controller, source, name or number) -> job"""
@@ -43,8 +45,10 @@ def preset_leaves() -> list[Leaf]:
         Leaf(
             address=PRESET + "rename",
             kind=LeafKind.STRING,
-            help="Rename the current preset; background job.",
-            check=_check_rename,
+            help="Rename the current preset, or the one whose number follows the name; "
+            "background job.",
+            type_tags="s",
+            check_all=_check_rename,
         ),
         Leaf(
             address=PRESET + "delete",
@@ -159,14 +163,17 @@ def _check_save(controller: Controller, tag: str, value: Value) -> Action:
     )
 
 
-def _check_rename(controller: Controller, tag: str, value: Value) -> Action:
+def _check_rename(controller: Controller, tags: str, values: Sequence[Value]) -> Action:
     address = PRESET + "rename"
-    name = to_string(address, tag, value)
+    if not 1 <= len(values) <= _RENAME_ARGUMENTS:
+        raise OscError("args", address, "takes a name, and perhaps the number of a preset")
+    name = to_string(address, tags[0], values[0])
+    which = to_int(address, tags[1], values[1]) if len(values) > 1 else None
     presets = controller.presets
     with errors_at(address):
-        presets.list.check_name(name, presets.given_or_current(None))
+        presets.list.check_name(name, presets.given_or_current(which))
     return lambda request: request.job(
-        address, lambda: request.controller.presets.rename(name, request.source)
+        address, lambda: request.controller.presets.rename(name, request.source, which)
     )
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from nemod.chain.chain import FILE_KINDS, MODEL
 from nemod.parameters.parameter import Parameter
 from nemod.parameters.parameter_set import ParameterSet
+from nemod.parameters.slot_labels import kind_label, slot_label
 
 FACE = ("gain", "bass", "mid", "treble", "delay/mix", "reverb/mix", "level")
 """The knobs of the plug-in's face."""
@@ -28,11 +30,19 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a slot, of which the previous and the next can be loaded."""
+
+    path: str
+    """What their addresses begin with below `/nemo/`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
-    """Parameters that belong together, as those of an effect."""
+    """What belongs together, as the parameters of an effect."""
 
     title: str
-    items: tuple[Item, ...]
+    items: tuple[Item | Files, ...]
 
 
 def face(parameters: ParameterSet) -> list[Item]:
@@ -45,17 +55,25 @@ def face(parameters: ParameterSet) -> list[Item]:
 
 
 def slots(parameters: ParameterSet) -> list[Slot]:
-    """Return everything else that belongs to the chain, in the order of the table."""
-    grouped: dict[str, list[Parameter]] = {}
+    """Return everything but the face: the rig, the slots of the chain in order, and the rest."""
+    rows: dict[str, list[Parameter]] = {slot.name: [] for slot in parameters.chain}
+    others: dict[str, list[Parameter]] = {}
     for path in parameters:
+        slot = parameters.place(path).slot
         group = path.rpartition("/")[0]
-        if path in _ELSEWHERE or group == _OWN_PAGE or (not group and path in FACE):
+        if path in _ELSEWHERE or group == _OWN_PAGE or (path in FACE and "/" not in path):
             continue
-        grouped.setdefault(group, []).append(parameters.row(path))
+        (rows[slot] if slot else others.setdefault(group, [])).append(parameters.row(path))
     # What stands alone needs no heading of its own.
-    alone = [group for group, rows in grouped.items() if not group or len(rows) == 1]
-    rig = [row for group in alone for row in grouped.pop(group)]
-    return [_slot(group, rows) for group, rows in ({"rig": rig} | grouped).items() if rows]
+    alone = [group for group, found in others.items() if not group or len(found) == 1]
+    rig = [row for group in alone for row in others.pop(group)]
+    found = [Slot("Rig", _items(rig, ()))]
+    for slot_ in parameters.chain:
+        words = (slot_label(slot_), kind_label(slot_.kind), slot_.kind.capitalize())
+        items = _items(rows[slot_.name], words, slot_.name)
+        found.append(Slot(words[0], (*_files(parameters, slot_.name), *items)))
+    found += [Slot(group.capitalize(), _items(rest, (group,))) for group, rest in others.items()]
+    return [slot for slot in found if slot.items]
 
 
 def split(found: Sequence[Slot], most: int) -> Iterator[list[Slot]]:
@@ -77,15 +95,22 @@ def split(found: Sequence[Slot], most: int) -> Iterator[list[Slot]]:
         yield page
 
 
-def _slot(group: str, rows: Sequence[Parameter]) -> Slot:
-    switch = next((row for row in rows if row.path == f"{group}/enable"), None)
-    title = switch.label if switch is not None else group.capitalize()
+def _files(parameters: ParameterSet, name: str) -> list[Files]:
+    """Return the files of a slot; those of the first model stand on every page."""
+    chain = parameters.chain
+    kind = chain[name].kind
+    if kind not in FILE_KINDS or (kind == MODEL and chain.is_first(name)):
+        return []
+    return [Files(kind if chain.is_first(name) else name)]
+
+
+def _items(rows: Sequence[Parameter], words: Sequence[str], name: str = "") -> tuple[Item, ...]:
+    """Return rows with short names: without the words for their slot, and without its name."""
     items = []
     for row in rows:
-        name = "On" if row is switch else row.label
-        for word in (title, group.capitalize()):
-            begin = f"{word} ".casefold()
-            if name.casefold().startswith(begin):
-                name = name[len(begin) :].capitalize()
-        items.append(Item(row, name))
-    return Slot(title, tuple(items))
+        short = row.label.removesuffix(f" ({name})")
+        for word in words:
+            if short.casefold().startswith(f"{word} ".casefold()):
+                short = short[len(word) + 1 :].capitalize()
+        items.append(Item(row, "On" if row.path.endswith("/enable") else short))
+    return tuple(items)

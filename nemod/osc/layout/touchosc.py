@@ -14,7 +14,7 @@ from py2tosc import AlignH, ButtonType, Control, Conversion, Orientation, OscMes
 
 from nemod.common.files import replacing
 from nemod.osc.addresses.flags import Flag
-from nemod.osc.layout.pages import Item, Slot, face, slots, split
+from nemod.osc.layout.pages import Files, Item, Slot, face, slots, split
 from nemod.parameters.parameter import Parameter, ParameterKind
 from nemod.parameters.parameter_set import ParameterSet
 
@@ -69,7 +69,7 @@ SIZES = {
 def document(
     size: Size, parameters: ParameterSet | None = None, *, port: int | None = None
 ) -> py2tosc.Document:
-    """Return a layout of this size for these parameters, those of the table by default.
+    """Return a layout of this size for these parameters, those of the default chain if None.
 
     `port`: where the program receives, if that is not the port that it sends from.
     """
@@ -98,9 +98,11 @@ def document(
     return made
 
 
-def write(path: Path, size: Size, *, port: int | None = None) -> None:
-    """Write a layout, replacing the file at once. `port`: see `document`. Raises: OSError."""
-    made = document(size, port=port)
+def write(
+    path: Path, size: Size, parameters: ParameterSet | None = None, *, port: int | None = None
+) -> None:
+    """Write a layout, replacing the file at once. Arguments: see `document`. Raises: OSError."""
+    made = document(size, parameters, port=port)
     with replacing(path) as draft:
         made.save(draft, validate=True)  # whose suffix stands for a .tosc
 
@@ -138,7 +140,10 @@ def _fader_page(size: Size, shown: Sequence[Sequence[Slot]]) -> Control:
         rows: list[Control] = []
         for slot in slots_of_column:
             rows.append(_label(slot.title, size=18, color=_AMBER))
-            rows += [_fader_row(item) for item in slot.items]
+            rows += [
+                _files_row(item) if isinstance(item, Files) else _fader_row(item)
+                for item in slot.items
+            ]
         rows += [_label("") for _ in range(size.rows - len(rows))]
         columns.append(ui.column(*rows, gap=6))
     return ui.row(*columns, gap=16, pad=8)
@@ -251,6 +256,17 @@ def _knob(item: Item, *, is_beside: bool) -> Control:
         texts = ui.column(_label(""), name, text, _label(""), gap=2, outline=False)
         return ui.row(radial, texts, sizes=(7, 4), gap=4)
     return ui.column(name, radial, text, sizes=(1, 5, 1), gap=2)
+
+
+def _files_row(files: Files) -> Control:
+    root = f"/nemo/{files.path}"
+    return ui.row(
+        _button("◀", f"{root}/prev"),
+        _shown(f"{root}/current", size=14),
+        _button("▶", f"{root}/next"),
+        sizes=(2, 8, 2),
+        gap=6,
+    )
 
 
 def _fader_row(item: Item) -> Control:

@@ -121,6 +121,8 @@ def test_a_slimmable_keeps_the_first_channels(write) -> None:
     full, small = load_model(path), load_model(path, size=0.0)
     assert (full.network.arrays[0].channels, small.network.arrays[0].channels) == (2, 1)
     assert load_model(path, size=0.5).network == full.network
+    assert (full.sizes, small.sizes) == (2, 2)
+    assert load_model(write(_wavenet(_array(), count=41))).sizes == 1
     (run,) = small.weights.arrays[0].runs
     assert run.conv[0, 0].tolist() == [3.0, 4.0, 13.0, 11.0]
     assert small.weights.arrays[0].head.tolist() == [[39.0, 0.0]]
@@ -136,6 +138,7 @@ def test_a_container_picks_by_size(write) -> None:
     path = write(_document("SlimmableContainer", {"submodels": members}, 0))
     picked = {size: load_model(path, size=size).network for size in (0.0, 0.49, 0.5, 1.0, None)}
     assert [network.kernel for network in picked.values()] == [1, 1, 2, 2, 2]
+    assert load_model(path).sizes == 2
 
 
 BREAKS = [

@@ -132,6 +132,14 @@ def test_save_rename_delete_over_a_socket(filled: MemoryRig, client: Client) -> 
     assert filled.presets.kept[0].positions["gain"] == 0.25
     client.send("/nemo/preset/rename", ("s", "Yours"))
     assert ("/nemo/done", ["/nemo/preset/rename", "Yours"]) in client.until_synced()
+    ((_, (code, *_)),) = client.ask("/nemo/preset/rename", ("s", "x"), ("i", 7), ("i", 2))
+    assert code == "args"
+    client.send("/nemo/preset/rename", ("s", "Solo 2"), ("i", 7))
+    assert ("/nemo/done", ["/nemo/preset/rename", "Solo 2"]) in client.until_synced()
+    assert (client.value("/nemo/preset/current"), filled.presets.kept[7].name) == (
+        "Yours",
+        "Solo 2",
+    )
     client.send("/nemo/preset/delete")
     assert ("/nemo/done", ["/nemo/preset/delete", "Yours"]) in client.until_synced()
     assert set(filled.presets.kept) == {2, 7}

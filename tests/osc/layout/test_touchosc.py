@@ -10,18 +10,24 @@ import py2tosc
 import pytest
 from py2tosc import ControlType, OscMessage, PartialType
 
+from nemod.chain import plain_chain
 from nemod.cli.layout import main
-from nemod.common.errors import ConfigError
+from nemod.common.errors import ConfigError, NemodError
 from nemod.osc.addresses.tree import build_tree
 from nemod.osc.addresses.values import LeafKind
-from nemod.osc.layout.pages import FACE, face, slots, split
-from nemod.osc.layout.touchosc import PRESETS, SIZES, document
+from nemod.osc.layout.pages import FACE, Item, face, slots, split
+from nemod.osc.layout.touchosc import PRESETS, SIZES, Size, document
 from nemod.parameters.parameter import ParameterKind
 from nemod.parameters.parameter_set import KnobSpec, ParameterSet
-from nemod.parameters.table import TABLE
+from tests.chains import BOARD
 from tests.osc.conftest import Client, Served
 
 PARAMETERS = ParameterSet()
+CHAINS = {
+    "default": PARAMETERS,
+    "board": ParameterSet(BOARD, {"pedal": [KnobSpec(name) for name in ("Gain", "Level", "Tone")]}),
+}
+"""Parameters of the default chain, and of one with two models, a split and two delays."""
 
 
 def bindings(made: py2tosc.Document) -> Iterator[tuple[py2tosc.Control, OscMessage, str]]:
@@ -33,33 +39,42 @@ def bindings(made: py2tosc.Document) -> Iterator[tuple[py2tosc.Control, OscMessa
             yield control, message, "".join(part.value for part in message.path)
 
 
+@pytest.mark.parametrize("known", CHAINS.values(), ids=CHAINS)
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-def test_touchosc_would_take_it(size: object) -> None:
+def test_touchosc_would_take_it(size: Size, known: ParameterSet) -> None:
     """py2tosc's rules, which are those of files that TouchOSC wrote."""
-    assert [str(issue) for issue in document(size).validate()] == []  # type: ignore[arg-type]
+    assert [str(issue) for issue in document(size, known).validate()] == []
 
 
+@pytest.mark.parametrize("known", CHAINS.values(), ids=CHAINS)
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-def test_every_parameter_is_there_once_at_least(size: object) -> None:
-    """With the label that shows its value."""
-    addresses = {address for _, _, address in bindings(document(size))}  # type: ignore[arg-type]
+def test_every_parameter_is_there_once_at_least(size: Size, known: ParameterSet) -> None:
+    """With the label that shows its value; files of slots can be stepped through."""
+    addresses = {address for _, _, address in bindings(document(size, known))}
     shown = {"bypass", "mute", "tuner/enable"}
-    for row in TABLE:
-        assert f"/nemo/{row.path}" in addresses
-        assert f"/nemo/text/{row.path}" in addresses or row.path in shown
+    for path in known:
+        assert f"/nemo/{path}" in addresses
+        assert f"/nemo/text/{path}" in addresses or path in shown
+    files = ["model", "cab", *(["model2"] if "model2" in known.chain else [])]
+    for name in files:
+        assert {f"/nemo/{name}/{leaf}" for leaf in ("prev", "current", "next")} <= addresses
 
 
-def test_every_address_is_real(served: Served, client: Client) -> None:
+@pytest.mark.parametrize("known", CHAINS.values(), ids=CHAINS)
+def test_every_address_is_real(served: Served, client: Client, known: ParameterSet) -> None:
     """A running server takes what each control sends, and answers what each one shows.
 
     A control that sends nothing of its own is only asked for.
     """
-    tree = build_tree()
+    served.call(lambda: served.rig.use_chain(*plain_chain(known.chain)))
+    if known.knobs.get("pedal"):
+        served.call(lambda: served.rig.use_knobs("Gain", "Level", "Tone", slot="pedal"))
+    tree = build_tree(known)
     for command in ("/nemo/snapshot/save", "/nemo/preset/save"):
         for number in range(PRESETS):
             client.ask(command, ("i", number))
     for size in SIZES.values():
-        for control, message, address in bindings(document(size)):
+        for control, message, address in bindings(document(size, known)):
             leaf = tree.leaves[address]
             if message.receive:
                 assert leaf.read is not None
@@ -132,18 +147,21 @@ def test_a_port_is_a_port(text: str, tmp_path: Path) -> None:
 
 def test_knobs_of_a_model_are_there() -> None:
     """Those beyond gain and level."""
-    known = ParameterSet(
-        knobs={"model": [KnobSpec("Gain"), KnobSpec("Level"), KnobSpec("Presence")]}
-    )
+    specs = [KnobSpec("Gain"), KnobSpec("Level"), KnobSpec("Presence")]
+    known = ParameterSet(knobs={"model": specs})
     addresses = {address for _, _, address in bindings(document(SIZES["phone"], known))}
     assert "/nemo/knob/3" in addresses
 
 
 def test_pages_keep_the_order_and_lose_nothing() -> None:
     """A slot that does not fit goes on, on the next page."""
-    found = slots(PARAMETERS)
+    found = slots(CHAINS["board"])
     wanted = [item.path for slot in found for item in slot.items]
-    assert [slot.title for slot in found][:3] == ["Rig", "Gate", "Compressor"]
+    titles = ["Gate", "Pedal", "Split", "Model 2", "Cabinet", "Delay", "Echo", "Reverb"]
+    assert [slot.title for slot in found] == ["Rig", *titles]
+    assert [slot.title for slot in slots(PARAMETERS)][:3] == ["Rig", "Gate", "Compressor"]
+    echo = next(slot for slot in found if slot.title == "Echo")
+    assert [item.name for item in echo.items if isinstance(item, Item)][:2] == ["Mix", "Time"]
     for most in (4, 11, 22):
         pages = list(split(found, most))
         assert [item.path for page in pages for slot in page for item in slot.items] == wanted
@@ -162,3 +180,21 @@ def test_the_command_writes_a_file_that_touchosc_reads(
         assert root.tag == "lexml"
         assert f"a layout for a {size}" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_command_takes_the_chain_of_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the knobs of its models; a chain that is none is an error that names the slot."""
+    file, chain = tmp_path / "nemod.tosc", tmp_path / "chain.yaml"
+    chain.write_text("- model: {file: muffcond-gru40}\n- delay\n- delay2\n")
+    library = ["--library", str(Path(__file__).parents[3] / "models")]
+    assert main(["--chain", str(chain), "-o", str(file), *library]) == 0
+    text = zlib.decompress(file.read_bytes()).decode()
+    assert "/nemo/delay2/time" in text
+    assert "/nemo/knob/3" in text
+    assert "/nemo/gate/hold" not in text
+    chain.write_text("- delay\n- wah\n")
+    with pytest.raises(NemodError, match="slot 'wah'"):
+        main(["--chain", str(chain), "-o", str(file)])
+    capsys.readouterr()

@@ -105,7 +105,7 @@ def test_a_client_that_does_not_read_is_cut_off(
     served = serve(connection_limits=QUICK, loopback_messages_per_s=1e6)
     stream, other = connect(served.server.port), connect(served.server.port)
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    question = sized(write("/nemo"))
+    question = sized(write("/nemo/real"))
     with pytest.raises((BrokenPipeError, ConnectionResetError)):  # noqa: PT012
         for step in range(100_000):
             stream.socket.sendall(sized(write("/nemo/bass", ("f", step % 100 / 100))) + question)
@@ -132,9 +132,10 @@ def test_a_subscription_over_tcp(served: Served, connect: Connect, rig: MemoryRi
         stream, other = connect(is_slip=is_slip), connect()
         stream.send("/nemo/subscribe")
         dump = dict(stream.wait("/nemo/status/uptime"))
-        assert {"/nemo/bass", "/nemo/status/state"} <= dump.keys()
-        other.send("/nemo/bass", ("f", 0.25 if is_slip else 0.75))
-        assert stream.wait("/nemo/bass")[-1] == ("/nemo/bass", [0.25 if is_slip else 0.75])
+        assert {"/nemo/cab/level", "/nemo/status/state"} <= dump.keys()
+        other.send("/nemo/cab/level", ("f", 0.25 if is_slip else 0.75))
+        expected = ("/nemo/cab/level", [0.25 if is_slip else 0.75])
+        assert stream.wait("/nemo/cab/level")[-1] == expected
         stream.close()
         other.close()
     wait_until(lambda: not served.server.feedback.senders())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nemod.chain import DEFAULT_CHAIN, plain_chain
 from nemod.control.events import Meters
 from nemod.presets.preset import Preset
 from tests.chains import chain_of
@@ -51,6 +52,9 @@ def stage(running: Stage) -> Stage:
 
     def reset() -> None:
         rig.names = ("Amp Clean", "Amp Lead", "fuzz")
+        rig.cabinets.names = ("1x12", "2x12 open", "4x12")
+        rig.is_slow = False
+        rig.use_chain(*plain_chain(DEFAULT_CHAIN))
         rig.model_name, rig.state = "Amp Clean", "running"
         rig.use_knobs()
         for path in rig.controller.parameters:

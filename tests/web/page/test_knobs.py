@@ -207,7 +207,7 @@ def test_a_finger_that_scrolls_turns_no_fader(open_page: Open, stage: Stage) -> 
     """And what it has turned before the browser scrolls is taken back."""
     page = open_page("phone")
     send = """([way, end]) => {
-      const one = document.querySelector("[role=slider].track");
+      const one = document.querySelector("#board [role=slider].track");
       one.setPointerCapture = () => {};
       const say = (type, x, y) => one.dispatchEvent(new PointerEvent(type, {
         pointerId: 9, pointerType: "touch", isPrimary: true, button: 0, bubbles: true,

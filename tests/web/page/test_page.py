@@ -11,6 +11,7 @@ from nemod.control.events import (
     Meters,
     MidiListChanged,
     ModelChanged,
+    QualityChanged,
     Source,
     StateChanged,
     TunerReading,
@@ -61,10 +62,10 @@ def test_a_name_is_text_whatever_it_holds(open_page: Open, stage: Stage, rig: Me
         rig.controller.presets.save(Source("test"), HOSTILE[:60])
 
     stage.call(load)
-    page.get_by_role("button", name=f"Model: {HOSTILE}").wait_for()
+    page.get_by_role("button", name=f"Model: {HOSTILE}", exact=True).wait_for()
     page.get_by_role("button", name=f"Preset: {HOSTILE[:60]}").wait_for()
     page.get_by_role("slider", name=HOSTILE).first.wait_for()
-    page.get_by_role("button", name=f"Model: {HOSTILE}").click()
+    page.get_by_role("button", name=f"Model: {HOSTILE}", exact=True).click()
     page.get_by_role("dialog").get_by_text(HOSTILE).wait_for()
     assert page.locator("img, body script").count() == 0
     assert page.title() != "owned"
@@ -76,7 +77,7 @@ def test_presets_and_snapshots(open_page: Open, stage: Stage, rig: MemoryRig) ->
     page.get_by_role("button", name="Preset: ").click()
     page.get_by_role("dialog").get_by_role("button", name="7 Lead").click()
     page.get_by_role("button", name="Preset: Lead").wait_for()
-    page.get_by_role("slider", name="Mid").focus()
+    page.get_by_role("slider", name="Mid", exact=True).focus()
     page.keyboard.press("End")
     page.get_by_text("changed", exact=True).wait_for()
     page.get_by_role("button", name="Save", exact=True).click()
@@ -84,7 +85,7 @@ def test_presets_and_snapshots(open_page: Open, stage: Stage, rig: MemoryRig) ->
     page.get_by_role("button", name="Store").click()
     page.get_by_role("button", name="Snapshot 2").click()
     page.keyboard.press("Escape")
-    page.get_by_role("slider", name="Mid").focus()
+    page.get_by_role("slider", name="Mid", exact=True).focus()
     page.keyboard.press("Home")
     stage.until(lambda: rig.controller.position("mid") == 0.0)
     page.get_by_role("button", name="Snapshot 2").click()
@@ -95,6 +96,14 @@ def test_presets_and_snapshots(open_page: Open, stage: Stage, rig: MemoryRig) ->
     page.get_by_role("textbox", name="Name").press("Enter")
     page.get_by_role("button", name="Preset: Solo").wait_for()
     assert rig.presets.kept[1].name == "Solo"
+    # Another preset is loaded while the dialog is open.
+    page.get_by_role("button", name="More…").click()
+    page.get_by_role("button", name="Rename…").click()
+    stage.call(lambda: rig.controller.presets.load(7, Source("midi")))
+    page.get_by_role("textbox", name="Name").fill("Solo 2")
+    page.get_by_role("textbox", name="Name").press("Enter")
+    stage.until(lambda: rig.presets.kept[1].name == "Solo 2")
+    assert rig.presets.kept[7].name == "Lead"
     # The key that saved it has not pressed the button that has the focus again.
     assert page.get_by_role("dialog").count() == 0
 
@@ -176,6 +185,17 @@ def test_levels_and_problems_are_shown(open_page: Open, stage: Stage, rig: Memor
     stage.call(lambda: change("running", 4))
     problems.get_by_text("The sound card is not connected.").wait_for(state="detached")
 
+    def reduce(words: str) -> None:
+        rig.reduced = words
+        rig.events.publish(QualityChanged(words))
+
+    stage.call(lambda: reduce("size, reverb, overload"))
+    text = "The machine is too slow: the model plays in a smaller size, the reverb is simpler."
+    problems.get_by_text(text).wait_for()
+    problems.get_by_text("The machine is too slow, and nothing is left to reduce.").wait_for()
+    stage.call(lambda: reduce(""))
+    problems.get_by_text(text).wait_for(state="detached")
+
 
 def test_a_control_is_learned_and_removed(open_page: Open, stage: Stage, rig: MemoryRig) -> None:
     """Where there is MIDI: choose what it is to do, move it, see it in the list."""
@@ -239,18 +259,25 @@ def test_a_restart_with_another_model_needs_no_reload(open_page: Open, stage: St
     """The page says that it is disconnected, connects again and has the new knobs."""
     page = open_page()
     assert page.get_by_role("slider", name="Presence").count() == 0
-    page.get_by_role("slider", name="Bass").focus()
+    page.get_by_role("slider", name="Bass", exact=True).focus()
     before = stage.rig
+    stage.call(lambda: before.controller.set("tuner/enable", 1.0, Source("midi")))
+    tuner = page.get_by_role("dialog", name="Tuner")
+    tuner.wait_for()
     stage.stop()
-    page.get_by_text("Not connected to nemod.").wait_for()
+    # A dialog covers the page's own note.
+    tuner.get_by_text("Not connected to nemod.").wait_for()
+    tuner.get_by_role("button", name="Close").click()
+    tuner.wait_for(state="hidden")
+    page.locator("#offline").wait_for()
     assert page.evaluate("document.getElementById('main').inert")
     other = MemoryRig()
     other.names, other.model_name = ("Other",), "Other"
     stage.start(other, knobs=["Drive", "Volume", "Presence"])
     try:
-        page.get_by_role("slider", name="Presence").wait_for()
+        page.get_by_role("slider", name="Presence", exact=True).wait_for()
         page.get_by_role("button", name="Model: Other").wait_for()
-        page.get_by_text("Not connected to nemod.").wait_for(state="hidden")
+        page.locator("#offline").wait_for(state="hidden")
         page.get_by_role("slider", name="Drive", exact=True).focus()
         page.keyboard.press("End")
         stage.until(lambda: other.controller.position("gain") == 1.0)
@@ -261,8 +288,11 @@ def test_a_restart_with_another_model_needs_no_reload(open_page: Open, stage: St
 
 @pytest.mark.parametrize("size", ["phone", "desktop"])
 def test_axe_finds_nothing_serious(open_page: Open, stage: Stage, size: str) -> None:
-    """Neither on the page nor, on a phone, in its dialogs."""
+    """Neither on the page with a split nor, on a phone, in its dialogs."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    branches = {"a": [{"model2": {"file": "fuzz"}}], "b": []}
+    model = {"model": {"file": "Amp Clean"}}
+    stage.call(lambda: stage.rig.use_chain("gate", model, {"split": branches}, "reverb"))
     page = open_page(size, reduced_motion="reduce")
 
     def check() -> None:
@@ -274,6 +304,10 @@ def test_axe_finds_nothing_serious(open_page: Open, stage: Stage, size: str) -> 
         return
     page.get_by_role("button", name="Model: Amp Clean").click()
     page.get_by_role("dialog", name="Model").wait_for()
+    check()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Gate: move, replace, remove").click()
+    page.get_by_role("dialog", name="Gate").wait_for()
     check()
     page.keyboard.press("Escape")
     page.get_by_role("switch", name="Tuner", exact=True).click()
@@ -293,6 +327,27 @@ def test_everything_fits_a_small_phone_and_a_thumb(open_page: Open) -> None:
           .map(([name, box]) => `${name} ${box.width} x ${box.height}`)"""
     )
     assert small == []
+
+
+def test_a_model_of_several_sizes_has_a_control_for_it(
+    open_page: Open, stage: Stage, rig: MemoryRig
+) -> None:
+    """Other models have none."""
+    page = open_page()
+    knob = page.locator("#model").get_by_role("slider", name="Model size")
+    assert knob.count() == 0
+
+    def load(sizes: int) -> None:
+        rig.info = {"sizes": sizes}
+        rig.events.publish(ModelChanged(rig.model_name, Source("test")))
+
+    stage.call(lambda: load(3))
+    knob.focus()
+    page.keyboard.press("PageDown")
+    stage.until(lambda: rig.size == pytest.approx(0.9, abs=0.01))
+    page.locator('#board [aria-label="Model size"][aria-valuetext="90 %"]').wait_for()
+    stage.call(lambda: load(1))
+    knob.wait_for(state="hidden")
 
 
 def test_the_page_is_small_and_loads_nothing_from_elsewhere(
@@ -323,31 +378,53 @@ def test_the_page_is_small_and_loads_nothing_from_elsewhere(
 
 
 def test_a_new_slot_needs_no_new_code(open_page: Open) -> None:
-    """Slots, labels and ranges are read from the tree, in its order."""
+    """Slots, labels and ranges are read from the tree, in the chain's order."""
     page = open_page()
-    slots = page.evaluate(
+    slots, others, named = page.evaluate(
         """async () => {
           const { Tree } = await import("/page/js/tree.js");
           const number = (path, min, max) => ({ FULL_PATH: `/nemo/${path}`, TYPE: "f", ACCESS: 3,
             RANGE: [{ MIN: min, MAX: max }], DEFAULT_VALUE: [0.25] });
+          const enable = (path) => ({ FULL_PATH: `/nemo/${path}`, TYPE: "T", ACCESS: 3,
+            RANGE: [{ VALS: [false, true] }] });
           const text = (label) => ({ TYPE: "s", ACCESS: 1, DESCRIPTION: label });
+          const within = (contents) => ({ CONTENTS: contents });
           const file = { TYPE: "s", ACCESS: 1 };
-          const tree = new Tree({ CONTENTS: {
-            chorus: { CONTENTS: { enable: { FULL_PATH: "/nemo/chorus/enable", TYPE: "T", ACCESS: 3,
-              RANGE: [{ VALS: [false, true] }] }, rate: number("chorus/rate", 0, 1) } },
-            model2: { CONTENTS: { gain: number("model2/gain", 0, 1), load: file, current: file,
-              list: file } },
-            text: { CONTENTS: { chorus: { CONTENTS: { enable: text("Chorus"),
-              rate: text("Chorus rate") } }, model2: { CONTENTS: { gain: text("Gain") } } } },
-          } });
-          const row = (one) => [one.short, one.kind, one.default];
-          return tree.slots(new Set()).map((slot) => [slot.name, slot.label, slot.hasFiles,
-            slot.enable?.kind ?? null, slot.parameters.map(row)]);
+          const chain = ["chorus", { amp: { kind: "model", file: "muff" } }, "model2"];
+          const tree = new Tree(within({
+            gain: number("gain", 0, 1),
+            chorus: within({ enable: enable("chorus/enable"), rate: number("chorus/rate", 0, 1) }),
+            amp: within({ gain: number("amp/gain", 0, 1) }),
+            model2: within({ gain: number("model2/gain", 0, 1), load: file, current: file,
+              list: file }),
+            lfo: within({ rate: number("lfo/rate", 0, 1) }),
+            chain: within({ slots: { VALUE: [JSON.stringify(chain)] },
+              kinds: { VALUE: [JSON.stringify({ model: "Model", chorus: "Chorus" })] } }),
+            text: within({ gain: text("Gain"), lfo: within({ rate: text("LFO rate") }),
+              chorus: within({ enable: text("Chorus"), rate: text("Chorus rate") }),
+              amp: within({ gain: text("Gain") }),
+              model2: within({ gain: text("Gain (model2)") }) }),
+          }));
+          const row = (one) => [one.label, one.short, one.kind, one.default];
+          const card = (slot) => [slot.name, slot.label, slot.files, slot.enable?.label ?? null,
+            slot.parameters.map(row)];
+          return [tree.places.map((place) => card(tree.slot(place))),
+            tree.others(new Set(["gain"])).map(card), tree.named()];
         }"""
     )
     assert slots == [
-        ["chorus", "Chorus", False, "switch", [["Rate", "number", 0.25]]],
-        ["model2", "Model2", True, None, [["Gain", "number", 0.25]]],
+        ["chorus", "Chorus", None, "Chorus", [["Chorus rate", "Rate", "number", 0.25]]],
+        ["amp", "Amp", None, None, [["Amp: Gain", "Gain", "number", 0.25]]],
+        ["model2", "Model 2", "model2", None, [["Model 2: Gain", "Gain", "number", 0.25]]],
+    ]
+    assert others == [["lfo", "Lfo", None, None, [["LFO rate", "Rate", "number", 0.25]]]]
+    # A control is offered for learning once, by its shortest path.
+    assert named == [
+        ["gain", "Gain"],
+        ["lfo/rate", "LFO rate"],
+        ["chorus/enable", "Chorus"],
+        ["chorus/rate", "Chorus rate"],
+        ["model2/gain", "Model 2: Gain"],
     ]
 
 
@@ -382,7 +459,7 @@ def test_osc_of_the_page_is_that_of_other_programs(open_page: Open) -> None:
 
 
 def test_each_request_is_over_when_it_is_answered(open_page: Open) -> None:
-    """Also one that others supersede; of two at one address the newer one counts."""
+    """Also one that others supersede; two at one address are over when both are answered."""
     overs = open_page().evaluate("""async () => {
       const { Store } = await import("/page/js/store.js");
       const store = new Store();
@@ -398,7 +475,7 @@ def test_each_request_is_over_when_it_is_answered(open_page: Open) -> None:
       store.receive("/nemo/done", ["/a", ""]);
       return overs;
     }""")
-    assert overs == ["superseded by another client", "one is under way", "newer"]
+    assert overs == ["superseded by another client", "one is under way", "older", "newer"]
 
 
 def test_a_connection_survives_two_wake_ups_and_one_that_is_dead_does_not(open_page: Open) -> None:

@@ -1,5 +1,6 @@
 // A question in a dialog: for a name, or for a yes.
 
+import { isOffline, openDialog } from "./dialog.js";
 import { el } from "./dom.js";
 
 /** Resolves with the text that was typed, true where none is asked for, or null. */
@@ -9,9 +10,9 @@ export function ask({ title, text = "", label = "", value = "", action }) {
     const input = label
       ? el("input", { type: "text", maxlength: "64", "aria-label": label, autocomplete: "off" })
       : null;
-    const dialog = el(
-      "dialog",
-      { class: "ask", "aria-label": title },
+    const dialog = openDialog(
+      "ask",
+      title,
       el("h2", {}, title),
       text ? el("p", {}, text) : null,
       input,
@@ -22,8 +23,11 @@ export function ask({ title, text = "", label = "", value = "", action }) {
         el("button", { type: "button", class: "action main", onclick: () => accept() }, action),
       ),
     );
+    dialog.addEventListener("close", () => resolve(answer));
 
     function accept() {
+      // It would be lost: what was typed stays until there is a connection again.
+      if (isOffline()) return;
       answer = input ? input.value.trim() || null : true;
       dialog.close();
     }
@@ -36,13 +40,7 @@ export function ask({ title, text = "", label = "", value = "", action }) {
         event.preventDefault();
         accept();
       };
+      input.select();
     }
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(answer);
-    });
-    document.body.append(dialog);
-    dialog.showModal();
-    input?.select();
   });
 }

@@ -7,7 +7,7 @@ import { openList } from "./list.js";
  * Returns { element, refresh } for a container with `load`, `current`, `list`, and perhaps `next`
  * and `prev`. `width`: entries of its list are that many values each; the last one is the name.
  */
-export function chooser(name, label, tree, store, ends, { width = 1, problems = null, extra = null } = {}) {
+export function chooser(name, label, tree, store, ends, { width = 1, problems = null, of = "" } = {}) {
   const at = (leaf) => `/nemo/${name}/${leaf}`;
   const step = (leaf, text, path) =>
     el(
@@ -16,7 +16,8 @@ export function chooser(name, label, tree, store, ends, { width = 1, problems = 
       icon(path),
     );
   const shown = el("span", { class: "current" }, "…");
-  const noun = label.toLowerCase();
+  const noun = of ? `file of ${of}` : label.toLowerCase();
+  const title = of ? `${of} file` : label;
   const button = el(
     "button",
     { type: "button", class: "choose", "aria-haspopup": "dialog", onclick: () => open() },
@@ -53,7 +54,7 @@ export function chooser(name, label, tree, store, ends, { width = 1, problems = 
     store.watch(at("current"), (value) => {
       current = value;
       if (!button.classList.contains("busy")) shown.textContent = value || "none";
-      button.setAttribute("aria-label", `${label}: ${value || "none"}`);
+      button.setAttribute("aria-label", `${title}: ${value || "none"}`);
     }),
   );
 
@@ -62,7 +63,7 @@ export function chooser(name, label, tree, store, ends, { width = 1, problems = 
     if (entries === null) return;
     const faults = problems ? problems() : {};
     openList({
-      title: label,
+      title,
       current,
       entries: entries.map((entry) => ({
         name: String(entry.at(-1)),
@@ -73,7 +74,6 @@ export function chooser(name, label, tree, store, ends, { width = 1, problems = 
         entry.number === null
           ? load("load", entry.name, "s", entry.name)
           : load("load", entry.name, "i", entry.number),
-      extra: extra ? extra() : null,
     });
   }
   return { element, open };

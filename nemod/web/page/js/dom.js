@@ -33,4 +33,7 @@ export const ICONS = {
   close: "M6 6l12 12M18 6L6 18",
   down: "M6 9l6 6 6-6",
   save: "M12 4v11m0 0l-5-5m5 5l5-5M5 20h14",
+  add: "M12 5v14M5 12h14",
+  grip: "M9 6h.01M15 6h.01M9 12h.01M15 12h.01M9 18h.01M15 18h.01",
+  more: "M5 12h.01M12 12h.01M19 12h.01",
 };

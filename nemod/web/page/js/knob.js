@@ -30,10 +30,8 @@ class Knob {
     this.drag = null;
     this.tapMs = 0;
     this.build();
-    ends.push(
-      store.watch(parameter.address, (value) => this.receive(value)),
-      store.watch(parameter.text, (text) => this.label(text)),
-    );
+    ends.push(store.watch(parameter.address, (value) => this.receive(value)));
+    if (parameter.text) ends.push(store.watch(parameter.text, (text) => this.label(text)));
   }
 
   build() {
@@ -84,7 +82,10 @@ class Knob {
   show(position) {
     this.position = clip(position);
     this.picture.show(this.position, this.parameter.isBipolar ? 0.5 : 0);
-    this.handle.setAttribute("aria-valuenow", String(Math.round(this.position * 100)));
+    const percent = String(Math.round(this.position * 100));
+    this.handle.setAttribute("aria-valuenow", percent);
+    // The daemon has no text for it.
+    if (!this.parameter.text) this.label(`${percent} %`);
   }
 
   label(text) {
@@ -207,7 +208,8 @@ class Knob {
 
   take(text) {
     const number = Number.parseFloat(text.replace(",", "."));
-    if (Number.isFinite(number)) this.store.send(this.parameter.real, "f", number);
+    const { real, scale = 1 } = this.parameter;
+    if (Number.isFinite(number)) this.store.send(real, "f", number * scale);
     // On the value itself nothing comes back: it is its own echo.
     this.store.query(this.parameter.address);
   }

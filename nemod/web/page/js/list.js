@@ -1,6 +1,7 @@
 // A list that fills the screen, with a search above it.
 
-import { el, icon, ICONS } from "./dom.js";
+import { isOffline, openDialog, sheetHead } from "./dialog.js";
+import { el } from "./dom.js";
 
 /** entries: [{ name, number, note }]; choose(entry) is called with the one that is tapped. */
 export function openList({ title, current, entries, choose, extra }) {
@@ -14,19 +15,10 @@ export function openList({ title, current, entries, choose, extra }) {
   const rows = entries.map((entry) => row(entry));
   const list = el("ul", { class: "names" }, ...rows.map((one) => one.element));
   const none = el("p", { class: "quiet", hidden: true }, "Nothing has this name.");
-  const dialog = el(
-    "dialog",
-    { class: "sheet", "aria-label": title },
-    el(
-      "div",
-      { class: "head" },
-      el("h2", {}, title),
-      el(
-        "button",
-        { type: "button", class: "step", "aria-label": "Close", onclick: () => dialog.close() },
-        icon(ICONS.close),
-      ),
-    ),
+  const dialog = openDialog(
+    "sheet",
+    title,
+    sheetHead(title, () => dialog.close()),
     entries.length > 7 ? search : null,
     list,
     none,
@@ -42,11 +34,12 @@ export function openList({ title, current, entries, choose, extra }) {
         class: "name-row",
         "aria-current": isCurrent ? "true" : null,
         onclick: () => {
+          if (isOffline()) return;
           dialog.close();
           choose(entry);
         },
       },
-      entry.number === null ? null : el("span", { class: "number" }, String(entry.number)),
+      typeof entry.number === "number" ? el("span", { class: "number" }, String(entry.number)) : null,
       el("span", { class: "text" }, entry.name, entry.note ? el("small", {}, entry.note) : null),
     );
     return { element: el("li", {}, button), folded: entry.name.toLocaleLowerCase(), isCurrent };
@@ -63,12 +56,6 @@ export function openList({ title, current, entries, choose, extra }) {
     none.hidden = count > 0;
   }
 
-  dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close();
-  });
-  document.body.append(dialog);
-  dialog.showModal();
   const chosen = rows.find((one) => one.isCurrent)?.element;
   chosen?.scrollIntoView({ block: "center" });
   chosen?.firstChild.focus();

@@ -1,10 +1,11 @@
 // Starts the page: connects, reads what there is to control, and builds it.
 
-import { board, ends as chainEnds } from "./board.js";
+import { Board, ends as chainEnds } from "./board.js";
+import { readChain, structure } from "./chain.js";
 import { chooser } from "./chooser.js";
 import { Connection } from "./connection.js";
 import { byId, el } from "./dom.js";
-import { bypassed, face, modelKnobs } from "./face.js";
+import { bypassed, face, modelKnobs, modelSize } from "./face.js";
 import { takeDrops, upload } from "./files.js";
 import { meters, status } from "./meters.js";
 import { midi } from "./midi.js";
@@ -35,6 +36,7 @@ class Page {
       message: (address, values) => this.store.receive(address, values),
       pathChanged: () => this.later(RELOAD_MS),
     });
+    this.board = new Board(this.store);
     takeDrops();
     byId("upload").append(uploader(this.store));
     this.store.connection.connect();
@@ -82,19 +84,18 @@ class Page {
   }
 
   build(tree) {
-    const focused = document.activeElement?.getAttribute("data-address");
+    const giveFocus = focusAgain();
     for (const end of this.ends) end();
     this.ends = [];
-    this.store.jobs.clear();
     this.signature = tree.signature();
     const { store, ends } = this;
     const problems = new Problems(store, ends, byId("problems"));
     byId("meters").replaceChildren(...meters(store, ends));
     const model = chooser("model", "Model", tree, store, ends, { problems: () => problems.faults });
-    byId("model").replaceChildren(model.element);
+    byId("model").replaceChildren(model.element, ...modelSize(tree, store, ends));
     byId("face").replaceChildren(...face(tree, store, ends), ...modelKnobs(tree, store, ends));
     byId("presets").replaceChildren(...presets(tree, store, ends));
-    byId("board").replaceChildren(...board(tree, store, ends));
+    this.board.build(tree, ends, problems);
     byId("ends").replaceChildren(...chainEnds(tree, store, ends));
     const controllers = midi(tree, store, ends);
     byId("midi-card").hidden = controllers === null;
@@ -108,12 +109,20 @@ class Page {
         byId("host").textContent = host;
       }),
     );
-    if (focused) document.querySelector(`[data-address="${CSS.escape(focused)}"]`)?.focus();
+    const shown = JSON.stringify(structure(tree.places));
+    ends.push(
+      store.watch("/nemo/chain/slots", (text) => {
+        if (JSON.stringify(structure(readChain(text))) !== shown) this.later(RELOAD_MS);
+      }),
+    );
+    giveFocus();
   }
 
   failed(code, address, text) {
     // A newer request has taken its place: that one answers.
     if (code === "busy") return;
+    // The board shows it at the slot.
+    if (address.startsWith("/nemo/chain/")) return;
     toast(text || `${address}: ${code}`, { isError: true });
   }
 
@@ -126,6 +135,20 @@ class Page {
     }[address];
     if (text) toast(text);
   }
+}
+
+/** Returns what gives the focus back to the control that has it now, after the page was built. */
+function focusAgain() {
+  const active = document.activeElement;
+  for (const name of ["data-address", "data-focus"]) {
+    const value = active?.getAttribute(name);
+    if (!value) continue;
+    const all = () => [...document.querySelectorAll(`[${name}="${CSS.escape(value)}"]`)];
+    // A control of the face may be on the board, too.
+    const at = all().indexOf(active);
+    return () => (all()[at] ?? all()[0])?.focus();
+  }
+  return () => {};
 }
 
 function uploader(store) {

@@ -16,7 +16,7 @@ const ACTIONS = {
 export function midi(tree, store, ends) {
   if (!tree.has("midi/learn")) return null;
   const names = new Map([
-    ...[...tree.parameters.values()].map((one) => [one.path, one.label]),
+    ...tree.named(),
     ...Object.entries(ACTIONS).filter(([path]) => tree.has(path)),
   ]);
   const what = el(
@@ -37,7 +37,7 @@ export function midi(tree, store, ends) {
   const hint = el("p", { class: "quiet", role: "status" });
   const ports = el("p", { class: "quiet" });
   const list = el("ul", { class: "bindings" });
-  const nameOf = (target) => names.get(target) ?? target;
+  const nameOf = (target) => names.get(target) ?? { "preset/load": "Preset by number" }[target] ?? target;
 
   let isAsking = false;
   let isOld = false;

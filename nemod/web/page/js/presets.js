@@ -3,6 +3,7 @@
 import { el } from "./dom.js";
 import { ask } from "./ask.js";
 import { chooser } from "./chooser.js";
+import { openMenu } from "./dialog.js";
 import { download, upload } from "./files.js";
 
 const SNAPSHOTS = 8;
@@ -38,26 +39,25 @@ export function presets(tree, store, ends) {
     if (given) store.send("/nemo/preset/save", "s", given);
   }
 
+  // Another preset may be loaded while a dialog is open: it is about the one that it names.
+
   async function rename() {
-    const given = await ask({ title: "Rename the preset", label: "Name", value: name, action: "Rename" });
-    if (given) store.send("/nemo/preset/rename", "s", given);
+    const which = number;
+    const title = `Rename preset ${which}`;
+    const given = await ask({ title, label: "Name", value: name, action: "Rename" });
+    if (given) store.send("/nemo/preset/rename", "si", given, which);
   }
 
   async function remove() {
-    const text = `Delete preset ${number}, ${name}? The sound stays as it is.`;
+    const which = number;
+    const text = `Delete preset ${which}, ${name}? The sound stays as it is.`;
     if (await ask({ title: "Delete the preset", text, action: "Delete" })) {
-      store.send("/nemo/preset/delete", "i", number);
+      store.send("/nemo/preset/delete", "i", which);
     }
   }
 
   function actions() {
     const isCurrent = number >= 0;
-    const item = (text, work, isEnabled = true) =>
-      el(
-        "button",
-        { type: "button", class: "name-row", disabled: !isEnabled, onclick: () => { dialog.close(); work(); } },
-        text,
-      );
     const file = el("input", {
       type: "file",
       accept: ".yaml,.yml",
@@ -68,21 +68,15 @@ export function presets(tree, store, ends) {
         upload(file.files);
       },
     });
-    const dialog = el(
-      "dialog",
-      { class: "sheet", "aria-label": "Preset" },
-      el("div", { class: "head" }, el("h2", {}, isCurrent ? `Preset ${number}: ${name}` : "Preset")),
-      item("Save as a new preset…", saveAs),
-      item("Rename…", rename, isCurrent),
-      item("Download", () => download(`/api/presets/${number}`), isCurrent),
-      item("Delete…", remove, isCurrent),
+    const which = number;
+    const dialog = openMenu(isCurrent ? `Preset ${number}: ${name}` : "Preset", [
+      ["Save as a new preset…", saveAs],
+      ["Rename…", rename, isCurrent],
+      ["Download", () => download(`/api/presets/${which}`), isCurrent],
+      ["Delete…", remove, isCurrent],
       el("button", { type: "button", class: "name-row", onclick: () => file.click() }, "Add from a file…"),
       file,
-      item("Cancel", () => {}),
-    );
-    dialog.addEventListener("close", () => dialog.remove());
-    document.body.append(dialog);
-    dialog.showModal();
+    ]);
   }
 
   return [

@@ -43,7 +43,7 @@ export class Store {
     for (const waiting of [...this.answers.values()]) waiting.end(null);
     for (const [address, job] of [...this.jobs]) {
       this.jobs.delete(address);
-      job.over();
+      for (const over of job.overs) over(null, "");
     }
     for (const address of this.watchers.keys()) this.connection.listen(address);
   }
@@ -77,20 +77,26 @@ export class Store {
   }
 
   /**
-   * Starts a background job; `over` is called when it has ended, or the connection has. Of several
-   * at one address, it is that of the newest, when all have ended: each of them is answered.
+   * Starts a background job; over(error, result) is called when it has ended, or the connection
+   * has: error is the text of a failure, or null. Of several at one address, all are over when the
+   * last one has ended: each of them is answered.
    */
   start(address, over, tags = "", ...values) {
     if (!this.send(address, tags, ...values)) return false;
-    this.jobs.set(address, { over, count: (this.jobs.get(address)?.count ?? 0) + 1 });
+    const job = this.jobs.get(address) ?? { overs: [], error: null };
+    job.overs.push(over);
+    job.count = (job.count ?? 0) + 1;
+    this.jobs.set(address, job);
     return true;
   }
 
-  endJob(address) {
+  endJob(address, error = null, result = "") {
     const job = this.jobs.get(address);
-    if (!job || --job.count > 0) return;
+    if (!job) return;
+    job.error = error;
+    if (--job.count > 0) return;
     this.jobs.delete(address);
-    job.over();
+    for (const over of job.overs) over(job.error, result);
   }
 
   /** Asks for the value that an address has now. */
@@ -127,10 +133,9 @@ export class Store {
   receive(address, values) {
     if (address === "/nemo/error") this.failed(...values);
     else if (address === "/nemo/done") {
-      this.endJob(values[0]);
+      this.endJob(values[0], null, values[1]);
       this.onDone(...values);
-    }
-    else if (values.length === 1) this.note(address, values[0]);
+    } else if (values.length === 1) this.note(address, values[0]);
     else this.page(address, values);
   }
 
@@ -147,7 +152,7 @@ export class Store {
   failed(code, address, text) {
     this.unsent.delete(address);
     this.answers.get(address)?.end(null);
-    this.endJob(address);
+    this.endJob(address, code === "busy" ? null : text);
     const shown = address.replace("/nemo/real/", "/nemo/");
     if (this.watchers.has(shown)) this.query(shown);
     this.onError(code, address, text);

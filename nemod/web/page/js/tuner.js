@@ -1,7 +1,8 @@
 // The tuner, which fills the screen while it is on, whoever turned it on.
 
-import { byId, el, icon, ICONS } from "./dom.js";
+import { byId, el } from "./dom.js";
 import { control, toggle } from "./controls.js";
+import { isOffline, offlineNote, sheetHead } from "./dialog.js";
 
 const IN_TUNE_CENTS = 3;
 
@@ -19,12 +20,8 @@ export function tuner(tree, store, ends) {
   const dialog = el(
     "dialog",
     { class: "tuner", "aria-label": "Tuner" },
-    el(
-      "div",
-      { class: "head" },
-      el("h2", {}, "Tuner"),
-      el("button", { type: "button", class: "step", "aria-label": "Close", onclick: () => off() }, icon(ICONS.close)),
-    ),
+    sheetHead("Tuner", () => off()),
+    offlineNote(),
     el("div", { class: "reading" }, note, scale, detail),
     el("div", { class: "actions" }),
   );
@@ -34,7 +31,11 @@ export function tuner(tree, store, ends) {
     const short = { "tuner/mute": "Mute", "tuner/ref": "A4" }[path];
     if (one) places.append(control({ ...one, short }, store, ends));
   }
-  const off = () => store.set(enable.address, "F", false);
+  const off = () => {
+    // Without a connection it can be closed for this page alone.
+    if (isOffline()) dialog.close();
+    else store.set(enable.address, "F", false);
+  };
   dialog.addEventListener("cancel", (event) => {
     event.preventDefault();
     off();
@@ -55,6 +56,7 @@ export function tuner(tree, store, ends) {
     scale.setAttribute("aria-valuenow", String(cents));
     scale.setAttribute("aria-valuetext", isHeard ? `${heard.note}, ${way}` : "no string is heard");
   }
+  dialog.addEventListener("close", () => stop());
   document.body.append(dialog);
   let endReadings = [];
   const stop = () => {
@@ -74,7 +76,6 @@ export function tuner(tree, store, ends) {
           }),
         );
       } else if (!isOn && dialog.open) {
-        stop();
         dialog.close();
       }
     }),
