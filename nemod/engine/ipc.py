@@ -112,7 +112,7 @@ def encode_telemetry(record: TelemetryRecord) -> bytes:
 def decode_telemetry(data: bytes) -> Iterator[TelemetryRecord]:
     """Yield the records in `data`, oldest first."""
     for values in _TELEMETRY.iter_unpack(data):
-        yield TelemetryRecord(*values[:_SCALARS], load_counts=values[_SCALARS:])
+        yield TelemetryRecord._make((*values[:_SCALARS], values[_SCALARS:]))
 
 
 TELEMETRY_BYTES = _TELEMETRY.size
