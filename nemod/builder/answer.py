@@ -1,6 +1,7 @@
 """Answers build requests: from files to a rig that can be shipped."""
 
 import pickle
+from dataclasses import replace
 
 from nemod.builder.build import at_slot, build_chain, naming_cabinet
 from nemod.builder.chain_files import read_files
@@ -14,14 +15,16 @@ from nemod.formats.readers.document import Json
 def answer(request: BuildRequest) -> BuildResult | BuildFailure:
     """Carry out a request; any error becomes a `BuildFailure`, so that the builder lives on."""
     try:
-        read = read_files(request.chain, request.files, request.level)
+        chain = request.reduction.of_chain(request.chain)
+        read = read_files(chain, request.files, request.level)
+        filled = replace(read.filled, is_cheap=request.reduction.is_reverb_cheap)
         infos = {slot: dict(info) for slot, info in read.infos.items()}
         for slot, response in read.filled.responses.items():
             with at_slot(slot), naming_cabinet(request.files[slot]):
                 infos[slot] = describe_cabinet(response, request.rate_hz)
         settings = Settings(request.positions, chain=request.chain)
         built = build_chain(
-            read.filled, request.rate_hz, request.block_frames, settings, request.outputs
+            filled, request.rate_hz, request.block_frames, settings, request.outputs
         )
     except NemodError as error:
         slot = error.slot if isinstance(error, ModelError | CabinetError) else ""
@@ -45,4 +48,6 @@ def answer(request: BuildRequest) -> BuildResult | BuildFailure:
         knobs=read.filled.knobs,
         infos=infos,
         cached=built.cached,
+        sizes={slot: model.size_starts for slot, model in read.filled.models.items()},
+        reduction=request.reduction,
     )

@@ -21,7 +21,7 @@ from nemod.chain.chain import MODEL
 from nemod.common.errors import CabinetError, ModelError, NemodError
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import LoadedRig
-from nemod.engine.chain import Content
+from nemod.engine.chain import CHEAP_EFFECTS, EFFECTS, Content
 from nemod.engine.compiled_rig import AnyCompiledRig
 from nemod.engine.loading import load_rig
 from nemod.engine.parts import whole_rig
@@ -121,7 +121,7 @@ def build_chain(
             continue
         with at_slot(slot):
             chain, name = (filled.chain, slot) if is_single else (ALONE, MODEL)
-            tested = FilledChain(chain=chain, models={name: model})
+            tested = FilledChain(chain=chain, models={name: model}, is_cheap=filled.is_cheap)
             policies[slot], was_cached = _verified(
                 tested,
                 name,
@@ -217,7 +217,8 @@ def build_with_policies(
         slot: _delayed(model, rate_hz) if policies[slot] == "delay" else model
         for slot, model in filled.models.items()
     }
-    content = Content(chain=filled.chain, models=models, cabinets=cabinets)
+    effects = CHEAP_EFFECTS if filled.is_cheap else EFFECTS
+    content = Content(chain=filled.chain, models=models, cabinets=cabinets, effects=effects)
     own_rates = {
         slot: model.sample_rate for slot, model in models.items() if policies[slot] == "resample"
     }

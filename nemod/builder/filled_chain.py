@@ -26,6 +26,8 @@ class FilledChain:
     responses: Mapping[str, ImpulseResponse] = field(default_factory=dict)
     """Likewise: those of the cabinets."""
 
+    is_cheap: bool = False
+    """Whether its effects take less time, for a machine that is too slow."""
     positions: Mapping[str, float] | None = None
     """The positions of a preset, by canonical path; None for a chain that comes without any."""
 

@@ -1,10 +1,11 @@
 """Messages between the daemon and the builder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from nemod.chain import Chain
+from nemod.chain.chain import MODEL
 from nemod.parameters.parameter_set import KnobSpec
 
 
@@ -15,6 +16,25 @@ class Level:
     normalize: bool = False
     input_dbu: float | None = None
     """[dBu] Level of a sine at the interface's input that reaches full scale."""
+
+
+class Reduction(NamedTuple):
+    """How far the quality is reduced, because the machine is too slow for all of it."""
+
+    size: float = 1.0
+    """0..1: largest size of models that have several."""
+    is_reverb_cheap: bool = False
+    """Whether reverbs have fewer lines; see `nemod.fx.reverb`."""
+
+    def of_chain(self, chain: Chain) -> Chain:
+        """Return a chain whose models are no larger than allowed."""
+        for slot in chain:
+            if slot.kind == MODEL and (1.0 if slot.size is None else slot.size) > self.size:
+                chain = chain.with_slot(replace(slot, size=self.size))
+        return chain
+
+
+FULL_QUALITY = Reduction()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +56,7 @@ class BuildRequest:
     """Positions that were set, by canonical path; the rig is warmed up with them, and with the
     defaults of its models."""
     level: Level = Level()
+    reduction: Reduction = FULL_QUALITY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +80,10 @@ class BuildResult:
     `latency_frames`."""
     cached: bool
     """Whether every program came from the cache on disk."""
+    sizes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Where the sizes of each model begin, by slot; see `nemod.formats.model.Model`."""
+    reduction: Reduction = FULL_QUALITY
+    """That of the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

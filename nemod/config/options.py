@@ -288,6 +288,15 @@ class Config:
         metavar="0..1",
         unset="1",
     )
+    step_down: bool | None = _option(
+        None,
+        Switch(),
+        "reduce the quality while the load is too high (/nemo/size/auto)",
+        "--step-down",
+        no_flag="--no-step-down",
+        no_help="keep the full quality, whatever the load",
+        unset="as in the last session, else on",
+    )
     model: str = _option(
         "",
         NameOrFile(),

@@ -162,6 +162,9 @@ class Status:
     """`exact`, `delay` or `resample`."""
     uptime: int
     """[s]"""
+    reduced: str = ""
+    """What is reduced because of the load, as `size, reverb`; `overload` where that is not enough.
+    Empty for full quality."""
 
 
 class Player(Protocol):

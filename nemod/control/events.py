@@ -122,6 +122,14 @@ class SizeChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class QualityChanged(Event):
+    """The quality was reduced because of the load, or restored."""
+
+    reduced: str
+    """What is reduced, as in `Status.reduced`."""
+
+
+@dataclass(frozen=True, slots=True)
 class PresetChanged(Event):
     """Another preset is the current one, or its name or its state has changed."""
 

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.chain import DEFAULT_CHAIN, Chain
-from nemod.control.control_vector import TEMPO, TUNER, TUNER_MUTE, control_vector
+from nemod.control.control_vector import control_vector
 from nemod.control.events import MODEL, SESSION, Changed, EventStream, Source
 from nemod.parameters.parameter_set import Knobs, ParameterSet, is_in_preset, moved_positions
 from nemod.parameters.slot_paths import slot_row
 
-__all__ = ["TEMPO", "TUNER", "TUNER_MUTE", "TUNER_REFERENCE", "Settings"]
 TUNER_REFERENCE = "tuner/ref"
 
 

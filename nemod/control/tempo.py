@@ -5,8 +5,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from nemod.control.control_vector import TEMPO
 from nemod.control.events import Source
-from nemod.control.settings import TEMPO
 from nemod.parameters.table import param
 
 INTERVALS = 4

@@ -19,6 +19,7 @@ from nemod.control.settings import Settings
 from nemod.daemon import notify
 from nemod.daemon.child_processes import BuilderProcess
 from nemod.daemon.failed_starts import STABLE_S, count_start
+from nemod.daemon.load_guard import LoadGuard
 from nemod.daemon.model_switcher import ModelSwitcher
 from nemod.daemon.monitor import RigMonitor
 from nemod.daemon.recorder import Recorder
@@ -64,6 +65,7 @@ class Daemon:
             faults={MODEL: startup.library, CABINET: startup.cabinets},
             wanted=WantedRig(startup.rig.wanted, is_clean=startup.is_clean),
         )
+        self._load_guard = LoadGuard(self._switcher, self._settings, self.events)
         self._tuner = TunerThread(
             self._settings,
             self.events,
@@ -74,6 +76,7 @@ class Daemon:
             self._telemetry,
             on_opened=self._on_opened,
             on_state=lambda state, why: self.events.publish(StateChanged(state, why)),
+            on_record=self._load_guard.add,
             standby=wants_standby(config.standby),
             wait=config.audio.wait,
             recording=recorder is not None,
@@ -85,7 +88,9 @@ class Daemon:
             library=startup.library,
             cabinets=startup.cabinets,
             player=self._switcher,
-            monitor=RigMonitor(self._supervisor, self._switcher, self._telemetry, self._tuner),
+            monitor=RigMonitor(
+                self._supervisor, self._switcher, self._telemetry, self._tuner, self._load_guard
+            ),
             presets=startup.presets,
             user_models=Uploads(startup.library, config.http.upload_quota * 1_000_000),
             user_cabinets=Uploads(startup.cabinets, config.http.upload_quota * 1_000_000),

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import structlog
 
-from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult, Level
+from nemod.builder.messages import (
+    FULL_QUALITY,
+    BuildFailure,
+    BuildRequest,
+    BuildResult,
+    Level,
+    Reduction,
+)
 from nemod.chain import Chain
 from nemod.common.background import in_background
 from nemod.control.backends import RigPlan
@@ -51,6 +58,7 @@ class RigKey:
     """Positions. What does not belong to the sound, such as the mute, is missing: every rig starts
     with its present controls, see `nemod.engine.loaded_rigs`."""
     level: Level
+    reduction: Reduction
 
 
 async def rig_key(request: BuildRequest) -> RigKey:
@@ -68,6 +76,7 @@ async def rig_key(request: BuildRequest) -> RigKey:
         outputs=request.outputs,
         sound=frozenset(sound),
         level=request.level,
+        reduction=request.reduction,
     )
 
 
@@ -93,6 +102,8 @@ class BuildAhead:
         on_unplayable: Callable[[RigPlan, UnplayableError], None],
     ) -> None:
         """`on_unplayable(plan, error)` is called for a rig with a file that cannot be played."""
+        self.reduction = FULL_QUALITY
+        """That of all rigs that are built from now on."""
         self._builder = builder
         self._audio = audio
         self._settings = settings
@@ -180,6 +191,7 @@ class BuildAhead:
             outputs=device.outputs,
             positions=positions_of(plan, self._settings),
             level=self._level,
+            reduction=self.reduction,
         )
 
 

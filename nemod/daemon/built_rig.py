@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nemod.builder.messages import BuildResult
+from nemod.builder.messages import BuildResult, Reduction
 from nemod.control.backends import CLEAN, RigFiles, RigPlan
 from nemod.control.control_vector import control_vector
 from nemod.control.settings import Settings
@@ -29,6 +29,11 @@ class BuiltRig:
     def name(self) -> str:
         """The names of its models, for the log."""
         return ", ".join(file.name for file in self.rig.models.values()) or CLEAN
+
+    @property
+    def reduction(self) -> Reduction:
+        """How far its quality is reduced."""
+        return self.result.reduction
 
     def play_rig(self, controls: Controls) -> PlayRig:
         """Return the message that sends it to an audio process, with its present controls [n]."""

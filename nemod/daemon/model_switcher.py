@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import structlog
 
-from nemod.builder.messages import BuildResult, Level
+from nemod.builder.messages import BuildResult, Level, Reduction
 from nemod.chain import CABINET, MODEL
 from nemod.common.errors import NemodError
 from nemod.config import Config
@@ -287,7 +287,8 @@ class ModelSwitcher:
         for path, position in plan.switched.items():
             settings.set(path, position, plan.source)
         device = self._audio().device
-        if device is not None and not built.fits(device):
+        is_outdated = device is not None and not built.fits(device)
+        if is_outdated or built.reduction != self._rigs.reduction:
             self._rebuild()
         self.commit()
         was = before.rig if before is not None else RigFiles()
@@ -308,6 +309,13 @@ class ModelSwitcher:
         """Build these while nothing else is to be done; a new list replaces the last."""
         self._rigs.want(wanted)
         self._wake.set()
+
+    def reduce(self, reduction: Reduction) -> None:
+        """Have this and all later rigs built in this quality; see `nemod.daemon.load_guard`."""
+        self._rigs.reduction = reduction
+        # The end of a load that is under way compares its quality, too.
+        if not self._is_loading and self.current is not None:
+            self._rebuild()
 
     def panic(self) -> None:
         """Fade to silence at once and empty all effects."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from nemod.control.backends import Status
 from nemod.control.events import Meters, TunerReading
+from nemod.daemon.load_guard import LoadGuard
 from nemod.daemon.model_switcher import ModelSwitcher
 from nemod.daemon.supervisor import Supervisor
 from nemod.daemon.telemetry import Telemetry
@@ -21,12 +22,14 @@ class RigMonitor:
         switcher: ModelSwitcher,
         telemetry: Telemetry,
         tuner: TunerThread,
+        load_guard: LoadGuard,
     ) -> None:
         """The uptime counts from now on."""
         self._supervisor = supervisor
         self._switcher = switcher
         self._telemetry = telemetry
         self._tuner = tuner
+        self._load_guard = load_guard
         self._started_at = time.monotonic()
 
     def status(self) -> Status:
@@ -48,6 +51,7 @@ class RigMonitor:
             block=device.block_frames if device else 0,
             model_rate=model.get("model_rate_hz", rate),
             rate_policy=model.get("rate_policy", "exact"),
+            reduced=self._load_guard.reduced,
             uptime=int(time.monotonic() - self._started_at),
         )
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -14,6 +14,7 @@ from nemod.common.process_lock import ProcessLock
 from nemod.config import Config
 from nemod.control.backends import RigFiles, SlotFile
 from nemod.daemon.failed_starts import session_to_start_with
+from nemod.daemon.load_guard import AUTO
 from nemod.daemon.session import Session, default_path
 from nemod.daemon.session_writer import restore
 from nemod.daemon.startup_rig import StartupRig, startup_rig
@@ -82,6 +83,9 @@ def prepare(config: Config) -> Startup:
         is empty.
     """
     file, session, lock = _session(config)
+    if config.step_down is not None:
+        positions = {**session.positions, AUTO: float(config.step_down)}
+        session = replace(session, positions=positions)
     startup = Startup(
         rig=startup_rig(config, session),
         is_requested=bool(config.model),

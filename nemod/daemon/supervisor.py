@@ -86,6 +86,7 @@ class Supervisor:
         *,
         on_opened: Callable[[DeviceOpened], None],
         on_state: Callable[[str, str], None],
+        on_record: Callable[[TelemetryRecord], None] = lambda record: None,
         standby: bool,
         wait: bool,
         recording: bool,
@@ -93,6 +94,7 @@ class Supervisor:
     ) -> None:
         """`on_opened(device)` and `on_state(state, reason)` are called after the callbacks.
 
+        `on_record` gets the telemetry of the audio process that plays.
         `standby`: keep a second audio process ready. `wait`: wait for a device that is absent at
         the start, too. `recording`: open a pipe for the output; its read end is `recording_fd`.
         `input_w`: pipe for the input, see `stream_input`.
@@ -105,6 +107,7 @@ class Supervisor:
         self._telemetry = telemetry
         self._on_opened = on_opened
         self._on_state = on_state
+        self._on_record = on_record
         self._wait = wait
         self._processes = AudioProcessPool(
             self._rig,
@@ -357,6 +360,7 @@ class Supervisor:
             self._reported_at = time.monotonic()
             self._telemetry.add(record)
             self._callbacks.rig_heard(record.rig_id)
+            self._on_record(record)
 
     def _hangs(self, process: AudioProcess, now: float) -> bool:
         if now - self._checked_at > 4.0 * CHECK_S:

@@ -9,8 +9,9 @@ from contextlib import suppress
 import numpy as np
 import structlog
 
+from nemod.control.control_vector import TUNER
 from nemod.control.events import NO_READING, Changed, EventStream, TunerReading
-from nemod.control.settings import TUNER, TUNER_REFERENCE, Settings
+from nemod.control.settings import TUNER_REFERENCE, Settings
 from nemod.engine.ipc import enlarge_pipe
 from nemod.parameters.table import param
 from nemod.tuner.tuner import HOP_S, Tuner

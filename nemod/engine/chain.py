@@ -20,7 +20,7 @@ from nemod.fx.eq import eq
 from nemod.fx.gain import gain
 from nemod.fx.gate import gate
 from nemod.fx.limiter import limiter
-from nemod.fx.reverb import reverb
+from nemod.fx.reverb import cheap_reverb, reverb
 from nemod.fx.split import branch_mix
 from nemod.parameters.slot_paths import slot_path
 
@@ -35,6 +35,9 @@ EFFECTS: Mapping[str, MakeEffect] = {
     "reverb": reverb,
 }
 """By kind of slot."""
+
+CHEAP_EFFECTS: Mapping[str, MakeEffect] = {**EFFECTS, "reverb": cheap_reverb}
+"""Likewise for a machine that is too slow."""
 
 UNITY = ""
 """Stands for a path where a control stays at 1."""

@@ -7,7 +7,8 @@ non-blocking pipe, a helper thread provides the next rig in `pending_rig` and fr
 the input, while the tuner runs.
 
 A change of rig is a crossfade, at whose start the next rig takes over what rings in the delay lines
-(`nemod.engine.tails`). A panic ends everything that sounds (`nemod.engine.panic`).
+(`nemod.engine.tails`). Where two rigs take too long, the old one's sound is continued without it
+(`nemod.engine.continuation`). A panic ends everything that sounds (`nemod.engine.panic`).
 """
 
 import os
@@ -18,11 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.engine.active_rig import ActiveRig
+from nemod.engine.continuation import Continuation
 from nemod.engine.crossfade import Crossfade
 from nemod.engine.devices.base import output_block
 from nemod.engine.histogram import BlockTimes
 from nemod.engine.ipc import (
     INPUT_ID,
+    LOAD_BINS,
+    LOAD_BINS_PER_PERIOD,
     PANIC_ID,
     SETTINGS_BYTES,
     TELEMETRY_S,
@@ -37,7 +41,12 @@ from nemod.fx.tools.ceiling import CEILING
 FULL_SCALE = 1.0
 """A block with a larger peak before the limiter counts as clipped."""
 
+BOTH_SHARE = 0.3
+"""Share of the period in which both rigs of a crossfade have to fit. The rest is for all else that
+may delay a block, and for a machine on which two rigs do not fit in any case."""
+
 _INFINITE = float("inf")
+_SMOOTHING = 1.0 / 16.0
 _PIPE_READ_BYTES = 32 * SETTINGS_BYTES
 
 Block = NDArray[np.float32]
@@ -74,7 +83,8 @@ class Engine:
         self._times = times
 
         self.pending_rig: ActiveRig | None = None
-        """Helper thread -> engine: the next rig. The engine takes it between crossfades."""
+        """Helper thread -> engine: the next rig, set by `offer`. The engine takes it between
+        crossfades."""
         self.retired: deque[ActiveRig] = deque()
         """Engine -> helper thread: rigs that no longer sound, to be freed there."""
         self.stopping = False
@@ -90,6 +100,13 @@ class Engine:
         self._current: ActiveRig | None = None
         self._old: ActiveRig | None = None
         self._mixed = output_block(outputs, block_frames)
+        self._current_past, self._old_past = (
+            Continuation(rate_hz, self._mixed.shape, self._crossfade.frames) for _ in range(2)
+        )
+        self._is_continued = False
+        """Whether the old rig's sound is continued without it."""
+        self._current_s = self._old_s = 0.0
+        """[s] Time from the start of a block until a rig has played it, smoothed."""
 
         self._period_s = block_frames / rate_hz
         self._last_start = 0.0
@@ -99,6 +116,7 @@ class Engine:
         self._recording_lost = 0
         self._peak_in = self._peak_out = 0.0
         self._busy_s = self._busy_peak_s = 0.0
+        self._load_counts = [0] * LOAD_BINS
         self._blocks_reported = 0
 
     @property
@@ -118,6 +136,15 @@ class Engine:
     def is_stopped(self) -> bool:
         """Whether the fade-out after `stopping` is over. Thread: any."""
         return self.stopping and self._stopped_frames >= self._crossfade.frames
+
+    def offer(self, rig: ActiveRig) -> None:
+        """Make a rig the next one. Thread: helper.
+
+        What the old one's sound may be continued with is searched here, because that takes as long
+        as a small rig.
+        """
+        self._current_past.search()
+        self.pending_rig = rig
 
     def process(self, block: Block, out: Block, *, xrun: bool = False) -> None:
         """Play one block: reads `block` [frames] and fills all of `out`.
@@ -179,6 +206,10 @@ class Engine:
         if self.pending_rig is None or self._crossfade.is_active or self._panic.is_active:
             return
         self._old, self._current, self.pending_rig = self._current, self.pending_rig, None
+        self._current_past, self._old_past = self._old_past, self._current_past
+        self._current_past.forget()
+        self._old_s = self._current_s
+        self._is_continued = False
         self._crossfade.start()
         if self._old is not None:
             self._current.continue_tails(self._old)
@@ -191,16 +222,38 @@ class Engine:
             return
         self._run(rig, block, out)
         self.frames_played += block.size
+        self._current_past.note(out)
+        took_s = time.perf_counter() - self._last_start
+        self._current_s += (took_s - self._current_s) * _SMOOTHING
         if not self._crossfade.is_active:
             return
-        if self._old is None:
+        if self._old is None and not self._is_continued:
             self._crossfade.fade_in(out)
         else:
-            self._run(self._old, block, self._mixed)
-            self._crossfade.mix(out, self._mixed)
+            self._crossfade.mix(out, self._old_sound(block, took_s))
             # Two rigs together must not exceed the limiter's ceiling either.
             np.clip(out, -CEILING, CEILING, out)
-        if self._crossfade.advance(block.size) and self._old is not None:
+        if self._crossfade.advance(block.size):
+            self._is_continued = False
+            self._retire_old()
+
+    def _old_sound(self, block: Block, took_s: float) -> Block:
+        """Return the old rig's sound for this block: played, or continued where time is short.
+
+        `took_s` [s]: since the start of the block.
+        """
+        if self._old is not None:
+            if took_s + self._old_s <= BOTH_SHARE * self._period_s:
+                self._run(self._old, block, self._mixed)
+                self._old_past.note(self._mixed)
+                return self._mixed
+            self._old_past.start()
+            self._is_continued = True
+            self._retire_old()
+        return self._old_past.take(block.size)
+
+    def _retire_old(self) -> None:
+        if self._old is not None:
             self.retired.append(self._old)
             self._old = None
 
@@ -233,9 +286,8 @@ class Engine:
     def _restart(self) -> None:
         """After the fade of a panic: go on with one rig, whose delay lines are empty."""
         self._crossfade.cancel()
-        if self._old is not None:
-            self.retired.append(self._old)
-            self._old = None
+        self._is_continued = False
+        self._retire_old()
         if self._current is not None:
             self._current.reset()
             self._panic.settle()
@@ -272,6 +324,9 @@ class Engine:
         busy = ended - started
         self._busy_s += busy
         self._busy_peak_s = max(self._busy_peak_s, busy)
+        if not self._crossfade.is_active:
+            place = int(busy / self._period_s * LOAD_BINS_PER_PERIOD)
+            self._load_counts[min(place, LOAD_BINS - 1)] += 1
         if self._times is not None:
             self._times.count(busy, late=self._late, xruns=self._xruns, faults=self._faults)
         if ended < self._next_telemetry or self._telemetry_fd < 0:
@@ -291,8 +346,10 @@ class Engine:
             peak_out=self._peak_out,
             load=self._busy_s / (blocks * self._period_s),
             load_peak=self._busy_peak_s / self._period_s,
+            load_counts=self._load_counts,
         )
         if write_whole(self._telemetry_fd, encode_telemetry(record)):
             self._peak_in = self._peak_out = 0.0
             self._busy_s = self._busy_peak_s = 0.0
+            self._load_counts = [0] * LOAD_BINS
             self._blocks_reported = self._blocks

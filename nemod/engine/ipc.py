@@ -11,7 +11,7 @@ import os
 import pickle
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
@@ -27,6 +27,9 @@ MAX_CONTROLS = (SETTINGS_BYTES - _SETTINGS_HEAD.size) // 4
 
 TELEMETRY_S = 0.02
 """[s] Time between two telemetry records."""
+LOAD_BINS_PER_PERIOD = 20
+LOAD_BINS = 32
+"""Bins of the load of blocks, each 5 % of the period wide; the last one has no upper end."""
 
 
 def encode_settings(rig_id: int, controls: NDArray[np.float32]) -> bytes:
@@ -92,20 +95,24 @@ class TelemetryRecord(NamedTuple):
     """Mean share of the period, 0..1."""
     load_peak: float
     """Largest share of the period since the last record."""
+    load_counts: Sequence[int] = (0,) * LOAD_BINS
+    """[LOAD_BINS] Blocks since the last record by their share of the period, those of crossfades
+    excluded: they take longer for a moment, whatever plays."""
 
 
-_TELEMETRY = struct.Struct("<7Q4d")
+_TELEMETRY = struct.Struct(f"<7Q4d{LOAD_BINS}I")
+_SCALARS = len(TelemetryRecord._fields) - 1
 
 
 def encode_telemetry(record: TelemetryRecord) -> bytes:
     """Return the bytes of a record. Thread: audio."""
-    return _TELEMETRY.pack(*record)
+    return _TELEMETRY.pack(*record[:_SCALARS], *record.load_counts)
 
 
 def decode_telemetry(data: bytes) -> Iterator[TelemetryRecord]:
     """Yield the records in `data`, oldest first."""
     for values in _TELEMETRY.iter_unpack(data):
-        yield TelemetryRecord(*values)
+        yield TelemetryRecord._make((*values[:_SCALARS], values[_SCALARS:]))
 
 
 TELEMETRY_BYTES = _TELEMETRY.size

@@ -87,7 +87,7 @@ class Helper:
                     f"{request.outputs} outputs, not for this device"
                 )
             self.rigs.load(request)
-            engine.pending_rig = self.rigs.activate(request.rig_id, request.controls)
+            engine.offer(self.rigs.activate(request.rig_id, request.controls))
         except Exception as error:
             send_frame(self.link, RigFailed(request.rig_id, f"{type(error).__name__}: {error}"))
 

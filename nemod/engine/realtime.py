@@ -11,11 +11,14 @@ FIFO_PRIORITY = 70
 HELPER_PRIORITY = 10
 """Of all other threads of the process. At times they hold the interpreter lock while the audio
 thread waits for it: a program without real-time priority must not preempt them then."""
-SWITCH_INTERVAL_S = 5e-6
+SWITCH_INTERVAL_S = 20e-6
 """[s] How long the audio thread requests the interpreter lock before another thread must yield it.
 
 A block requests it several times, after each system call and each program, so this time counts
-several times over: at 0.5 ms every third model switch caused a late block."""
+several times over: at 0.5 ms every third model switch caused a late block. Nor may it be so short
+that its timer expires before the thread sleeps: at 5 us the audio thread never left its processor,
+and where another one of higher priority held the second processor, the helper thread that had the
+lock could not run to give it back, for seconds."""
 
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 _LIMITS = (

@@ -52,6 +52,7 @@ def load_model(path: str | PathLike[str], *, size: float | None = None) -> Model
         probe=reading.probe,
         sizes=reading.sizes,
         info=reading.info,
+        size_starts=reading.size_starts,
     )
 
 

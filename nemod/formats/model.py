@@ -64,6 +64,9 @@ class Model:
     sizes: int = 1
     """How many sizes of the model its file holds; this is one of them."""
     info: ModelInfo = field(default_factory=ModelInfo)
+    size_starts: tuple[float, ...] = ()
+    """From which requested size (0..1) on each size of the file is played, rising; empty where it
+    holds one size."""
 
     @property
     def rate_source(self) -> str:

@@ -1,4 +1,4 @@
-"""Reverb: a feedback delay network of eight lines.
+"""Reverb: a feedback delay network of eight lines, or of four for a machine that is too slow.
 
 A feedback delay network (J. Stautner and M. Puckette, "Designing multi-channel reverberators",
 Computer Music Journal 6(1), 1982; J.-M. Jot and A. Chaigne, "Digital delay networks for designing
@@ -28,22 +28,45 @@ PREDELAY = "reverb/predelay"
 
 LINES_MS = (21.1, 24.7, 28.3, 32.9, 37.1, 42.3, 48.1, 54.9)
 """[ms] Lengths of the lines before rounding up to primes."""
+CHEAP_LINES_MS = LINES_MS[1::2]
+"""Likewise for half the work: every other line, so that the echoes spread over the same times."""
 TREBLE_HZ = 5000.0
 """[Hz] Where `reverb/damping` sets the decay time."""
 TREBLE_LOSS = 0.9
 """At full damping the decay time at `TREBLE_HZ` is shorter than that of the bass by this share."""
 
-_COUNT = len(LINES_MS)
-_MIDDLE = np.array([1, -1, 1, -1, 1, -1, 1, -1]) / math.sqrt(_COUNT)
-"""The lines in the middle signal."""
-_SIDE = np.array([0, -1, 0, 1, -1, 1, 1, -1]) * math.sqrt(8.5 / 6.0) / math.sqrt(_COUNT)
-"""The lines in the side signal. Any two lines have in common what went through both of them, in
-either order; as the signs in the middle add up to 0, and those here and their products with those
-in the middle, too, it cancels out in the correlation of the two signals. The first line, to whose
-input all others add with one sign, is the loudest and stays in the middle. The factor makes the
-side as loud as the middle, within 0.3 dB for any size."""
-_IS_LEFT = np.array([False, True, True, False, False, False, True, True])
-"""The lines into which the left channel is sent: those that are louder there, and one more."""
+
+class Lines(NamedTuple):
+    """The lines of a reverb, whose number is a power of two, and what they are heard in."""
+
+    lengths_ms: tuple[float, ...]
+    middle: tuple[int, ...]
+    """Signs in the middle signal."""
+    side: tuple[int, ...]
+    """Signs in the side signal. Any two lines have in common what went through both of them, in
+    either order; as the signs in the middle add up to 0, and those here and their products with
+    those in the middle, too, it cancels out in the correlation of the two signals. The first line,
+    to whose input all others add with one sign, is the loudest and stays in the middle."""
+    side_gain: float
+    """Makes the side as loud as the middle, within 0.3 dB for any size."""
+    is_left: tuple[bool, ...]
+    """Into which the left channel is sent: those that are louder there, and one more."""
+
+
+LINES = Lines(
+    lengths_ms=LINES_MS,
+    middle=(1, -1, 1, -1, 1, -1, 1, -1),
+    side=(0, -1, 0, 1, -1, 1, 1, -1),
+    side_gain=math.sqrt(8.5 / 6.0),
+    is_left=(False, True, True, False, False, False, True, True),
+)
+CHEAP_LINES = Lines(
+    lengths_ms=CHEAP_LINES_MS,
+    middle=(1, -1, 1, -1),
+    side=(0, 1, 0, -1),
+    side_gain=math.sqrt(4.5 / 2.0),
+    is_left=(False, False, True, True),
+)
 _T60 = math.log(1000.0)
 """60 dB as the exponent of e."""
 
@@ -58,9 +81,9 @@ class ReverbState(NamedTuple):
     """int32 [5]: the tap of the pre-delay (see `ring.move`) and the positions in both rings."""
 
 
-def line_frames(rate_hz: float) -> tuple[int, ...]:
-    """Return the lengths of the lines: for each of `LINES_MS` the next prime upwards."""
-    return tuple(_next_prime(math.ceil(ms * rate_hz / 1000.0)) for ms in LINES_MS)
+def line_frames(rate_hz: float, lines_ms: tuple[float, ...] = LINES_MS) -> tuple[int, ...]:
+    """Return the lengths of the lines: for each of `lines_ms` the next prime upwards."""
+    return tuple(_next_prime(math.ceil(ms * rate_hz / 1000.0)) for ms in lines_ms)
 
 
 def _next_prime(number: int) -> int:
@@ -70,20 +93,27 @@ def _next_prime(number: int) -> int:
 
 
 def _mix_lines(lines: jax.Array) -> jax.Array:
-    """Return lines [frames, 8] multiplied by Sylvester's orthogonal Hadamard matrix.
+    """Return lines [frames, lines] multiplied by Sylvester's orthogonal Hadamard matrix.
 
     Computed by sums and differences (the fast Walsh-Hadamard transform): fewer operations than a
     matrix product, which would also prevent `nemod.fx.tools.fuse` from compiling one kernel.
     """
-    frames = lines.shape[0]
-    for span in (1, 2, 4):
-        pairs = lines.reshape(frames, _COUNT // (2 * span), 2, span)
+    frames, count = lines.shape
+    span = 1
+    while span < count:
+        pairs = lines.reshape(frames, count // (2 * span), 2, span)
         one, other = pairs[:, :, 0], pairs[:, :, 1]
-        lines = jnp.stack([one + other, one - other], axis=2).reshape(frames, _COUNT)
-    return lines * np.float32(1.0 / math.sqrt(_COUNT))
+        lines = jnp.stack([one + other, one - other], axis=2).reshape(frames, count)
+        span *= 2
+    return lines * np.float32(1.0 / math.sqrt(count))
 
 
-def reverb(rate_hz: float, channels: int = 1) -> Effect[Nothing, ReverbState]:
+def cheap_reverb(rate_hz: float) -> Effect[Nothing, ReverbState]:
+    """Return a reverb with the knobs, the level and the decay of `reverb`, but fewer echoes."""
+    return reverb(rate_hz, lines=CHEAP_LINES)
+
+
+def reverb(rate_hz: float, channels: int = 1, lines: Lines = LINES) -> Effect[Nothing, ReverbState]:
     """Return a reverb: out = in + wet, where wet is the reverberation of mix * in.
 
     The dry sound stays at unity and `reverb/mix` is the level at which it is sent into the lines.
@@ -93,21 +123,24 @@ def reverb(rate_hz: float, channels: int = 1) -> Effect[Nothing, ReverbState]:
     size. When `reverb/predelay` [ms] changes, the input crossfades to the new delay (see
     `ring.move`).
 
-    With two channels the left one is sent into four of the lines and the right one into the others;
+    With two channels the left one is sent into half of the lines and the right one into the others;
     the feedback mixes all. The wet channels are (middle + side) / sqrt(2) and
     (middle - side) / sqrt(2), which are not correlated, as middle and side are equally loud. So for
     equal inputs the wet sum of both channels, divided by sqrt(2), is the mono reverberation, whose
     power is the mean of theirs.
     """
-    lengths = line_frames(rate_hz)
+    lengths = line_frames(rate_hz, lines.lengths_ms)
+    count = len(lengths)
     shortest, longest = lengths[0], lengths[-1]
     predelay = round(param(PREDELAY).high * rate_hz / 1000.0)
-    line_ring = Ring(length=longest, margin=shortest, lines=_COUNT)
+    line_ring = Ring(length=longest, margin=shortest, lines=count)
     before_ring = Ring(
         length=predelay + shortest, margin=shortest, start=line_ring.stop, lines=channels
     )
     fade = fade_frames(rate_hz)
-    taps, side_taps = _MIDDLE.astype(np.float32), _SIDE.astype(np.float32)
+    taps = (np.array(lines.middle) / math.sqrt(count)).astype(np.float32)
+    side_taps = (np.array(lines.side) * lines.side_gain / math.sqrt(count)).astype(np.float32)
+    is_left = np.array(lines.is_left)
     half = np.float32(math.sqrt(0.5))
     exponents = np.array([-_T60 * length / rate_hz for length in lengths], np.float32)
     cosine = math.cos(2.0 * math.pi * TREBLE_HZ / rate_hz)
@@ -117,7 +150,7 @@ def reverb(rate_hz: float, channels: int = 1) -> Effect[Nothing, ReverbState]:
         return jnp.clip(frames, 0, predelay)
 
     def losses(size_s: jax.Array, damping: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Return the gain at 0 Hz and the pole of the low-pass of each line, both [frames, 8]."""
+        """Return the gain at 0 Hz and the pole of the low-pass, both [frames, lines]."""
         decibels = exponents[None, :] / size_s[:, None]
         gain = jnp.exp(decibels)
         # The low-pass (1 - p) / (1 - p / z) must have the gain r at TREBLE_HZ: a quadratic in p,
@@ -155,15 +188,15 @@ def reverb(rate_hz: float, channels: int = 1) -> Effect[Nothing, ReverbState]:
             here = before_ring.read_lines(memory, before_at, first)
             there = before_ring.read_lines(memory, before_at, second)
             late = (1.0 - weight)[None] * here + weight[None] * there
-            sent = jnp.where(_IS_LEFT[None], late[0][:, None], late[1][:, None])
+            sent = jnp.where(is_left[None], late[0][:, None], late[1][:, None])
 
-        delays = jnp.broadcast_to(np.array(lengths, np.int32), (frames, _COUNT))
+        delays = jnp.broadcast_to(np.array(lengths, np.int32), (frames, count))
         delayed = line_ring.read(memory, lines_at, delays)
         gain, pole = losses(size_s, damping)
         # A line with little loss accumulates more energy: its input is weighted by its loss.
         fed = gain * _mix_lines(delayed) + jnp.sqrt(1.0 - gain * gain) * sent
         # The last rows written are the states of the low-passes.
-        last = line_ring.read(memory, lines_at, jnp.ones((1, _COUNT), jnp.int32))[0]
+        last = line_ring.read(memory, lines_at, jnp.ones((1, count), jnp.int32))[0]
 
         def damp(low: jax.Array, frame: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             low = frame[0] * low + frame[1]
@@ -183,13 +216,13 @@ def reverb(rate_hz: float, channels: int = 1) -> Effect[Nothing, ReverbState]:
         return ReverbState(memory, tap), block + wet
 
     effect = Effect(
-        name="reverb",
+        name="reverb" if lines == LINES else "cheap reverb",
         controls=(MIX, SIZE, DAMPING, PREDELAY),
         weights=(),
         init=init,
         process=process,
         tails=lambda state: {"reverb": state},
-        in_stereo=lambda: reverb(rate_hz, channels=2),
+        in_stereo=lambda: reverb(rate_hz, channels=2, lines=lines),
         makes_stereo=True,
     )
     return in_even_pieces(effect, shortest)

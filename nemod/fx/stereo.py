@@ -1,10 +1,8 @@
 """From one channel to two: which effects of a chain are mono, and which play left and right.
 
-Up to the first effect that makes two channels the signal is mono, and costs what it costs in a mono
-rig; from there on blocks are [2, frames].
+Up to the first effect behind the last model that makes two channels the signal is mono, and costs
+what it costs in a mono rig; from there on blocks are [2, frames] (`nemod.engine.parts`).
 """
-
-from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -24,19 +22,6 @@ def both_channels() -> Effect[Nothing, Nothing]:
         return state, jnp.broadcast_to(block[None], (2, block.shape[0]))
 
     return Effect(name="both_channels", weights=(), init=init, process=process)
-
-
-def with_outputs(effects: Sequence[AnyEffect], outputs: int) -> list[AnyEffect]:
-    """Return the effects, which take a mono block, in the forms that give one output or two.
-
-    With one they are unchanged. With two, the first that makes two channels and all that follow it
-    are in their stereo form; where none makes two, both outputs are equal.
-    """
-    if outputs == 1:
-        return list(effects)
-    found = (n for n, effect in enumerate(effects) if effect.makes_stereo)
-    first = next(found, len(effects))
-    return [*effects[:first], both_channels(), *map(stereo_form, effects[first:])]
 
 
 def in_channels(effect: AnyEffect, channels: int) -> AnyEffect:

@@ -4,13 +4,15 @@
 """
 
 import sys
+from collections.abc import Callable, Iterator
 
+from nemod.chain import DEFAULT_CHAIN, MODEL, Chain, Split
 from nemod.osc import neuralpi
 from nemod.osc.addresses.client import SENT, SUBSCRIBE
 from nemod.osc.addresses.leaf import Leaf
 from nemod.osc.addresses.tree import build_tree
 from nemod.osc.addresses.values import TAGS, LeafKind
-from nemod.parameters.parameter_set import SHORT_FORMS
+from nemod.parameters.parameter_set import SHORT_FORMS, ParameterSet
 
 _HEAD = """# OSC addresses
 
@@ -84,18 +86,28 @@ With `compat: [neuralpi]` below `osc` in the configuration these are served, too
 a model as its place in its own alphabetical list, so both programs need the same models. Presence
 and Ir have no counterpart.
 """
+_SLOTS = """
+## Slots of a chain
+
+Every control of a slot stands below the slot's name: `/nemo/model/gain`, `/nemo/eq/bass`, and in
+a chain that has such slots `/nemo/pedal/gain`, `/nemo/model2/knob/tone`, `/nemo/delay2/time`,
+each with its `/nemo/real/...` and `/nemo/text/...`. The addresses in the table are those of the
+first slot of a kind, whatever it is called; those of a kind that the chain does not have do not
+exist. All addresses of a control are echoed.
+
+Each model or cabinet slot has `load`, `current`, `index`, `count`, `next`, `prev`, `list` and
+`info` below its name, and a model slot `size`: `/nemo/model2/load`, `/nemo/cab2/next`.
+`/nemo/model/...`, `/nemo/size` and `/nemo/cab/...` are those of the first ones.
+
+When the chain changes, subscribers are sent everything again, and OSCQuery clients `PATH_CHANGED`
+([chains.md](chains.md))."""
 _TABLE = ["| address | type | | range | meaning |", "|---|---|---|---|---|"]
 
 
 def reference_page() -> str:
     """Return the page in Markdown, without a model's own knobs."""
-    leaves = build_tree().leaves
-    lines = [_HEAD, *_TABLE]
-    for leaf in leaves.values():
-        if leaf.address.startswith(("/nemo/real/", "/nemo/text/")):
-            continue
-        real = leaves.get(leaf.address.replace("/nemo/", "/nemo/real/", 1))
-        lines.append(_row(leaf, real.range if real else ""))
+    lines = [_HEAD, *_TABLE, *_rows(_is_in_default_table, DEFAULT_CHAIN)]
+    lines += _rows(lambda leaf: leaf.path.startswith("split/"), Chain((Split(),)))
     lines += [
         f"| `{address}` | {tags} | sent | | {text} |" for address, (tags, text) in SENT.items()
     ]
@@ -107,8 +119,25 @@ def reference_page() -> str:
         "A model's knobs are `/nemo/knob/1`, `/nemo/knob/2`, ... and `/nemo/knob/<name>`; the first"
         " two are `/nemo/gain` and `/nemo/level` too."
     )
+    lines.append(_SLOTS)
     lines += [_NEURALPI, *_TABLE, *(_row(leaf) for leaf in neuralpi.neuralpi_leaves())]
     return "\n".join(lines) + "\n"
+
+
+def _rows(is_shown: Callable[[Leaf], bool], chain: Chain) -> Iterator[str]:
+    """Yield the rows of the addresses that a chain has, in their order."""
+    leaves = build_tree(ParameterSet(chain)).leaves
+    for leaf in leaves.values():
+        if is_shown(leaf) and not leaf.address.startswith(("/nemo/real/", "/nemo/text/")):
+            real = leaves.get(leaf.address.replace("/nemo/", "/nemo/real/", 1))
+            yield _row(leaf, real.range if real else "")
+
+
+def _is_in_default_table(leaf: Leaf) -> bool:
+    """Whether an address has a row: those by the name of a slot have a paragraph instead."""
+    slot, _, below = leaf.address.removeprefix("/nemo/").partition("/")
+    is_other = leaf.path.startswith(f"{slot}/") and slot in ("model", "eq")
+    return not is_other and (slot, below) != (MODEL, "size")
 
 
 def _row(leaf: Leaf, real_range: str = "") -> str:

@@ -304,6 +304,17 @@ TABLE: tuple[Parameter, ...] = (
         is_in_preset=False,
         is_effect_control=False,
     ),
+    _switch(
+        "size/auto",
+        "Step down",
+        "Reduce the quality while the load is too high: the size of a model that has several, then "
+        "the reverb.",
+        0.0,
+        has_toggle=False,
+        is_in_preset=False,
+        is_effect_control=False,
+        default=1.0,
+    ),
 )
 
 SPLIT_TABLE: tuple[Parameter, ...] = (

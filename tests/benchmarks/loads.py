@@ -4,6 +4,7 @@
     python tests/benchmarks/loads.py malformed PORT --rate 100 --seed 1
     python tests/benchmarks/loads.py scan FOLDER --seed 1
     python tests/benchmarks/loads.py arithmetic COUNTS
+    python tests/benchmarks/loads.py busy CORE --share 0.5
 
 Prints `ready`, works until standard input is closed, then prints its counts as JSON.
 """
@@ -37,6 +38,11 @@ KNOBS = (
     "gain", "level", "input", "output", "bass", "mid", "treble", "delay/mix", "delay/time",
     "delay/feedback", "reverb/mix", "reverb/size", "reverb/damping", "reverb/predelay", "knob/1",
 )  # fmt: skip
+BUSY_PRIORITY = FIFO_PRIORITY + 5
+"""Below that of JACK's server in these benchmarks."""
+BUSY_PERIOD_S = 5e-4
+"""[s] Time between two slices of a busy loop: less than a block, so that each block is slowed down
+as much as all others."""
 SCAN_FILES = 1000
 SCAN_FILE_BYTES = 60_000
 """Larger models are not copied if there are smaller ones."""
@@ -209,13 +215,34 @@ def arithmetic(counts: Path) -> dict[str, float]:
     return {"periods": periods, "seconds": time.perf_counter() - began}
 
 
+def keep_busy(core: int, share: float) -> dict[str, float]:
+    """Use a share (0..1) of a processor's time, above the audio thread's priority.
+
+    The loads of several processors are busy at the same moments, so that a thread that is
+    preempted on one of them finds no other.
+    """
+    os.sched_setaffinity(0, {core})
+    take_realtime_priority(BUSY_PRIORITY)
+    print("ready", flush=True)  # noqa: T201 - what the parent waits for
+    began, slices = time.monotonic(), 0
+    while slices % 100 or not finished():
+        slices += 1
+        begin = (time.monotonic() // BUSY_PERIOD_S + 1.0) * BUSY_PERIOD_S
+        time.sleep(max(begin - time.monotonic(), 0.0))
+        end = begin + share * BUSY_PERIOD_S
+        while time.monotonic() < end:
+            pass
+    return {"slices": slices, "seconds": time.monotonic() - began}
+
+
 def main() -> int:
     """Run a load until standard input is closed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("load", choices=("flood", "malformed", "scan", "arithmetic"))
-    parser.add_argument("target", help="port, folder or file")
+    parser.add_argument("load", choices=("flood", "malformed", "scan", "arithmetic", "busy"))
+    parser.add_argument("target", help="port, folder, file or processor")
+    parser.add_argument("--share", type=float, default=0.5, help="of a processor's time")
     parser.add_argument("--rate", type=float, default=2000.0, help="messages per second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep-bypass", action="store_true", help="send no message to the bypass")
@@ -231,6 +258,7 @@ def main() -> int:
         ),
         "scan": lambda: scan_repeatedly(Path(arguments.target)),
         "arithmetic": lambda: arithmetic(Path(arguments.target)),
+        "busy": lambda: keep_busy(int(arguments.target), arguments.share),
     }
     print(json.dumps(loads[arguments.load]()))  # noqa: T201 - what the parent reads
     return 0

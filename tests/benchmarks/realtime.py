@@ -45,6 +45,7 @@ ALONE_S = 3.0
 """[s] Time for which each model is measured without loads."""
 SETTLE_S = 1.0
 AIM_SHARE = 0.30
+AIM_SWITCHES = 0.40
 SERVER, ARITHMETIC, IDLE, OSC, WARM, COLD, SCAN, ALL, AGAIN = (
     "jackd alone", "arithmetic alone", "idle", "2,000 messages/s", "model switches, cache warm",
     "model switches, cache cold", "library scan", "all together", "idle again",
@@ -88,7 +89,7 @@ class Clock:
         missed = []
         if row.counts.late > self.idle_late():
             missed.append(f"{row.counts.late - self.idle_late()} more late than idle")
-        if row.share >= AIM_SHARE:
+        if row.share >= (AIM_SWITCHES if row.name in (WARM, COLD, ALL) else AIM_SHARE):
             missed.append(f"p99.9 is {row.share:.0%}")
         return f"missed: {', '.join(missed)}" if missed else "met"
 
@@ -400,8 +401,10 @@ While the daemon or the arithmetic runs, {_idle_states(latency_us)}
 (`--cpu-latency`); in the row "{SERVER}" the system decides.
 
 Aim: no more late blocks than idle (the worse of the two idle rows, before and after), and p99.9
-below {AIM_SHARE:.0%} of the period. In a row with switches two models run at once for 30 ms of
-every {1000 * SWITCH_S:g} ms, so its p99.9 is the sum of the two slowest models.
+below {AIM_SHARE:.0%} of the period, {AIM_SWITCHES:.0%} with switches. In a row with switches two
+models run at once for 30 ms of every {1000 * SWITCH_S:g} ms, if they fit into 30% of the period. If
+they do not, only the new one runs (`nemod/engine/continuation.py`).
+What happens when the load stays too high: [step-down.md](step-down.md).
 
 {sections}
 ## Missed aims

@@ -134,7 +134,9 @@ def presets(client: OscClient, done: Done, rng: random.Random) -> Callable[[int]
                 job(client, done, "/nemo/preset/load", FIRST_PRESET)
                 job(client, done, "/nemo/preset/save", FIRST_PRESET)
             case 3:
-                job(client, done, "/nemo/snapshot/save", rng.randrange(8))
+                client.send("/nemo/snapshot/save", rng.randrange(8))
+                client.send("/nemo/snapshot/load", rng.randrange(8))
+                done.counts["snapshots"] += 1
             case _:
                 name = MODELS[0] if number % 2 else f"{MODELS[0]} {number}"
                 job(client, done, "/nemo/preset/rename", name, FIRST_PRESET)
@@ -146,12 +148,15 @@ def chains(client: OscClient, done: Done) -> Callable[[int], None]:
     """Add a second delay, move it, and remove it."""
 
     def work(_number: int) -> None:
-        job(client, done, "/nemo/chain/add", "echo", -1, '{"kind": "delay"}')
-        job(client, done, "/nemo/chain/move", "echo", "")
-        # A preset that was loaded meanwhile has a chain without it.
-        answer = Done()
-        job(client, answer, "/nemo/chain/remove", "echo")
-        done.counts.update(answer.counts["/nemo/chain/remove"] * ["/nemo/chain/remove"])
+        for address, *arguments in (
+            ("/nemo/chain/add", "echo", -1, '{"kind": "delay"}'),
+            ("/nemo/chain/move", "echo", ""),
+            ("/nemo/chain/remove", "echo"),
+        ):
+            # A preset that was loaded or saved meanwhile has a chain with it, or without.
+            answer = Done()
+            job(client, answer, str(address), *arguments)
+            done.counts[str(address) if answer.counts[address] else "prevented by a preset"] += 1
 
     return work
 
@@ -192,17 +197,16 @@ def learning(client: OscClient, pipe: "Pipe", done: Done) -> Callable[[int], Non
     """Bind a control by learning, and remove it again."""
 
     def work(_number: int) -> None:
-        client.send("/nemo/midi/learn", "mid")
-        time.sleep(0.2)
-        for value in (0, 40, 80, 120):
-            pipe.send(0xB0, 21, value)
-        end = time.monotonic() + JOB_S
-        while time.monotonic() < end:
-            answer = client.receive(0.2)
-            if answer is not None and answer.address in ("/nemo/done", "/nemo/error"):
-                break
-        if answer is None or answer.address != "/nemo/done":
-            done.fail(f"learning: {answer and answer.params}")
+        # The control that is moved next is learned: nobody may move another one.
+        with pipe.lock:
+            client.send("/nemo/midi/learn", "mid")
+            time.sleep(0.3)
+            for value in range(0, 120, 8):
+                pipe.send(0xB0, 21, value)
+                time.sleep(0.01)
+            answer = client.wait("/nemo/done", "/nemo/error", seconds=JOB_S)
+        if answer.address != "/nemo/done":
+            done.fail(f"learning: {answer.params}")
             return
         done.counts["learned"] += 1
         job(client, done, "/nemo/midi/unlearn", "mid")
@@ -215,12 +219,12 @@ class Pipe:
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb", buffering=0)
-        self._lock = threading.Lock()
+        self.lock = threading.RLock()
         self.sent = 0
 
     def send(self, *message: int) -> None:
         """Send one message. Raises: OSError."""
-        with self._lock:
+        with self.lock:
             self._file.write(bytes(message))
             self.sent += 1
 

@@ -16,7 +16,13 @@ from nemod.builder import build as build_module
 from nemod.builder import chain_files
 from nemod.builder.answer import answer
 from nemod.builder.build import build
-from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
+from nemod.builder.messages import (
+    FULL_QUALITY,
+    BuildFailure,
+    BuildRequest,
+    BuildResult,
+    Reduction,
+)
 from nemod.builder.probe import verify_probe
 from nemod.builder.verify import BLOCK_FRAMES
 from nemod.chain import DEFAULT_CHAIN
@@ -27,11 +33,13 @@ from nemod.engine.program import fresh_state, load_program
 from nemod.formats.impulse_response import ImpulseResponse
 from nemod.formats.info import ModelInfo
 from nemod.formats.model import Model, Probe
+from nemod.fx.reverb import line_frames
 from nemod.library import CABINETS
 from nemod.parameters.table import TABLE
 from tests.engine.conftest import RATE_HZ, alone64, tiny
 
 BLOCK = 64
+CHEAP = Reduction(1.0, is_reverb_cheap=True)
 
 Saved = Callable[[Model], Path]
 
@@ -201,6 +209,52 @@ def test_a_request_is_answered_with_a_rig_that_plays(
     assert "secret" not in info
     assert info["probe_error"] < 1e-6
     assert json.loads(json.dumps(info)) == info
+
+
+def test_a_reduced_rig_has_a_cheaper_reverb_and_other_state() -> None:
+    """Its knobs are the same; how far it is reduced is part of the answer."""
+    full, reduced = (
+        answer(replace(request(Path()), files={}, reduction=reduction))
+        for reduction in (FULL_QUALITY, CHEAP)
+    )
+    assert isinstance(full, BuildResult)
+    assert isinstance(reduced, BuildResult)
+    assert (full.reduction, reduced.reduction) == (FULL_QUALITY, CHEAP)
+    assert full.layout == reduced.layout
+    numbers = [sum(each.size for each in pickle.loads(one.rig).state) for one in (full, reduced)]
+    # Four lines are missing, each as long as the longest one at least.
+    assert numbers[0] - numbers[1] > 4 * line_frames(RATE_HZ)[-1]
+
+
+def test_a_reduced_size_is_an_upper_bound(tmp_path: Path) -> None:
+    """A smaller one that is wanted is played all the same."""
+    path = tmp_path / "sizes.nam"
+    members = [
+        {
+            "max_value": limit,
+            "model": {
+                "version": "0.5.4",
+                "architecture": "Linear",
+                "config": {"receptive_field": taps, "bias": False},
+                "weights": [1.0 / taps] * taps,
+            },
+        }
+        for taps, limit in ((1, 0.3), (2, 0.6), (3, 1.0))
+    ]
+    document = {"version": "0.7.0", "architecture": "SlimmableContainer", "weights": []}
+    path.write_text(json.dumps(document | {"config": {"submodels": members}}))
+
+    def architecture(size: float | None, allowed: float) -> str:
+        chain = DEFAULT_CHAIN.with_slot(replace(DEFAULT_CHAIN["model"], size=size))
+        asked = replace(request(path), chain=chain, reduction=Reduction(allowed))
+        built = answer(asked)
+        assert isinstance(built, BuildResult)
+        assert built.sizes == {"model": (0.0, 0.3, 0.6)}
+        return str(built.infos["model"]["architecture"])
+
+    full, middle, small = (architecture(None, allowed) for allowed in (1.0, 0.3, 0.0))
+    assert len({full, middle, small}) == 3
+    assert (architecture(0.9, 0.3), architecture(0.1, 0.3)) == (middle, small)
 
 
 def test_the_clean_rig_changes_nothing() -> None:

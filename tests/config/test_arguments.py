@@ -39,6 +39,7 @@ SAMPLES = {
     "presets": ["p"],
     "announce": [],
     "standby": [],
+    "step_down": [],
 }
 """A value that is not the default, for each option with a flag."""
 

@@ -195,8 +195,8 @@ def test_problems_of_the_command_line_alone_are_its_own(write: Write) -> None:
         ),
         (
             "- audio",
-            "the file: keys (audio, osc, http, midi, log, level, size, model, library, cab, "
-            "cabinets, chains, state, presets, announce, standby) are expected, not a list",
+            "the file: keys (audio, osc, http, midi, log, level, size, step_down, model, library, "
+            "cab, cabinets, chains, state, presets, announce, standby) are expected, not a list",
         ),
         ("audio: {output: [1, 2, 3]}", "audio.output: [1, 2, 3]: one channel or two"),
         ("audio: {output: []}", "audio.output: []: one channel or two"),

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
+from nemod.builder.messages import (
+    FULL_QUALITY,
+    BuildFailure,
+    BuildRequest,
+    BuildResult,
+    Reduction,
+)
 from nemod.common.errors import NemodError
 from nemod.config import Config
 from nemod.control.backends import (
@@ -34,6 +40,7 @@ from nemod.parameters.parameter_set import KnobSpec
 from tests.chains import chain_of
 
 ME = Source("test")
+SMALL = Reduction(0.5, is_reverb_cheap=True)
 
 
 def device(rate_hz: int = 48_000) -> DeviceOpened:
@@ -107,6 +114,7 @@ class FakeBuilder:
             knobs={first.name: knobs} if first is not None and name else {},
             infos={slot: {"name": name} for slot, name in names.items()},
             cached=True,
+            reduction=request.reduction,
         )
 
 
@@ -602,6 +610,65 @@ def test_a_device_that_changes_during_a_build_is_noticed_at_its_end() -> None:
         wanted = setup.switcher.rig_to_play()
         assert wanted is not None
         assert wanted[0].rate_hz == 96_000
+
+    play(scenario)
+
+
+def test_another_quality_has_the_current_model_built_again() -> None:
+    """All later rigs have it, too; the size that the player wants stays what it is."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.load("good")
+        await setup.settle()
+        setup.switcher.reduce(SMALL)
+        await setup.settle()
+        setup.load("other")
+        await setup.settle()
+        setup.switcher.reduce(FULL_QUALITY)
+        await setup.settle()
+        assert setup.built == ["good", "good", "other", "other"]
+        assert [each.reduction for each in setup.builder.requests] == [
+            FULL_QUALITY,
+            SMALL,
+            SMALL,
+            FULL_QUALITY,
+        ]
+        assert {each.chain["model"].size for each in setup.builder.requests} == {None}
+        current = setup.switcher.current
+        assert current is not None
+        assert (current.name, current.reduction) == ("other", FULL_QUALITY)
+
+    play(scenario)
+
+
+def test_a_quality_that_is_wanted_during_a_build_is_in_force_after_it() -> None:
+    """The request of a client is carried out, and its model then built again."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.builder.gate.clear()
+        job = setup.load("good")
+        await setup.settle()
+        setup.switcher.reduce(SMALL)
+        setup.builder.gate.set()
+        await setup.settle()
+        assert job.result == "good"
+        assert [each.reduction for each in setup.builder.requests] == [FULL_QUALITY, SMALL]
+
+    play(scenario)
+
+
+def test_a_quality_that_cannot_be_built_leaves_the_model_playing() -> None:
+    """It does not give way to the clean rig."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.load("good")
+        await setup.settle()
+        setup.builder.broken = {"good"}
+        setup.builder.is_file_fault = False
+        setup.switcher.reduce(SMALL)
+        await setup.settle()
+        assert setup.model_name == "good"
+        assert setup.built == ["good", "good"]
 
     play(scenario)
 

@@ -73,6 +73,14 @@ def test_what_is_asked_for_wins(kept: Path) -> None:
         names(kept, model="nosuch")
 
 
+def test_the_step_down_is_as_it_was_unless_asked_for(kept: Path) -> None:
+    """It is a knob of the session."""
+    assert "size/auto" not in prepare(load_config(None, {"state": str(kept)})).session.positions
+    for is_on in (True, False):
+        config = load_config(None, {"state": str(kept), "step_down": is_on})
+        assert prepare(config).session.positions["size/auto"] == float(is_on)
+
+
 def test_a_kept_model_outside_the_library_is_found_by_its_file(tmp_path: Path) -> None:
     """It was given as a file the last time."""
     model = tmp_path / "mine.json"

@@ -1,5 +1,6 @@
 """Tiny models and other fixtures of the tests of engine and builder."""
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nemod.engine import engine
 from nemod.formats import load_model
 from nemod.formats.model import Knob, Model, Probe
 from nemod.formats.network import Dense, Gru, Lstm, Residual, Stack
@@ -95,6 +97,20 @@ def saved(tmp_path: Path) -> Callable[[Model], Path]:
         return path
 
     return to_file
+
+
+@pytest.fixture(autouse=True)
+def has_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return `has_time(share)`: how much of the period both rigs of a crossfade may take.
+
+    At first any time, so that a busy machine changes no sound.
+    """
+
+    def allow(share: float) -> None:
+        monkeypatch.setattr(engine, "BOTH_SHARE", share)
+
+    allow(math.inf)
+    return allow
 
 
 @pytest.fixture(scope="session")

@@ -134,6 +134,7 @@ def test_two_models_a_split_and_two_delays_equal_float64(sound: Sound, block: in
     np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
+@LONG
 def test_several_programs_play_what_one_would() -> None:
     """The same effects and models, joined as a rig with one model is."""
     filled = board()

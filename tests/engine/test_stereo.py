@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import nemod
 from nemod.builder.build import BuiltRig, build
 from nemod.builder.filled_chain import FilledChain
-from nemod.chain import read_chain
+from nemod.chain import Chain, Slot, read_chain
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import ActiveRig, LoadedRig
 from nemod.engine.chain import Content
@@ -53,6 +53,30 @@ def shapes(part: AnyRigSpec) -> list[tuple[int, ...]]:
     return [leaf.shape for leaf in jax.tree.leaves(state)]
 
 
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        (("model", "eq", "delay", "reverb"), ["dc_blocker", "eq", "|", "delay", "reverb"]),
+        (
+            ("model", "reverb", "comp", "delay"),
+            ["dc_blocker", "|", "reverb", "compressor", "delay"],
+        ),
+        (("delay", "model", "eq"), ["dc_blocker", "eq", "gain:level", "gain:output", "|"]),
+    ],
+)
+def test_the_first_effect_behind_the_model_that_makes_two_channels_does(
+    kinds: tuple[str, ...], expected: list[str]
+) -> None:
+    """From there on everything is in stereo; without one both outputs get the same at the end."""
+    chain = Chain(tuple(Slot(name=kind, kind=kind) for kind in kinds))
+    content = Content(chain=chain, models={"model": tiny()})
+    one, two = (rig_parts(content, RATE_HZ, outputs=outputs) for outputs in (1, 2))
+    names = [name.replace("both_channels", "|") for name, *_ in two[-1].signature[2]]
+    assert names[: len(expected)] == expected
+    assert [name for name in names if name != "|"] == [name for name, *_ in one[-1].signature[2]]
+    assert two[-1].signature != one[-1].signature
+
+
 @pytest.fixture(scope="module")
 def stereo(guitar: Sound) -> Sound:
     """What a rig with two outputs makes of the guitar, every effect on."""
@@ -80,6 +104,7 @@ def test_without_delay_and_reverb_both_outputs_are_the_single_one(guitar: Sound)
     np.testing.assert_allclose(two[:, 0], one, atol=1e-6)
 
 
+@pytest.mark.long
 def test_two_outputs_do_not_depend_on_the_block(stereo: Sound, guitar: Sound) -> None:
     """Nor does a last block that is not full lose a frame."""
     cut = nemod.render(tiny(), guitar, RATE_HZ, settings=EFFECTS, outputs=2, block=100)
@@ -93,6 +118,7 @@ def test_bypass_gives_the_dry_sound_to_both(guitar: Sound) -> None:
     assert np.array_equal(out, np.stack([guitar, guitar], axis=1))
 
 
+@pytest.mark.long
 def test_a_resampled_rig_has_two_outputs_too(guitar: Sound) -> None:
     """Its last part alone; flat, both are what one output is."""
     model = replace(tiny("GRU"), sample_rate=44_100, rate_follows_device=False)

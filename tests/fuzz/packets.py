@@ -4,6 +4,7 @@ Half of them are real packets with damaged bytes; the other half are expensive p
 empty bundles, patterns on which a backtracking matcher would never finish, type tags without data.
 """
 
+import json
 import random
 import struct
 from collections.abc import Callable, Iterator
@@ -11,9 +12,11 @@ from collections.abc import Callable, Iterator
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from nemod.chain import plain_chain
 from nemod.osc.addresses.tree import build_tree
 from nemod.osc.addresses.values import TAGS, LeafKind
 from nemod.parameters.parameter_set import KnobSpec, ParameterSet
+from tests.chains import BOARD
 
 KNOBS = ("gain", "tone", "Überdrive")
 MAX_UDP = 65_507
@@ -106,6 +109,12 @@ def real_packets() -> list[bytes]:
         message("/nemo/[d-r]*/m?x", ("i", 1)),
         message("/nemo/real/*/*", ("f", 0.3)),
         message("/nemo/blob", ("b", b"12345")),
+        message("/nemo/chain/set", ("s", json.dumps(plain_chain(BOARD)))),
+        message("/nemo/chain/set", ("s", "default")),
+        message("/nemo/chain/add", ("s", "delay2"), ("i", 3), ("s", '{"kind": "delay"}')),
+        message("/nemo/chain/move", ("s", "eq"), ("s", "split/a")),
+        message("/nemo/chain/replace", ("s", "delay2"), ("s", '{"model2": {"file": "fuzz"}}')),
+        message("/nemo/chain/remove", ("s", "delay2")),
     ]
     return packets
 

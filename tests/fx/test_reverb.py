@@ -10,12 +10,20 @@ from scipy import signal as dsp
 from scipy.linalg import hadamard
 
 from nemod.fx.effect import stereo_form
-from nemod.fx.reverb import TREBLE_HZ, TREBLE_LOSS, line_frames, reverb
+from nemod.fx.reverb import (
+    CHEAP_LINES_MS,
+    TREBLE_HZ,
+    TREBLE_LOSS,
+    cheap_reverb,
+    line_frames,
+    reverb,
+)
 from nemod.fx.tools.ring import FADE_S
 
 RATE_HZ = 48_000.0
 
 reverb_at = cache(reverb)
+cheap_at = cache(cheap_reverb)
 STEREO = stereo_form(reverb(RATE_HZ))
 
 
@@ -28,12 +36,12 @@ def decay_s(response, rate_hz):
     return -60.0 / slope
 
 
-def wet_response(play, size_s, damping, rate_hz=RATE_HZ):
+def wet_response(play, size_s, damping, rate_hz=RATE_HZ, make=reverb_at):
     """Return the impulse response without the dry sound."""
     blocks = round((1.3 * size_s + 0.2) * rate_hz / 4096)
     signal = np.zeros(4096 * blocks, np.float32)
     signal[0] = 1.0
-    wet = play(reverb_at(rate_hz), [1.0, size_s, damping, 0.0], signal, [4096]).astype(np.float64)
+    wet = play(make(rate_hz), [1.0, size_s, damping, 0.0], signal, [4096]).astype(np.float64)
     wet[0] -= 1.0
     return wet
 
@@ -91,6 +99,39 @@ def test_first_reflection_follows_the_predelay(play, predelay_ms):
     out = play(reverb_at(RATE_HZ), [1.0, 1.5, 0.5, predelay_ms], signal, [4096])
     expected = round(predelay_ms * RATE_HZ / 1000.0) + line_frames(RATE_HZ)[0]
     assert [0, expected] == np.flatnonzero(out)[:2].tolist()
+
+
+@pytest.mark.parametrize("damping", [0.0, 0.5])
+def test_the_cheap_reverb_decays_as_the_other(play, damping):
+    """Half the lines have the same time, in the bass and above."""
+    full, cheap = (
+        decay_s(wet_response(play, 1.5, damping, make=make), RATE_HZ)
+        for make in (reverb_at, cheap_at)
+    )
+    assert abs(cheap / full - 1.0) < 0.03
+
+
+def test_the_cheap_reverb_has_half_the_lines():
+    """The longest of both is the same, so that the echoes spread over the same time."""
+    lengths, cheap = line_frames(RATE_HZ), line_frames(RATE_HZ, CHEAP_LINES_MS)
+    assert set(cheap) < set(lengths)
+    assert (2 * len(cheap), cheap[-1]) == (len(lengths), lengths[-1])
+
+
+@pytest.mark.parametrize("size_s", [0.3, 4.0])
+def test_the_cheap_reverb_is_as_wide_and_as_loud(play, size_s):
+    """The channels are not correlated (|r| < 0.1) and equally loud, within 0.3 dB."""
+    frames = 4096 * round((2.0 * size_s + 2.0) * RATE_HZ / 4096)
+    signal = np.random.default_rng(2).uniform(-1, 1, frames).astype(np.float32)
+    start = round(1.5 * size_s * RATE_HZ)
+    settings = [1.0, size_s, 0.0, 0.0]
+    both = play(stereo_form(cheap_at(RATE_HZ)), settings, np.stack([signal, signal]), [4096])
+    left, right = (both - signal)[:, start:].astype(np.float64)
+    assert abs(correlation(left, right)) < 0.1
+    assert abs(10.0 * np.log10(np.mean(left**2) / np.mean(right**2))) < 0.3
+    full = play(STEREO, settings, np.stack([signal, signal]), [4096])
+    other = (full - signal)[:, start:].astype(np.float64)
+    assert abs(10.0 * np.log10(np.mean([left**2, right**2]) / np.mean(other**2))) < 0.5
 
 
 @pytest.mark.parametrize("size_s", [0.3, 1.5, 6.0])

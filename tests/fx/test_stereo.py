@@ -1,20 +1,17 @@
-"""From one channel to two: which effects are mono, one gain for both channels, any block size."""
+"""The forms of effects for two channels: each on its own, or one gain for both."""
 
 from dataclasses import replace
 
-import jax
 import numpy as np
 import pytest
 
 from nemod.fx.compressor import compressor
 from nemod.fx.dc import dc_blocker
-from nemod.fx.delay import delay
-from nemod.fx.effect import AnyEffect, chain, in_pieces, stereo_form
+from nemod.fx.effect import in_pieces, stereo_form
 from nemod.fx.eq import eq
 from nemod.fx.gain import gain
 from nemod.fx.gate import gate
 from nemod.fx.limiter import limiter
-from nemod.fx.stereo import in_channels, with_outputs
 from nemod.fx.tools.ring import in_even_pieces
 
 RATE_HZ = 48_000.0
@@ -26,38 +23,6 @@ def sides() -> np.ndarray:
     return np.random.default_rng(3).uniform(-1, 1, (2, 4096)).astype(np.float32) * np.float32(
         [[1.0], [0.5]]
     )
-
-
-def names(effects: list[AnyEffect]) -> list[str]:
-    return [effect.name for effect in effects]
-
-
-def test_one_output_leaves_the_effects_as_they_are():
-    """The same objects, so that a mono rig costs what it costs without stereo."""
-    given = [eq(RATE_HZ), delay(RATE_HZ), limiter(RATE_HZ)]
-    found = with_outputs(given, 1)
-    assert all(one is other for one, other in zip(given, found, strict=True))
-    assert in_channels(given[1], 1) is given[1]
-
-
-def test_the_signal_is_mono_up_to_the_first_effect_that_makes_two_channels():
-    """The equalizer before the delay has the state of one channel, the one behind it of two."""
-    found = with_outputs([eq(RATE_HZ), delay(RATE_HZ), eq(RATE_HZ)], 2)
-    assert names(found) == ["eq", "both_channels", "delay", "eq"]
-    shapes = [np.shape(found[n].init((), np.zeros(3, np.float32))) for n in (0, 3)]
-    assert shapes == [(6,), (12,)]
-    whole, block = chain("all", *found), np.zeros(64, np.float32)
-    state = whole.init(whole.weights, np.zeros(9, np.float32))
-    out = jax.eval_shape(whole.process, whole.weights, np.zeros((9, 64), np.float32), state, block)
-    assert out[1].shape == (2, 64)
-
-
-def test_without_such_an_effect_both_outputs_are_equal(play, noise):
-    """And the same, bit for bit, as one output."""
-    found = with_outputs([gain("level")], 2)
-    assert names(found) == ["gain:level", "both_channels"]
-    out = play(chain("all", *found), [0.5], noise, [64])
-    assert np.array_equal(out, np.stack([noise, noise]) * np.float32(0.5))
 
 
 @pytest.mark.parametrize(

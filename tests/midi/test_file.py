@@ -13,6 +13,7 @@ from nemod.midi.binding import ANY_PROGRAM, Binding, Curve, Encoding, Mode, Pull
 from nemod.midi.messages import Kind
 from nemod.midi.reader import CHECKS, BindingFile, parse
 from nemod.midi.store import BindingStore
+from nemod.midi.targets import target_problem
 from nemod.midi.writer import to_text
 
 EVERYTHING = BindingFile(
@@ -219,3 +220,10 @@ def test_the_examples_of_the_page_are_read_without_a_word() -> None:
             assert parse(block).bindings
     assert logs == []
     assert [key for key in CHECKS if f"`{key}" not in page and f"{key}:" not in page] == []
+
+
+@pytest.mark.parametrize("target", ["echo/mix", "amp/knob/tone", "knob/bias", "gain", "model/next"])
+def test_a_control_of_a_slot_may_wait_for_its_chain(target: str) -> None:
+    """A preset brings it; a name that no slot can have is a mistake."""
+    assert target_problem(target) == ""
+    assert "no such parameter" in target_problem("tuner/mix")

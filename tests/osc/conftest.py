@@ -125,6 +125,7 @@ class MemoryRig(MemoryLibrary):
         self.levels = Meters(-15.0, -90.0, 3)
         self.state = "running"
         self.late = 3
+        self.reduced = ""
         self.is_slow = False
         self.loads: list[tuple[SlotFile, Job, RigChange]] = []
         """What waits to be loaded, except for cabinets alone."""
@@ -277,6 +278,7 @@ class MemoryRig(MemoryLibrary):
             block=64,
             model_rate=44100,
             rate_policy="mismatch",
+            reduced=self.reduced,
             uptime=61,
         )
 

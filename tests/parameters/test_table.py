@@ -102,6 +102,7 @@ CONTRACT = [
     ("tuner/enable", 0.0, 1.0, 0.0),
     ("tuner/mute", 0.0, 1.0, 1.0),
     ("tuner/ref", 400.0, 480.0, 440.0),
+    ("size/auto", 0.0, 1.0, 1.0),
 ]
 
 

@@ -59,11 +59,13 @@ class Daemon:
 def launch(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> Daemon:
     """Start `nemod` on a free local port and wait until it accepts OSC.
 
+    Without `--step-down` the quality stays as it is, so that a busy machine changes no result.
     `environment` is added to that of this process. Raises: RuntimeError with the daemon's output
     when it does not start.
     """
+    steady = [] if "--step-down" in arguments else ["--no-step-down"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "nemod", "--port", "0", "--local", *arguments],
+        [sys.executable, "-m", "nemod", "--port", "0", "--local", *steady, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

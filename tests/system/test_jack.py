@@ -10,7 +10,8 @@ import soundfile
 from scipy.signal import correlate
 
 import nemod
-from tests.system.conftest import BLOCK, RATE, Player, Sound
+from tests.parts.jack_player import JackPlayer
+from tests.system.conftest import BLOCK, RATE, Sound
 
 pytestmark = [pytest.mark.jack, pytest.mark.portaudio]
 
@@ -25,7 +26,7 @@ def delay_of(output: Sound, expected: Sound) -> int:
     return int(np.argmax(correlate(output, expected, mode="full"))) - (expected.size - 1)
 
 
-def largest_difference(player: Player, guitar: Sound) -> float:
+def largest_difference(player: JackPlayer, guitar: Sound) -> float:
     """Return the largest difference between the daemon's output and `render`, the best of `TRIES`.
 
     A second of silence, then guitar; a recording during which JACK counts an xrun is repeated.

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from nemod.chain import Slot
 from nemod.control.events import LibraryChanged, ModelChanged, PresetListChanged, Source
 from nemod.osc.addresses.tree import build_tree
 from nemod.osc.encode import bundle
@@ -290,6 +291,27 @@ def test_knobs_that_return_are_listened_to_again() -> None:
         assert ("/nemo/knob/Bite", [0.25]) in await client.messages(1)
 
     run(check, knobs=("Drive", "Tone", "Bite"))
+
+
+def test_another_chain_changes_the_tree() -> None:
+    """One notice for everything; the new slot can be listened to, and is gone with its removal."""
+
+    async def check(served: ServedRig, client: Client) -> None:
+        echo = Slot(name="echo", kind="delay")
+        served.rig.controller.chains.add(echo, -1, OTHER)
+        notice = {"COMMAND": "PATH_CHANGED", "DATA": "/nemo"}
+        assert await client.messages(1, 0.3) == [notice]
+        tree = await client.get("/nemo/echo")
+        assert {"mix", "time", "feedback"} <= set(tree["CONTENTS"])
+        await client.command("LISTEN", "/nemo/echo/mix")
+        await client.settled()
+        served.rig.controller.set("echo/mix", 0.25, OTHER)
+        assert ("/nemo/echo/mix", [0.25]) in await client.messages(1)
+        served.rig.controller.chains.remove("echo", OTHER)
+        assert notice in await client.messages(1, 0.5)
+        assert "echo" not in (await client.get("/nemo"))["CONTENTS"]
+
+    run(check)
 
 
 def test_lists_of_names_change_their_part_of_the_tree() -> None:

@@ -25,6 +25,7 @@ from nemod.formats.readers.common import (
 from nemod.formats.readers.document import Json, Node
 from nemod.formats.readers.info_reader import read_info
 from nemod.formats.readers.nam_curves import curve
+from nemod.formats.readers.nam_sizes import size_starts
 from nemod.formats.readers.nam_wavenet import wavenet
 from nemod.formats.readers.nam_wavenet_config import array_sizes
 from nemod.formats.readers.reading import Reading, Source
@@ -76,6 +77,7 @@ def read(source: Source) -> Reading:
         prewarm_frames=ceil(prewarm / PREWARM_BLOCK) * PREWARM_BLOCK,
         sizes=_sizes(root),
         info=read_info([metadata, root] if metadata else [root], extras, without=_NO_METADATA),
+        size_starts=size_starts(root),
     )
 
 

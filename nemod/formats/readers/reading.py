@@ -37,3 +37,5 @@ class Reading:
     sizes: int = 1
     """How many sizes the file holds; `Source.size` chooses one."""
     info: ModelInfo = field(default_factory=ModelInfo)
+    size_starts: tuple[float, ...] = ()
+    """See `nemod.formats.model.Model`."""

@@ -41,6 +41,7 @@ def chain_leaves() -> list[Leaf]:
             kind=LeafKind.LIST,
             help="Names of all slots in order: a split before its branches, branch a before b.",
             range="query",
+            type_tags="s",
             read=_order,
             flags=PARAMS,
         ),

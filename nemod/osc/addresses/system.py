@@ -41,6 +41,13 @@ _STATUS = (
     ("block", LeafKind.INT, "", "Block size, in frames."),
     ("model_rate", LeafKind.INT, "Hz", "Sample rate of the model, in Hz."),
     ("rate_policy", LeafKind.STRING, "", "How a model of another sample rate is played."),
+    (
+        "reduced",
+        LeafKind.STRING,
+        "",
+        "What is reduced because the load is too high: `size`, `reverb`, both as `size, reverb`, "
+        "and `overload` where that is not enough; empty for full quality.",
+    ),
     ("uptime", LeafKind.INT, "s", "Seconds since the start."),
 )
 """(name, kind, unit, help)"""

@@ -26,6 +26,11 @@ MAX_PATTERN = 128
 """[characters] Longest pattern; the slowest of this length takes about 1 ms."""
 
 
+LEAVES_WITH_MORE = frozenset({"/nemo/size"})
+"""Leaves that have leaves below them, as the contract of the addresses wants it. As a node of
+OSCQuery they are leaves alone; what is below them is found there by its own path."""
+
+
 class Node:
     """A part of an address: a leaf, or a container of more."""
 
@@ -34,7 +39,7 @@ class Node:
         self.text: Text = prepare(text)
         self.leaf: Leaf | None = None
         self.children: dict[str, Node] = {}
-        """The parts that follow, in the order of the tree; none below a leaf."""
+        """The parts that follow, in the order of the tree; see `LEAVES_WITH_MORE`."""
         self.has_targets = False
         """Whether a pattern can reach anything here or below."""
 
@@ -63,11 +68,11 @@ class Tree:
     def _add(self, leaf: Leaf) -> None:
         node = self._root
         for part in leaf.address.split("/")[1:]:
-            if node.leaf:
+            if node.leaf and node.leaf.address not in LEAVES_WITH_MORE:
                 raise ValueError(f"{leaf.address} is below the leaf {node.leaf.address}")
             node = node.children.setdefault(part, Node(part))
             node.has_targets |= leaf.wildcard_settable
-        if node.leaf or node.children:
+        if node.leaf or (node.children and leaf.address not in LEAVES_WITH_MORE):
             raise ValueError(f"{leaf.address} exists already")
         node.leaf = leaf
         self.leaves[leaf.address] = leaf

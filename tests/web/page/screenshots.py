@@ -35,12 +35,14 @@ LONGEST_S = 1e-3 * LONGEST_MS
 TRIES = 10
 MODEL, PRESET = "muffcond-gru40", "Solo"
 LEARNED = "Delay mix"
-KNOBS = {"gain": 4, "bass": 2, "treble": 1, "delay/mix": 3, "reverb/mix": 2}
-"""How often each is turned up by a tenth."""
+KNOBS = {"level": -4, "gain": 4, "bass": 2, "treble": 1, "delay/mix": 3, "reverb/mix": 2}
+"""By how many tenths each is turned up."""
 COLUMNS = {"phone": 7, "tablet": 4, "desktop": 2}
 """Pictures of a session beside each other."""
 WIDTHS = {"phone": 320, "tablet": 480, "desktop": 720}
 """[pixels] Of one picture of a session."""
+STATUS_MS = 1300
+"""[ms] In which the status is sent once."""
 GAP = 14
 COLOURS = 128
 """Of a picture's palette: the page has few."""
@@ -135,8 +137,8 @@ class Session:
         page.locator('#face [data-address="/nemo/knob/3"]').wait_for()
         for name, count in KNOBS.items():
             page.locator(f'#face [data-address="/nemo/{name}"]').focus()
-            for _ in range(count):
-                page.keyboard.press("PageUp")
+            for _ in range(abs(count)):
+                page.keyboard.press("PageUp" if count > 0 else "PageDown")
         page.wait_for_timeout(500)
         taken.append(self._take())
         page.get_by_role("button", name="More…").click()
@@ -152,13 +154,25 @@ class Session:
         return taken
 
     def _tuned(self) -> bytes:
-        """Return a picture in which a string is heard: between two of them there is none."""
-        heard = self._page.locator(".tuner.heard")
-        while True:
-            heard.wait_for()
-            taken = self._take()
-            if heard.count():
-                return taken
+        """Return a picture of a moment in which a string is heard: between two there is none."""
+        self._page.evaluate(
+            """() => new Promise((done) => {
+              const look = () => {
+                const tuner = document.querySelector(".tuner.heard.in-tune");
+                if (!tuner) return requestAnimationFrame(look);
+                const still = tuner.cloneNode(true);
+                still.id = "still";
+                still.removeAttribute("open");
+                document.body.append(still);
+                still.showModal();
+                done();
+              };
+              look();
+            })"""
+        )
+        taken = self._take()
+        self._page.evaluate("document.getElementById('still').remove()")
+        return taken
 
     def _learned(self) -> bytes:
         page = self._page
@@ -208,7 +222,7 @@ class Session:
         self._page.evaluate("document.activeElement?.blur()")
         # A busy machine has late blocks, which are no part of the session.
         self._client.send("/nemo/meter/reset")
-        self._page.wait_for_timeout(150)
+        self._page.wait_for_timeout(STATUS_MS)
         return self._page.screenshot()
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from nemod.control.events import (
     Meters,
     MidiListChanged,
     ModelChanged,
+    QualityChanged,
     Source,
     StateChanged,
     TunerReading,
@@ -183,6 +184,17 @@ def test_levels_and_problems_are_shown(open_page: Open, stage: Stage, rig: Memor
     problems.get_by_text("The sound card is not connected.").wait_for()
     stage.call(lambda: change("running", 4))
     problems.get_by_text("The sound card is not connected.").wait_for(state="detached")
+
+    def reduce(words: str) -> None:
+        rig.reduced = words
+        rig.events.publish(QualityChanged(words))
+
+    stage.call(lambda: reduce("size, reverb, overload"))
+    text = "The machine is too slow: the model plays in a smaller size, the reverb is simpler."
+    problems.get_by_text(text).wait_for()
+    problems.get_by_text("The machine is too slow, and nothing is left to reduce.").wait_for()
+    stage.call(lambda: reduce(""))
+    problems.get_by_text(text).wait_for(state="detached")
 
 
 def test_a_control_is_learned_and_removed(open_page: Open, stage: Stage, rig: MemoryRig) -> None:

@@ -12,6 +12,11 @@ const STATES = {
   error: ["The audio cannot run.", "The log says why: journalctl --user -u nemod, or the terminal that nemod runs in."],
 };
 
+const REDUCED = {
+  size: "the model plays in a smaller size",
+  reverb: "the reverb is simpler",
+};
+
 export class Problems {
   constructor(store, ends, place) {
     this.place = place;
@@ -32,6 +37,11 @@ export class Problems {
         "A smaller model, a longer block (--block) or fewer other programs leave more. A tap on Clip resets this.",
       ),
     );
+    watch("status/reduced", (words) => {
+      const reduced = words.split(", ").filter((word) => word in REDUCED).map((word) => REDUCED[word]);
+      this.set("reduced", reduced.length > 0, `The machine is too slow: ${reduced.join(", ")}.`, "It comes back when the load has been low for a while; /nemo/size/auto F keeps the full quality.");
+      this.set("overload", words.includes("overload"), "The machine is too slow, and nothing is left to reduce.", "Use a smaller model, a longer block (--block) or end other programs.");
+    });
     watch("status/xruns", (count) =>
       this.count("xruns", count, "The sound card lost samples.", "Use a longer block (--block 128), and see nemod service for real-time priority."),
     );
