@@ -162,7 +162,8 @@ def differences(done: Take, expected: Sound) -> tuple[int, str]:
 def measure(model: Model, case: Case, engine_name: str, player_name: str) -> str:
     """Return the line of a case: of the first take that is equal, or of the last one.
 
-    Through snd-aloop a take may have a gap although neither end counts an xrun. Raises: AudioError.
+    Several are made: one without an xrun was not equal, for a reason that is not known.
+    Raises: AudioError.
     """
     live = LiveRig(model, case, engine_name)
     for number in range(1, TRIES + 1):

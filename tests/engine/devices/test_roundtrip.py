@@ -116,7 +116,7 @@ def test_a_device_without_a_cable_is_refused(name: str) -> None:
 
 def test_takes_are_evaluated_when_the_device_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Long transforms beside the sound would cost xruns, and the device would start anew."""
-    is_open = []
+    is_open: list[bool] = []
 
     class Cable:
         rate_hz, name = RATE, "cable"
