@@ -42,19 +42,19 @@ def autowah(rate_hz: float, channels: int = 1) -> Effect[Nothing, AutowahState]:
 
     def follow(level: jax.Array, frame: tuple[jax.Array, ...]) -> tuple[jax.Array, jax.Array]:
         size, is_off, rise, fall = frame
-        level = jnp.where(is_off, 0.0, level)
         level = level + jnp.where(size > level, rise, fall) * (size - level)
-        return level, level
+        return jnp.where(is_off, 0.0, level), level
 
     def filter_frame(
         states: tuple[jax.Array, jax.Array], frame: tuple[jax.Array, ...]
     ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         sample, is_off, a1, a2, a3 = frame
-        s1, s2 = (jnp.where(is_off, 0.0, state) for state in states)
+        s1, s2 = states
         error = sample - s2
         band = a1 * s1 + a2 * error
         low = s2 + a2 * s1 + a3 * error
-        return (2.0 * band - s1, 2.0 * low - s2), band
+        after = 2.0 * band - s1, 2.0 * low - s2
+        return (jnp.where(is_off, 0.0, after[0]), jnp.where(is_off, 0.0, after[1])), band
 
     def init(_weights: Nothing, _controls: jax.Array) -> AutowahState:
         return AutowahState(jnp.zeros(1, jnp.float32), jnp.zeros(2 * channels, jnp.float32))

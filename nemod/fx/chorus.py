@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.fx.effect import Block, Controls, Effect, Nothing
+from nemod.fx.effect import Block, Controls, Effect, Nothing, per_frame
 from nemod.fx.tools import lfo
 from nemod.fx.tools.moving_tap import PIECE_FRAMES, SHORTEST, MovingTap, frames_on
 from nemod.fx.tools.ring import in_even_pieces
@@ -62,7 +62,8 @@ def chorus(rate_hz: float, channels: int = 1) -> Effect[Nothing, ChorusState]:
             moving, at = lfo.turn(state.moving[:3], rate, shape, rate_hz, is_off)
             count, counts = frames_on(state.moving[3], is_off, oldest)
             waves = lfo.channel_waves(at, shape, rate, spread, channels)
-            delays = delay_ms * frames_per_ms * (1.0 + np.float32(SWING) * depth * waves)
+            swing = 1.0 + np.float32(SWING) * per_frame(depth, block) * waves
+            delays = per_frame(delay_ms * frames_per_ms, block) * swing
             delays = jnp.clip(delays, SHORTEST, np.float32(longest))
             line, position, wet = tap.play(state.line, state.position[0], block, delays, counts)
             after = ChorusState(line, position[None], jnp.append(moving, count))

@@ -99,16 +99,15 @@ def flanger(rate_hz: float, channels: int = 1) -> Effect[Nothing, FlangerState]:
             count, counts = frames_on(state.moving[3], is_off, length)
             mean = jnp.clip(delay_ms * frames_per_ms, SHORTEST, np.float32(longest))
             waves = lfo.channel_waves(at, shape, rate, spread, channels)
-            delays = jnp.clip(
-                mean * (1.0 + np.float32(SWING) * depth * waves), SHORTEST, np.float32(longest)
-            )
+            swing = 1.0 + np.float32(SWING) * per_frame(depth, block) * waves
+            delays = jnp.clip(per_frame(mean, block) * swing, SHORTEST, np.float32(longest))
             sides = block[None] if channels == 1 else block
             each = [
                 loop(state.loops[n], state.positions[0], sides[n], own, feedback, counts)
                 for n, own in enumerate(delays[None] if channels == 1 else delays)
             ]
             wet = each[0][1] if channels == 1 else jnp.stack([each[0][1], each[1][1]])
-            means = jnp.broadcast_to(mean, block.shape)
+            means = jnp.broadcast_to(per_frame(mean, block), block.shape)
             dry_line, dry_at, late = dry_tap.play(
                 state.dry, state.positions[1], block, means, counts
             )

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nemod.fx.effect import Block, Controls, Effect, Nothing
+from nemod.fx.effect import Block, Controls, Effect, Nothing, per_frame
 from nemod.fx.tools import lfo
 from nemod.fx.tools.switch import dry_wet, switched
 from nemod.parameters.modulation_table import PHASER_STAGES
@@ -46,7 +46,6 @@ def _step(
     from it what every filter gets.
     """
     sample, is_off, half_gain, back, *shares = frame
-    states = tuple(jnp.where(is_off, 0.0, state) for state in states)
     ratio, share = 2.0 * half_gain - 1.0, 2.0 * (1.0 - half_gain)
     silent, power = jnp.zeros_like(sample), jnp.ones_like(sample)
     given = []
@@ -60,7 +59,7 @@ def _step(
     turned = (total_a * sample + total_b) / (1.0 - back * total_a)
     first = sample + back * turned
     after = tuple(
-        state + 2.0 * half_gain * (of_silence + factor * first - state)
+        jnp.where(is_off, 0.0, state + 2.0 * half_gain * (of_silence + factor * first - state))
         for state, (of_silence, factor) in zip(states, given, strict=True)
     )
     return after, turned
@@ -87,7 +86,8 @@ def phaser(rate_hz: float, channels: int = 1) -> Effect[Nothing, PhaserState]:
         def play(is_off: jax.Array) -> tuple[PhaserState, Block]:
             moving, at = lfo.turn(state.moving, rate, shape, rate_hz, is_off)
             waves = lfo.channel_waves(at, shape, rate, spread, channels)
-            corner_hz = frequency * jnp.exp2(np.float32(SWEEP_OCTAVES) * depth * waves)
+            octaves = per_frame(np.float32(SWEEP_OCTAVES) * depth, block) * waves
+            corner_hz = per_frame(frequency, block) * jnp.exp2(octaves)
             corner_hz = jnp.clip(corner_hz, LOWEST_HZ, np.float32(HIGHEST * rate_hz))
             warped = jnp.tan(corner_hz * np.float32(math.pi / rate_hz))
             half_gain = warped / (1.0 + warped)

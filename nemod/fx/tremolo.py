@@ -44,9 +44,8 @@ def tremolo(rate_hz: float, channels: int = 1) -> Effect[Nothing, TremoloState]:
         state: jax.Array, frame: tuple[jax.Array, jax.Array]
     ) -> tuple[jax.Array, jax.Array]:
         sample, is_off = frame
-        state = jnp.where(is_off, 0.0, state)
         moved = half_gain * (sample - state)
-        return state + 2.0 * moved, state + moved
+        return jnp.where(is_off, 0.0, state + 2.0 * moved), state + moved
 
     def init(_weights: Nothing, _controls: jax.Array) -> TremoloState:
         return TremoloState(lfo.rest(), jnp.zeros(channels, jnp.float32))
@@ -59,7 +58,7 @@ def tremolo(rate_hz: float, channels: int = 1) -> Effect[Nothing, TremoloState]:
         def play(is_off: jax.Array) -> tuple[TremoloState, Block]:
             moving, at = lfo.turn(state.moving, rate, shape, rate_hz, is_off)
             waves = lfo.channel_waves(at, shape, rate, spread, channels)
-            half_depth = 0.5 * depth
+            half_depth = per_frame(0.5 * depth, block)
             gain = 1.0 - half_depth + half_depth * waves
             sides = [block] if channels == 1 else [block[0], block[1]]
             memory, lows = [], []
@@ -69,7 +68,7 @@ def tremolo(rate_hz: float, channels: int = 1) -> Effect[Nothing, TremoloState]:
                 lows.append(low)
             low = lows[0] if channels == 1 else jnp.stack(lows)
             # What the treble's gain is above that of the bass: nothing, except in harmonic mode.
-            above = -2.0 * per_frame(harmonic * half_depth, block) * waves
+            above = -2.0 * per_frame(harmonic, block) * half_depth * waves
             wet = gain * block + above * (block - low)
             return TremoloState(moving, jnp.stack(memory)), wet
 

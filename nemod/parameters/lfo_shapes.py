@@ -7,6 +7,6 @@ LFO_SHAPES = (
     "ramp up",
     "ramp down",
     "random",
-    "sample and hold",
-    "quasi-periodic",
+    "sample hold",
+    "uneven sine",
 )

@@ -28,12 +28,12 @@ from numpy.typing import NDArray  # noqa: E402
 
 from nemod.builder.build import build  # noqa: E402
 from nemod.builder.filled_chain import clean  # noqa: E402
+from nemod.chain import KINDS, SPLIT, Chain, Slot  # noqa: E402
 from nemod.control.settings import Settings  # noqa: E402
 from nemod.engine.active_rig import LoadedRig  # noqa: E402
 from nemod.engine.loading import load_rig  # noqa: E402
 from nemod.engine.program import compiled_rig  # noqa: E402
 from nemod.engine.rig import RigSpec  # noqa: E402
-from nemod.chain import KINDS, SPLIT, Chain, Slot  # noqa: E402
 from nemod.fx.autowah import autowah  # noqa: E402
 from nemod.fx.cabinet import cabinet  # noqa: E402
 from nemod.fx.chorus import chorus  # noqa: E402
@@ -49,8 +49,8 @@ from nemod.fx.limiter import limiter  # noqa: E402
 from nemod.fx.phaser import phaser  # noqa: E402
 from nemod.fx.reverb import reverb  # noqa: E402
 from nemod.fx.stereo import both_channels  # noqa: E402
-from nemod.fx.tremolo import tremolo  # noqa: E402
 from nemod.fx.tools.smooth import smoothed  # noqa: E402
+from nemod.fx.tremolo import tremolo  # noqa: E402
 
 RATE_HZ = 48_000
 TAPS = 2048
@@ -201,8 +201,8 @@ def page(block: int, turns: int) -> str:
         "",
         *rig_rows(block, turns),
         "",
-        "Gate, compressor and the modulation effects ([modulation.md](modulation.md)) compute nothing "
-        "while they are off.",
+        "Gate, compressor and the effects of [modulation.md](modulation.md) compute nothing while "
+        "they are off.",
         "",
     ]
     return "\n".join(text)

@@ -55,7 +55,7 @@ def test_a_square_does_not_click(play):
     controls = controls_of(TREMOLO, rate=10.0, depth=1.0, shape=SHAPE["square"])
     gain = play(TREMOLO, controls, np.ones(FRAMES), [64])
     assert (np.min(gain), np.max(gain)) == (0.0, 1.0)
-    assert np.max(np.abs(np.diff(gain))) <= 1.5 / (0.004 * RATE_HZ) + 1e-6
+    assert np.max(np.abs(np.diff(gain))) <= 1.5 / (0.004 * RATE_HZ) + 1e-5
 
 
 def test_off_is_the_input_to_the_bit_and_begins_anew(play, noise):
@@ -64,6 +64,7 @@ def test_off_is_the_input_to_the_bit_and_begins_anew(play, noise):
     on = np.repeat(controls_of(TREMOLO, harmonic=1.0)[:, None], 4096, axis=1)
     again = on.copy()
     again[0, 1000:1100] = 0.0
-    fresh = play(TREMOLO, on[:, 1100:], noise[1100:], [64])
-    out = play(TREMOLO, again, noise, [1000, 100, 64])
-    np.testing.assert_allclose(out[1100:], fresh, atol=1e-6)
+    fresh = play(TREMOLO, on[:, 1100:3084], noise[1100:3084], [64])
+    out = play(TREMOLO, again, noise, [64])
+    assert np.array_equal(out[1000:1100], noise[1000:1100])
+    np.testing.assert_allclose(out[1100:3084], fresh, atol=1e-6)

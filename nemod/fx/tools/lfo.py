@@ -21,7 +21,7 @@ EDGE_S = 0.004
 """[s] In this time a shape with a jump passes it: a jump of a gain or a delay would click."""
 LONGEST_EDGE = 0.25
 """Share of a cycle that an edge takes at most."""
-_QUASI_PERIODIC = float(LFO_SHAPES.index("quasi-periodic"))
+_UNEVEN = float(LFO_SHAPES.index("uneven sine"))
 _LAST_FRAME = np.float32(2**24)
 """Longest cycle [frames]; a float32 counts that far."""
 
@@ -48,13 +48,13 @@ def turn(
     rate_hz: jax.Array,
     shape: jax.Array,
     sample_rate_hz: float,
-    restarts: jax.Array | None = None,
+    holds: jax.Array | None = None,
 ) -> tuple[jax.Array, Turn]:
     """Return the state after the frames of `rate_hz` [Hz] [frames], and the phases.
 
-    The rate is rounded to a whole number of frames per cycle. With the quasi-periodic `shape`
+    The rate is rounded to a whole number of frames per cycle. With the `shape` "uneven sine"
     (index in `LFO_SHAPES`, [frames]) a cycle takes 0.8 or 1.2 times as long, by chance.
-    Where `restarts` (bool [frames]) is true, the first cycle begins in that frame.
+    Where `holds` (bool [frames]) is true, it stands at the beginning of its first cycle.
     """
     frames = jnp.clip(jnp.round(np.float32(sample_rate_hz) / rate_hz), 2.0, _LAST_FRAME)
     length = frames.astype(jnp.uint32)
@@ -64,9 +64,9 @@ def turn(
     is_whole = rest_of_step == length
     step = jnp.where(is_whole, step + 1, step)
     rest_of_step = jnp.where(is_whole, jnp.uint32(0), rest_of_step)
-    is_quasi = shape > _QUASI_PERIODIC - 0.5
-    begins = jnp.zeros_like(is_quasi) if restarts is None else restarts
-    frame_inputs = (length, step, rest_of_step, is_quasi, begins)
+    is_uneven = shape > _UNEVEN - 0.5
+    is_held = jnp.zeros_like(is_uneven) if holds is None else holds
+    frame_inputs = (length, step, rest_of_step, is_uneven, is_held)
     start = tuple(jax.lax.bitcast_convert_type(state, jnp.uint32))
     after, phases = jax.lax.scan(_advance, start, frame_inputs)
     return jax.lax.bitcast_convert_type(jnp.stack(after), jnp.int32), phases
@@ -77,21 +77,22 @@ _Place = tuple[jax.Array, ...]
 
 
 def _advance(place: _Place, frame: tuple[jax.Array, ...]) -> tuple[_Place, Turn]:
-    length, step, rest_of_step, is_quasi, begins = frame
+    length, step, rest_of_step, is_uneven, is_held = frame
     none = jnp.uint32(0)
-    phase, remainder, cycle = (jnp.where(begins, none, each) for each in place)
+    phase, remainder, cycle = (jnp.where(is_held, none, each) for each in place)
     total = remainder + rest_of_step
     carries = total >= length
     shortened = step + (step >> 2)
     stretched = step - step // 6
     random_step = jnp.where((_hash(cycle) & 1) == 1, shortened, stretched)
-    moved = jnp.where(is_quasi, random_step, step + carries.astype(jnp.uint32))
+    moved = jnp.where(is_uneven, random_step, step + carries.astype(jnp.uint32))
     after = phase + moved
     wrapped = (after < phase).astype(jnp.uint32)
     remainder = jnp.where(carries, total - length, total)
     # A cycle that becomes shorter may leave a remainder that is longer than it.
     remainder = jnp.where(remainder >= length, none, remainder)
-    return (after, remainder, cycle + wrapped), Turn(phase, cycle)
+    moved_on = tuple(jnp.where(is_held, none, each) for each in (after, remainder, cycle + wrapped))
+    return moved_on, Turn(phase, cycle)
 
 
 def shifted(at: Turn, turns: jax.Array) -> Turn:
@@ -104,18 +105,18 @@ def wave(at: Turn, shape: jax.Array, rate_hz: jax.Array) -> jax.Array:
     """Return the oscillator's value [frames], -1 to 1.
 
     `shape` is an index in `LFO_SHAPES`; between two of them both are mixed, so that a smoothed
-    index passes from one shape to another without a jump. Square, ramps and sample and hold pass
+    index passes from one shape to another without a jump. Square, ramps and sample hold pass
     their jumps in `EDGE_S`.
 
-    Quasi-periodic is the disturbance of C. Mitcheltree et al., "Modulation extraction for
-    LFO-driven audio effects" (DAFx 2023), with which they test whether an extractor follows more
-    than a period: each cycle is by chance a fifth longer or shorter. Theirs is applied to any
-    shape; here it is a sine. `turn` changes the length, so a cycle has no jump at its ends.
+    The uneven sine is quasi-periodic as in C. Mitcheltree et al., "Modulation extraction for
+    LFO-driven audio effects" (DAFx 2023), who test with it whether an extractor follows more than
+    a period: each cycle is by chance a fifth longer or shorter. They do so with any shape. `turn`
+    changes the length, so a cycle has no jump at its ends.
     """
     x = (at.phase >> 8).astype(jnp.float32) * np.float32(2.0**-24)
     edge = jnp.minimum(rate_hz * np.float32(EDGE_S), np.float32(LONGEST_EDGE))
     sine = jnp.sin(np.float32(2.0 * np.pi) * x)
-    triangle = 1.0 - 4.0 * jnp.abs(jnp.abs(x - 0.25) - 0.5)
+    triangle = 4.0 * jnp.abs(jnp.abs(x - 0.25) - 0.5) - 1.0
     square = _step(jnp.clip(triangle / (2.0 * edge), -1.0, 1.0))
     fall = _step(jnp.clip(2.0 * (x - 1.0) / edge + 1.0, -1.0, 1.0))
     ramp = jnp.where(x < 1.0 - edge, 2.0 * x / (1.0 - edge) - 1.0, -fall)

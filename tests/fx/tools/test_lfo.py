@@ -16,22 +16,22 @@ FRAMES = 9600
 
 
 @jax.jit
-def _play(state, rate, shape, restarts):
-    state, at = lfo.turn(state, rate, shape, RATE_HZ, restarts)
+def _play(state, rate, shape, holds):
+    state, at = lfo.turn(state, rate, shape, RATE_HZ, holds)
     return state, at, lfo.wave(at, shape, rate)
 
 
-def play(rate_hz, shape, sizes=(FRAMES,), restart_at=()):
+def play(rate_hz, shape, sizes=(FRAMES,), held_at=()):
     """Return state, phases (0 to 1), cycles and values, played in blocks of these lengths."""
     frames = sum(sizes)
     rate = np.broadcast_to(np.float32(rate_hz), frames)
     shapes = np.broadcast_to(np.float32(shape), frames)
-    restarts = np.zeros(frames, bool)
-    restarts[list(restart_at)] = True
+    holds = np.zeros(frames, bool)
+    holds[list(held_at)] = True
     state, start, found = lfo.rest(), 0, []
     for size in sizes:
         part = slice(start, start + size)
-        state, at, values = _play(state, rate[part], shapes[part], restarts[part])
+        state, at, values = _play(state, rate[part], shapes[part], holds[part])
         found.append((np.asarray(at.phase) / 2.0**32, np.asarray(at.cycle), np.asarray(values)))
         start += size
     return state, *(np.concatenate(each) for each in zip(*found, strict=True))
@@ -103,7 +103,7 @@ def test_every_shape_is_bounded_continuous_and_free_of_the_block(name):
     _, _, cycle, values = play(10.0, SHAPE[name])
     assert np.max(np.abs(values)) <= 1.0
     # A cubic edge of height 2 is steepest in its middle: 1.5 times its mean slope.
-    assert np.max(np.abs(np.diff(values))) <= 1.5 * 2.0 / (lfo.EDGE_S * RATE_HZ) + 1e-6
+    assert np.max(np.abs(np.diff(values))) <= 1.5 * 2.0 / (lfo.EDGE_S * RATE_HZ) + 1e-5
     assert cycle[-1] >= 1
     *_, cut = play(10.0, SHAPE[name], (1, 64, 4000, 65, 5470))
     np.testing.assert_array_equal(values, cut)
@@ -111,7 +111,7 @@ def test_every_shape_is_bounded_continuous_and_free_of_the_block(name):
 
 def test_random_shapes_take_new_values_every_cycle():
     """Uniform between -1 and 1: mean 0, variance 1/3, no correlation of neighbours."""
-    *_, held = play(200.0, SHAPE["sample and hold"], (240 * 1000,))
+    *_, held = play(200.0, SHAPE["sample hold"], (240 * 1000,))
     values = held[239::240]  # the last frame of each cycle
     assert abs(np.mean(values)) < 4.0 * np.sqrt(1.0 / 3.0 / 1000.0)
     assert np.var(values) == pytest.approx(1.0 / 3.0, abs=0.04)
@@ -131,7 +131,7 @@ def test_smooth_random_passes_through_the_values_of_its_cycles():
 
 def test_quasi_periodic_cycles_are_a_fifth_longer_or_shorter():
     """Both occur; within a cycle it is a sine."""
-    _, phase, cycle, values = play(20.0, SHAPE["quasi-periodic"], (2400 * 40,))
+    _, phase, cycle, values = play(20.0, SHAPE["uneven sine"], (2400 * 40,))
     lengths = np.bincount(cycle.astype(int))[:-1]
     near = {min((0.8, 1.2), key=lambda share: abs(share - length / 2400)) for length in lengths}
     assert near == {0.8, 1.2}
@@ -150,11 +150,11 @@ def test_a_rate_that_moves_keeps_the_phase_continuous():
     np.testing.assert_allclose(phase + cycle, exact, atol=1e-5)
 
 
-def test_a_restart_begins_the_first_cycle_in_its_frame():
+def test_a_hold_is_the_beginning_of_the_first_cycle():
     """And a shift moves the phase ahead, into the next cycle where it is over."""
-    _, phase, cycle, _ = play(10.0, 0.0, restart_at=(7000,))
-    assert (phase[7000], cycle[7000], cycle[6999]) == (0.0, 0, 1)
-    assert phase[7001] == pytest.approx(1.0 / 4800.0, abs=1e-9)
+    _, phase, cycle, _ = play(10.0, 0.0, held_at=(7000,))
+    assert (cycle[6999], cycle[7000]) == (1, 0)
+    np.testing.assert_allclose(phase[7000:7003], [0.0, 0.0, 1.0 / 4800.0], atol=1e-9)
     at = lfo.Turn(jnp.uint32([0, 2**31, 2**32 - 2**30]), jnp.uint32([5, 5, 5]))
     ahead = lfo.shifted(at, jnp.float32([0.5, 0.25, 0.5]))
     assert ahead.phase.tolist() == [2**31, 2**31 + 2**30, 2**30]
