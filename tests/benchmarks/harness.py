@@ -175,7 +175,7 @@ def child(script: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
 
 def stop_load(process: "subprocess.Popen[str]") -> dict[str, Any]:
     """Stop a load and return its counts."""
-    out, _ = process.communicate("", timeout=60.0)
+    out, _ = process.communicate("", timeout=240.0)
     counts: dict[str, Any] = json.loads(out)
     return counts
 

@@ -114,7 +114,7 @@ def test_a_card_that_appears_ends_the_process_that_looks_for_it(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which may take seconds, and may have the card open."""
-    ended = []
+    ended: list[bool] = []
 
     async def slow(request: DeviceRequest, limit_s: float) -> bool:
         plug(machine)

@@ -75,5 +75,5 @@ def test_blocks_are_counted_by_their_share_of_the_period(
 
 def test_a_record_is_written_at_once() -> None:
     """It is below the smallest PIPE_BUF that POSIX allows, so that no other comes between."""
-    record = TelemetryRecord(*range(7), 0.0, 0.0, 0.0, 0.0, load_counts=range(LOAD_BINS))
+    record = TelemetryRecord._make((*range(7), 0.0, 0.0, 0.0, 0.0, range(LOAD_BINS)))
     assert len(encode_telemetry(record)) == TELEMETRY_BYTES <= 512

@@ -137,6 +137,7 @@ def _errors(
         powers = running[first + size : first + size + 2 * reach + 1]
         powers = (powers - running[first : first + 2 * reach + 1])[::-1]
         energy = float(after @ after)
-        errors[row] = np.maximum(energy - 2.0 * correlation + powers, 0.0) / scale
+        left = np.clip(energy - 2.0 * correlation + powers, 0.0, energy)  # no block decides alone
+        errors[row] = left / scale
         energies[row] = energy / scale
     return errors, energies

@@ -19,6 +19,8 @@ COMPARED_S = 3.0
 SHORTEST_S = 0.02
 NEAR_FRAMES = 6
 """[frames] Range within which the latency is refined."""
+FEW_S, PERIOD_S = 0.3, 0.012
+"""[s] Length of a side up to which the latency is refined within a range that is longer."""
 BETTER = 0.5
 """Largest ratio of the error with a jump to that without it, on each side."""
 EXPLAINED = 0.9
@@ -185,7 +187,9 @@ def _fitted(course: Track, rate: int, windows: tuple[int, int, int, int]) -> Jum
         if side.size < SHORTEST_S * rate:
             return None
         own = course.lags_at(side)
-        near = range(-NEAR_FRAMES, NEAR_FRAMES + 1)
+        # In a short side, the track may be off by a period of the note.
+        most = round(PERIOD_S * rate) if side.size < FEW_S * rate else NEAR_FRAMES
+        near = range(-most, most + 1)
         errors = [_error(course, side, own + shift) for shift in near]
         lags.append(int(course.lags[window]) + near[int(np.argmin(errors))])
         better.append(min(errors) / max(_error(course, side, own + other), LEAST))

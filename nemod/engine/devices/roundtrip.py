@@ -175,7 +175,7 @@ def measure(request: DeviceRequest, tick: Callable[[], None] = lambda: None) -> 
             f"the device {request.name!r} has no input to connect a cable to; name an interface "
             "with --device ('nemod devices' lists them)"
         )
-    arrivals, xruns = [], 0
+    takes, xruns = [], 0
     with Duplex(request) as device:
         played = signal(device.rate_hz)
         for _ in range(TAKES):
@@ -184,6 +184,8 @@ def measure(request: DeviceRequest, tick: Callable[[], None] = lambda: None) -> 
                 xruns += take.xruns
                 if not take.xruns:
                     break
-            arrivals.append(arrival(take, played))
+            takes.append(take)
             tick()
-        return judge(arrivals, take, device.name, xruns)
+    # Only now: long transforms beside the sound may cost xruns, which start the device anew, and
+    # through some interfaces the way is then another one.
+    return judge([arrival(take, played) for take in takes], take, device.name, xruns)

@@ -1,6 +1,7 @@
 """The result of a round trip, from takes that are made by arithmetic."""
 
 import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from scipy.signal import firwin, lfilter
 
 from nemod.common.errors import AudioError
-from nemod.engine.devices.duplex import DuplexRecording
+from nemod.engine.devices import roundtrip
+from nemod.engine.devices.duplex import Duplex, DuplexRecording
 from nemod.engine.devices.roundtrip import (
     NOISE_PEAK,
     Arrival,
@@ -19,6 +21,7 @@ from nemod.engine.devices.roundtrip import (
     signal,
 )
 from nemod.engine.ipc import DeviceRequest
+from nemod.engine.realtime import SWITCH_INTERVAL_S
 
 RATE = 48_000
 PLAYED = signal(RATE)
@@ -109,3 +112,40 @@ def test_a_device_without_a_cable_is_refused(name: str) -> None:
     """The clocked devices have no input to measure."""
     with pytest.raises(AudioError, match="has no input to connect a cable to"):
         measure(DeviceRequest(name=name))
+
+
+def test_takes_are_evaluated_when_the_device_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long transforms beside the sound would cost xruns, and the device would start anew."""
+    is_open: list[bool] = []
+
+    class Cable:
+        rate_hz, name = RATE, "cable"
+
+        def __init__(self, request: DeviceRequest) -> None:
+            is_open.append(True)
+
+        def __enter__(self) -> "Cable":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            is_open.clear()
+
+        def play_and_record(self, played: Any) -> DuplexRecording:
+            return take(late(200))
+
+    def evaluate(recording: DuplexRecording, played: Any) -> Arrival:
+        assert not is_open
+        return arrival(recording, played)
+
+    monkeypatch.setattr(roundtrip, "Duplex", Cable)
+    monkeypatch.setattr(roundtrip, "arrival", evaluate)
+    found = measure(DeviceRequest(name="cable"))
+    assert (found.frames, found.takes, found.spread_frames) == (200, roundtrip.TAKES, 0)
+
+
+def test_the_devices_thread_gets_the_interpreter_at_once() -> None:
+    """While the device is open: it shares the interpreter with this thread."""
+    before = sys.getswitchinterval()
+    with Duplex(DeviceRequest(name="null")):
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL_S)
+    assert sys.getswitchinterval() == before

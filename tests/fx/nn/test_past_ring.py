@@ -20,7 +20,7 @@ def test_every_delay_is_read_across_the_ends_of_the_rings(sizes: tuple[int, ...]
     positions = np.zeros(len(PASTS), np.int32)
     signals = [np.zeros((2, max(PASTS)), np.float32) for _ in PASTS]
     rng = np.random.default_rng(2)
-    for number in range(40):
+    for number in range(16):
         frames = sizes[number % len(sizes)]
         for at, past in enumerate(PASTS):
             ring = type(rings)(rings.starts[at], rings.lengths[at])

@@ -8,7 +8,7 @@ takes as it is, and a conversion of types is an assignment. An operation on two 
 be both in one call, goes through buffers and takes three times as long for 64 frames.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ S16 = SampleFormat("S16_LE", 2, 2, 16)
 S24 = SampleFormat("S24_LE", 6, 4, 24)
 S24_3 = SampleFormat("S24_3LE", 32, 3, 24)
 S32 = SampleFormat("S32_LE", 10, 4, 32)
-FORMATS = (S32, S24_3, S24, S16)
+FORMATS: tuple[SampleFormat, ...] = (S32, S24_3, S24, S16)
 """From best to worst."""
 
 
@@ -67,7 +67,9 @@ class Frames:
         self._read_scale = np.array(1.0 / (full if width == 2 else 2.0**31), np.float32)
         self._scaled = np.zeros(frames, np.float32)
         # float32 holds the largest number of 24 bits, and not that of 32.
-        self._limited = self._scaled if sample_format.bits <= 24 else np.zeros(frames, np.float64)
+        self._limited: NDArray[np.floating[Any]] = self._scaled
+        if sample_format.bits > 24:
+            self._limited = np.zeros(frames, np.float64)
         self._lowest = np.array(-full, self._limited.dtype)
         self._highest = np.array(full - 1.0, self._limited.dtype)
 
