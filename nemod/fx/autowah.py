@@ -79,7 +79,8 @@ def autowah(rate_hz: float, channels: int = 1) -> Effect[Nothing, AutowahState]:
             a2 = g * a1
             frames = (is_off, a1, a2, g * a2)
             sides = [block] if channels == 1 else [block[0], block[1]]
-            filters, bands = [], []
+            filters: list[jax.Array] = []
+            bands = []
             for number, sound in enumerate(sides):
                 own = state.filters[2 * number], state.filters[2 * number + 1]
                 own, band = jax.lax.scan(filter_frame, own, (sound, *frames))

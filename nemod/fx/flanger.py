@@ -76,7 +76,9 @@ def flanger(rate_hz: float, channels: int = 1) -> Effect[Nothing, FlangerState]:
             sample, back, count, *taps = frame
 
             def frame_of_age(age: jax.Array) -> jax.Array:
-                return jax.lax.dynamic_index_in_dim(line, (at - age) & (length - 1), keepdims=False)
+                place = (at - age) & (length - 1)
+                found: jax.Array = jax.lax.dynamic_index_in_dim(line, place, keepdims=False)
+                return found
 
             # This frame is not in the line yet: the newest there is one frame old.
             wet = read((taps[:4], taps[4:]), count, frame_of_age)

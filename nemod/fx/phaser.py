@@ -99,7 +99,8 @@ def phaser(rate_hz: float, channels: int = 1) -> Effect[Nothing, PhaserState]:
             sides = [(block, half_gain)]
             if channels == 2:
                 sides = [(block[n], half_gain[n]) for n in (0, 1)]
-            filters, outs = [], []
+            filters: list[jax.Array] = []
+            outs = []
             for number, (sound, own_gain) in enumerate(sides):
                 own = tuple(state.filters[_COUNT * number : _COUNT * (number + 1)])
                 own, turned = jax.lax.scan(_step, own, (sound, is_off, own_gain, feedback, *shares))
