@@ -145,6 +145,7 @@ def test_a_renamed_model_is_found_by_its_hash(tmp_path: Path) -> None:
         ("- modle", ChainError, "slot 'modle': its kind is missing"),
         ("- model: {file: no-such-amp}", NotFoundError, "slot 'model': no model is named"),
         ("- cab: {file: ../etc/x}", NotFoundError, "slot 'cab': no cabinet is named"),
+        (f"- cab: {{file: {'x' * 256}}}", NotFoundError, "slot 'cab': "),
         ("chain: [eq, eq]", ChainError, "chain: slot 'eq' occurs twice"),
         ("audio: {block: 64}", ConfigError, "a list of slots is expected, or a preset with chain"),
         ("- [", ConfigError, "not YAML"),
