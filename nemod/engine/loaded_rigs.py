@@ -25,9 +25,9 @@ class LoadedRigs:
     loaded: dict[int, tuple[PlayRig, LoadedRig]] = field(default_factory=dict)
     """The requests are kept without their bytes and controls."""
     programs: OrderedDict[bytes, Program] = field(default_factory=OrderedDict)
-    """The last used one is at the end. They stay after the rigs that use them, because unloading one
-    holds the interpreter lock for 10 to 30 ms, which is a dropout; but of those that no rig uses
-    only `KEPT_PROGRAMS`, because memory that runs out is silence."""
+    """The last used one is at the end. They stay after the rigs that use them, because unloading
+    one holds the interpreter lock for 10 to 30 ms, which is a dropout; but of those that no rig
+    uses only `KEPT_PROGRAMS`, because memory that runs out is silence."""
     _used: dict[int, frozenset[bytes]] = field(default_factory=dict)
     """The programs of each loaded rig."""
 
