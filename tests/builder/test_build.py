@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from nemod.builder import answer as answer_module
 from nemod.builder import build as build_module
+from nemod.builder import build_steps as build_steps_module
 from nemod.builder import chain_files
 from nemod.builder.answer import answer
-from nemod.builder.build import build
+from nemod.builder.build import build, build_chain
+from nemod.builder.filled_chain import FilledChain
 from nemod.builder.messages import (
     FULL_QUALITY,
     BuildFailure,
@@ -25,7 +27,7 @@ from nemod.builder.messages import (
 )
 from nemod.builder.probe import verify_probe
 from nemod.builder.verify import BLOCK_FRAMES
-from nemod.chain import DEFAULT_CHAIN
+from nemod.chain import DEFAULT_CHAIN, read_chain
 from nemod.common.errors import ModelError
 from nemod.control.settings import Settings
 from nemod.engine.compiled_rig import CompiledRig
@@ -121,6 +123,23 @@ def test_a_model_at_its_own_rate_needs_one_program(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("NEMOD_CACHE", str(tmp_path))
     build(tiny(), RATE_HZ, BLOCK_FRAMES + 32, Settings())
     assert len(list(tmp_path.glob("*.program"))) == 2
+
+
+def test_of_several_models_each_needs_one_program(monkeypatch: Any) -> None:
+    """Those at their own rate are tested at the block size of the rig that will play."""
+    frames: list[int] = []
+    compile_rig = build_steps_module.compile_rig
+
+    def counting(spec: Any, block_frames: int, *rest: Any) -> Any:
+        frames.append(block_frames)
+        return compile_rig(spec, block_frames, *rest)
+
+    monkeypatch.setattr(build_steps_module, "compile_rig", counting)
+    models = {"model": tiny(), "model2": tiny(seed=5)}
+    chain = FilledChain(chain=read_chain(["model", "model2"]), models=models)
+    built = build_chain(chain, RATE_HZ, BLOCK_FRAMES + 32, Settings(chain=chain.chain))
+    assert built.policies == {"model": "exact", "model2": "exact"}
+    assert set(frames) == {BLOCK_FRAMES + 32}
 
 
 def test_two_models_of_one_size_share_a_program(tmp_path: Path, monkeypatch: Any) -> None:
