@@ -13,11 +13,8 @@ from nemod.common.errors import ConfigError, NotFoundError
 from nemod.common.kept_files import DamagedFileError, read_kept
 from nemod.common.yaml_reader import Tree, parse_yaml, plain
 from nemod.library import CABINETS, Library
-from nemod.presets.preset import MAX_BYTES
+from nemod.presets.preset import CHAIN_KEY, MAX_BYTES
 from nemod.presets.reader import parse
-
-CHAIN_KEY = "chain"
-"""Key of a preset's chain."""
 
 
 def load_chain(path: str | Path) -> FilledChain:

@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("files", nargs="+", type=Path, metavar="FILE")
     made.add_argument("--block", type=_frames, default=64, metavar="N", help="for the load [64]")
     made.add_argument("--size", type=float, metavar="0..1", help="of a model that has several [1]")
-    add_options(made, "library", "cabinets")
+    add_options(made, "library", "cabinets", "audio.output")
     arguments = made.parse_args(argv)
     refused = 0
     for path in arguments.files:

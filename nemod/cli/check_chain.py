@@ -8,8 +8,7 @@ from nemod.common.errors import ConfigError
 from nemod.common.yaml_reader import read_yaml
 from nemod.config import Config
 from nemod.engine.devices.base import CLOCK_RATE_HZ
-
-PRESET_KEY = "chain"
+from nemod.presets.preset import CHAIN_KEY
 
 
 def is_chain_file(path: Path) -> bool:
@@ -18,7 +17,7 @@ def is_chain_file(path: Path) -> bool:
         tree = read_yaml(path)
     except ConfigError:
         return False  # whoever reads it as something else says what is wrong
-    return isinstance(tree, list) or (isinstance(tree, dict) and PRESET_KEY in tree)
+    return isinstance(tree, list) or (isinstance(tree, dict) and CHAIN_KEY in tree)
 
 
 def check_chain(path: Path, config: Config, block_frames: int) -> Iterator[str]:
@@ -37,14 +36,16 @@ def check_chain(path: Path, config: Config, block_frames: int) -> Iterator[str]:
     files = find_files(chain, path, *libraries)
     level = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)
     filled = read_chain_file(path, *libraries, level, default_size=config.size).filled
-    cost = chain_cost(filled, block_frames)
+    outputs = max(1, len(config.audio.output))
+    cost = chain_cost(filled, block_frames, outputs)
     period_us = 1e6 * block_frames / CLOCK_RATE_HZ
     yield f"{path}:"
     yield f"  chain: {line_of(chain)}"
     yield (
         f"  expected load: {cost.whole.median_us / period_us:.1%} of the time of {block_frames} "
         f"frames at {CLOCK_RATE_HZ} Hz, in {cost.programs} program"
-        f"{'' if cost.programs == 1 else 's'} (every effect on, measured now on this machine)"
+        f"{'' if cost.programs == 1 else 's'}, to {outputs} output{'' if outputs == 1 else 's'} "
+        "(every effect on, measured now on this machine)"
     )
     width = max(map(len, (*(slot.name for slot in chain), "without slots")))
     rows = [(slot.name, slot.kind, files.get(slot.name)) for slot in chain]

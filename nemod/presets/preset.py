@@ -12,6 +12,8 @@ MAX_PRESETS = 128
 MAX_SNAPSHOTS = 8
 MAX_NAME = 64
 """[characters]"""
+CHAIN_KEY = "chain"
+"""Key of a preset's chain in its file."""
 MAX_BYTES = 1 << 16
 """[bytes] Largest file of a preset."""
 

@@ -18,6 +18,7 @@ from nemod.common.yaml_writer import is_writable
 from nemod.parameters.kept import read_positions
 from nemod.parameters.parameter_set import ParameterSet, is_in_preset
 from nemod.presets.preset import (
+    CHAIN_KEY,
     MAX_BYTES,
     MAX_SNAPSHOTS,
     Preset,
@@ -27,7 +28,7 @@ from nemod.presets.writer import VERSION
 
 MAX_LOGGED = 5
 """Most skipped values of one file that are logged one by one."""
-_KEYS = ("version", "name", "chain", "positions", "snapshots")
+_KEYS = ("version", "name", CHAIN_KEY, "positions", "snapshots")
 _TEXTS = ("file", "sha256", "kind")
 """Keys of a slot whose values are texts, also where YAML reads a number."""
 
@@ -98,14 +99,14 @@ class _Reader:
         return name
 
     def _chain(self) -> Chain:
-        tree = self._tree.get("chain")
+        tree = self._tree.get(CHAIN_KEY)
         if tree is None or _value(tree) is None:
             return DEFAULT_CHAIN
         chain, problems = read_leniently(
             plain(tree, lambda path: bool(path) and path[-1] in _TEXTS)
         )
         for problem in problems:
-            self.skipped.add("chain", problem)
+            self.skipped.add(CHAIN_KEY, problem)
         return chain
 
     def _positions(self, key: str, tree: Any) -> tuple[dict[str, float], dict[str, object]]:

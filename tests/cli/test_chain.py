@@ -76,11 +76,11 @@ def test_the_output_may_be_no_file_of_the_chain(nemod: Nemod, riff: Path, tmp_pa
 
 def test_a_chain_is_checked_with_the_load_of_each_slot(nemod: Nemod, chain: Path) -> None:
     """Measured, in microseconds and as a share of the period."""
-    outcome = nemod("check", chain)
+    outcome = nemod("check", chain, "--output", "1,2")
     assert (outcome.status, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
     assert lines[1] == "  chain: pedal, model2, delay"
-    assert "% of the time of 64 frames at 48000 Hz, in 4 programs" in lines[2]
+    assert "% of the time of 64 frames at 48000 Hz, in 4 programs, to 2 outputs" in lines[2]
     assert [line.split()[0] for line in lines[3:]] == ["pedal", "model2", "delay", "without", "all"]
     assert " us " in lines[3]
     assert lines[3].endswith("model tiny-amp.json")

@@ -26,17 +26,18 @@ class ChainCost(NamedTuple):
     """[us] What each slot adds to an empty rig, by name."""
 
 
-def chain_cost(filled: FilledChain, block_frames: int) -> ChainCost:
+def chain_cost(filled: FilledChain, block_frames: int, outputs: int = 1) -> ChainCost:
     """Measure a chain at 48 kHz with every effect on: as a whole, and slot by slot.
 
+    `outputs` is 1, or 2 for left and right.
     Raises: ModelError, CabinetError for what cannot be played; their `slot` is at fault.
     """
-    ready = build_chain(filled, RATE_HZ, block_frames, _all_on(filled.chain))
+    ready = build_chain(filled, RATE_HZ, block_frames, _all_on(filled.chain), outputs)
     programs = len(ready.shipped.steps) if isinstance(ready.shipped, CompiledSteps) else 1
     whole = cost_of(ready, block_frames)
-    empty = _alone(filled, Chain(()), block_frames)
+    empty = _alone(filled, Chain(()), block_frames, outputs)
     slots = {
-        name: max(0.0, _alone(filled, chain, block_frames).median_us - empty.median_us)
+        name: max(0.0, _alone(filled, chain, block_frames, outputs).median_us - empty.median_us)
         for name, chain in _single(filled)
     }
     return ChainCost(whole, programs, empty, slots)
@@ -54,14 +55,15 @@ def _single(filled: FilledChain) -> Iterator[tuple[str, Chain]]:
             yield slot.name, Chain((place,))
 
 
-def _alone(filled: FilledChain, chain: Chain, block_frames: int) -> Cost:
+def _alone(filled: FilledChain, chain: Chain, block_frames: int, outputs: int) -> Cost:
     one = replace(
         filled,
         chain=chain,
         models={name: model for name, model in filled.models.items() if name in chain},
         responses={name: found for name, found in filled.responses.items() if name in chain},
     )
-    return cost_of(build_chain(one, RATE_HZ, block_frames, _all_on(chain)), block_frames)
+    built = build_chain(one, RATE_HZ, block_frames, _all_on(chain), outputs)
+    return cost_of(built, block_frames)
 
 
 def _all_on(chain: Chain) -> Settings:
