@@ -542,6 +542,8 @@ def test_ping_and_info(desk: Desk) -> None:
         "host",
     ]
     assert answers["/nemo/info/name"] == ["nemod"]
+    assert answers["/nemo/info/version"] == [nemod.__version__]
+    assert answers["/nemo/info/protocol"] == [PROTOCOL]
 
 
 @pytest.mark.parametrize("address", SENT)
