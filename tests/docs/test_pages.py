@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("", "docs/", "models/", "cabinets/")
+FOLDERS = ("", "docs/", "docs/using/", "models/", "cabinets/")
 PAGES = sorted(page for folder in FOLDERS for page in ROOT.glob(f"{folder}*.md"))
 TREES = "cabinets|docs|models|nemod|scripts|systemd|tests|trainer"
 
