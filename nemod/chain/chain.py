@@ -4,7 +4,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 MODEL, CABINET, SPLIT = "model", "cab", "split"
-KINDS = ("gate", "comp", MODEL, CABINET, "eq", "delay", "reverb", SPLIT)
+KINDS = (
+    "gate",
+    "comp",
+    "autowah",
+    MODEL,
+    CABINET,
+    "eq",
+    "phaser",
+    "chorus",
+    "flanger",
+    "tremolo",
+    "delay",
+    "reverb",
+    SPLIT,
+)
 """What a slot can hold. A slot's name is its kind unless a number or another name is given."""
 FILE_KINDS = (MODEL, CABINET)
 """Kinds whose slots hold a file of a library."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nemod.parameters.notes import note_ms
+from nemod.parameters.notes import note_hz, note_ms
 from nemod.parameters.parameter import Parameter
 from nemod.parameters.parameter_set import ParameterSet
 from nemod.parameters.slot_paths import in_table, slot_path
@@ -30,7 +30,7 @@ class _Control(NamedTuple):
     default: float
     """Its position where none is kept."""
     sync: "tuple[_Control, _Control] | None" = None
-    """The switch and the note value that replace this time by one of the tempo."""
+    """The switch and the note value that replace this time or rate by one of the tempo."""
 
 
 def control_vector(
@@ -56,7 +56,8 @@ def control_vector(
         if each.sync is not None and position(each.sync[0]) >= 0.5:
             bpm = param(TEMPO).value(positions.get(TEMPO, param(TEMPO).default))
             note = each.sync[1]
-            controls.append(note_ms(note.row.text(position(note)), bpm, each.row.high))
+            synced = note_hz if each.row.unit == "Hz" else note_ms
+            controls.append(synced(note.row.text(position(note)), bpm, each.row.high))
         elif each.key == MUTE and is_tuning_silently:
             controls.append(1.0)
         else:

@@ -11,17 +11,22 @@ from typing import NamedTuple, TypeAlias
 from nemod.chain import DEFAULT_CHAIN, Chain, Slot, Split
 from nemod.chain.chain import CABINET, MODEL
 from nemod.formats.model import Model
+from nemod.fx.autowah import autowah
 from nemod.fx.bypass import mute
+from nemod.fx.chorus import chorus
 from nemod.fx.compressor import compressor
 from nemod.fx.dc import dc_blocker
 from nemod.fx.delay import delay
 from nemod.fx.effect import AnyEffect
 from nemod.fx.eq import eq
+from nemod.fx.flanger import flanger
 from nemod.fx.gain import gain
 from nemod.fx.gate import gate
 from nemod.fx.limiter import limiter
+from nemod.fx.phaser import phaser
 from nemod.fx.reverb import cheap_reverb, reverb
 from nemod.fx.split import branch_mix
+from nemod.fx.tremolo import tremolo
 from nemod.parameters.slot_paths import slot_path
 
 MakeEffect = Callable[[float], AnyEffect]
@@ -30,7 +35,12 @@ MakeEffect = Callable[[float], AnyEffect]
 EFFECTS: Mapping[str, MakeEffect] = {
     "gate": gate,
     "comp": compressor,
+    "autowah": autowah,
     "eq": eq,
+    "phaser": phaser,
+    "chorus": chorus,
+    "flanger": flanger,
+    "tremolo": tremolo,
     "delay": delay,
     "reverb": reverb,
 }

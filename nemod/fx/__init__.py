@@ -4,8 +4,13 @@
     gain        multiplication by a knob: trims, drive, level
     gate        noise gate, keyed by the dry input
     compressor  feed-forward compressor with a soft knee
+    autowah     band-pass that opens with the level
     dc          DC blocker: removes the offset that a model may add
     eq          three-band EQ
+    phaser      moving all-pass filters
+    chorus      moving delay
+    flanger     moving short delay with feedback
+    tremolo     moving gain
     delay       echoes with feedback
     reverb      feedback delay network
     limiter     last effect: keeps the output at or below `ceiling`

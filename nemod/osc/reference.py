@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Callable, Iterator
 
-from nemod.chain import DEFAULT_CHAIN, MODEL, Chain, Split
+from nemod.chain import DEFAULT_CHAIN, KINDS, MODEL, SPLIT, Chain, Slot, Split
 from nemod.osc import neuralpi
 from nemod.osc.addresses.client import SENT, SUBSCRIBE
 from nemod.osc.addresses.leaf import Leaf
@@ -107,7 +107,9 @@ _TABLE = ["| address | type | | range | meaning |", "|---|---|---|---|---|"]
 def reference_page() -> str:
     """Return the page in Markdown, without a model's own knobs."""
     lines = [_HEAD, *_TABLE, *_rows(_is_in_default_table, DEFAULT_CHAIN)]
-    lines += _rows(lambda leaf: leaf.path.startswith("split/"), Chain((Split(),)))
+    for kind in KINDS:
+        if DEFAULT_CHAIN.first(kind) is None:
+            lines += _rows_of(kind)
     lines += [
         f"| `{address}` | {tags} | sent | | {text} |" for address, (tags, text) in SENT.items()
     ]
@@ -131,6 +133,12 @@ def _rows(is_shown: Callable[[Leaf], bool], chain: Chain) -> Iterator[str]:
         if is_shown(leaf) and not leaf.address.startswith(("/nemo/real/", "/nemo/text/")):
             real = leaves.get(leaf.address.replace("/nemo/", "/nemo/real/", 1))
             yield _row(leaf, real.range if real else "")
+
+
+def _rows_of(kind: str) -> Iterator[str]:
+    """Yield the rows of a kind of slot that the default chain does not have."""
+    place = Split() if kind == SPLIT else Slot(name=kind, kind=kind)
+    return _rows(lambda leaf: leaf.path.startswith(f"{kind}/"), Chain((place,)))
 
 
 def _is_in_default_table(leaf: Leaf) -> bool:

@@ -28,3 +28,11 @@ def note_ms(note: str, bpm: float, longest_ms: float) -> float:
     while time_ms > longest_ms:
         time_ms /= 2.0
     return time_ms
+
+
+def note_hz(note: str, bpm: float, highest_hz: float) -> float:
+    """Return how often a second a note fits at a tempo, halved until it is at most `highest_hz`."""
+    rate_hz = bpm / (60.0 * NOTE_BEATS[note])
+    while rate_hz > highest_hz:
+        rate_hz /= 2.0
+    return rate_hz

@@ -59,7 +59,8 @@ class Parameter:
     in_unit: bool = False
     """Surfaces send and show the value itself, not a position: it is a count or a time."""
     synced_by: tuple[str, str] | None = None
-    """Paths of a switch and a note value that replace this time [ms] by one of the tempo."""
+    """Paths of a switch and a note value that replace this time [ms] or rate [Hz] by one of the
+    tempo."""
     is_effect_control: bool = True
     """Whether an effect has it as a control; others are for the control core alone."""
     is_in_session: bool = True

@@ -9,9 +9,9 @@ from nemod.parameters.parameter import Parameter
 from nemod.parameters.slot_paths import control_of, kind_of, slot_path
 from nemod.parameters.table import (
     BY_PATH,
+    FURTHER_TABLE,
     MAX_KNOBS,
     MODEL_KNOBS,
-    SPLIT_TABLE,
     TABLE,
     canonical,
     knob,
@@ -72,7 +72,7 @@ class ParameterSet:
         slots = tuple(chain)
         first = {slot.kind: slot for slot in reversed(slots)}
         self._first = {slot.name for slot in first.values()}
-        for row in (*TABLE, *SPLIT_TABLE):
+        for row in (*TABLE, *FURTHER_TABLE):
             kind = kind_of(row.path)
             if not kind:
                 self._add(row.path, Place("", row.path), row, ())
@@ -98,7 +98,7 @@ class ParameterSet:
 
     def _add_slot(self, slot: Slot) -> None:
         """Add the controls of a slot that is not the first of its kind."""
-        for row in (*TABLE, *SPLIT_TABLE):
+        for row in (*TABLE, *FURTHER_TABLE):
             if kind_of(row.path) != slot.kind:
                 continue
             if row.path in MODEL_KNOBS:

@@ -6,7 +6,7 @@ The table has each control once, under the path that the first slot of its kind 
 `<slot>/<control>` as a second path.
 """
 
-from nemod.chain import Chain, can_be_name
+from nemod.chain import KINDS, Chain, can_be_name
 from nemod.parameters.parameter import Parameter
 from nemod.parameters.table import BY_PATH, param
 
@@ -17,9 +17,10 @@ _KINDS_OF_PLAIN_PATHS = {
     "mid": "eq",
     "treble": "eq",
 }
-_PREFIXES = {"knob": "model", **{kind: kind for kind in (
-    "gate", "comp", "cab", "delay", "reverb", "split",
-)}}  # fmt: skip
+_PREFIXES = {
+    "knob": "model",
+    **{kind: kind for kind in KINDS if kind not in _KINDS_OF_PLAIN_PATHS.values()},
+}
 
 
 def kind_of(table_path: str) -> str:

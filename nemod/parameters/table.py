@@ -9,6 +9,7 @@ row here and use its path in an effect. A row stands for the control of the firs
 import math
 
 from nemod.parameters.curves import FADER, FADER_UNITY, LINEAR, LOGARITHMIC
+from nemod.parameters.modulation_table import MODULATION_TABLE
 from nemod.parameters.notes import DEFAULT_NOTE, NOTE_BEATS
 from nemod.parameters.parameter import Parameter, ParameterKind
 
@@ -317,7 +318,8 @@ TABLE: tuple[Parameter, ...] = (
     ),
 )
 
-SPLIT_TABLE: tuple[Parameter, ...] = (
+FURTHER_TABLE: tuple[Parameter, ...] = (
+    *MODULATION_TABLE,
     Parameter(
         path="split/mix",
         label="Split mix",
@@ -326,9 +328,9 @@ SPLIT_TABLE: tuple[Parameter, ...] = (
     _branch_level("a"),
     _branch_level("b"),
 )
-"""The rows of a split, which the default chain does not have."""
+"""The rows of slots that the default chain does not have."""
 
-BY_PATH: dict[str, Parameter] = {row.path: row for row in (*TABLE, *SPLIT_TABLE)}
+BY_PATH: dict[str, Parameter] = {row.path: row for row in (*TABLE, *FURTHER_TABLE)}
 
 
 def knob(number: int, label: str = "", default: float = 0.5) -> Parameter:

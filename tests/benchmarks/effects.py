@@ -28,23 +28,29 @@ from numpy.typing import NDArray  # noqa: E402
 
 from nemod.builder.build import build  # noqa: E402
 from nemod.builder.filled_chain import clean  # noqa: E402
+from nemod.chain import KINDS, SPLIT, Chain, Slot  # noqa: E402
 from nemod.control.settings import Settings  # noqa: E402
 from nemod.engine.active_rig import LoadedRig  # noqa: E402
 from nemod.engine.loading import load_rig  # noqa: E402
 from nemod.engine.program import compiled_rig  # noqa: E402
 from nemod.engine.rig import RigSpec  # noqa: E402
+from nemod.fx.autowah import autowah  # noqa: E402
 from nemod.fx.cabinet import cabinet  # noqa: E402
+from nemod.fx.chorus import chorus  # noqa: E402
 from nemod.fx.compressor import compressor  # noqa: E402
 from nemod.fx.dc import dc_blocker  # noqa: E402
 from nemod.fx.delay import delay  # noqa: E402
 from nemod.fx.effect import AnyEffect, chain, stereo_form  # noqa: E402
 from nemod.fx.eq import eq  # noqa: E402
+from nemod.fx.flanger import flanger  # noqa: E402
 from nemod.fx.gain import gain  # noqa: E402
 from nemod.fx.gate import gate  # noqa: E402
 from nemod.fx.limiter import limiter  # noqa: E402
+from nemod.fx.phaser import phaser  # noqa: E402
 from nemod.fx.reverb import reverb  # noqa: E402
 from nemod.fx.stereo import both_channels  # noqa: E402
 from nemod.fx.tools.smooth import smoothed  # noqa: E402
+from nemod.fx.tremolo import tremolo  # noqa: E402
 
 RATE_HZ = 48_000
 TAPS = 2048
@@ -55,6 +61,11 @@ ON = {
     "delay/mix": 0.5, "reverb/mix": 0.5,
 }  # fmt: skip
 """Everything is on, and every knob that costs something is turned."""
+MODULATION = {
+    f"{kind}/enable": 1.0 for kind in ("autowah", "phaser", "chorus", "flanger", "tremolo")
+} | {"phaser/stages": 1.0, "tremolo/harmonic": 1.0}
+"""Likewise for effects that the default chain does not have."""
+EVERY_KIND = Chain(tuple(Slot(name=kind, kind=kind) for kind in KINDS if kind != SPLIT))
 WITHOUT_DYNAMICS = ON | {"gate/enable": 0.0, "comp/enable": 0.0}
 
 
@@ -75,6 +86,11 @@ def cases(block: int) -> list[Case]:
         Case("DC blocker", dc_blocker(RATE_HZ)),
         Case(f"cabinet, {TAPS:,} taps", cabinet(taps, block), is_mono_only=True),
         Case("three-band EQ", eq(RATE_HZ)),
+        Case("auto-wah", autowah(RATE_HZ)),
+        Case("phaser, 10 stages", phaser(RATE_HZ)),
+        Case("chorus", chorus(RATE_HZ)),
+        Case("flanger", flanger(RATE_HZ)),
+        Case("tremolo, harmonic", tremolo(RATE_HZ)),
         Case("delay", delay(RATE_HZ)),
         Case("reverb", reverb(RATE_HZ)),
         Case("limiter", limiter(RATE_HZ)),
@@ -97,7 +113,7 @@ def program(effects: Sequence[AnyEffect], block: int) -> LoadedRig:
         init=played.init,
         process=process,
     )
-    controls = Settings(ON).vector(spec.layout)
+    controls = Settings(ON | MODULATION, chain=EVERY_KIND).vector(spec.layout)
     return load_rig(compiled_rig(spec, block, controls), block)
 
 
@@ -185,7 +201,8 @@ def page(block: int, turns: int) -> str:
         "",
         *rig_rows(block, turns),
         "",
-        "Gate and compressor compute nothing while they are off.",
+        "Gate, compressor and the effects of [modulation.md](modulation.md) compute nothing while "
+        "they are off.",
         "",
     ]
     return "\n".join(text)

@@ -34,6 +34,7 @@ def test_keys_of_the_json_object() -> None:
         "author": "A",
         "loudness": -18.0,
         "tone_type": "clean",
+        "sizes": 1,
     }
 
 

@@ -177,7 +177,7 @@ def test_a_chain_that_was_kept_is_read_slot_by_slot() -> None:
             {"cab": {"file": ["x"]}},
             "gate",
             {"split": {"a": ["delay", 7], "b": 3}},
-            {"flanger": {"speed": 1}},
+            {"ringmod": {"speed": 1}},
         ]
     )
     assert [slot.name for slot in chain] == ["gate", "model", "cab", "split", "delay"]

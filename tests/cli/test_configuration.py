@@ -44,7 +44,7 @@ def test_version(nemod: Nemod, command: tuple[str, ...]) -> None:
         (("--seconds", "nan"), "argument --seconds: 'nan': a number of seconds"),
         (("models", "--lib", "x"), "unrecognized arguments: --lib x"),
         (("render", "a", "b", "--model", "m", "--modle-only"), "did you mean '--model-only'?"),
-        (("render", "a.wav"), "the following arguments are required: OUT, --model"),
+        (("render", "a.wav"), "the following arguments are required: OUT"),
         (("check",), "the following arguments are required: FILE"),
         (("bench", "--units", "0"), "argument --units: '0': whole numbers from 1 to 4096"),
     ],

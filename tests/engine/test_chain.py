@@ -144,7 +144,7 @@ def test_an_effect_anywhere_brings_its_weights_and_settles_itself(
 ) -> None:
     """In one program and in the three of a resampled rig, without a change of either."""
     kinds = {**chain_module.EFFECTS, "eq": lambda _rate_hz: counting(keeps)}
-    monkeypatch.setattr(chain_module, "EFFECTS", kinds)
+    monkeypatch.setattr(build_module, "EFFECTS", kinds)
     monkeypatch.setattr(build_module, "verified", lambda _model, policy, *_: policy)
     monkeypatch.setattr(compile_module.program_cache, "fetch", lambda _name: None)
     monkeypatch.setattr(compile_module.program_cache, "store", lambda _name, _program: None)

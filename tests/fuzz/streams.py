@@ -178,19 +178,21 @@ class StreamClient:
     def send_valid(self) -> float:
         """Send settings and a question, cut anywhere; return how long the answer took [s].
 
+        The parameter has one address, so that nothing is echoed.
+
         Raises: AssertionError for another answer than the last value.
         """
         rng = self.maker.rng
         is_slip = rng.random() < 0.5
         value = rng.randrange(257) / 256
-        packets = [message("/nemo/bass", ("f", rng.random())) for _ in range(rng.randrange(4))]
-        packets += [message("/nemo/bass", ("f", value)), message("/nemo/bass")]
+        packets = [message("/nemo/input", ("f", rng.random())) for _ in range(rng.randrange(4))]
+        packets += [message("/nemo/input", ("f", value)), message("/nemo/input")]
         stream = b"".join(slip.encode(one) if is_slip else sized(one) for one in packets)
         connection = self._connect()
         begin = time.monotonic()
         for piece in self.maker.pieces(stream):
             connection.sendall(piece)
-        expected = message("/nemo/bass", ("f", value))
+        expected = message("/nemo/input", ("f", value))
         framed = slip.encode(expected) if is_slip else sized(expected)
         answer = b""
         while len(answer) < len(framed):
@@ -200,7 +202,7 @@ class StreamClient:
         took_s = time.monotonic() - begin
         connection.close()
         found = read(slip.decode(answer) if is_slip else answer[4:])
-        assert found == [("/nemo/bass", [value])], f"{found} instead of {value}"
+        assert found == [("/nemo/input", [value])], f"{found} instead of {value}"
         return took_s
 
     def close(self) -> None:

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nemod.chain import DEFAULT_CHAIN
+from nemod.engine.chain import EFFECTS as KINDS
 from nemod.engine.chain import Content, Placed, behind_each_model, rig_effects
 from nemod.fx.effect import AnyEffect, chain
 from nemod.parameters.table import param
@@ -27,6 +29,9 @@ def _effects() -> dict[str, AnyEffect]:
 
 
 EFFECTS = _effects()
+FURTHER = {kind: make(RATE_HZ) for kind, make in KINDS.items() if DEFAULT_CHAIN.first(kind) is None}
+"""Effects that the default chain does not have."""
+ALL = EFFECTS | FURTHER
 
 
 def controls_at(effect: AnyEffect, position: float) -> np.ndarray:
@@ -64,11 +69,31 @@ def test_sound_does_not_depend_on_block_cuts(play, noise, name, data):
     assert np.max(np.abs(whole - cut)) <= 1e-5 * max(1e-3, float(np.max(np.abs(whole))))
 
 
+@pytest.mark.parametrize("name", FURTHER)
+def test_sound_of_further_effects_does_not_depend_on_block_cuts(play, noise, name):
+    """With controls that jump, the switch among them."""
+    effect = FURTHER[name]
+    rng = np.random.default_rng(23)
+    controls = np.concatenate(
+        [
+            np.repeat(
+                [[param(path).control(rng.uniform())] for path in effect.controls], length, axis=1
+            )
+            for length in (300, 1000, 1700, 1096)
+        ],
+        axis=1,
+    ).astype(np.float32)
+    controls[0] = np.repeat([1.0, 0.4, 0.0, 1.0], [300, 1800, 50, 1946])
+    whole = play(effect, controls, noise)
+    cut = play(effect, controls, noise, [64])
+    assert np.max(np.abs(whole - cut)) <= 1e-5 * float(np.max(np.abs(whole)))
+
+
 @pytest.mark.parametrize("position", [0.0, 1.0])
-@pytest.mark.parametrize("name", EFFECTS)
+@pytest.mark.parametrize("name", ALL)
 def test_finite_after_ten_seconds_of_noise(play, name, position):
     """Full-scale noise with every knob at one end gives a finite output."""
-    effect = EFFECTS[name]
+    effect = ALL[name]
     signal = np.random.default_rng(11).uniform(-1, 1, 118 * FRAMES).astype(np.float32)
     controls = controls_at(effect, position)
     out = play(effect, controls, signal, [FRAMES])
@@ -76,10 +101,10 @@ def test_finite_after_ten_seconds_of_noise(play, name, position):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize("name", EFFECTS)
+@pytest.mark.parametrize("name", ALL)
 def test_hides_no_non_finite_sample(play, noise, name, bad):
     """A non-finite sample makes the output of its own frame non-finite."""
-    effect = EFFECTS[name]
+    effect = ALL[name]
     signal = noise[:512].copy()
     signal[100] = bad
     out = play(effect, controls_at(effect, 0.5), signal, [64])
@@ -87,10 +112,10 @@ def test_hides_no_non_finite_sample(play, noise, name, bad):
     assert np.all(np.isfinite(out[:100]))
 
 
-@pytest.mark.parametrize("name", EFFECTS)
+@pytest.mark.parametrize("name", ALL)
 def test_state_keeps_its_shape_and_every_leaf_its_buffer(compiled, name):
     """States in and out have equal shapes and 32-bit types, and no two leaves share memory."""
-    effect = EFFECTS[name]
+    effect = ALL[name]
     controls = jnp.asarray(controls_at(effect, 0.5))
     state = effect.init(effect.weights, controls)
     frames = np.repeat(np.asarray(controls)[:, None], 64, axis=1)
@@ -105,10 +130,10 @@ def test_state_keeps_its_shape_and_every_leaf_its_buffer(compiled, name):
     assert before == jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state)
 
 
-@pytest.mark.parametrize("name", EFFECTS)
+@pytest.mark.parametrize("name", ALL)
 def test_settled_state_has_the_shape_of_a_fresh_one(compiled, name):
     """So that it can be shipped in the place of the fresh one."""
-    effect = EFFECTS[name]
+    effect = ALL[name]
     controls = jnp.asarray(controls_at(effect, 0.5))
     fresh = effect.init(effect.weights, controls)
     frames = np.repeat(np.asarray(controls)[:, None], 64, axis=1)

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from nemod.chain import DEFAULT_CHAIN, KINDS, Chain, ChainError, Slot, edit, read_chain
 from nemod.parameters.parameter_set import KnobSpec, ParameterSet, moved_positions
 from nemod.parameters.slot_paths import control_of, in_table, is_slot_path, kind_of, slot_path
-from nemod.parameters.table import SPLIT_TABLE, TABLE
+from nemod.parameters.table import FURTHER_TABLE, TABLE
 from tests.chains import BOARD
 
-ROWS = (*TABLE, *SPLIT_TABLE)
+ROWS = (*TABLE, *FURTHER_TABLE)
 
 
 def test_every_slot_has_the_controls_of_its_kind_once() -> None:

@@ -1,10 +1,13 @@
 """Note values against the arithmetic of music."""
 
+import math
 from fractions import Fraction
 
 import pytest
 
-from nemod.parameters.notes import NOTE_BEATS, note_ms
+from nemod.chain import read_chain
+from nemod.control.settings import Settings
+from nemod.parameters.notes import NOTE_BEATS, note_hz, note_ms
 from nemod.parameters.table import param
 
 
@@ -38,3 +41,23 @@ def test_every_choice_has_a_position_of_its_own() -> None:
     assert [row.text(row.position(index)) for index in range(len(NOTE_BEATS))] == list(NOTE_BEATS)
     assert row.clipped(0.034) == pytest.approx(1 / 15)
     assert row.text(row.default) == "1/4"
+
+
+@pytest.mark.parametrize("note", NOTE_BEATS)
+def test_a_rate_is_that_of_the_note(note: str) -> None:
+    """A cycle takes as long as the note; one that is too fast takes twice as long, and so on."""
+    exact = 1000.0 / note_ms(note, 120.0, 1e9)
+    assert note_hz(note, 120.0, 1e9) == pytest.approx(exact)
+    halvings = max(0, math.ceil(math.log2(exact / 10.0)))
+    assert note_hz(note, 120.0, 10.0) == pytest.approx(exact / 2**halvings)
+
+
+def test_a_synchronised_oscillator_takes_its_rate_from_the_tempo() -> None:
+    """Each by its own switch and note; without the switch it has its own rate."""
+    chain = read_chain(["tremolo", "tremolo2", "delay"])
+    settings = Settings(chain=chain)
+    settings.set("tempo/bpm", param("tempo/bpm").position(90.0))
+    settings.set("tremolo2/sync", 1.0)
+    settings.set("tremolo2/note", list(NOTE_BEATS).index("1/8") / 15.0)
+    vector = settings.vector(("tremolo/rate", "tremolo2/rate"))
+    assert vector.tolist() == pytest.approx([4.0, 3.0])

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from nemod.common.units import db_to_amplitude
 from nemod.parameters.parameter import Parameter, ParameterKind
-from nemod.parameters.table import BY_PATH, MAX_KNOBS, SPLIT_TABLE, TABLE, knob, param
+from nemod.parameters.table import BY_PATH, FURTHER_TABLE, MAX_KNOBS, TABLE, knob, param
 
-EVERY_ROW = pytest.mark.parametrize("row", [*TABLE, *SPLIT_TABLE], ids=lambda row: row.path)
+EVERY_ROW = pytest.mark.parametrize("row", [*TABLE, *FURTHER_TABLE], ids=lambda row: row.path)
 STEPS = [step / 64 for step in range(65)]
 
 
@@ -103,6 +103,53 @@ CONTRACT = [
     ("tuner/mute", 0.0, 1.0, 1.0),
     ("tuner/ref", 400.0, 480.0, 440.0),
     ("size/auto", 0.0, 1.0, 1.0),
+    ("chorus/enable", 0.0, 1.0, 0.0),
+    ("chorus/rate", 0.05, 10.0, 0.8),
+    ("chorus/depth", 0.0, 1.0, 0.5),
+    ("chorus/shape", 0.0, 7.0, 0.0),
+    ("chorus/spread", 0.0, 180.0, 90.0),
+    ("chorus/sync", 0.0, 1.0, 0.0),
+    ("chorus/note", 0.0, 15.0, 9.0),
+    ("flanger/enable", 0.0, 1.0, 0.0),
+    ("flanger/rate", 0.05, 10.0, 0.2),
+    ("flanger/depth", 0.0, 1.0, 0.7),
+    ("flanger/shape", 0.0, 7.0, 0.0),
+    ("flanger/spread", 0.0, 180.0, 90.0),
+    ("flanger/sync", 0.0, 1.0, 0.0),
+    ("flanger/note", 0.0, 15.0, 9.0),
+    ("phaser/enable", 0.0, 1.0, 0.0),
+    ("phaser/rate", 0.05, 10.0, 0.4),
+    ("phaser/depth", 0.0, 1.0, 0.6),
+    ("phaser/shape", 0.0, 7.0, 0.0),
+    ("phaser/spread", 0.0, 180.0, 90.0),
+    ("phaser/sync", 0.0, 1.0, 0.0),
+    ("phaser/note", 0.0, 15.0, 9.0),
+    ("tremolo/enable", 0.0, 1.0, 0.0),
+    ("tremolo/rate", 0.05, 10.0, 4.0),
+    ("tremolo/depth", 0.0, 1.0, 0.6),
+    ("tremolo/shape", 0.0, 7.0, 0.0),
+    ("tremolo/spread", 0.0, 180.0, 0.0),
+    ("tremolo/sync", 0.0, 1.0, 0.0),
+    ("tremolo/note", 0.0, 15.0, 9.0),
+    ("chorus/delay", 2.0, 30.0, 10.0),
+    ("chorus/mix", 0.0, 1.0, 0.5),
+    ("flanger/delay", 0.5, 10.0, 2.0),
+    ("flanger/feedback", -0.95, 0.95, 0.4),
+    ("flanger/through_zero", 0.0, 1.0, 0.0),
+    ("flanger/mix", 0.0, 1.0, 0.5),
+    ("phaser/frequency", 100.0, 4000.0, 800.0),
+    ("phaser/stages", 0.0, 3.0, 0.0),
+    ("phaser/feedback", 0.0, 0.9, 0.3),
+    ("phaser/mix", 0.0, 1.0, 0.5),
+    ("tremolo/harmonic", 0.0, 1.0, 0.0),
+    ("autowah/enable", 0.0, 1.0, 0.0),
+    ("autowah/sensitivity", 0.0, 40.0, 14.0),
+    ("autowah/frequency", 100.0, 2000.0, 350.0),
+    ("autowah/range", -4.0, 4.0, 2.5),
+    ("autowah/resonance", 0.5, 10.0, 3.0),
+    ("autowah/attack", 1.0, 100.0, 5.0),
+    ("autowah/release", 20.0, 1000.0, 150.0),
+    ("autowah/mix", 0.0, 1.0, 1.0),
 ]
 
 
@@ -119,7 +166,7 @@ def test_ranges_and_defaults_are_the_contracts(
 def test_no_row_is_missing_from_the_contract_and_paths_are_unique() -> None:
     """One row, one address."""
     assert {path for path, *_ in CONTRACT} == set(BY_PATH)
-    assert len(BY_PATH) == len(TABLE) + len(SPLIT_TABLE) == len(CONTRACT)
+    assert len(BY_PATH) == len(TABLE) + len(FURTHER_TABLE) == len(CONTRACT)
 
 
 @pytest.mark.parametrize(

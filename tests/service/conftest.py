@@ -50,7 +50,8 @@ def read_command(needs_systemd: None, tmp_path: Path) -> Read:
         path.write_text(text, encoding="utf-8")
         output = analyze(kind, tmp_path, "verify", "--man=no", str(path), debug=True)
         lines = set(re.findall(r"^\s*Command Line: (.*)$", output, re.MULTILINE))
-        (line,) = (line for line in lines if "/dev/cpu_dma_latency" not in line)
+        prepares = ("/dev/cpu_dma_latency", "scaling_governor")
+        (line,) = (line for line in lines if not any(word in line for word in prepares))
         return [_bare(found) for found in re.findall(r'"(?:\\.|[^"\\])*"|\S+', line)]
 
     return read

@@ -31,7 +31,7 @@ def test_the_session_is_restored(start: Any, tmp_path: Path) -> None:
     while read_state(file).get("positions", {}).get("delay/mix") != 0.125:
         assert time.monotonic() < end, "the state was not written while the daemon ran"
         time.sleep(0.1)
-    assert read_state(file)["model"] == "drive-gru20"
+    assert {"model": {"file": "drive-gru20"}} in read_state(file)["chain"]
     client.send("/nemo/mid", 0.75)
     assert client.query("/nemo/mid") == 0.75
     assert daemon.stop() == 0
@@ -57,7 +57,8 @@ def test_unknown_keys_and_knobs_of_the_state_file_are_preserved(start: Any, tmp_
     client.send("/nemo/mid", 0.75)
     assert client.query("/nemo/mid") == 0.75
     assert daemon.stop() == 0
-    assert read_state(file)["positions"] == {**positions, "mid": 0.75}
+    # `--no-step-down` of the tests sets a position, too.
+    assert read_state(file)["positions"] == {**positions, "mid": 0.75, "size/auto": 0.0}
     assert read_state(file)["tempo"] == [1, 2]
 
 

@@ -60,17 +60,17 @@ def _arranged(weights: ArrangedWeights | LstmWeights | GruWeights) -> ArrangedWe
 
 
 def _sequence(weights: ArrangedWeights, inputs: jax.Array) -> jax.Array:
-    """Return what the loop over the frames takes frame by frame: see `_from_inputs`."""
+    """Return what the loop over the frames takes frame by frame: see `_with_inputs`."""
     if inputs.shape[1] <= FEW_INPUTS:
         return inputs
     return inputs @ weights.w_x + weights.bias[None]
 
 
-def _from_inputs(weights: ArrangedWeights, given: jax.Array) -> jax.Array:
-    """Return what the inputs of a frame add to the gates, [gates hidden]."""
+def _with_inputs(weights: ArrangedWeights, sums: jax.Array, given: jax.Array) -> jax.Array:
+    """Return sums [gates hidden] and what the inputs of a frame add to them."""
     if weights.w_x.shape[0] > FEW_INPUTS:
-        return given
-    total = jnp.asarray(weights.bias)
+        return sums + given
+    total = sums + weights.bias
     for channel in range(weights.w_x.shape[0]):
         total = total + given[channel] * weights.w_x[channel]
     return total
@@ -133,7 +133,7 @@ def lstm_process(
     rows = 4 * network.hidden
 
     def step(state: LstmState, given: jax.Array) -> tuple[LstmState, jax.Array]:
-        sums = _from_inputs(own, given) + (state.h @ own.w_h)[:rows]
+        sums = _with_inputs(own, (state.h @ own.w_h)[:rows], given)
         c, h = lstm_cell(*jnp.split(sums, 4), state.c)
         return LstmState(h, c), h
 
@@ -153,7 +153,8 @@ def gru_process(
     rows = 3 * network.hidden
 
     def step(h: jax.Array, given: jax.Array) -> tuple[jax.Array, jax.Array]:
-        r_x, z_x, n_x = jnp.split(_from_inputs(own, given), 3)
+        nothing = jnp.zeros(rows, jnp.float32)
+        r_x, z_x, n_x = jnp.split(_with_inputs(own, nothing, given), 3)
         r_h, z_h, n_h = jnp.split((h @ own.w_h)[:rows], 3)
         h = gru_cell(r_x + r_h, z_x + z_h, n_x, n_h + own.bias_n, h)
         return h, h

@@ -9,7 +9,7 @@ import pytest
 from pythonosc import slip
 
 from nemod.osc.connection import ConnectionLimits
-from tests.osc.conftest import Served, read, write
+from tests.osc.conftest import Served, read, without_slot_forms, write
 
 Answers = list[tuple[str, list[object]]]
 
@@ -85,7 +85,7 @@ class Stream:
             assert packet, "the connection has ended"
             for answer in read(packet):
                 if answer == ("/nemo/synced", [number]):
-                    return answers
+                    return without_slot_forms(answers)
                 answers.append(answer)
 
     def ask(self, address: str, *arguments: tuple[str, object]) -> Answers:
