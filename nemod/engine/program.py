@@ -108,8 +108,8 @@ def first_state(
 def tail_places(spec: AnyRigSpec) -> dict[str, tuple[int, ...]]:
     """Return which places of a packed state the next rig continues, by effect."""
     state = jax.eval_shape(spec.init, spec.weights, _floats(len(spec.layout)))
-    tree = jax.tree.structure(state)
-    numbered = jax.tree.unflatten(tree, range(tree.num_leaves))
+    leaves, tree = jax.tree.flatten(state)
+    numbered = jax.tree.unflatten(tree, range(len(leaves)))
     return {name: tuple(jax.tree.leaves(tail)) for name, tail in spec.tails(numbered).items()}
 
 
