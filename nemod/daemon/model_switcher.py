@@ -76,6 +76,8 @@ class ModelSwitcher:
         self._audio = audio
         self._first_candidates: Callable[[], Iterable[RigFiles]] = tuple
         self._previous: BuiltRig | None = None
+        self._refused_id = 0
+        """Of the rig that the audio process could not load again."""
         self._handover = Handover(audio)
         self._waiting = RigRequests()
         self._wake = asyncio.Event()
@@ -125,10 +127,13 @@ class ModelSwitcher:
 
     def _request(self, rigs: Iterable[RigFiles], kind: str) -> None:
         """Request one of some rigs for the daemon itself."""
+        self._request_changes(map(change_to, rigs), kind)
+
+    def _request_changes(self, changes: Iterable[RigChange], kind: str) -> None:
+        """Request one of some changes for the daemon itself."""
         job = Job(kind, "", DAEMON, self._events)
         # As a request for the first model, which a client's takes the place of.
-        slot = main_slot(self._base())
-        self.load(map(change_to, rigs), job, scope=Scope.MAIN, slot=slot, noun=MODEL)
+        self.load(changes, job, scope=Scope.MAIN, slot=main_slot(self._base()), noun=MODEL)
 
     def _base(self) -> RigFiles:
         """Return what plays, or is to play first."""
@@ -194,8 +199,9 @@ class ModelSwitcher:
     def _after_failure(self, request: RigRequest) -> None:
         """See that something plays after a request that failed.
 
-        The current rig may not fit a device that changed meanwhile: it is built again, and a model
-        that cannot be built again gives way to an empty slot.
+        The current rig may not fit a device that changed meanwhile, or the audio process may have
+        refused it: it is built again, and a model that cannot be built for the device gives way to
+        an empty slot.
         """
         device, current, job = self._audio().device, self.current, request.job
         if self._waiting:
@@ -206,10 +212,11 @@ class ModelSwitcher:
                 self._request(self._first_candidates(), FIRST_MODEL_JOB)
             elif not self.first_model.done() and job.error is not None:
                 self.first_model.set_exception(NemodError(job.error.text))
-        elif device is not None and not current.fits(device):
-            if job.kind != REBUILD_JOB:
+        elif device is not None and job.kind != REBUILD_JOB:
+            if not current.fits(device) or current.rig_id == self._refused_id:
                 self._rebuild()
-            elif current.rig.paths and job.subject != CLEAN:
+        elif device is not None and not current.fits(device):
+            if current.rig.paths and job.subject != CLEAN:
                 self._request([current.rig.without_files], REBUILD_JOB)
 
     # --- loading one rig -------------------------------------------------------------------------
@@ -303,7 +310,7 @@ class ModelSwitcher:
     def _rebuild(self) -> None:
         """Build the current rig for the device as it is now, unless another is requested."""
         if self.current is not None and not self._waiting:
-            self._request([self.current.rig], REBUILD_JOB)
+            self._request_changes([lambda rig: change_to(rig)(rig)], REBUILD_JOB)
 
     def build_ahead(self, wanted: Sequence[RigPlan]) -> None:
         """Build these while nothing else is to be done; a new list replaces the last."""
@@ -348,7 +355,10 @@ class ModelSwitcher:
             return
         if self.current is not None and self.current.rig_id == rig_id:
             log.warning("the rig could not be loaded again", model=self.current.name, reason=reason)
-            self._rebuild()
+            self._refused_id = rig_id
+            # A load that is under way takes its place, or has it built again at its end.
+            if not self._is_loading:
+                self._rebuild()
 
     def audio_process_lost(self, reason: str, *, rig_suspected: bool) -> None:
         """Called when the audio process has ended; `rig_suspected`: its rig may be the cause."""

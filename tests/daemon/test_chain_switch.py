@@ -1,5 +1,7 @@
 """Rigs of chains, with a builder and an audio process in memory."""
 
+import pytest
+
 from nemod.chain import Slot, edit, plain_chain
 from nemod.control.backends import RigFiles, RigPlan, Scope
 from nemod.control.events import CabinetChanged, ChainChanged, ModelChanged
@@ -184,6 +186,31 @@ def test_a_chain_that_crashes_has_its_new_model_quarantined() -> None:
         assert setup.model_name == "amp"
         assert setup.settings.chain == RigFiles().chain
         assert setup.saved[0] == "amp"
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_a_rig_that_is_refused_during_an_edit_does_not_undo_it(is_broken: bool) -> None:
+    """It is built again only where the edit fails."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.start("amp")
+        await setup.settle()
+        assert setup.switcher.current is not None
+        setup.builder.gate.clear()
+        setup.builder.broken = {"fuzz"} if is_broken else set()
+        job = setup.request([add_pedal], "pedal", Scope.EDIT, "", "chain")
+        await setup.settle()
+        setup.switcher.rig_failed(setup.switcher.current.rig_id, "not finite")
+        setup.builder.gate.set()
+        await setup.settle()
+        assert (job.error is not None) == is_broken
+        assert setup.switcher.rig is not None
+        assert ("pedal" in setup.switcher.rig.chain) == (not is_broken)
+        model_files = ["model"] if is_broken else []
+        expected = [["model"], ["model2", "pedal"], model_files]
+        assert files(setup) == [each for each in expected if each]
 
     play(scenario)
 
