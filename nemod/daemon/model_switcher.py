@@ -78,6 +78,8 @@ class ModelSwitcher:
         self._previous: BuiltRig | None = None
         self._refused_id = 0
         """Of the rig that the audio process could not load again."""
+        self._tried = self._rigs.reduction
+        """The quality of the rig that was built last, or could not be."""
         self._handover = Handover(audio)
         self._waiting = RigRequests()
         self._wake = asyncio.Event()
@@ -199,9 +201,9 @@ class ModelSwitcher:
     def _after_failure(self, request: RigRequest) -> None:
         """See that something plays after a request that failed.
 
-        The current rig may not fit a device that changed meanwhile, or the audio process may have
-        refused it: it is built again, and a model that cannot be built for the device gives way to
-        an empty slot.
+        The current rig may not fit a device or a quality that changed meanwhile, or the audio
+        process may have refused it: it is built again, once. A model that cannot be built for the
+        device gives way to an empty slot.
         """
         device, current, job = self._audio().device, self.current, request.job
         if self._waiting:
@@ -212,12 +214,14 @@ class ModelSwitcher:
                 self._request(self._first_candidates(), FIRST_MODEL_JOB)
             elif not self.first_model.done() and job.error is not None:
                 self.first_model.set_exception(NemodError(job.error.text))
-        elif device is not None and job.kind != REBUILD_JOB:
-            if not current.fits(device) or current.rig_id == self._refused_id:
+        elif job.kind != REBUILD_JOB:
+            if self._is_outdated(current) or current.rig_id == self._refused_id:
                 self._rebuild()
         elif device is not None and not current.fits(device):
             if current.rig.paths and job.subject != CLEAN:
                 self._request([current.rig.without_files], REBUILD_JOB)
+        elif self._rigs.reduction not in (current.reduction, self._tried):
+            self._rebuild()  # for what was asked for meanwhile
 
     # --- loading one rig -------------------------------------------------------------------------
 
@@ -261,6 +265,7 @@ class ModelSwitcher:
         Raises: UnplayableError.
         """
         while True:
+            self._tried = self._rigs.reduction
             try:
                 return plan, await self._rigs.build(plan)
             except UnplayableError as error:
@@ -293,9 +298,7 @@ class ModelSwitcher:
             settings.recall(plan.sound, plan.source)
         for path, position in plan.switched.items():
             settings.set(path, position, plan.source)
-        device = self._audio().device
-        is_outdated = device is not None and not built.fits(device)
-        if is_outdated or built.reduction != self._rigs.reduction:
+        if self._is_outdated(built):
             self._rebuild()
         self.commit()
         was = before.rig if before is not None else RigFiles()
@@ -306,6 +309,12 @@ class ModelSwitcher:
         if built.rig.chain.without_files != self._settings.chain:
             self._events.publish(ChainChanged(source, renamed))
         self._settings.use_chain(built.rig.chain, built.result.knobs, renamed)
+
+    def _is_outdated(self, built: BuiltRig) -> bool:
+        """Return whether a rig was built for another device, or in another quality than now."""
+        device = self._audio().device
+        is_for_other = device is not None and not built.fits(device)
+        return is_for_other or built.reduction != self._rigs.reduction
 
     def _rebuild(self) -> None:
         """Build the current rig for the device as it is now, unless another is requested."""
