@@ -36,6 +36,7 @@ from nemod.parameters.parameter_set import ParameterSet
 
 FIRST_MODEL_JOB = "first model"
 REBUILD_JOB = "rebuild"
+SUBSTITUTE_JOB = "substitute"
 
 log = structlog.get_logger("nemod")
 
@@ -392,8 +393,17 @@ class ModelSwitcher:
     def _request_bare(self, rig: RigFiles) -> None:
         """Request what plays without the files of a rig, or without its chain."""
         other = bare(rig)
-        if other is not None:
-            self._request([other], REBUILD_JOB)
+        if other is None:
+            return
+        job = Job(SUBSTITUTE_JOB, "", DAEMON, self._events)
+
+        def change(_rig: RigFiles) -> RigPlan:
+            if self.current is not None and self.current.rig != rig:
+                text = "another rig plays meanwhile"
+                raise ControlError(Code.BUSY, self.current.name, text)
+            return change_to(other)(_rig)
+
+        self.load([change], job, scope=Scope.SUBSTITUTE, slot="", noun=MODEL)
 
     def _replace_crashing(self, crashing: BuiltRig, reason: str) -> None:
         """Quarantine models of the current rig; the previous rig, or one without, takes over."""

@@ -235,3 +235,31 @@ def test_an_empty_chain_that_crashes_gives_way_to_the_default_one() -> None:
         assert setup.builder.requests[-1].rate_hz == 96_000
 
     play(scenario, wanted=board())
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+@pytest.mark.parametrize("is_waiting", [False, True])
+def test_a_crash_takes_no_preset_from_a_player(is_broken: bool, is_waiting: bool) -> None:
+    """It plays, whether it is being built or waits then; the empty chain is for one that fails."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.switcher.start(lambda: [board()])
+        await setup.settle()
+        setup.builder.gate.clear()
+        setup.builder.broken = {"other", "fuzz"} if is_broken else set()
+        if is_waiting:
+            setup.load_cab("1x12")
+            await setup.settle()
+        rig = RigFiles().with_file("model", model("other"))
+        fills = frozenset(("model",))
+        plan = RigPlan(subject="other", rig=rig, fills=fills, sound={}, source=ME)
+        job = setup.load_preset("other", plan)
+        await setup.settle()
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        setup.builder.gate.set()
+        await setup.settle()
+        assert (job.error is not None) == is_broken
+        assert setup.switcher.rig == (board().without_files if is_broken else rig)
+
+    play(scenario, wanted=board())
