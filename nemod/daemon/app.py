@@ -310,11 +310,10 @@ class Daemon:
     def _session(self) -> Session:
         """Return what the next start is to restore."""
         last, wanted = self._startup.session, self._switcher.wanted
-        chain = wanted.rig.chain
         return Session(
-            chain=chain,
+            chain=wanted.rig.chain,
             paths=wanted.paths(),
-            positions=self._settings.positions_in(chain),
+            positions=wanted.positions(self._settings),
             preset=self._session_preset(),
             is_clean=wanted.is_clean,
             failed_starts=self._failed_starts,

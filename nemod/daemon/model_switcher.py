@@ -23,6 +23,7 @@ from nemod.control.jobs import Job
 from nemod.control.settings import Settings
 from nemod.daemon.build_ahead import BuildAhead, UnplayableError
 from nemod.daemon.built_rig import BuiltRig
+from nemod.daemon.crash_fallback import Predecessor
 from nemod.daemon.fault_marks import FaultMarks
 from nemod.daemon.handover import Handover
 from nemod.daemon.protocols import AudioOutput, Builder, Controls, FaultLog
@@ -76,7 +77,7 @@ class ModelSwitcher:
         self._rigs = BuildAhead(builder, audio, settings, level, on_unplayable=self._marks.mark)
         self._audio = audio
         self._first_candidates: Callable[[], Iterable[RigFiles]] = tuple
-        self._previous: BuiltRig | None = None
+        self._previous: Predecessor | None = None
         self._refused_id = 0
         """Of the rig that the audio process could not load again."""
         self._tried = self._rigs.reduction
@@ -292,7 +293,12 @@ class ModelSwitcher:
     def _make_current(self, built: BuiltRig, plan: RigPlan, request: RigRequest) -> None:
         before, source, settings = self.current, request.job.source, self._settings
         if before is not None and before.rig.models and before.name != built.name:
-            self._previous = before
+            self._previous = Predecessor(
+                built=before,
+                positions=settings.set_positions(),
+                renamed=plan.renamed,
+                has_own_sound=plan.sound is not None,
+            )
         self.current = replace(built, plan=None)
         self._use(self.current, plan.renamed, source)
         if plan.sound is not None:
@@ -308,6 +314,8 @@ class ModelSwitcher:
     def _use(self, built: BuiltRig, renamed: Mapping[str, str], source: Source) -> None:
         """Take the chain of a rig, and the knobs of its models."""
         if built.rig.chain.without_files != self._settings.chain:
+            if source == DAEMON:
+                self.wanted.keep_positions(self._settings)
             self._events.publish(ChainChanged(source, renamed))
         self._settings.use_chain(built.rig.chain, built.result.knobs, renamed)
 
@@ -410,22 +418,24 @@ class ModelSwitcher:
         previous, self._previous = self._previous, None
         suspects = self._quarantine.confine(
             {file.name for file in crashing.rig.models.values()},
-            {file.name for file in previous.rig.models.values()} if previous else set(),
+            {file.name for file in previous.built.rig.models.values()} if previous else set(),
         )
-        self.current = previous
-        self.wanted.give_up(suspects, previous.rig if previous else None)
+        self.current = previous.built if previous else None
+        self.wanted.give_up(suspects, previous.built.rig if previous else None)
         log.error(
             f"model quarantined: the audio process ended {CRASHES} times in {WITHIN_S:g} s with it",
             model=", ".join(sorted(suspects)),
             reason=reason,
-            instead=previous.name if previous else CLEAN,
+            instead=previous.built.name if previous else CLEAN,
         )
         if previous is None:
             self._request_bare(crashing.rig)
             self._events.publish(ModelChanged("", DAEMON, main_slot(crashing.rig)))
             return
-        self._use(previous, {}, DAEMON)
-        publish_files(self._events, previous.rig, DAEMON)
+        sound = previous.sound(self._settings)
+        self._use(previous.built, previous.renamed_back, DAEMON)
+        self._settings.recall(sound, DAEMON)
+        publish_files(self._events, previous.built.rig, DAEMON)
 
     # --- settings --------------------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
 """Rigs of chains, with a builder and an audio process in memory."""
 
+from dataclasses import replace
+
 import pytest
 
 from nemod.chain import Slot, edit, plain_chain
@@ -185,9 +187,81 @@ def test_a_chain_that_crashes_has_its_new_model_quarantined() -> None:
         assert setup.switcher.quarantined == {"fuzz"}
         assert setup.model_name == "amp"
         assert setup.settings.chain == RigFiles().chain
+        assert setup.settings.get("gain") == 0.9
+        assert setup.settings.set_positions() == {"gain": 0.9}
         assert setup.saved[0] == "amp"
 
     play(scenario)
+
+
+def test_what_was_moved_since_stays_where_a_crash_undoes_an_edit() -> None:
+    """And a slot that the edit had removed has its positions again."""
+
+    def without_delay(rig: RigFiles) -> RigPlan:
+        plan = add_pedal(rig)
+        chain, _ = edit.remove(plan.rig.chain, "delay")
+        return replace(plan, rig=plan.rig.in_chain(chain, {}))
+
+    async def scenario(setup: Setup) -> None:
+        setup.start("amp")
+        await setup.settle()
+        for path, position in (("gain", 0.9), ("bass", 0.2), ("delay/mix", 0.6), ("input", 0.3)):
+            setup.settings.set(path, position, ME)
+        setup.request([without_delay], "pedal", Scope.EDIT, "", "chain")
+        await setup.settle()
+        for path, position in (("gain", 0.1), ("bass", 0.4), ("model2/gain", 0.8), ("input", 0.5)):
+            setup.settings.set(path, position, ME)
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        expected = {"gain": 0.8, "bass": 0.4, "delay/mix": 0.6, "input": 0.5}
+        assert setup.settings.set_positions() == expected
+
+    play(scenario)
+
+
+def test_a_preset_that_crashes_leaves_the_sound_before_it() -> None:
+    """All of its positions, in the same chain too; the trims belong to the room."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.start("amp")
+        await setup.settle()
+        for path, position in (("gain", 0.9), ("bass", 0.2), ("input", 0.3)):
+            setup.settings.set(path, position, ME)
+        rig = RigFiles().with_file("model", model("other"))
+        fills = frozenset(("model",))
+        sound = {"bass": 0.7, "mid": 0.1}
+        plan = RigPlan(subject="other", rig=rig, fills=fills, sound=sound, source=ME)
+        setup.load_preset("other", plan)
+        await setup.settle()
+        setup.settings.set("input", 0.5, ME)
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        assert setup.settings.set_positions() == {"gain": 0.9, "bass": 0.2, "input": 0.5}
+
+    play(scenario)
+
+
+def test_positions_of_a_chain_that_crashes_are_kept_for_the_next_start() -> None:
+    """Those of slots that the substitute lacks as they were, all others as they are."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.switcher.start(lambda: [board()])
+        await setup.settle()
+        for path, position in (("echo/mix", 0.6), ("bass", 0.2)):
+            setup.settings.set(path, position, ME)
+        for _ in range(2 * CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+            await setup.settle()
+        assert setup.settings.chain == RigFiles().chain
+        setup.settings.set("bass", 0.4, ME)
+        wanted = setup.switcher.wanted
+        assert wanted.rig.chain.without_files == BOARD.without_files
+        assert wanted.positions(setup.settings) == {"echo/mix": 0.6, "bass": 0.4}
+        setup.load("other")
+        await setup.settle()
+        assert wanted.positions(setup.settings) == {"bass": 0.4}
+
+    play(scenario, wanted=board())
 
 
 @pytest.mark.parametrize("is_broken", [False, True])
