@@ -292,7 +292,7 @@ class ModelSwitcher:
 
     def _make_current(self, built: BuiltRig, plan: RigPlan, request: RigRequest) -> None:
         before, source, settings = self.current, request.job.source, self._settings
-        if before is not None and before.rig.models and before.name != built.name:
+        if before is not None and before.rig != built.rig:
             self._previous = Predecessor(
                 built=before,
                 positions=settings.set_positions(),
@@ -389,9 +389,9 @@ class ModelSwitcher:
         current = self.current
         if current is None or not rig_suspected:
             return
-        if not self._quarantine.record_crash(current.name, time.monotonic()):
+        if not self._quarantine.record_crash(current.rig, time.monotonic()):
             return
-        self._quarantine.clear(current.name)
+        self._quarantine.clear(current.rig)
         if current.rig.models:
             self._replace_crashing(current, reason)
             return
@@ -416,15 +416,14 @@ class ModelSwitcher:
     def _replace_crashing(self, crashing: BuiltRig, reason: str) -> None:
         """Quarantine models of the current rig; the previous rig, or one without, takes over."""
         previous, self._previous = self._previous, None
-        suspects = self._quarantine.confine(
-            {file.name for file in crashing.rig.models.values()},
-            {file.name for file in previous.built.rig.models.values()} if previous else set(),
-        )
+        rig_before = previous.built.rig if previous else None
+        suspects = self._quarantine.confine(crashing.rig, rig_before)
         self.current = previous.built if previous else None
-        self.wanted.give_up(suspects, previous.built.rig if previous else None)
+        self.wanted.give_up(suspects, rig_before)
+        what = "model quarantined" if suspects else "rig given up"
         log.error(
-            f"model quarantined: the audio process ended {CRASHES} times in {WITHIN_S:g} s with it",
-            model=", ".join(sorted(suspects)),
+            f"{what}: the audio process ended {CRASHES} times in {WITHIN_S:g} s with it",
+            model=", ".join(sorted(suspects)) or crashing.name,
             reason=reason,
             instead=previous.built.name if previous else CLEAN,
         )

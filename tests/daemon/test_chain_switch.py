@@ -337,3 +337,26 @@ def test_a_crash_takes_no_preset_from_a_player(is_broken: bool, is_waiting: bool
         assert setup.switcher.rig == (board().without_files if is_broken else rig)
 
     play(scenario, wanted=board())
+
+
+def test_a_cabinet_that_crashes_gives_way_to_the_one_before_it() -> None:
+    """Its model, which played with that one, is not quarantined; unless it crashes there, too."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.load("amp")
+        await setup.settle()
+        for name in ("1x12", "4x12"):
+            setup.load_cab(name)
+            await setup.settle()
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        await setup.settle()
+        assert (setup.model_name, setup.cabinet_name) == ("amp", "1x12")
+        assert setup.switcher.quarantined == set()
+        assert setup.saved[0::2] == ("amp", "1x12")
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        await setup.settle()
+        assert (setup.model_name, setup.switcher.quarantined) == ("clean", {"amp"})
+
+    play(scenario)
