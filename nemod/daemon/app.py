@@ -226,8 +226,8 @@ class Daemon:
         """Return the sample rate [Hz] to ask the device for; None for its own."""
         rate = self.config.audio.rate
         if rate == MODEL_RATE:
-            rig = next(self._startup.candidates())
-            path = rig.first(MODEL).path
+            rig = next(self._startup.candidates(), None)
+            path = rig.first(MODEL).path if rig is not None else None
             # The builder reports a file that cannot be read.
             with suppress(ModelError):
                 if path is not None:

@@ -217,3 +217,20 @@ def test_snapshots_stay_with_their_slots_where_the_default_chain_is_loaded(tmp_p
     assert kept is not None
     assert kept.snapshots == {1: {"bass": 0.2, "delay/mix": 0.4}}
     assert startup.session.positions == kept.snapshots[1]
+
+
+def test_a_model_that_is_gone_when_it_is_tried_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one of the library is tried."""
+    startup = prepare(load_config(None, {"state": str(tmp_path / "state.json")}))
+    find = startup.library.find
+    gone, *rest = others()
+
+    def found(name: str) -> tuple[str, Path]:
+        if name == gone:
+            raise NotFoundError(f"no model is named {name!r}")
+        return find(name)
+
+    monkeypatch.setattr(startup.library, "find", found)
+    assert candidates(startup) == rest
