@@ -19,6 +19,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from nemod.builder.build import at_slot
 from nemod.builder.messages import Level
 from nemod.chain import Chain, Slot, Split
 from nemod.chain.chain import MODEL
@@ -144,13 +145,15 @@ def levelled_chain(chain: Chain, models: Mapping[str, Model], level: Level) -> d
     """Return the models of a chain, by slot, each adjusted for what reaches it.
 
     Behind a split of which both branches hold a model, what reaches a model is that of branch a.
+    Raises: ModelError; its `slot` is at fault.
     """
     done: dict[str, Levelled] = {}
 
     def follow(slots: Iterable[Slot], before: Levelled | None) -> Levelled | None:
         for slot in slots:
             if slot.kind == MODEL and slot.name in models:
-                before = done[slot.name] = levelled(models[slot.name], level, before)
+                with at_slot(slot.name):
+                    before = done[slot.name] = levelled(models[slot.name], level, before)
         return before
 
     before: Levelled | None = None

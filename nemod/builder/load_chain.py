@@ -84,9 +84,17 @@ def find_files(chain: Chain, path: Path, models: Library, cabinets: Library) -> 
     for slot in chain:
         if slot.file:
             library = models if slot.kind == MODEL else cabinets
-            beside = path.parent / slot.file
-            files[slot.name] = beside if beside.is_file() else _in_library(slot, path, library)
+            files[slot.name] = _beside(slot, path) or _in_library(slot, path, library)
     return files
+
+
+def _beside(slot: Slot, path: Path) -> Path | None:
+    file = path.parent / slot.file
+    try:
+        return file if file.is_file() else None
+    except OSError as error:  # such as a name that is longer than any file's
+        reason = f"{slot.file}: {error.strerror or error}"
+        raise NotFoundError(f"{path}: slot {slot.name!r}: {reason}") from None
 
 
 def _in_library(slot: Slot, path: Path, library: Library) -> Path:

@@ -13,7 +13,7 @@ from nemod.builder.answer import answer
 from nemod.builder.chain_files import read_files
 from nemod.builder.filled_chain import FilledChain
 from nemod.builder.load_chain import chain_of_file, find_files, load_chain
-from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult
+from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult, Level
 from nemod.chain import ChainError, read_chain
 from nemod.common.errors import ConfigError, ModelError, NotFoundError
 from nemod.formats.model import Model
@@ -68,6 +68,23 @@ def test_the_slot_at_fault_is_named(saved: Saved, cabinet: Path, tmp_path: Path)
         assert isinstance(failure, BuildFailure)
         assert (failure.request_id, failure.slot) == (5, slot)
         assert failure.reason.startswith(str(files[slot]))
+
+
+def test_the_slot_that_cannot_be_levelled_is_named(
+    saved: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the first of the chain, nor none."""
+
+    def silent(model: Model, *_: float) -> float:
+        if model.name.startswith("tiny-gru"):
+            raise ModelError(model.name, "is silent")
+        return -20.0
+
+    monkeypatch.setattr("nemod.builder.level.measured_loudness_db", silent)
+    files = {"pedal": saved(tiny()), "model2": saved(tiny("GRU"))}
+    failure = answer(replace(request(**files), level=Level(normalize=True)))
+    assert isinstance(failure, BuildFailure)
+    assert (failure.slot, "is silent" in failure.reason) == ("model2", True)
 
 
 def test_a_file_is_read_again_only_when_it_has_changed(
@@ -145,6 +162,7 @@ def test_a_renamed_model_is_found_by_its_hash(tmp_path: Path) -> None:
         ("- modle", ChainError, "slot 'modle': its kind is missing"),
         ("- model: {file: no-such-amp}", NotFoundError, "slot 'model': no model is named"),
         ("- cab: {file: ../etc/x}", NotFoundError, "slot 'cab': no cabinet is named"),
+        (f"- cab: {{file: {'x' * 256}}}", NotFoundError, "slot 'cab': "),
         ("chain: [eq, eq]", ChainError, "chain: slot 'eq' occurs twice"),
         ("audio: {block: 64}", ConfigError, "a list of slots is expected, or a preset with chain"),
         ("- [", ConfigError, "not YAML"),

@@ -3,6 +3,7 @@
 import pickle
 import socket
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from nemod.engine.compiled_rig import CompiledRig
 from nemod.engine.engine import Engine
 from nemod.engine.ipc import PlayRig, PrepareRig
 from nemod.engine.loaded_rigs import LoadedRigs
+from nemod.engine.loading import load_part
 from nemod.engine.process import Helper
 from tests.engine.conftest import RATE_HZ, tiny
 
@@ -46,7 +48,7 @@ def test_a_rig_is_loaded_and_activated(compiled: CompiledRig) -> None:
 
 
 def test_rigs_of_one_program_load_it_once(compiled: CompiledRig) -> None:
-    """Programs are never unloaded."""
+    """It stays loaded after them."""
     rigs = LoadedRigs()
     for number in (1, 2):
         rigs.load(play_rig(compiled, number))
@@ -90,6 +92,36 @@ def test_a_prepared_rig_has_its_program_loaded(compiled: CompiledRig) -> None:
     (program,) = rigs.programs.values()
     rigs.load(play_rig(compiled, 1))
     assert list(rigs.programs.values()) == [program]
+
+
+def test_programs_that_no_rig_uses_are_unloaded_in_the_end(
+    compiled: CompiledRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The longest unused first; those of loaded rigs stay, however old they are."""
+    monkeypatch.setattr("nemod.engine.loaded_rigs.KEPT_PROGRAMS", 2)
+    program = load_part(compiled, BLOCK)
+    monkeypatch.setattr("nemod.engine.loaded_rigs.load_part", lambda *_: replace(program))
+    rigs = LoadedRigs()
+
+    def load(code: bytes, number: int = 0) -> None:
+        request = play_rig(replace(compiled, executable=code), number)
+        if number:
+            rigs.load(request)
+        else:
+            rigs.prepare(PrepareRig(rig=request.rig, block_frames=BLOCK))
+
+    load(b"played", 1)
+    for code in (b"a", b"b", b"a", b"c"):
+        load(code)
+    assert list(rigs.programs) == [sha256(code).digest() for code in (b"played", b"a", b"c")]
+    load(b"other", 2)
+    rigs.keep_only({2})
+    load(b"d")
+    assert list(rigs.programs) == [sha256(code).digest() for code in (b"c", b"other", b"d")]
+    rigs.keep_only({2})
+    for number in range(20):
+        load(b"edit %d" % number)
+    assert len(rigs.programs) == 3
 
 
 def test_a_used_reserve_state_is_refilled(compiled: CompiledRig) -> None:
