@@ -23,6 +23,7 @@ from nemod.control.jobs import Job
 from nemod.control.settings import Settings
 from nemod.daemon.build_ahead import BuildAhead, UnplayableError
 from nemod.daemon.built_rig import BuiltRig
+from nemod.daemon.crash_fallback import Predecessor
 from nemod.daemon.fault_marks import FaultMarks
 from nemod.daemon.handover import Handover
 from nemod.daemon.protocols import AudioOutput, Builder, Controls, FaultLog
@@ -36,6 +37,7 @@ from nemod.parameters.parameter_set import ParameterSet
 
 FIRST_MODEL_JOB = "first model"
 REBUILD_JOB = "rebuild"
+SUBSTITUTE_JOB = "substitute"
 
 log = structlog.get_logger("nemod")
 
@@ -75,7 +77,11 @@ class ModelSwitcher:
         self._rigs = BuildAhead(builder, audio, settings, level, on_unplayable=self._marks.mark)
         self._audio = audio
         self._first_candidates: Callable[[], Iterable[RigFiles]] = tuple
-        self._previous: BuiltRig | None = None
+        self._previous: Predecessor | None = None
+        self._refused_id = 0
+        """Of the rig that the audio process could not load again."""
+        self._tried = self._rigs.reduction
+        """The quality of the rig that was built last, or could not be."""
         self._handover = Handover(audio)
         self._waiting = RigRequests()
         self._wake = asyncio.Event()
@@ -125,10 +131,13 @@ class ModelSwitcher:
 
     def _request(self, rigs: Iterable[RigFiles], kind: str) -> None:
         """Request one of some rigs for the daemon itself."""
+        self._request_changes(map(change_to, rigs), kind)
+
+    def _request_changes(self, changes: Iterable[RigChange], kind: str) -> None:
+        """Request one of some changes for the daemon itself."""
         job = Job(kind, "", DAEMON, self._events)
         # As a request for the first model, which a client's takes the place of.
-        slot = main_slot(self._base())
-        self.load(map(change_to, rigs), job, scope=Scope.MAIN, slot=slot, noun=MODEL)
+        self.load(changes, job, scope=Scope.MAIN, slot=main_slot(self._base()), noun=MODEL)
 
     def _base(self) -> RigFiles:
         """Return what plays, or is to play first."""
@@ -194,8 +203,9 @@ class ModelSwitcher:
     def _after_failure(self, request: RigRequest) -> None:
         """See that something plays after a request that failed.
 
-        The current rig may not fit a device that changed meanwhile: it is built again, and a model
-        that cannot be built again gives way to an empty slot.
+        The current rig may not fit a device or a quality that changed meanwhile, or the audio
+        process may have refused it: it is built again, once. A model that cannot be built for the
+        device gives way to an empty slot.
         """
         device, current, job = self._audio().device, self.current, request.job
         if self._waiting:
@@ -206,11 +216,14 @@ class ModelSwitcher:
                 self._request(self._first_candidates(), FIRST_MODEL_JOB)
             elif not self.first_model.done() and job.error is not None:
                 self.first_model.set_exception(NemodError(job.error.text))
-        elif device is not None and not current.fits(device):
-            if job.kind != REBUILD_JOB:
+        elif job.kind != REBUILD_JOB:
+            if self._is_outdated(current) or current.rig_id == self._refused_id:
                 self._rebuild()
-            elif current.rig.paths and job.subject != CLEAN:
+        elif device is not None and not current.fits(device):
+            if current.rig.paths and job.subject != CLEAN:
                 self._request([current.rig.without_files], REBUILD_JOB)
+        elif self._rigs.reduction not in (current.reduction, self._tried):
+            self._rebuild()  # for what was asked for meanwhile
 
     # --- loading one rig -------------------------------------------------------------------------
 
@@ -254,6 +267,7 @@ class ModelSwitcher:
         Raises: UnplayableError.
         """
         while True:
+            self._tried = self._rigs.reduction
             try:
                 return plan, await self._rigs.build(plan)
             except UnplayableError as error:
@@ -278,17 +292,20 @@ class ModelSwitcher:
 
     def _make_current(self, built: BuiltRig, plan: RigPlan, request: RigRequest) -> None:
         before, source, settings = self.current, request.job.source, self._settings
-        if before is not None and before.rig.models and before.name != built.name:
-            self._previous = before
+        if before is not None and before.rig != built.rig:
+            self._previous = Predecessor(
+                built=before,
+                positions=settings.set_positions(),
+                renamed=plan.renamed,
+                has_own_sound=plan.sound is not None,
+            )
         self.current = replace(built, plan=None)
         self._use(self.current, plan.renamed, source)
         if plan.sound is not None:
             settings.recall(plan.sound, plan.source)
         for path, position in plan.switched.items():
             settings.set(path, position, plan.source)
-        device = self._audio().device
-        is_outdated = device is not None and not built.fits(device)
-        if is_outdated or built.reduction != self._rigs.reduction:
+        if self._is_outdated(built):
             self._rebuild()
         self.commit()
         was = before.rig if before is not None else RigFiles()
@@ -297,13 +314,21 @@ class ModelSwitcher:
     def _use(self, built: BuiltRig, renamed: Mapping[str, str], source: Source) -> None:
         """Take the chain of a rig, and the knobs of its models."""
         if built.rig.chain.without_files != self._settings.chain:
+            if source == DAEMON:
+                self.wanted.keep_positions(self._settings)
             self._events.publish(ChainChanged(source, renamed))
         self._settings.use_chain(built.rig.chain, built.result.knobs, renamed)
+
+    def _is_outdated(self, built: BuiltRig) -> bool:
+        """Return whether a rig was built for another device, or in another quality than now."""
+        device = self._audio().device
+        is_for_other = device is not None and not built.fits(device)
+        return is_for_other or built.reduction != self._rigs.reduction
 
     def _rebuild(self) -> None:
         """Build the current rig for the device as it is now, unless another is requested."""
         if self.current is not None and not self._waiting:
-            self._request([self.current.rig], REBUILD_JOB)
+            self._request_changes([lambda rig: change_to(rig)(rig)], REBUILD_JOB)
 
     def build_ahead(self, wanted: Sequence[RigPlan]) -> None:
         """Build these while nothing else is to be done; a new list replaces the last."""
@@ -348,7 +373,10 @@ class ModelSwitcher:
             return
         if self.current is not None and self.current.rig_id == rig_id:
             log.warning("the rig could not be loaded again", model=self.current.name, reason=reason)
-            self._rebuild()
+            self._refused_id = rig_id
+            # A load that is under way takes its place, or has it built again at its end.
+            if not self._is_loading:
+                self._rebuild()
 
     def audio_process_lost(self, reason: str, *, rig_suspected: bool) -> None:
         """Called when the audio process has ended; `rig_suspected`: its rig may be the cause."""
@@ -361,9 +389,9 @@ class ModelSwitcher:
         current = self.current
         if current is None or not rig_suspected:
             return
-        if not self._quarantine.record_crash(current.name, time.monotonic()):
+        if not self._quarantine.record_crash(current.rig, time.monotonic()):
             return
-        self._quarantine.clear(current.name)
+        self._quarantine.clear(current.rig)
         if current.rig.models:
             self._replace_crashing(current, reason)
             return
@@ -373,30 +401,40 @@ class ModelSwitcher:
     def _request_bare(self, rig: RigFiles) -> None:
         """Request what plays without the files of a rig, or without its chain."""
         other = bare(rig)
-        if other is not None:
-            self._request([other], REBUILD_JOB)
+        if other is None:
+            return
+        job = Job(SUBSTITUTE_JOB, "", DAEMON, self._events)
+
+        def change(_rig: RigFiles) -> RigPlan:
+            if self.current is not None and self.current.rig != rig:
+                text = "another rig plays meanwhile"
+                raise ControlError(Code.BUSY, self.current.name, text)
+            return change_to(other)(_rig)
+
+        self.load([change], job, scope=Scope.SUBSTITUTE, slot="", noun=MODEL)
 
     def _replace_crashing(self, crashing: BuiltRig, reason: str) -> None:
         """Quarantine models of the current rig; the previous rig, or one without, takes over."""
         previous, self._previous = self._previous, None
-        suspects = self._quarantine.confine(
-            {file.name for file in crashing.rig.models.values()},
-            {file.name for file in previous.rig.models.values()} if previous else set(),
-        )
-        self.current = previous
-        self.wanted.give_up(suspects, previous.rig if previous else None)
+        rig_before = previous.built.rig if previous else None
+        suspects = self._quarantine.confine(crashing.rig, rig_before)
+        self.current = previous.built if previous else None
+        self.wanted.give_up(suspects, rig_before)
+        what = "model quarantined" if suspects else "rig given up"
         log.error(
-            f"model quarantined: the audio process ended {CRASHES} times in {WITHIN_S:g} s with it",
-            model=", ".join(sorted(suspects)),
+            f"{what}: the audio process ended {CRASHES} times in {WITHIN_S:g} s with it",
+            model=", ".join(sorted(suspects)) or crashing.name,
             reason=reason,
-            instead=previous.name if previous else CLEAN,
+            instead=previous.built.name if previous else CLEAN,
         )
         if previous is None:
             self._request_bare(crashing.rig)
             self._events.publish(ModelChanged("", DAEMON, main_slot(crashing.rig)))
             return
-        self._use(previous, {}, DAEMON)
-        publish_files(self._events, previous.rig, DAEMON)
+        sound = previous.sound(self._settings)
+        self._use(previous.built, previous.renamed_back, DAEMON)
+        self._settings.recall(sound, DAEMON)
+        publish_files(self._events, previous.built.rig, DAEMON)
 
     # --- settings --------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -83,11 +84,7 @@ class LoadedRigs:
         if rig.reserve_state is None and rig.rig_id in self.loaded:
             rig.reserve_state = self.loaded[rig.rig_id][1].fresh()
 
-    def forget(self, rig_id: int) -> None:
-        """Free a rig."""
-        self.loaded.pop(rig_id, None)
-
-    def keep_only(self, rig_id: int) -> None:
-        """Free all other rigs; only for a standby process, which plays nothing."""
-        for other in set(self.loaded) - {rig_id}:
+    def keep_only(self, rig_ids: Collection[int]) -> None:
+        """Free all other rigs."""
+        for other in self.loaded.keys() - set(rig_ids):
             del self.loaded[other]

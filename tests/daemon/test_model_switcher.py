@@ -657,6 +657,51 @@ def test_a_quality_that_is_wanted_during_a_build_is_in_force_after_it() -> None:
     play(scenario)
 
 
+def test_a_quality_that_is_wanted_during_a_load_that_fails_is_in_force_after_it() -> None:
+    """The model that plays on is built again, once."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.load("good")
+        await setup.settle()
+        setup.builder.broken = {"bad"}
+        setup.builder.gate.clear()
+        job = setup.load("bad")
+        await setup.settle()
+        setup.switcher.reduce(SMALL)
+        setup.builder.gate.set()
+        await setup.settle()
+        assert job.error is not None
+        current = setup.switcher.current
+        assert current is not None
+        assert (current.name, current.reduction) == ("good", SMALL)
+        assert setup.built == ["good", "bad", "good"]
+
+    play(scenario)
+
+
+def test_a_quality_that_is_wanted_during_a_rebuild_that_fails_is_tried() -> None:
+    """Each quality once."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.load("good")
+        await setup.settle()
+        setup.builder.broken = {"good"}
+        setup.builder.gate.clear()
+        setup.switcher.reduce(SMALL)
+        await setup.settle()
+        setup.switcher.reduce(Reduction(0.25))
+        setup.builder.gate.set()
+        await setup.settle()
+        assert [each.reduction for each in setup.builder.requests] == [
+            FULL_QUALITY,
+            SMALL,
+            Reduction(0.25),
+        ]
+        assert setup.model_name == "good"
+
+    play(scenario)
+
+
 def test_a_quality_that_cannot_be_built_leaves_the_model_playing() -> None:
     """It does not give way to the clean rig."""
 

@@ -31,6 +31,11 @@ MISFIT = 0.2
 """Least share of the energy of the short side that is an error at the other latency."""
 CALM_S, CALM_FRAMES = 3.0, 8
 """[s, frames] Length of the long side in which its latency may change by no more."""
+MOST = 0.99
+"""Share of the largest gain from which the shortest side is taken.
+
+Blocks that neither latency explains, as in the attack of a note, add nothing to the gain.
+"""
 LEAST = 1e-20
 
 
@@ -82,8 +87,12 @@ def _jump(course: Track, rate: int, limit: int, direction: int) -> EndJump | Non
     gains = other[:, None] - own
     gains[: round(SHORTEST_S / BLOCK_S)] = -1.0
     gains[:, same] = -1.0
-    row, column = np.unravel_index(int(np.argmax(gains)), gains.shape)
-    here, rest = slice(int(row) + 1), slice(int(row) + 1, None)
+    highest = gains.max(axis=1)
+    if highest.max() <= 0.0:
+        return None
+    row = int(np.argmax(highest >= MOST * highest.max()))
+    column = int(np.argmax(gains[row]))
+    here, rest = slice(row + 1), slice(row + 1, None)
     short, energy = float(own[row, column]), float(energies[here].sum())
     long_error = float(errors[rest, same].sum(axis=0).min())
     if (
@@ -94,7 +103,7 @@ def _jump(course: Track, rate: int, limit: int, direction: int) -> EndJump | Non
     ):
         return None
     at = int(searched[row]) * size + (size if direction > 0 else 0)
-    return EndJump(at, long + int(column) - middle, long)
+    return EndJump(at, long + column - middle, long)
 
 
 def _steady_lag(
