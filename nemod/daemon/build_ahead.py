@@ -105,6 +105,8 @@ class BuildAhead:
         """`on_unplayable(plan, error)` is called for a rig with a file that cannot be played."""
         self.reduction = FULL_QUALITY
         """That of all rigs that are built from now on."""
+        self.tried = FULL_QUALITY
+        """That of the rig that was requested last, whether or not it could be built."""
         self._builder = builder
         self._audio = audio
         self._settings = settings
@@ -131,6 +133,7 @@ class BuildAhead:
         Raises: UnplayableError.
         """
         request = self._request_for(plan)
+        self.tried = request.reduction
         key = await rig_key(request)
         result = self._kept.get(key) or await self._builder.build(request)
         if isinstance(result, BuildFailure):

@@ -6,31 +6,29 @@ plays on. Thread: control.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
 
-from nemod.builder.messages import BuildResult, Level, Reduction
+from nemod.builder.messages import Level, Reduction
 from nemod.chain import CABINET, MODEL
 from nemod.common.errors import NemodError
 from nemod.config import Config
-from nemod.control.backends import CLEAN, NO_FILE, RigChange, RigFiles, RigPlan, Scope
+from nemod.control.backends import CLEAN, RigChange, RigFiles, RigPlan, Scope
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import DAEMON, ChainChanged, EventStream, ModelChanged, Source
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
 from nemod.daemon.build_ahead import BuildAhead, UnplayableError
 from nemod.daemon.built_rig import BuiltRig
-from nemod.daemon.crash_fallback import Predecessor
+from nemod.daemon.crash_fallback import CrashFallback, substitute
 from nemod.daemon.fault_marks import FaultMarks
 from nemod.daemon.handover import Handover
 from nemod.daemon.protocols import AudioOutput, Builder, Controls, FaultLog
-from nemod.daemon.quarantine import CRASHES, WITHIN_S, Quarantine
 from nemod.daemon.rig_events import publish_changed_files, publish_files
 from nemod.daemon.rig_requests import RigRequest, RigRequests, superseded
-from nemod.daemon.substitutes import bare, change_to, dispensable, main_slot
+from nemod.daemon.substitutes import build_without_faulty, change_to, main_slot
 from nemod.daemon.wanted_rig import WantedRig
 from nemod.engine.ipc import DeviceOpened, PlayRig
 from nemod.parameters.parameter_set import ParameterSet
@@ -77,16 +75,13 @@ class ModelSwitcher:
         self._rigs = BuildAhead(builder, audio, settings, level, on_unplayable=self._marks.mark)
         self._audio = audio
         self._first_candidates: Callable[[], Iterable[RigFiles]] = tuple
-        self._previous: Predecessor | None = None
         self._refused_id = 0
         """Of the rig that the audio process could not load again."""
-        self._tried = self._rigs.reduction
-        """The quality of the rig that was built last, or could not be."""
         self._handover = Handover(audio)
         self._waiting = RigRequests()
         self._wake = asyncio.Event()
         self._is_loading = False
-        self._quarantine = Quarantine()
+        self._fallback = CrashFallback()
 
     # --- requests --------------------------------------------------------------------------------
 
@@ -98,7 +93,7 @@ class ModelSwitcher:
     @property
     def quarantined(self) -> frozenset[str]:
         """The models that were quarantined last, until they are requested again."""
-        return self._quarantine.models
+        return self._fallback.models
 
     def slot_info(self, slot: str) -> Mapping[str, object]:
         """Return what is known of the file in a slot (JSON types); nothing for an empty slot."""
@@ -222,7 +217,7 @@ class ModelSwitcher:
         elif device is not None and not current.fits(device):
             if current.rig.paths and job.subject != CLEAN:
                 self._request([current.rig.without_files], REBUILD_JOB)
-        elif self._rigs.reduction not in (current.reduction, self._tried):
+        elif self._rigs.reduction not in (current.reduction, self._rigs.tried):
             self._rebuild()  # for what was asked for meanwhile
 
     # --- loading one rig -------------------------------------------------------------------------
@@ -235,7 +230,9 @@ class ModelSwitcher:
         """
         device = self._audio().device
         assert device is not None
-        plan, result = await self._built(plan, request.job.source)
+        plan, result = await build_without_faulty(
+            self._rigs, plan, request.job.source, on_unplayable=self._marks.mark
+        )
         newer = self._waiting.successor(request)
         if newer is not None:
             raise superseded(newer)
@@ -249,7 +246,6 @@ class ModelSwitcher:
         )
         if self._audio().is_playing:
             await self._play(built)
-        self._quarantine.release(file.name for file in plan.rig.models.values())
         self._make_current(built, plan, request)
         self.wanted.follow(plan, request.job.source)
         self._marks.clear(plan.rig)
@@ -261,28 +257,6 @@ class ModelSwitcher:
             cached=result.cached,
         )
 
-    async def _built(self, plan: RigPlan, source: Source) -> tuple[RigPlan, BuildResult]:
-        """Return the rig of a plan, without the files at fault that it can do without.
-
-        Raises: UnplayableError.
-        """
-        while True:
-            self._tried = self._rigs.reduction
-            try:
-                return plan, await self._rigs.build(plan)
-            except UnplayableError as error:
-                dropped = dispensable(plan, error, source)
-                if not dropped:
-                    raise
-                for slot in dropped:
-                    name = plan.rig.file(slot).name
-                    log.warning("slot left empty", slot=slot, file=name, reason=str(error))
-                self._marks.mark(plan, error)
-                rig = plan.rig
-                for slot in dropped:
-                    rig = rig.with_file(slot, NO_FILE)
-                plan = replace(plan, rig=rig)
-
     async def _play(self, built: BuiltRig) -> None:
         """Send a rig and wait until it is heard. Raises: UnplayableError, ControlError."""
         controls = built.controls(self._settings)
@@ -292,13 +266,7 @@ class ModelSwitcher:
 
     def _make_current(self, built: BuiltRig, plan: RigPlan, request: RigRequest) -> None:
         before, source, settings = self.current, request.job.source, self._settings
-        if before is not None and before.rig != built.rig:
-            self._previous = Predecessor(
-                built=before,
-                positions=settings.set_positions(),
-                renamed=plan.renamed,
-                has_own_sound=plan.sound is not None,
-            )
+        self._fallback.follow(before, plan, settings)
         self.current = replace(built, plan=None)
         self._use(self.current, plan.renamed, source)
         if plan.sound is not None:
@@ -356,9 +324,10 @@ class ModelSwitcher:
         return self.current.play_rig(controls), controls
 
     def device_opened(self, device: DeviceOpened) -> None:
-        """Called when a device starts running; a rig for another rate is built again."""
+        """Called when a device starts running; a rig for another one is built again."""
         # The end of a load that is under way compares the rig with the device, too.
-        if not self._is_loading and self.current is not None and not self.current.fits(device):
+        current = self.current
+        if not self._is_loading and current is not None and self._is_outdated(current):
             self._rebuild()
         self.commit()
 
@@ -387,50 +356,31 @@ class ModelSwitcher:
             self._handover.end(pending.rig_id, text)
             return
         current = self.current
-        if current is None or not rig_suspected:
+        if current is None or not rig_suspected or not self._fallback.is_due(current.rig):
             return
-        if not self._quarantine.record_crash(current.rig, time.monotonic()):
-            return
-        self._quarantine.clear(current.rig)
         if current.rig.models:
             self._replace_crashing(current, reason)
             return
         log.error("the audio process ends even without a model", reason=reason)
-        self._request_bare(current.rig)
+        self._request_substitute(current.rig)
 
-    def _request_bare(self, rig: RigFiles) -> None:
+    def _request_substitute(self, crashing: RigFiles) -> None:
         """Request what plays without the files of a rig, or without its chain."""
-        other = bare(rig)
-        if other is None:
-            return
-        job = Job(SUBSTITUTE_JOB, "", DAEMON, self._events)
-
-        def change(_rig: RigFiles) -> RigPlan:
-            if self.current is not None and self.current.rig != rig:
-                text = "another rig plays meanwhile"
-                raise ControlError(Code.BUSY, self.current.name, text)
-            return change_to(other)(_rig)
-
-        self.load([change], job, scope=Scope.SUBSTITUTE, slot="", noun=MODEL)
+        change = substitute(crashing, lambda: self.rig)
+        if change is not None:
+            job = Job(SUBSTITUTE_JOB, "", DAEMON, self._events)
+            self.load([change], job, scope=Scope.SUBSTITUTE, slot="", noun=MODEL)
 
     def _replace_crashing(self, crashing: BuiltRig, reason: str) -> None:
-        """Quarantine models of the current rig; the previous rig, or one without, takes over."""
-        previous, self._previous = self._previous, None
-        rig_before = previous.built.rig if previous else None
-        suspects = self._quarantine.confine(crashing.rig, rig_before)
-        self.current = previous.built if previous else None
-        self.wanted.give_up(suspects, rig_before)
-        what = "model quarantined" if suspects else "rig given up"
-        log.error(
-            f"{what}: the audio process ended {CRASHES} times in {WITHIN_S:g} s with it",
-            model=", ".join(sorted(suspects)) or crashing.name,
-            reason=reason,
-            instead=previous.built.name if previous else CLEAN,
-        )
+        """Have the previous rig take over from the current one, or one without files."""
+        previous, suspects = self._fallback.replace(crashing, reason)
+        self.wanted.give_up(suspects, previous.built.rig if previous else None)
         if previous is None:
-            self._request_bare(crashing.rig)
+            self.current = None
+            self._request_substitute(crashing.rig)
             self._events.publish(ModelChanged("", DAEMON, main_slot(crashing.rig)))
             return
+        self.current = previous.built
         sound = previous.sound(self._settings)
         self._use(previous.built, previous.renamed_back, DAEMON)
         self._settings.recall(sound, DAEMON)

@@ -42,6 +42,9 @@ class WantedRig:
             is_substitute = rig.file(slot) == NO_FILE and slot not in plan.fills
             if is_substitute and was is not None and before.chain[was].kind == rig.chain[slot].kind:
                 rig = _named(rig, slot, before.chain[was].file, before.paths.get(was))
+        self._want(rig)
+
+    def _want(self, rig: RigFiles) -> None:
         self.rig, self._positions = rig, {}
         first = rig.chain.first(MODEL)
         self.is_clean = first is not None and not first.file
@@ -49,7 +52,7 @@ class WantedRig:
     def give_up(self, models: Collection[str], instead: RigFiles | None) -> None:
         """Want these models no more, because they crash; `instead` plays in their place."""
         if instead is not None:
-            self.rig, self._positions = instead, {}
+            self._want(instead)
             return
         for slot in self.rig.slots:
             if self.rig.chain[slot].file in models:

@@ -563,6 +563,46 @@ def test_a_model_that_crashes_too_often_is_quarantined(has_previous: bool) -> No
     play(scenario)
 
 
+def test_a_rig_that_takes_over_has_the_quality_that_is_wanted_now() -> None:
+    """Once a device is opened again; what the player wanted before is wanted for the next start."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.load("before")
+        await setup.settle()
+        setup.load("crasher")
+        await setup.settle()
+        setup.switcher.reduce(SMALL)
+        await setup.settle()
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        setup.switcher.device_opened(device())
+        await setup.settle()
+        current = setup.switcher.current
+        assert current is not None
+        assert (current.name, current.reduction) == ("before", SMALL)
+        assert (setup.saved[0], setup.switcher.wanted.is_clean) == ("before", False)
+
+    play(scenario)
+
+
+def test_an_empty_slot_that_takes_over_is_what_the_next_start_has() -> None:
+    """Where the player had emptied it before."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.load("before")
+        await setup.settle()
+        setup.request([fill("model", NO_FILE)], "", Scope.MAIN, "model", "model")
+        await setup.settle()
+        setup.load("crasher")
+        await setup.settle()
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        assert (setup.model_name, setup.saved[0]) == ("clean", "")
+        assert setup.switcher.wanted.is_clean
+
+    play(scenario)
+
+
 def test_a_process_killed_from_outside_is_blamed_on_nobody() -> None:
     """However often."""
 

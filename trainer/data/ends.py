@@ -85,12 +85,16 @@ def _jump(course: Track, rate: int, limit: int, direction: int) -> EndJump | Non
     same = slice(middle - IDLE_FRAMES, middle + IDLE_FRAMES + 1)
     other = own[:, same].min(axis=1)
     gains = other[:, None] - own
-    gains[: round(SHORTEST_S / BLOCK_S)] = -1.0
-    gains[:, same] = -1.0
+    gains[: round(SHORTEST_S / BLOCK_S)] = -np.inf
+    gains[:, same] = -np.inf
     highest = gains.max(axis=1)
-    if highest.max() <= 0.0:
+    most = float(highest.max())
+    if not np.isfinite(most) or most <= 0.0:
         return None
-    row = int(np.argmax(highest >= MOST * highest.max()))
+    row = int(np.argmax(highest >= MOST * most))
+    if row + 1 == searched.size:
+        # Nothing on the other side shows that the latency changes here.
+        return None
     column = int(np.argmax(gains[row]))
     here, rest = slice(row + 1), slice(row + 1, None)
     short, energy = float(own[row, column]), float(energies[here].sum())
