@@ -74,9 +74,9 @@ def build(
     """Return the rig of a model in the default chain; see `build_chain`.
 
     `response` is that of the cabinet; without one the rig has no cabinet. `outputs` is 1, or 2 for
-    left and right. `model_only` omits
-    everything around the model, the test and the warm-up, except for the silence that the reference
-    engine of the model (NAM's) plays first, unless `prewarm` is off.
+    left and right. `model_only` omits everything around the model, the test and the warm-up, except
+    for the silence that the reference engine of the model (NAM's) plays first, unless `prewarm` is
+    off.
     """
     filled = default_chain(model, response)
     if not model_only:
@@ -127,6 +127,8 @@ def build_chain(
                 name,
                 policies[slot],
                 rate_hz,
+                # At its own rate only finite output is asked for, at any block size.
+                block_frames if policies[slot] == "exact" else BLOCK_FRAMES,
                 outputs if is_single else 1,
                 in_steps=not is_single,
             )
@@ -171,6 +173,7 @@ def _verified(
     slot: str,
     policy: RatePolicy,
     rate_hz: int,
+    block_frames: int,
     outputs: int,
     *,
     in_steps: bool,
@@ -191,7 +194,7 @@ def _verified(
             {},
             {slot: policy},
             rate_hz,
-            BLOCK_FRAMES,
+            block_frames,
             defaults,
             outputs,
             in_steps=in_steps,

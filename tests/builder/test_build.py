@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nemod.builder import answer as answer_module
 from nemod.builder import build as build_module
+from nemod.builder import build_steps as build_steps_module
 from nemod.builder import chain_files, verify
 from nemod.builder.answer import answer
 from nemod.builder.build import build, build_chain
@@ -151,6 +152,23 @@ def _noting(found: list[list[float]], slot: str, residues: Any, controls: Any) -
         return residues(model, rig, rate_hz, place)
 
     return noting
+
+
+def test_of_several_models_each_needs_one_program(monkeypatch: Any) -> None:
+    """Those at their own rate are tested at the block size of the rig that will play."""
+    frames: list[int] = []
+    compile_rig = build_steps_module.compile_rig
+
+    def counting(spec: Any, block_frames: int, *rest: Any) -> Any:
+        frames.append(block_frames)
+        return compile_rig(spec, block_frames, *rest)
+
+    monkeypatch.setattr(build_steps_module, "compile_rig", counting)
+    models = {"model": tiny(), "model2": tiny(seed=5)}
+    chain = FilledChain(chain=read_chain(["model", "model2"]), models=models)
+    built = build_chain(chain, RATE_HZ, BLOCK_FRAMES + 32, Settings(chain=chain.chain))
+    assert built.policies == {"model": "exact", "model2": "exact"}
+    assert set(frames) == {BLOCK_FRAMES + 32}
 
 
 def test_two_models_of_one_size_share_a_program(tmp_path: Path, monkeypatch: Any) -> None:

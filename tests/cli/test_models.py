@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nemod.builder.messages import BuildFailure, BuildRequest
 from nemod.cli import main
 from nemod.library import Library, shipped_folder, user_folder
 from nemod.library.kind import MODELS
@@ -268,6 +269,39 @@ def test_a_damaged_index_is_moved_aside(nemod: Nemod, folder: Path) -> None:
     status, out, errors = nemod("--library", folder)
     assert (status, out) == (0, before)
     assert "index of models moved aside" in errors
+
+
+def test_what_is_prepared_is_what_will_be_played(
+    nemod: Nemod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models in their size with the cabinet, and the chains of presets whose files are there."""
+    requests: list[BuildRequest] = []
+
+    def record(request: BuildRequest) -> BuildFailure:
+        requests.append(request)
+        return BuildFailure(request_id=request.request_id, reason="as asked")
+
+    monkeypatch.setattr("nemod.builder.answer.answer", record)
+    lines = {
+        "000": "chain: [{model: {file: clipper-lstm16}}, delay, {cab: {file: sim-bass-1x15}}]",
+        "001": "chain: [{model: {file: no-such-amp}}]",
+    }
+    for number, line in lines.items():
+        (tmp_path / f"{number}.yaml").write_text(f"version: 2\nname: Own {number}\n{line}\n")
+    options = ("--presets", tmp_path, "--cab", "sim-closed-2x12", "--size", "0.25")
+    status, out, _ = nemod("prepare", *options)
+    assert status == 1
+    assert "left out: preset Own 001: slot 'model': its model 'no-such-amp'" in out
+    assert "refused: preset Own 000: as asked" in out
+    by_slots = {tuple(slot.name for slot in request.chain): request for request in requests}
+    own = by_slots["model", "delay", "cab"]
+    stems = {slot: Path(file).stem for slot, file in own.files.items()}
+    assert stems == {"model": "clipper-lstm16", "cab": "sim-bass-1x15"}
+    first = requests[0]
+    assert (first.chain["model"].size, Path(first.files["cab"]).stem) == (0.25, "sim-closed-2x12")
+    requests.clear()
+    nemod("prepare", "clipper-lstm16", *options)
+    assert [Path(request.files["model"]).stem for request in requests] == ["clipper-lstm16"]
 
 
 def test_models_are_prepared_once(
