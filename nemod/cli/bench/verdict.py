@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from rich.table import Table
 
 ROOM = 0.4
-"""Share of the period below which two rigs play at once, as during a crossfade, and the rest of the
-callback finds time."""
+"""Share of the period below which the rest of the callback, and a block that takes twice as long,
+find time."""
 LIMIT = 0.8
 """Share above which a block that takes a little longer than usual comes too late."""
 VERDICTS = ("plays with room", "plays", "too heavy")
