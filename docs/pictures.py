@@ -20,6 +20,7 @@ from nemod.fx.gate import HYSTERESIS_DB, gate
 HERE = Path(__file__).resolve().parent
 RATE = 48_000
 CONTROL, AUDIO, OUTSIDE = "#dbe9f6", "#fde3cf", "#eeeeee"
+ENDS = ("guitar", "speaker")
 
 
 def before_and_after() -> None:
@@ -136,6 +137,44 @@ def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], text
     axes.text(*middle, text, fontsize=8, va="center", color="#333333")
 
 
+def signal_line(axes: Axes, slots: list[str], x: float, y: float) -> float:
+    """Draw boxes from left to right, joined by arrows; return where the last box ends."""
+    for number, slot in enumerate(slots):
+        if number:
+            arrow(axes, (x + 0.08, y), (x + 0.5, y), "")
+            x += 0.6
+        colour = OUTSIDE if slot in ENDS else AUDIO if "model" in slot else CONTROL
+        width = 0.5 + 0.11 * max(map(len, slot.splitlines()))
+        box(axes, x, y - 0.36, width, slot, colour)
+        x += width
+    return x
+
+
+def signal_chains() -> None:
+    """Draw the default chain, and one with two amps side by side in a split."""
+    figure, axes = plt.subplots(figsize=(11.0, 1.0), layout="constrained")
+    axes.axis("off")
+    slots = [ENDS[0], "noise\ngate", "com-\npressor", "amp or pedal\n(model)", "cabinet"]
+    end = signal_line(axes, [*slots, "equalizer", "delay", "reverb", ENDS[1]], 0.0, 0.0)
+    axes.set(xlim=(-0.2, end + 0.2), ylim=(-0.6, 0.6))
+    figure.savefig(HERE / "signal-chain.png", dpi=110)
+    plt.close(figure)
+    figure, axes = plt.subplots(figsize=(11.0, 2.2), layout="constrained")
+    axes.axis("off")
+    start = signal_line(axes, [ENDS[0], "noise\ngate", "pedal\n(model)"], 0.0, 0.0)
+    branches = {0.8: ["amp a (model)", "open 1x12"], -0.8: ["amp b (model)", "closed 4x12"]}
+    ends = {y: signal_line(axes, slots, start + 1.0, y) for y, slots in branches.items()}
+    mix = max(ends.values()) + 1.0
+    for y, end in ends.items():
+        arrow(axes, (start + 0.08, 0.0), (start + 0.9, y), "")
+        axes.plot([end + 0.08, mix - 0.88], [y, y], color="#333333", linewidth=1)
+        arrow(axes, (mix - 0.92, y), (mix - 0.1, 0.0), "")
+    end = signal_line(axes, ["split\nmix", "delay", "reverb", ENDS[1]], mix, 0.0)
+    axes.set(xlim=(-0.2, end + 0.2), ylim=(-1.4, 1.4))
+    figure.savefig(HERE / "signal-split.png", dpi=110)
+    plt.close(figure)
+
+
 def process(
     axes: Axes, x: float, y: float, width: float, height: float, title: str, colour: str
 ) -> None:
@@ -200,6 +239,7 @@ def architecture() -> None:
 
 if __name__ == "__main__":
     architecture()
+    signal_chains()
     before_and_after()
     gate_during_rests()
     cabinet_responses()

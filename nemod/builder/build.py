@@ -14,7 +14,7 @@ from nemod.builder.build_steps import build_steps
 from nemod.builder.compile import compile_rig
 from nemod.builder.filled_chain import FilledChain, default_chain
 from nemod.builder.rate_policy import RatePolicy, rate_policy
-from nemod.builder.verify import BLOCK_FRAMES, verified
+from nemod.builder.verify import BLOCK_FRAMES, Place, verified
 from nemod.builder.warm_up import prewarmed, warmed_up
 from nemod.chain import Chain, Slot
 from nemod.chain.chain import MODEL
@@ -142,7 +142,8 @@ def build_chain(
     )
     if tests_itself:
         with at_slot(tests_itself):
-            verified(filled.models[tests_itself], "exact", rate_hz, lambda *_: whole)
+            place = Place(filled.chain, tests_itself)
+            verified(filled.models[tests_itself], "exact", rate_hz, lambda *_: whole, place)
     return replace(whole, cached=whole.cached and cached)
 
 
@@ -201,7 +202,7 @@ def _verified(
         cached = cached and rig.cached
         return rig
 
-    return verified(model, policy, rate_hz, make), cached
+    return verified(model, policy, rate_hz, make, Place(tested.chain, slot)), cached
 
 
 def build_with_policies(

@@ -3,6 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from nemod.builder import program_cache
 from nemod.engine.compiled_rig import CompiledRig
-from nemod.engine.program import Packings, compile_spec, compiled_rig
+from nemod.engine.program import Packings, compile_spec, compiled_rig, tail_places
 from nemod.engine.rig import AnyRigSpec
 
 Controls = NDArray[np.float32]
@@ -69,7 +70,9 @@ class WarmParts:
         kept = self._parts.get(name)
         if kept is not None:
             self._parts.move_to_end(name)
-            return *kept, True
+            part, rest = kept
+            # Tails have the names of slots, which the program does not depend on.
+            return replace(part, tails=tail_places(spec)), rest, True
         part, rest, cached = make()
         self._parts[name] = part, rest
         while len(self._parts) > KEPT_PARTS:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -30,11 +30,14 @@ from numpy.typing import NDArray
 
 from nemod.builder import program_cache
 from nemod.builder.rate_policy import RatePolicy
+from nemod.chain import DEFAULT_CHAIN, Chain
+from nemod.chain.chain import MODEL
 from nemod.common.errors import ModelError
 from nemod.common.units import amplitude_to_db
 from nemod.control.settings import Settings
 from nemod.engine.active_rig import LoadedRig
 from nemod.formats.model import Model
+from nemod.parameters.slot_paths import in_table
 from nemod.parameters.table import knob_number
 
 BLOCK_FRAMES = 64
@@ -90,14 +93,28 @@ class Residue:
     """[dB] At the end of the silence, without the offset."""
 
 
+class Place(NamedTuple):
+    """Where a model stands: a chain, and the slot of the model in it."""
+
+    chain: Chain
+    slot: str
+
+
+ALONE = Place(DEFAULT_CHAIN, MODEL)
+
+
 def verified(
-    model: Model, policy: RatePolicy, rate_hz: int, make: Callable[[RatePolicy, int], Playable]
+    model: Model,
+    policy: RatePolicy,
+    rate_hz: int,
+    make: Callable[[RatePolicy, int], Playable],
+    place: Place = ALONE,
 ) -> RatePolicy:
     """Return `policy`, or `resample` where the model's rig by `policy` fails the test.
 
     `make(policy, rate_hz)` returns the model's rig for a device at that rate, with blocks of
-    `BLOCK_FRAMES` and the knobs at their defaults (any of both for `exact` at the model's rate); it
-    is called only where no verdict is known.
+    `BLOCK_FRAMES` and the knobs at their defaults (any of both for `exact` at the model's rate), in
+    the chain of `place`; it is called only where no verdict is known.
     Raises: ModelError when no rig of the model passes.
     """
     fault = ""
@@ -106,7 +123,9 @@ def verified(
         verdict = program_cache.fetch(name)
         if verdict is None:
             own = lambda: make("exact", model.sample_rate)  # noqa: E731
-            fault = find_fault(model, make(way, rate_hz), rate_hz, None if way == "exact" else own)
+            fault = find_fault(
+                model, make(way, rate_hz), rate_hz, None if way == "exact" else own, place
+            )
             program_cache.store(name, fault.encode() or _PASSED)
         else:
             fault = "" if verdict == _PASSED else verdict.decode()
@@ -121,19 +140,23 @@ def _ways(policy: RatePolicy) -> tuple[RatePolicy, ...]:
 
 
 def find_fault(
-    model: Model, rig: Playable, rate_hz: int, own_rate: Callable[[], Playable] | None
+    model: Model,
+    rig: Playable,
+    rate_hz: int,
+    own_rate: Callable[[], Playable] | None,
+    place: Place = ALONE,
 ) -> str:
     """Test a rig; return what is wrong with it, or an empty text.
 
     `own_rate` builds the model's rig at its own rate, which is done only where it is needed; None
     where `rig` is that one.
     """
-    found = list(residues(model, rig, rate_hz))
+    found = list(residues(model, rig, rate_hz, place))
     if not all(residue.is_finite for residue in found):
         return "its output is not finite (NaN or infinite samples)"
     if own_rate is None or all(residue.level_db < SILENCE_DB for residue in found):
         return ""
-    expected = residues(model, own_rate(), model.sample_rate)
+    expected = residues(model, own_rate(), model.sample_rate, place)
     for residue, own in zip(found, expected, strict=True):
         if residue.level_db >= max(SILENCE_DB, own.level_db + ALLOWANCE_DB):
             return (
@@ -143,11 +166,11 @@ def find_fault(
     return ""
 
 
-def residues(model: Model, rig: Playable, rate_hz: int) -> Iterator[Residue]:
+def residues(model: Model, rig: Playable, rate_hz: int, place: Place = ALONE) -> Iterator[Residue]:
     """Yield what is left of noise after silence, for each position of the model's knobs."""
     blocks = _test_signal(rate_hz, rig.block_frames)
     tail = int(TAIL_S * rate_hz)
-    for controls in _test_controls(model, rig.layout):
+    for controls in _test_controls(model, rig.layout, place):
         state = rig.loaded.fresh()
         is_finite, heard = True, []
         for block in blocks:
@@ -170,15 +193,21 @@ def _test_signal(rate_hz: int, block_frames: int) -> NDArray[np.float32]:
     return sound.reshape(count, block_frames)
 
 
-def _test_controls(model: Model, layout: Sequence[str]) -> Iterator[NDArray[np.float32]]:
+def _test_controls(
+    model: Model, layout: Sequence[str], place: Place
+) -> Iterator[NDArray[np.float32]]:
     """Yield the controls [n] of a flat rig: knobs at their defaults, lowest and highest."""
-    flat = Settings().vector(layout)
-    knobs = {n: path for n, path in enumerate(layout) if knob_number(path) is not None}
-    defaults = {path: model.knobs[(knob_number(path) or 1) - 1].default for path in knobs.values()}
+    flat = Settings(chain=place.chain).vector(layout)
+    knobs = {}
+    for n, path in enumerate(layout):
+        slot, in_its_kind = in_table(place.chain, path)
+        number = knob_number(in_its_kind) if slot == place.slot else None
+        if number is not None:
+            knobs[n] = model.knobs[number - 1].default
     for extreme in (None, 0.0, 1.0) if knobs else (None,):
         controls = flat.copy()
-        for n, path in knobs.items():
-            controls[n] = defaults[path] if extreme is None else extreme
+        for n, default in knobs.items():
+            controls[n] = default if extreme is None else extreme
         yield controls
 
 

@@ -11,6 +11,7 @@ Nothing here knows effects, parameters or files.
 from nemod.chain.chain import (
     CABINET,
     DEFAULT_CHAIN,
+    DEFAULT_NAME,
     FILE_KINDS,
     KINDS,
     MAX_MODELS,
@@ -21,12 +22,13 @@ from nemod.chain.chain import (
     Slot,
     Split,
 )
-from nemod.chain.reader import ChainError, can_be_name, read_chain, read_leniently
+from nemod.chain.reader import ChainError, can_be_name, is_text, read_chain, read_leniently
 from nemod.chain.writer import plain_chain
 
 __all__ = [
     "CABINET",
     "DEFAULT_CHAIN",
+    "DEFAULT_NAME",
     "FILE_KINDS",
     "KINDS",
     "MAX_MODELS",
@@ -38,6 +40,7 @@ __all__ = [
     "Slot",
     "Split",
     "can_be_name",
+    "is_text",
     "plain_chain",
     "read_chain",
     "read_leniently",

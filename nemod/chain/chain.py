@@ -154,3 +154,5 @@ DEFAULT_CHAIN = Chain(
     )
 )
 """The chain of a rig that names no other."""
+DEFAULT_NAME = "default"
+"""The name by which it is set."""

@@ -49,6 +49,11 @@ RESERVED = frozenset((
 """Names that no slot can have, because other addresses begin with them."""
 
 
+def is_text(path: tuple[str, ...]) -> bool:
+    """Return whether the value at these keys is a text, also where YAML reads a number."""
+    return bool(path) and path[-1] in ("file", "sha256", "kind")
+
+
 def can_be_name(name: str) -> bool:
     """Return whether a slot can have this name, as far as no other slot has it."""
     return bool(_NAME.fullmatch(name)) and name not in RESERVED

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-from nemod.chain import Chain, ChainError, read_chain
+from nemod.chain import DEFAULT_NAME, Chain, ChainError, is_text, read_chain
+from nemod.common.names import fold
 from nemod.common.yaml_reader import Tree, plain
 from nemod.config.checks import Check, ProblemsError, cut
 
 MAX_CHAINS = 64
 MAX_NAME = 64
 """[characters]"""
-_TEXTS = ("file", "sha256", "kind")
-"""Keys of a slot whose values are texts, also where YAML reads a number."""
 
 
 class Chains(Check):
@@ -25,6 +24,7 @@ class Chains(Check):
         if len(given) > MAX_CHAINS:
             raise ValueError(f"at most {MAX_CHAINS} chains are allowed, not {len(given)}")
         chains: dict[str, Chain] = {}
+        found = {fold(DEFAULT_NAME): DEFAULT_NAME}
         problems: list[str] = []
         for name, tree in given.items():
             if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
@@ -33,14 +33,18 @@ class Chains(Check):
             if name.lstrip()[0] in "[{":
                 problems.append(f"{cut(name)!r}: a name that begins with [ or {{ would be JSON")
                 continue
+            # A chain is found by its name in any case.
+            same = found.setdefault(fold(name), name)
+            if same == DEFAULT_NAME:
+                problems.append(f"{name!r} is the name of the built-in chain")
+                continue
+            if same != name:
+                problems.append(f"{name!r} and {same!r} are one name: case does not matter")
+                continue
             try:
-                chains[name] = read_chain(plain(tree, _is_text), name)
+                chains[name] = read_chain(plain(tree, is_text), name)
             except ChainError as error:
                 problems += [f"{name}: {problem}" for problem in error.problems]
         if problems:
             raise ProblemsError(problems)
         return tuple(chains.items())
-
-
-def _is_text(path: tuple[str, ...]) -> bool:
-    return bool(path) and path[-1] in _TEXTS

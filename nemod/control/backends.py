@@ -135,6 +135,9 @@ class Scope(StrEnum):
     """All slots and files."""
     PRESET = "preset"
     """All slots and files with their positions."""
+    SUBSTITUTE = "substitute"
+    """What the daemon plays for a rig that crashes: no request is superseded by it, and all others
+    come first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

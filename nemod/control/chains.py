@@ -11,6 +11,7 @@ from typing import TypeVar
 from nemod.chain import (
     CABINET,
     DEFAULT_CHAIN,
+    DEFAULT_NAME,
     MODEL,
     Chain,
     ChainError,
@@ -32,8 +33,6 @@ from nemod.parameters.slot_paths import slot_path
 CHAIN_JOB = "chain"
 MAX_WAITING = 16
 """Most edits of the chain that wait."""
-DEFAULT = "default"
-"""Name of the chain of a rig that names no other."""
 
 _Edit = Callable[[Chain], edit.Edited]
 _T = TypeVar("_T")
@@ -52,7 +51,7 @@ class Chains:
     ) -> None:
         self._jobs = jobs
         self._libraries = {MODEL: models, CABINET: cabinets}
-        self.named: Mapping[str, Chain] = {DEFAULT: DEFAULT_CHAIN, **named}
+        self.named: Mapping[str, Chain] = {DEFAULT_NAME: DEFAULT_CHAIN, **named}
         """Chains that can be set by name."""
         self._edits: list[Job] = []
 

@@ -35,8 +35,12 @@ class Snapshots:
         return dict(self._sounds)
 
     def use(self, sounds: Mapping[int, Sound]) -> None:
-        """Replace all snapshots, by those of a preset with the present chain."""
-        self._sounds, self._parameters = dict(sounds), self._settings.parameters
+        """Replace all snapshots, by those of a preset with the present chain.
+
+        Positions that this chain does not have are left out: a session may be of another one.
+        """
+        self._parameters = self._settings.parameters
+        self._sounds = {number: _known(sound, self._parameters) for number, sound in sounds.items()}
 
     def follow_chain(self, chain: Chain, renamed: Mapping[str, str]) -> None:
         """Have the positions stay with their slots in another chain.
@@ -45,7 +49,7 @@ class Snapshots:
         """
         before, self._parameters = self._parameters, ParameterSet(chain)
         self._sounds = {
-            number: moved_positions(sound, before, chain, renamed)
+            number: moved_positions(_known(sound, before), before, chain, renamed)
             for number, sound in self._sounds.items()
         }
 
@@ -82,3 +86,16 @@ class Snapshots:
         if not 0 <= number < MAX_SNAPSHOTS:
             text = f"no snapshot has number {number}; they are 0..{MAX_SNAPSHOTS - 1}"
             raise ControlError(Code.NOT_FOUND, str(number), text)
+
+
+def _known(sound: Sound, parameters: ParameterSet) -> Sound:
+    """Return the positions of a sound without those whose paths do not exist."""
+    return {path: position for path, position in sound.items() if _is_known(path, parameters)}
+
+
+def _is_known(path: str, parameters: ParameterSet) -> bool:
+    try:
+        parameters.key(path)
+    except KeyError:
+        return False
+    return True

@@ -226,8 +226,8 @@ class Daemon:
         """Return the sample rate [Hz] to ask the device for; None for its own."""
         rate = self.config.audio.rate
         if rate == MODEL_RATE:
-            rig = next(self._startup.candidates())
-            path = rig.first(MODEL).path
+            rig = next(self._startup.candidates(), None)
+            path = rig.first(MODEL).path if rig is not None else None
             # The builder reports a file that cannot be read.
             with suppress(ModelError):
                 if path is not None:
@@ -310,11 +310,10 @@ class Daemon:
     def _session(self) -> Session:
         """Return what the next start is to restore."""
         last, wanted = self._startup.session, self._switcher.wanted
-        chain = wanted.rig.chain
         return Session(
-            chain=chain,
+            chain=wanted.rig.chain,
             paths=wanted.paths(),
-            positions=self._settings.positions_in(chain),
+            positions=wanted.positions(self._settings),
             preset=self._session_preset(),
             is_clean=wanted.is_clean,
             failed_starts=self._failed_starts,

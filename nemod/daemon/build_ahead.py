@@ -17,7 +17,6 @@ from nemod.builder.messages import (
     BuildRequest,
     BuildResult,
     Level,
-    Reduction,
 )
 from nemod.chain import Chain
 from nemod.common.background import in_background
@@ -49,6 +48,7 @@ class RigKey:
     """All that a rig depends on."""
 
     chain: Chain
+    """With the sizes to which the reduction limits its models."""
     files: frozenset[tuple[str, str, int, int]]
     """Slot, path, bytes and time of change of each file."""
     rate_hz: int
@@ -58,7 +58,8 @@ class RigKey:
     """Positions. What does not belong to the sound, such as the mute, is missing: every rig starts
     with its present controls, see `nemod.engine.loaded_rigs`."""
     level: Level
-    reduction: Reduction
+    is_reverb_cheap: bool
+    """False without a reverb."""
 
 
 async def rig_key(request: BuildRequest) -> RigKey:
@@ -69,14 +70,14 @@ async def rig_key(request: BuildRequest) -> RigKey:
     )
     sound = {item for item in request.positions.items() if is_in_preset(item[0])}
     return RigKey(
-        chain=request.chain,
+        chain=request.reduction.of_chain(request.chain),
         files=files,
         rate_hz=request.rate_hz,
         block_frames=request.block_frames,
         outputs=request.outputs,
         sound=frozenset(sound),
         level=request.level,
-        reduction=request.reduction,
+        is_reverb_cheap=request.reduction.is_reverb_cheap and bool(request.chain.of_kind("reverb")),
     )
 
 
@@ -104,6 +105,8 @@ class BuildAhead:
         """`on_unplayable(plan, error)` is called for a rig with a file that cannot be played."""
         self.reduction = FULL_QUALITY
         """That of all rigs that are built from now on."""
+        self.tried = FULL_QUALITY
+        """That of the rig that was requested last, whether or not it could be built."""
         self._builder = builder
         self._audio = audio
         self._settings = settings
@@ -130,6 +133,7 @@ class BuildAhead:
         Raises: UnplayableError.
         """
         request = self._request_for(plan)
+        self.tried = request.reduction
         key = await rig_key(request)
         result = self._kept.get(key) or await self._builder.build(request)
         if isinstance(result, BuildFailure):
@@ -138,7 +142,8 @@ class BuildAhead:
         if key in self._recent:
             self._recent.remove(key)
         self._recent.append(key)
-        return replace(result, request_id=request.request_id)
+        # A reduction that changes nothing in this chain does not build it again.
+        return replace(result, request_id=request.request_id, reduction=request.reduction)
 
     async def build_next(self, is_idle: Callable[[], bool]) -> bool:
         """Build the first wanted rig that is missing, and drop what is no longer wanted.

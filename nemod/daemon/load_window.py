@@ -21,6 +21,9 @@ class Load(NamedTuple):
     """The same is reached in three quarters of the moment: a hiccup touches no more than two."""
     late: int
     """Blocks that began more than a period late."""
+    late_quarters: int
+    """0..4: in how many quarters of the moment some of them were; a stall touches no more than
+    two."""
 
 
 class LoadWindow:
@@ -56,9 +59,12 @@ class LoadWindow:
         if self._begun_s is None or now_s - self._begun_s < WINDOW_S:
             return None
         quarters = [[0] * LOAD_BINS for _ in range(QUARTERS)]
-        for at_s, record, _ in self._records:
+        late = [0] * QUARTERS
+        for at_s, record, late_blocks in self._records:
             age = (now_s - at_s) / WINDOW_S
-            counts = quarters[min(int(age * QUARTERS), QUARTERS - 1)]
+            quarter = min(int(age * QUARTERS), QUARTERS - 1)
+            late[quarter] += late_blocks
+            counts = quarters[quarter]
             for place, count in enumerate(record.load_counts):
                 counts[place] += count
         if not all(map(sum, quarters)):
@@ -66,7 +72,8 @@ class LoadWindow:
         return Load(
             p99=_p99([sum(counts) for counts in zip(*quarters, strict=True)]),
             lasting_p99=sorted(map(_p99, quarters))[1],
-            late=sum(late for _, _, late in self._records),
+            late=sum(late),
+            late_quarters=sum(map(bool, late)),
         )
 
 

@@ -6,36 +6,36 @@ plays on. Thread: control.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
 
-from nemod.builder.messages import BuildResult, Level, Reduction
+from nemod.builder.messages import Level, Reduction
 from nemod.chain import CABINET, MODEL
 from nemod.common.errors import NemodError
 from nemod.config import Config
-from nemod.control.backends import CLEAN, NO_FILE, RigChange, RigFiles, RigPlan, Scope
+from nemod.control.backends import CLEAN, RigChange, RigFiles, RigPlan, Scope
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import DAEMON, ChainChanged, EventStream, ModelChanged, Source
 from nemod.control.jobs import Job
 from nemod.control.settings import Settings
 from nemod.daemon.build_ahead import BuildAhead, UnplayableError
 from nemod.daemon.built_rig import BuiltRig
+from nemod.daemon.crash_fallback import CrashFallback, substitute
 from nemod.daemon.fault_marks import FaultMarks
 from nemod.daemon.handover import Handover
 from nemod.daemon.protocols import AudioOutput, Builder, Controls, FaultLog
-from nemod.daemon.quarantine import CRASHES, WITHIN_S, Quarantine
 from nemod.daemon.rig_events import publish_changed_files, publish_files
 from nemod.daemon.rig_requests import RigRequest, RigRequests, superseded
-from nemod.daemon.substitutes import bare, change_to, dispensable, main_slot
+from nemod.daemon.substitutes import build_without_faulty, change_to, main_slot
 from nemod.daemon.wanted_rig import WantedRig
 from nemod.engine.ipc import DeviceOpened, PlayRig
 from nemod.parameters.parameter_set import ParameterSet
 
 FIRST_MODEL_JOB = "first model"
 REBUILD_JOB = "rebuild"
+SUBSTITUTE_JOB = "substitute"
 
 log = structlog.get_logger("nemod")
 
@@ -75,12 +75,13 @@ class ModelSwitcher:
         self._rigs = BuildAhead(builder, audio, settings, level, on_unplayable=self._marks.mark)
         self._audio = audio
         self._first_candidates: Callable[[], Iterable[RigFiles]] = tuple
-        self._previous: BuiltRig | None = None
+        self._refused_id = 0
+        """Of the rig that the audio process could not load again."""
         self._handover = Handover(audio)
         self._waiting = RigRequests()
         self._wake = asyncio.Event()
         self._is_loading = False
-        self._quarantine = Quarantine()
+        self._fallback = CrashFallback()
 
     # --- requests --------------------------------------------------------------------------------
 
@@ -92,7 +93,7 @@ class ModelSwitcher:
     @property
     def quarantined(self) -> frozenset[str]:
         """The models that were quarantined last, until they are requested again."""
-        return self._quarantine.models
+        return self._fallback.models
 
     def slot_info(self, slot: str) -> Mapping[str, object]:
         """Return what is known of the file in a slot (JSON types); nothing for an empty slot."""
@@ -125,10 +126,13 @@ class ModelSwitcher:
 
     def _request(self, rigs: Iterable[RigFiles], kind: str) -> None:
         """Request one of some rigs for the daemon itself."""
+        self._request_changes(map(change_to, rigs), kind)
+
+    def _request_changes(self, changes: Iterable[RigChange], kind: str) -> None:
+        """Request one of some changes for the daemon itself."""
         job = Job(kind, "", DAEMON, self._events)
         # As a request for the first model, which a client's takes the place of.
-        slot = main_slot(self._base())
-        self.load(map(change_to, rigs), job, scope=Scope.MAIN, slot=slot, noun=MODEL)
+        self.load(changes, job, scope=Scope.MAIN, slot=main_slot(self._base()), noun=MODEL)
 
     def _base(self) -> RigFiles:
         """Return what plays, or is to play first."""
@@ -194,8 +198,9 @@ class ModelSwitcher:
     def _after_failure(self, request: RigRequest) -> None:
         """See that something plays after a request that failed.
 
-        The current rig may not fit a device that changed meanwhile: it is built again, and a model
-        that cannot be built again gives way to an empty slot.
+        The current rig may not fit a device or a quality that changed meanwhile, or the audio
+        process may have refused it: it is built again, once. A model that cannot be built for the
+        device gives way to an empty slot.
         """
         device, current, job = self._audio().device, self.current, request.job
         if self._waiting:
@@ -206,11 +211,14 @@ class ModelSwitcher:
                 self._request(self._first_candidates(), FIRST_MODEL_JOB)
             elif not self.first_model.done() and job.error is not None:
                 self.first_model.set_exception(NemodError(job.error.text))
-        elif device is not None and not current.fits(device):
-            if job.kind != REBUILD_JOB:
+        elif job.kind != REBUILD_JOB:
+            if self._is_outdated(current) or current.rig_id == self._refused_id:
                 self._rebuild()
-            elif current.rig.paths and job.subject != CLEAN:
+        elif device is not None and not current.fits(device):
+            if current.rig.paths and job.subject != CLEAN:
                 self._request([current.rig.without_files], REBUILD_JOB)
+        elif self._rigs.reduction not in (current.reduction, self._rigs.tried):
+            self._rebuild()  # for what was asked for meanwhile
 
     # --- loading one rig -------------------------------------------------------------------------
 
@@ -222,7 +230,9 @@ class ModelSwitcher:
         """
         device = self._audio().device
         assert device is not None
-        plan, result = await self._built(plan, request.job.source)
+        plan, result = await build_without_faulty(
+            self._rigs, plan, request.job.source, on_unplayable=self._marks.mark
+        )
         newer = self._waiting.successor(request)
         if newer is not None:
             raise superseded(newer)
@@ -236,7 +246,6 @@ class ModelSwitcher:
         )
         if self._audio().is_playing:
             await self._play(built)
-        self._quarantine.release(file.name for file in plan.rig.models.values())
         self._make_current(built, plan, request)
         self.wanted.follow(plan, request.job.source)
         self._marks.clear(plan.rig)
@@ -248,27 +257,6 @@ class ModelSwitcher:
             cached=result.cached,
         )
 
-    async def _built(self, plan: RigPlan, source: Source) -> tuple[RigPlan, BuildResult]:
-        """Return the rig of a plan, without the files at fault that it can do without.
-
-        Raises: UnplayableError.
-        """
-        while True:
-            try:
-                return plan, await self._rigs.build(plan)
-            except UnplayableError as error:
-                dropped = dispensable(plan, error, source)
-                if not dropped:
-                    raise
-                for slot in dropped:
-                    name = plan.rig.file(slot).name
-                    log.warning("slot left empty", slot=slot, file=name, reason=str(error))
-                self._marks.mark(plan, error)
-                rig = plan.rig
-                for slot in dropped:
-                    rig = rig.with_file(slot, NO_FILE)
-                plan = replace(plan, rig=rig)
-
     async def _play(self, built: BuiltRig) -> None:
         """Send a rig and wait until it is heard. Raises: UnplayableError, ControlError."""
         controls = built.controls(self._settings)
@@ -278,17 +266,14 @@ class ModelSwitcher:
 
     def _make_current(self, built: BuiltRig, plan: RigPlan, request: RigRequest) -> None:
         before, source, settings = self.current, request.job.source, self._settings
-        if before is not None and before.rig.models and before.name != built.name:
-            self._previous = before
+        self._fallback.follow(before, plan, settings)
         self.current = replace(built, plan=None)
         self._use(self.current, plan.renamed, source)
         if plan.sound is not None:
             settings.recall(plan.sound, plan.source)
         for path, position in plan.switched.items():
             settings.set(path, position, plan.source)
-        device = self._audio().device
-        is_outdated = device is not None and not built.fits(device)
-        if is_outdated or built.reduction != self._rigs.reduction:
+        if self._is_outdated(built):
             self._rebuild()
         self.commit()
         was = before.rig if before is not None else RigFiles()
@@ -297,13 +282,21 @@ class ModelSwitcher:
     def _use(self, built: BuiltRig, renamed: Mapping[str, str], source: Source) -> None:
         """Take the chain of a rig, and the knobs of its models."""
         if built.rig.chain.without_files != self._settings.chain:
+            if source == DAEMON:
+                self.wanted.keep_positions(self._settings)
             self._events.publish(ChainChanged(source, renamed))
         self._settings.use_chain(built.rig.chain, built.result.knobs, renamed)
+
+    def _is_outdated(self, built: BuiltRig) -> bool:
+        """Return whether a rig was built for another device, or in another quality than now."""
+        device = self._audio().device
+        is_for_other = device is not None and not built.fits(device)
+        return is_for_other or built.reduction != self._rigs.reduction
 
     def _rebuild(self) -> None:
         """Build the current rig for the device as it is now, unless another is requested."""
         if self.current is not None and not self._waiting:
-            self._request([self.current.rig], REBUILD_JOB)
+            self._request_changes([lambda rig: change_to(rig)(rig)], REBUILD_JOB)
 
     def build_ahead(self, wanted: Sequence[RigPlan]) -> None:
         """Build these while nothing else is to be done; a new list replaces the last."""
@@ -331,9 +324,10 @@ class ModelSwitcher:
         return self.current.play_rig(controls), controls
 
     def device_opened(self, device: DeviceOpened) -> None:
-        """Called when a device starts running; a rig for another rate is built again."""
+        """Called when a device starts running; a rig for another one is built again."""
         # The end of a load that is under way compares the rig with the device, too.
-        if not self._is_loading and self.current is not None and not self.current.fits(device):
+        current = self.current
+        if not self._is_loading and current is not None and self._is_outdated(current):
             self._rebuild()
         self.commit()
 
@@ -348,7 +342,10 @@ class ModelSwitcher:
             return
         if self.current is not None and self.current.rig_id == rig_id:
             log.warning("the rig could not be loaded again", model=self.current.name, reason=reason)
-            self._rebuild()
+            self._refused_id = rig_id
+            # A load that is under way takes its place, or has it built again at its end.
+            if not self._is_loading:
+                self._rebuild()
 
     def audio_process_lost(self, reason: str, *, rig_suspected: bool) -> None:
         """Called when the audio process has ended; `rig_suspected`: its rig may be the cause."""
@@ -359,44 +356,35 @@ class ModelSwitcher:
             self._handover.end(pending.rig_id, text)
             return
         current = self.current
-        if current is None or not rig_suspected:
+        if current is None or not rig_suspected or not self._fallback.is_due(current.rig):
             return
-        if not self._quarantine.record_crash(current.name, time.monotonic()):
-            return
-        self._quarantine.clear(current.name)
         if current.rig.models:
             self._replace_crashing(current, reason)
             return
         log.error("the audio process ends even without a model", reason=reason)
-        self._request_bare(current.rig)
+        self._request_substitute(current.rig)
 
-    def _request_bare(self, rig: RigFiles) -> None:
+    def _request_substitute(self, crashing: RigFiles) -> None:
         """Request what plays without the files of a rig, or without its chain."""
-        other = bare(rig)
-        if other is not None:
-            self._request([other], REBUILD_JOB)
+        change = substitute(crashing, lambda: self.rig)
+        if change is not None:
+            job = Job(SUBSTITUTE_JOB, "", DAEMON, self._events)
+            self.load([change], job, scope=Scope.SUBSTITUTE, slot="", noun=MODEL)
 
     def _replace_crashing(self, crashing: BuiltRig, reason: str) -> None:
-        """Quarantine models of the current rig; the previous rig, or one without, takes over."""
-        previous, self._previous = self._previous, None
-        suspects = self._quarantine.confine(
-            {file.name for file in crashing.rig.models.values()},
-            {file.name for file in previous.rig.models.values()} if previous else set(),
-        )
-        self.current = previous
-        self.wanted.give_up(suspects, previous.rig if previous else None)
-        log.error(
-            f"model quarantined: the audio process ended {CRASHES} times in {WITHIN_S:g} s with it",
-            model=", ".join(sorted(suspects)),
-            reason=reason,
-            instead=previous.name if previous else CLEAN,
-        )
+        """Have the previous rig take over from the current one, or one without files."""
+        previous, suspects = self._fallback.replace(crashing, reason)
+        self.wanted.give_up(suspects, previous.built.rig if previous else None)
         if previous is None:
-            self._request_bare(crashing.rig)
+            self.current = None
+            self._request_substitute(crashing.rig)
             self._events.publish(ModelChanged("", DAEMON, main_slot(crashing.rig)))
             return
-        self._use(previous, {}, DAEMON)
-        publish_files(self._events, previous.rig, DAEMON)
+        self.current = previous.built
+        sound = previous.sound(self._settings)
+        self._use(previous.built, previous.renamed_back, DAEMON)
+        self._settings.recall(sound, DAEMON)
+        publish_files(self._events, previous.built.rig, DAEMON)
 
     # --- settings --------------------------------------------------------------------------------
 

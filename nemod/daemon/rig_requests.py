@@ -26,8 +26,11 @@ class RigRequest:
 
         A preset, or a chain, takes the place of everything before it. A first model that is
         requested takes the place of a preset that waits, which is a model with more. Files of
-        different slots, and edits of the chain, are all carried out.
+        different slots, and edits of the chain, are all carried out. A substitute stays, because
+        what comes before it may fail.
         """
+        if Scope.SUBSTITUTE in (self.scope, older.scope):
+            return self.scope == older.scope
         match self.scope:
             case Scope.CHAIN | Scope.PRESET:
                 return True
@@ -61,8 +64,15 @@ class RigRequests:
                 older.job.fail(superseded(request))
 
     def take(self) -> RigRequest | None:
-        """Return the request that has waited longest, and hold it no longer."""
-        return self._waiting.pop(0) if self._waiting else None
+        """Return the request to carry out next, and hold it no longer.
+
+        It is the one that has waited longest, a substitute only where nothing else waits.
+        """
+        if not self._waiting:
+            return None
+        order = sorted(self._waiting, key=lambda request: request.scope is Scope.SUBSTITUTE)
+        self._waiting.remove(order[0])
+        return order[0]
 
     def successor(self, request: RigRequest) -> RigRequest | None:
         """Return a request that waits and supersedes this one, which is being carried out."""

@@ -29,7 +29,7 @@ MAX_TEXT = 4096
 MAX_COUNT = 1_000_000
 MAX_SKIPPED = 20
 """Most skipped values that are logged one by one."""
-_KEYS = (*("version", "chain", "paths", "positions", "preset", "clean", "failed_starts"),)
+_KEYS = ("version", "chain", "paths", "positions", "preset", "clean", "failed_starts")
 
 log = structlog.get_logger("nemod")
 

@@ -72,8 +72,15 @@ class Startup:
         if self.is_requested or main is None:
             return
         for name in self.library.names:
-            if name != rig.file(main.name).name and not self.library.problem(name):
-                yield rig.with_file(main.name, SlotFile(*self.library.find(name)))
+            if name == rig.file(main.name).name or self.library.problem(name):
+                continue
+            try:
+                file = SlotFile(*self.library.find(name))
+            except NotFoundError as error:
+                # Removed since the names were read, or a link to elsewhere.
+                log.warning("model passed over", model=name, reason=str(error))
+                continue
+            yield rig.with_file(main.name, file)
 
 
 def prepare(config: Config) -> Startup:

@@ -74,8 +74,21 @@ def _with_slots(session: Session, config: Config) -> Session:
     chain = session.chain
     if (config.model and chain.first(MODEL) is None) or (config.cab and not chain.first(CABINET)):
         log.warning("the chain of the last session has no slot for it: default chain loaded")
-        positions = moved_positions(session.positions, ParameterSet(chain), DEFAULT_CHAIN)
-        return replace(session, chain=DEFAULT_CHAIN, positions=positions, paths={})
+        before = ParameterSet(chain)
+        preset = session.preset
+        if preset is not None:
+            snapshots = {
+                number: moved_positions(sound, before, DEFAULT_CHAIN)
+                for number, sound in preset.snapshots.items()
+            }
+            preset = replace(preset, snapshots=snapshots)
+        return replace(
+            session,
+            chain=DEFAULT_CHAIN,
+            positions=moved_positions(session.positions, before, DEFAULT_CHAIN),
+            paths={},
+            preset=preset,
+        )
     return session
 
 

@@ -18,8 +18,10 @@ LIMIT = 0.85
 """Share of the period: the load is too high when 99 of 100 blocks do not stay below it, in three
 quarters of `WINDOW_S`: less is a hiccup."""
 LATE_LIMIT = 4
-"""The load is too high, too, when so many blocks begin late in `WINDOW_S`: single ones have other
-causes than the load."""
+"""The load is too high, too, when so many blocks begin late in `WINDOW_S`, some of them in each of
+`LATE_QUARTERS`: single ones have other causes than the load, and so have many in one stall."""
+LATE_QUARTERS = 3
+"""Of `WINDOW_S`; see `nemod.daemon.load_window`."""
 CALM = 0.5
 """Share of the period below which there is room for a step back."""
 RESTORE_S = 10.0
@@ -123,7 +125,8 @@ class StepDown:
 
         After that, `load` must be one of the time since the new quality is heard.
         """
-        if load.lasting_p99 >= LIMIT or load.late >= LATE_LIMIT:
+        is_late = load.late >= LATE_LIMIT and load.late_quarters >= LATE_QUARTERS
+        if load.lasting_p99 >= LIMIT or is_late:
             self._calm_since = None
             return self._make_step(now_s)
         if not self._made:

@@ -1,9 +1,17 @@
 """What plays where not all that is wanted can: which slots are left empty."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from nemod.builder.messages import BuildResult
 from nemod.chain import CABINET, DEFAULT_CHAIN, MODEL
-from nemod.control.backends import CLEAN, RigChange, RigFiles, RigPlan
+from nemod.control.backends import CLEAN, NO_FILE, RigChange, RigFiles, RigPlan
 from nemod.control.events import DAEMON, Source
-from nemod.daemon.build_ahead import UnplayableError
+from nemod.daemon.build_ahead import BuildAhead, UnplayableError
+
+log = structlog.get_logger("nemod")
 
 
 def main_slot(rig: RigFiles) -> str:
@@ -32,6 +40,34 @@ def dispensable(plan: RigPlan, error: UnplayableError, source: Source) -> list[s
         return [s for s in spare if s == error.slot and plan.rig.chain[s].kind == CABINET]
     main = main_slot(plan.rig)
     return [slot for slot in spare if slot != main and error.slot in (slot, "")]
+
+
+async def build_without_faulty(
+    rigs: BuildAhead,
+    plan: RigPlan,
+    source: Source,
+    *,
+    on_unplayable: Callable[[RigPlan, UnplayableError], None],
+) -> tuple[RigPlan, BuildResult]:
+    """Return the rig of a plan, without the files at fault that it can do without.
+
+    `on_unplayable(plan, error)` is called where files are left out. Raises: UnplayableError.
+    """
+    while True:
+        try:
+            return plan, await rigs.build(plan)
+        except UnplayableError as error:
+            dropped = dispensable(plan, error, source)
+            if not dropped:
+                raise
+            for slot in dropped:
+                name = plan.rig.file(slot).name
+                log.warning("slot left empty", slot=slot, file=name, reason=str(error))
+            on_unplayable(plan, error)
+            rig = plan.rig
+            for slot in dropped:
+                rig = rig.with_file(slot, NO_FILE)
+            plan = replace(plan, rig=rig)
 
 
 def bare(rig: RigFiles) -> RigFiles | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from nemod.chain import MODEL
 from nemod.control.backends import NO_FILE, RigFiles, RigPlan
 from nemod.control.events import DAEMON, Source
+from nemod.control.settings import Settings
 
 
 class WantedRig:
@@ -23,6 +24,8 @@ class WantedRig:
         """
         self.rig = rig or RigFiles()
         self.is_clean = is_clean
+        self._positions: Mapping[str, float] = {}
+        """Those that were set when a substitute with another chain took its place."""
 
     def follow(self, plan: RigPlan, source: Source) -> None:
         """Note that a rig plays: what a client has requested is wanted from now on.
@@ -39,14 +42,17 @@ class WantedRig:
             is_substitute = rig.file(slot) == NO_FILE and slot not in plan.fills
             if is_substitute and was is not None and before.chain[was].kind == rig.chain[slot].kind:
                 rig = _named(rig, slot, before.chain[was].file, before.paths.get(was))
-        self.rig = rig
+        self._want(rig)
+
+    def _want(self, rig: RigFiles) -> None:
+        self.rig, self._positions = rig, {}
         first = rig.chain.first(MODEL)
         self.is_clean = first is not None and not first.file
 
     def give_up(self, models: Collection[str], instead: RigFiles | None) -> None:
         """Want these models no more, because they crash; `instead` plays in their place."""
         if instead is not None:
-            self.rig = instead
+            self._want(instead)
             return
         for slot in self.rig.slots:
             if self.rig.chain[slot].file in models:
@@ -58,6 +64,21 @@ class WantedRig:
             is_same = slot in self.rig.chain and self.rig.chain[slot].kind == rig.chain[slot].kind
             if is_same and not self.rig.chain[slot].file and not self.is_clean:
                 self.rig = self.rig.with_file(slot, rig.file(slot))
+
+    def keep_positions(self, settings: Settings) -> None:
+        """Keep what was set, before a substitute that may lack some of its slots plays."""
+        if settings.chain == self.rig.chain.without_files:
+            self._positions = settings.set_positions()
+
+    def positions(self, settings: Settings) -> dict[str, float]:
+        """Return what is set, by canonical path of its chain: the present positions.
+
+        Those of slots that a substitute lacks are as they were before it.
+        """
+        now = settings.positions_in(self.rig.chain)
+        if settings.chain == self.rig.chain.without_files:
+            return now
+        return {**self._positions, **now}
 
     def paths(self) -> Mapping[str, str]:
         """Return where files are, by slot, for those that are known."""

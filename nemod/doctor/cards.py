@@ -67,9 +67,11 @@ def check_clocks(machine: Machine) -> Iterator[Finding]:
     if source in ("", sink) or (len(cards) == 2 and cards[0] == cards[1]):
         yield ok("clocks", "input and output have one clock")
         return
+    output = f"the output {sink!r}" if sink else "the default output"
+    are = "are" if len(cards) == 2 else "may be"
     yield advice(
         "clocks",
-        f"the input {source!r} and the output {sink!r} are two cards, whose clocks drift apart; "
+        f"the input {source!r} and {output} {are} two cards. The clocks of two cards drift apart; "
         "nemod does not correct that, and now and then an xrun realigns them",
         "one interface for both. With two, a larger --block and --periods 4 make the xruns rarer",
     )

@@ -275,6 +275,7 @@ class Engine:
             # The block is muted. Its state is non-finite or lost, so the rig restarts.
             out[:] = 0.0
             self._faults += 1
+            rig.state = state  # for the helper thread to free
             rig.reset()
             return
         rig.state = after

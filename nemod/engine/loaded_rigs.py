@@ -3,6 +3,7 @@
 import hashlib
 import pickle
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -107,12 +108,8 @@ class LoadedRigs:
         if rig.reserve_state is None and rig.rig_id in self.loaded:
             rig.reserve_state = self.loaded[rig.rig_id][1].fresh()
 
-    def forget(self, rig_id: int) -> None:
-        """Free a rig."""
-        self.loaded.pop(rig_id, None)
-        self._used.pop(rig_id, None)
-
-    def keep_only(self, rig_id: int) -> None:
-        """Free all other rigs; only for a standby process, which plays nothing."""
-        for other in set(self.loaded) - {rig_id}:
-            self.forget(other)
+    def keep_only(self, rig_ids: Collection[int]) -> None:
+        """Free all other rigs."""
+        for other in self.loaded.keys() - set(rig_ids):
+            del self.loaded[other]
+            self._used.pop(other, None)

@@ -97,12 +97,16 @@ class Helper:
             self.rigs.prepare(request)
 
     def maintain(self) -> None:
-        """Free the rigs that the engine has retired, and refill used reserve states."""
-        while self.engine.retired:
-            rig = self.engine.retired.popleft()
-            self.rigs.forget(rig.rig_id)
-            del rig
-        for rig in self.engine.active_rigs:
+        """Free the rigs that no longer play, and refill used reserve states.
+
+        They have been retired by the engine, or another one was offered before it took them.
+        """
+        self.engine.retired.clear()
+        # In this order: a rig that the engine takes meanwhile is one of the active rigs.
+        pending = self.engine.pending_rig
+        active = self.engine.active_rigs
+        self.rigs.keep_only({rig.rig_id for rig in (pending, *active) if rig is not None})
+        for rig in active:
             self.rigs.refill_reserve(rig)
 
 
@@ -158,7 +162,7 @@ def _wait_as_standby(link: socket.socket, rigs: LoadedRigs) -> OpenDevice | None
             if isinstance(request, PlayRig):
                 try:
                     rigs.load(request)
-                    rigs.keep_only(request.rig_id)
+                    rigs.keep_only({request.rig_id})
                 except Exception as error:
                     reason = f"{type(error).__name__}: {error}"
                     send_frame(link, RigFailed(request.rig_id, reason))

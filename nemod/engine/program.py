@@ -105,9 +105,11 @@ def first_state(
     return packing.pack_host(jax.jit(spec.init)(spec.weights, controls))
 
 
-def tail_places(spec: AnyRigSpec, packing: Packing) -> dict[str, tuple[int, ...]]:
+def tail_places(spec: AnyRigSpec) -> dict[str, tuple[int, ...]]:
     """Return which places of a packed state the next rig continues, by effect."""
-    numbered = jax.tree.unflatten(packing.tree, range(len(packing.places)))
+    state = jax.eval_shape(spec.init, spec.weights, _floats(len(spec.layout)))
+    leaves, tree = jax.tree.flatten(state)
+    numbered = jax.tree.unflatten(tree, range(len(leaves)))
     return {name: tuple(jax.tree.leaves(tail)) for name, tail in spec.tails(numbered).items()}
 
 
@@ -258,5 +260,5 @@ def compiled_rig(
         controls=controls,
         places=packings.state.places,
         exchange=packings.exchange,
-        tails=tail_places(spec, packings.state),
+        tails=tail_places(spec),
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from nemod.chain import DEFAULT_CHAIN, Chain, read_leniently
+from nemod.chain import DEFAULT_CHAIN, Chain, is_text, read_leniently
 from nemod.common.errors import ConfigError
 from nemod.common.kept_files import DamagedFileError, Skipped, short
 from nemod.common.yaml_reader import Scalar, Tree, parse_yaml, plain
@@ -29,8 +29,6 @@ from nemod.presets.writer import VERSION
 MAX_LOGGED = 5
 """Most skipped values of one file that are logged one by one."""
 _KEYS = ("version", "name", CHAIN_KEY, "positions", "snapshots")
-_TEXTS = ("file", "sha256", "kind")
-"""Keys of a slot whose values are texts, also where YAML reads a number."""
 
 
 def parse(text: str, name: str, file: Path | str = "") -> Preset:
@@ -102,9 +100,7 @@ class _Reader:
         tree = self._tree.get(CHAIN_KEY)
         if tree is None or _value(tree) is None:
             return DEFAULT_CHAIN
-        chain, problems = read_leniently(
-            plain(tree, lambda path: bool(path) and path[-1] in _TEXTS)
-        )
+        chain, problems = read_leniently(plain(tree, is_text))
         for problem in problems:
             self.skipped.add(CHAIN_KEY, problem)
         return chain

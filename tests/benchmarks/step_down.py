@@ -214,7 +214,8 @@ page shows it, and the log has a line for each step. Each change is a crossfade.
 | the load is | when | then |
 |---|---|---|
 | too high | more than 1 of 100 blocks took {step_down.LIMIT:.0%} of the period or more, in three \
-quarters of the last {WINDOW_S:g} s; or {step_down.LATE_LIMIT} blocks of them began late | \
+quarters of the last {WINDOW_S:g} s; or {step_down.LATE_LIMIT} blocks of them began late, some in \
+each of three quarters | \
 one step down |
 | low | for {step_down.RESTORE_S:g} s less than 1 of 100 blocks took {step_down.CALM:.0%} of the \
 period or more, and no more than one block in {WINDOW_S:g} s began late | one step back |
@@ -234,12 +235,21 @@ JACK's server (`jackd -R -P 80 -d dummy -r 48000 -p 64`) and a model with {len(C
 runs on every processor, above the priority of the audio thread, in slices of less than a block.
 
 {table}
-
+{_unrestored(looks)}
 The log:
 
 ```
 {lines}
 ```
+"""
+
+
+def _unrestored(looks: list[Look]) -> str:
+    """Return a paragraph where the full quality did not come back."""
+    if not looks[-1].reduced:
+        return ""
+    return f"""
+The full quality did not come back in this run: at its end `{looks[-1].reduced}` is still reduced.
 """
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nemod.builder import answer as answer_module
 from nemod.builder import build as build_module
 from nemod.builder import build_steps as build_steps_module
-from nemod.builder import chain_files
+from nemod.builder import chain_files, verify
 from nemod.builder.answer import answer
 from nemod.builder.build import build, build_chain
 from nemod.builder.filled_chain import FilledChain
@@ -123,6 +123,35 @@ def test_a_model_at_its_own_rate_needs_one_program(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("NEMOD_CACHE", str(tmp_path))
     build(tiny(), RATE_HZ, BLOCK_FRAMES + 32, Settings())
     assert len(list(tmp_path.glob("*.program"))) == 2
+
+
+@pytest.mark.parametrize("first", [["model"], ["model", "model2"]], ids=["first", "second"])
+def test_the_only_model_of_any_chain_is_tested(
+    first: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With knobs, in a slot of any name, beside slots that the default chain does not have."""
+    monkeypatch.setenv("NEMOD_CACHE", str(tmp_path))
+    chain = read_chain([*first, "delay", "delay2"])
+    filled = FilledChain(chain=chain, models={first[-1]: tiny(knobs=1)})
+    tested: list[list[float]] = []
+    monkeypatch.setattr(
+        verify, "residues", _noting(tested, first[-1], verify.residues, verify._test_controls)
+    )
+    rig = build_chain(filled, RATE_HZ, BLOCK, Settings(chain=chain))
+    assert rig.layout.count("delay2/mix") == 1
+    assert tested == [[0.5, 0.0, 1.0]]
+
+
+def _noting(found: list[list[float]], slot: str, residues: Any, controls: Any) -> Any:
+    """Return `residues`, which notes the positions of the model's first knob."""
+    path = "knob/1" if slot == "model" else f"{slot}/knob/1"
+
+    def noting(model: Model, rig: Any, rate_hz: int, place: Any) -> Any:
+        at = rig.layout.index(path)
+        found.append([float(one[at]) for one in controls(model, rig.layout, place)])
+        return residues(model, rig, rate_hz, place)
+
+    return noting
 
 
 def test_of_several_models_each_needs_one_program(monkeypatch: Any) -> None:

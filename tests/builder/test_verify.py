@@ -123,7 +123,7 @@ def test_knobs_are_tested_at_their_defaults_and_both_ends() -> None:
     """All together; what stands around the model is flat."""
     model = replace(MODEL, knobs=(Knob("drive", default=0.3), Knob("tone", default=0.8)))
     layout = ("knob/1", "knob/2", "delay/mix")
-    seen = [tuple(map(float, c)) for c in verify._test_controls(model, layout)]
+    seen = [tuple(map(float, c)) for c in verify._test_controls(model, layout, verify.ALONE)]
     flat = float(Settings().vector(["delay/mix"])[0])
     assert seen == [
         (pytest.approx(0.3), pytest.approx(0.8), flat),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 
+from nemod.chain import read_chain
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import Changed, PresetChanged, PresetListChanged, Source
 from nemod.control.jobs import Job
@@ -356,6 +357,19 @@ def test_the_last_session_is_restored(rig: MemoryRig) -> None:
     presets.restore(2, "Lead", is_dirty=True, snapshots={5: {"gain": 0.5}})
     assert (presets.number, presets.is_dirty) == (2, True)
     presets.load_snapshot(5, ME)
+
+
+def test_a_session_of_another_chain_leaves_only_snapshots_that_fit(rig: MemoryRig) -> None:
+    """What the chain that plays does not have is left out; the chain can be changed after it."""
+    fill(rig)
+    presets = rig.controller.presets
+    snapshots = {5: {"gain": 0.25, "delay2/mix": 0.7}, 6: {"delay2/mix": 0.7}}
+    presets.restore(2, "Lead", is_dirty=False, snapshots=snapshots)
+    assert presets.snapshots.all() == {5: {"gain": 0.25}, 6: {}}
+    presets.load_snapshot(5, ME)
+    assert rig.controller.position("gain") == 0.25
+    presets.snapshots.follow_chain(read_chain(["model", "eq"]), {})
+    assert presets.snapshots.all() == {5: {"gain": 0.25}, 6: {}}
 
 
 def test_panic_mutes_and_tells_everybody(rig: MemoryRig) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from nemod.builder.messages import Reduction
+from nemod.chain import read_chain
 from nemod.control.backends import RigFiles, RigPlan, SlotFile
 from nemod.control.jobs import Job
 from tests.daemon.test_model_switcher import (
@@ -248,3 +250,30 @@ def test_a_failure_in_the_builder_does_not_end_the_switcher(
         assert job.result == "other"
 
     play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("slots", "reduction", "count"),
+    [
+        (["model", "eq"], Reduction(is_reverb_cheap=True), 1),
+        (["model", "eq", "reverb"], Reduction(is_reverb_cheap=True), 2),
+        ([{"model": {"size": 0.25}}, "eq"], Reduction(0.5, is_reverb_cheap=True), 1),
+        ([{"model": {"size": 0.75}}, "eq"], Reduction(0.5), 2),
+    ],
+)
+def test_a_reduction_that_changes_nothing_builds_nothing(
+    slots: list[object], reduction: Reduction, count: int
+) -> None:
+    """A reverb is cheap where there is one, and a model smaller where it was larger."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.load("first")
+        await setup.settle()
+        setup.switcher.reduce(reduction)
+        await setup.settle()
+        assert setup.built == ["first"] * count
+        current = setup.switcher.current
+        assert current is not None
+        assert current.reduction == reduction
+
+    play(scenario, wanted=RigFiles(chain=read_chain(slots)))

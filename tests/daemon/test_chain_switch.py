@@ -1,5 +1,9 @@
 """Rigs of chains, with a builder and an audio process in memory."""
 
+from dataclasses import replace
+
+import pytest
+
 from nemod.chain import Slot, edit, plain_chain
 from nemod.control.backends import RigFiles, RigPlan, Scope
 from nemod.control.events import CabinetChanged, ChainChanged, ModelChanged
@@ -183,7 +187,104 @@ def test_a_chain_that_crashes_has_its_new_model_quarantined() -> None:
         assert setup.switcher.quarantined == {"fuzz"}
         assert setup.model_name == "amp"
         assert setup.settings.chain == RigFiles().chain
+        assert setup.settings.get("gain") == 0.9
+        assert setup.settings.set_positions() == {"gain": 0.9}
         assert setup.saved[0] == "amp"
+
+    play(scenario)
+
+
+def test_what_was_moved_since_stays_where_a_crash_undoes_an_edit() -> None:
+    """And a slot that the edit had removed has its positions again."""
+
+    def without_delay(rig: RigFiles) -> RigPlan:
+        plan = add_pedal(rig)
+        chain, _ = edit.remove(plan.rig.chain, "delay")
+        return replace(plan, rig=plan.rig.in_chain(chain, {}))
+
+    async def scenario(setup: Setup) -> None:
+        setup.start("amp")
+        await setup.settle()
+        for path, position in (("gain", 0.9), ("bass", 0.2), ("delay/mix", 0.6), ("input", 0.3)):
+            setup.settings.set(path, position, ME)
+        setup.request([without_delay], "pedal", Scope.EDIT, "", "chain")
+        await setup.settle()
+        for path, position in (("gain", 0.1), ("bass", 0.4), ("model2/gain", 0.8), ("input", 0.5)):
+            setup.settings.set(path, position, ME)
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        expected = {"gain": 0.8, "bass": 0.4, "delay/mix": 0.6, "input": 0.5}
+        assert setup.settings.set_positions() == expected
+
+    play(scenario)
+
+
+def test_a_preset_that_crashes_leaves_the_sound_before_it() -> None:
+    """All of its positions, in the same chain too; the trims belong to the room."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.start("amp")
+        await setup.settle()
+        for path, position in (("gain", 0.9), ("bass", 0.2), ("input", 0.3)):
+            setup.settings.set(path, position, ME)
+        rig = RigFiles().with_file("model", model("other"))
+        fills = frozenset(("model",))
+        sound = {"bass": 0.7, "mid": 0.1}
+        plan = RigPlan(subject="other", rig=rig, fills=fills, sound=sound, source=ME)
+        setup.load_preset("other", plan)
+        await setup.settle()
+        setup.settings.set("input", 0.5, ME)
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        assert setup.settings.set_positions() == {"gain": 0.9, "bass": 0.2, "input": 0.5}
+
+    play(scenario)
+
+
+def test_positions_of_a_chain_that_crashes_are_kept_for_the_next_start() -> None:
+    """Those of slots that the substitute lacks as they were, all others as they are."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.switcher.start(lambda: [board()])
+        await setup.settle()
+        for path, position in (("echo/mix", 0.6), ("bass", 0.2)):
+            setup.settings.set(path, position, ME)
+        for _ in range(2 * CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+            await setup.settle()
+        assert setup.settings.chain == RigFiles().chain
+        setup.settings.set("bass", 0.4, ME)
+        wanted = setup.switcher.wanted
+        assert wanted.rig.chain.without_files == BOARD.without_files
+        assert wanted.positions(setup.settings) == {"echo/mix": 0.6, "bass": 0.4}
+        setup.load("other")
+        await setup.settle()
+        assert wanted.positions(setup.settings) == {"bass": 0.4}
+
+    play(scenario, wanted=board())
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_a_rig_that_is_refused_during_an_edit_does_not_undo_it(is_broken: bool) -> None:
+    """It is built again only where the edit fails."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.start("amp")
+        await setup.settle()
+        assert setup.switcher.current is not None
+        setup.builder.gate.clear()
+        setup.builder.broken = {"fuzz"} if is_broken else set()
+        job = setup.request([add_pedal], "pedal", Scope.EDIT, "", "chain")
+        await setup.settle()
+        setup.switcher.rig_failed(setup.switcher.current.rig_id, "not finite")
+        setup.builder.gate.set()
+        await setup.settle()
+        assert (job.error is not None) == is_broken
+        assert setup.switcher.rig is not None
+        assert ("pedal" in setup.switcher.rig.chain) == (not is_broken)
+        model_files = ["model"] if is_broken else []
+        expected = [["model"], ["model2", "pedal"], model_files]
+        assert files(setup) == [each for each in expected if each]
 
     play(scenario)
 
@@ -208,3 +309,54 @@ def test_an_empty_chain_that_crashes_gives_way_to_the_default_one() -> None:
         assert setup.builder.requests[-1].rate_hz == 96_000
 
     play(scenario, wanted=board())
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+@pytest.mark.parametrize("is_waiting", [False, True])
+def test_a_crash_takes_no_preset_from_a_player(is_broken: bool, is_waiting: bool) -> None:
+    """It plays, whether it is being built or waits then; the empty chain is for one that fails."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.switcher.start(lambda: [board()])
+        await setup.settle()
+        setup.builder.gate.clear()
+        setup.builder.broken = {"other", "fuzz"} if is_broken else set()
+        if is_waiting:
+            setup.load_cab("1x12")
+            await setup.settle()
+        rig = RigFiles().with_file("model", model("other"))
+        fills = frozenset(("model",))
+        plan = RigPlan(subject="other", rig=rig, fills=fills, sound={}, source=ME)
+        job = setup.load_preset("other", plan)
+        await setup.settle()
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        setup.builder.gate.set()
+        await setup.settle()
+        assert (job.error is not None) == is_broken
+        assert setup.switcher.rig == (board().without_files if is_broken else rig)
+
+    play(scenario, wanted=board())
+
+
+def test_a_cabinet_that_crashes_gives_way_to_the_one_before_it() -> None:
+    """Its model, which played with that one, is not quarantined; unless it crashes there, too."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.load("amp")
+        await setup.settle()
+        for name in ("1x12", "4x12"):
+            setup.load_cab(name)
+            await setup.settle()
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        await setup.settle()
+        assert (setup.model_name, setup.cabinet_name) == ("amp", "1x12")
+        assert setup.switcher.quarantined == set()
+        assert setup.saved[0::2] == ("amp", "1x12")
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        await setup.settle()
+        assert (setup.model_name, setup.switcher.quarantined) == ("clean", {"amp"})
+
+    play(scenario)

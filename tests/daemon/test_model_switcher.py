@@ -563,6 +563,46 @@ def test_a_model_that_crashes_too_often_is_quarantined(has_previous: bool) -> No
     play(scenario)
 
 
+def test_a_rig_that_takes_over_has_the_quality_that_is_wanted_now() -> None:
+    """Once a device is opened again; what the player wanted before is wanted for the next start."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.load("before")
+        await setup.settle()
+        setup.load("crasher")
+        await setup.settle()
+        setup.switcher.reduce(SMALL)
+        await setup.settle()
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        setup.switcher.device_opened(device())
+        await setup.settle()
+        current = setup.switcher.current
+        assert current is not None
+        assert (current.name, current.reduction) == ("before", SMALL)
+        assert (setup.saved[0], setup.switcher.wanted.is_clean) == ("before", False)
+
+    play(scenario)
+
+
+def test_an_empty_slot_that_takes_over_is_what_the_next_start_has() -> None:
+    """Where the player had emptied it before."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.load("before")
+        await setup.settle()
+        setup.request([fill("model", NO_FILE)], "", Scope.MAIN, "model", "model")
+        await setup.settle()
+        setup.load("crasher")
+        await setup.settle()
+        for _ in range(CRASHES):
+            setup.switcher.audio_process_lost("killed by signal 11", rig_suspected=True)
+        assert (setup.model_name, setup.saved[0]) == ("clean", "")
+        assert setup.switcher.wanted.is_clean
+
+    play(scenario)
+
+
 def test_a_process_killed_from_outside_is_blamed_on_nobody() -> None:
     """However often."""
 
@@ -653,6 +693,51 @@ def test_a_quality_that_is_wanted_during_a_build_is_in_force_after_it() -> None:
         await setup.settle()
         assert job.result == "good"
         assert [each.reduction for each in setup.builder.requests] == [FULL_QUALITY, SMALL]
+
+    play(scenario)
+
+
+def test_a_quality_that_is_wanted_during_a_load_that_fails_is_in_force_after_it() -> None:
+    """The model that plays on is built again, once."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.load("good")
+        await setup.settle()
+        setup.builder.broken = {"bad"}
+        setup.builder.gate.clear()
+        job = setup.load("bad")
+        await setup.settle()
+        setup.switcher.reduce(SMALL)
+        setup.builder.gate.set()
+        await setup.settle()
+        assert job.error is not None
+        current = setup.switcher.current
+        assert current is not None
+        assert (current.name, current.reduction) == ("good", SMALL)
+        assert setup.built == ["good", "bad", "good"]
+
+    play(scenario)
+
+
+def test_a_quality_that_is_wanted_during_a_rebuild_that_fails_is_tried() -> None:
+    """Each quality once."""
+
+    async def scenario(setup: Setup) -> None:
+        setup.load("good")
+        await setup.settle()
+        setup.builder.broken = {"good"}
+        setup.builder.gate.clear()
+        setup.switcher.reduce(SMALL)
+        await setup.settle()
+        setup.switcher.reduce(Reduction(0.25))
+        setup.builder.gate.set()
+        await setup.settle()
+        assert [each.reduction for each in setup.builder.requests] == [
+            FULL_QUALITY,
+            SMALL,
+            Reduction(0.25),
+        ]
+        assert setup.model_name == "good"
 
     play(scenario)
 

@@ -11,7 +11,7 @@ from nemod.chain import Slot, read_chain
 from nemod.common.errors import NotFoundError
 from nemod.config import load as load_config
 from nemod.control.backends import SlotFile
-from nemod.daemon.session import Session, save
+from nemod.daemon.session import Session, SessionPreset, save
 from nemod.daemon.startup import Startup, prepare, state_file
 from nemod.library import CABINETS, Library, shipped_folder
 from tests.chains import BOARD, chain_of
@@ -203,3 +203,34 @@ def test_a_chain_without_a_model_starts_as_it_is(tmp_path: Path) -> None:
     (rig,) = startup.candidates()
     assert rig.chain == chain_of(KEPT)
     assert dict(startup.session.positions) == {"bass": 0.2}
+
+
+def test_snapshots_stay_with_their_slots_where_the_default_chain_is_loaded(tmp_path: Path) -> None:
+    """As the positions do: those of slots that it does not have are left out."""
+    state = tmp_path / "state.json"
+    chain = read_chain(["eq", "reverb", "delay", {"echo": {"kind": "delay"}}])
+    sound = {"bass": 0.2, "delay/mix": 0.4, "echo/mix": 0.7}
+    preset = SessionPreset(number=3, name="Board", snapshots={1: sound})
+    save(state, Session(chain=chain, positions=sound, preset=preset))
+    startup = prepare(load_config(None, {"state": str(state), "model": KEPT}))
+    kept = startup.session.preset
+    assert kept is not None
+    assert kept.snapshots == {1: {"bass": 0.2, "delay/mix": 0.4}}
+    assert startup.session.positions == kept.snapshots[1]
+
+
+def test_a_model_that_is_gone_when_it_is_tried_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one of the library is tried."""
+    startup = prepare(load_config(None, {"state": str(tmp_path / "state.json")}))
+    find = startup.library.find
+    gone, *rest = others()
+
+    def found(name: str) -> tuple[str, Path]:
+        if name == gone:
+            raise NotFoundError(f"no model is named {name!r}")
+        return find(name)
+
+    monkeypatch.setattr(startup.library, "find", found)
+    assert candidates(startup) == rest

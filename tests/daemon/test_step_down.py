@@ -16,7 +16,7 @@ from nemod.daemon.step_down import (
     ladder,
 )
 
-HIGH, BETWEEN, LOW = (Load(p99, p99, 0) for p99 in (LIMIT, CALM, CALM - 0.05))
+HIGH, BETWEEN, LOW = (Load(p99, p99, 0, 0) for p99 in (LIMIT, CALM, CALM - 0.05))
 PLAIN = ladder((), is_on=True)
 
 
@@ -87,14 +87,15 @@ def test_switched_off_there_is_only_the_warning() -> None:
 @pytest.mark.parametrize(
     ("load", "is_high"),
     [
-        (Load(1.5, LIMIT - 0.05, 0), False),
-        (Load(LIMIT, LIMIT, 0), True),
-        (Load(0.1, 0.1, LATE_LIMIT - 1), False),
-        (Load(0.1, 0.1, LATE_LIMIT), True),
+        (Load(1.5, LIMIT - 0.05, 0, 0), False),
+        (Load(LIMIT, LIMIT, 0, 0), True),
+        (Load(0.1, 0.1, LATE_LIMIT - 1, 3), False),
+        (Load(0.1, 0.1, LATE_LIMIT, 3), True),
+        (Load(0.1, 0.1, 100 * LATE_LIMIT, 2), False),
     ],
 )
 def test_late_blocks_count_as_well_as_long_ones(load: Load, is_high: bool) -> None:
-    """Single ones do not."""
+    """Single ones do not, nor do those of one stall."""
     assert StepDown().observe(load, 0.0) == is_high
 
 
@@ -113,7 +114,7 @@ def test_between_the_limits_nothing_changes() -> None:
     steps = StepDown()
     steps.observe(HIGH, 0.0)
     assert not observed(steps, BETWEEN, 2.0, 10_000.0)
-    assert not observed(steps, Load(0.1, 0.1, 2), 20_000.0, 10_000.0)
+    assert not observed(steps, Load(0.1, 0.1, 2, 2), 20_000.0, 10_000.0)
 
 
 def test_a_warning_ends_with_its_cause() -> None:

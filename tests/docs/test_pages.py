@@ -1,12 +1,15 @@
 """The pages of the documentation: their links, the files that they name, and their tables."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import nemod
+
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("", "docs/", "models/", "cabinets/")
+FOLDERS = ("", "docs/", "docs/using/", "models/", "cabinets/")
 PAGES = sorted(page for folder in FOLDERS for page in ROOT.glob(f"{folder}*.md"))
 TREES = "cabinets|docs|models|nemod|scripts|systemd|tests|trainer"
 
@@ -49,3 +52,12 @@ def test_all_rows_of_a_table_have_the_same_cells(page: Path) -> None:
         cells = re.sub(r"\\\||`[^`]*`", "", line).strip().strip("|").count("|") + 1
         expected = expected or cells
         assert cells == expected, f"{page.name}, line {number}"
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    """The package, the program and the newest section of the changelog name one version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    changes = (ROOT / "CHANGELOG.md").read_text()
+    newest = re.search(r"^## ([0-9.]+)", changes, re.MULTILINE)
+    assert newest is not None
+    assert project["version"] == nemod.__version__ == newest[1]

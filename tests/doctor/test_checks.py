@@ -188,6 +188,22 @@ def test_a_check_finds_what_there_is(
         assert bool(finding.remedy) == (finding.level in (ADVICE, PROBLEM)), finding
 
 
+@pytest.mark.parametrize(
+    ("files", "facts", "text"),
+    [
+        (TWO_CARDS, {"device": "UMC", "input_device": "Scar"}, "and the output 'UMC' are two"),
+        (CARD, {"device": "umc", "input_device": "other"}, "and the output 'umc' may be two"),
+        ({}, {"input_device": "umc"}, "input 'umc' and the default output may be two"),
+    ],
+)
+def test_two_clocks_are_stated_where_both_cards_were_found(
+    tmp_path: Path, files: dict[str, str], facts: dict[str, Any], text: str
+) -> None:
+    """Otherwise they may be two; without a name it is the default output."""
+    (finding,) = cards.check_clocks(machine(tmp_path, files, **facts))
+    assert text in finding.text
+
+
 def test_an_interface_on_usb_is_looked_at(tmp_path: Path) -> None:
     """One that sleeps, behind a hub with a disk."""
     files = CARD | {

@@ -1,6 +1,7 @@
 """Loaded rigs: verification, activation, and what is kept of them."""
 
 import pickle
+import socket
 from dataclasses import replace
 from hashlib import sha256
 
@@ -10,9 +11,11 @@ import pytest
 from nemod.builder.build import build
 from nemod.control.settings import Settings
 from nemod.engine.compiled_rig import CompiledRig
+from nemod.engine.engine import Engine
 from nemod.engine.ipc import PlayRig, PrepareRig
 from nemod.engine.loaded_rigs import LoadedRigs
 from nemod.engine.loading import load_part
+from nemod.engine.process import Helper
 from tests.engine.conftest import RATE_HZ, tiny
 
 BLOCK = 64
@@ -49,11 +52,27 @@ def test_rigs_of_one_program_load_it_once(compiled: CompiledRig) -> None:
     rigs = LoadedRigs()
     for number in (1, 2):
         rigs.load(play_rig(compiled, number))
-    rigs.keep_only(2)
+    rigs.keep_only({2})
     assert list(rigs.loaded) == [2]
-    rigs.forget(2)
+    rigs.keep_only({})
     assert rigs.loaded == {}
     assert len(rigs.programs) == 1
+
+
+def test_a_rig_that_was_never_taken_is_freed(compiled: CompiledRig) -> None:
+    """Another one was offered while the engine was in a crossfade."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        helper = Helper(Engine(RATE_HZ, BLOCK), theirs, LoadedRigs())
+        for number in (1, 2, 3):
+            helper.load(play_rig(compiled, number))
+        helper.maintain()
+        assert list(helper.rigs.loaded) == [3]
+        out = np.zeros(BLOCK, np.float32)
+        helper.engine.process(np.zeros(BLOCK, np.float32), out)
+        helper.maintain()
+    assert list(helper.rigs.loaded) == [3]
+    assert [rig.rig_id for rig in helper.engine.active_rigs] == [3]
 
 
 def test_a_rig_with_a_non_finite_output_fails_its_verification(compiled: CompiledRig) -> None:
@@ -96,10 +115,10 @@ def test_programs_that_no_rig_uses_are_unloaded_in_the_end(
         load(code)
     assert list(rigs.programs) == [sha256(code).digest() for code in (b"played", b"a", b"c")]
     load(b"other", 2)
-    rigs.forget(1)
+    rigs.keep_only({2})
     load(b"d")
     assert list(rigs.programs) == [sha256(code).digest() for code in (b"c", b"other", b"d")]
-    rigs.keep_only(2)
+    rigs.keep_only({2})
     for number in range(20):
         load(b"edit %d" % number)
     assert len(rigs.programs) == 3

@@ -1,6 +1,7 @@
 """Modulation effects in a rig: several in a row, as the player hears them."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -35,7 +36,7 @@ def test_a_rig_plays_them_one_after_the_other() -> None:
     targets = Settings(positions, chain=order).vector(whole.controls)
     assert targets[whole.controls.index("chorus/rate")] == pytest.approx(2.5)  # 150 a minute
     controls = np.repeat(targets[:, None], FRAMES, axis=1)
-    state = whole.init(whole.weights, targets)
+    state = whole.init(whole.weights, jnp.asarray(targets))
     _, expected = jax.jit(whole.process)(whole.weights, controls, state, sound)
     np.testing.assert_allclose(out, np.asarray(expected).T, atol=2e-6)
     assert np.max(np.abs(out)) > 0.005

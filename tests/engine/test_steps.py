@@ -265,6 +265,25 @@ def test_a_model_that_cannot_be_played_is_named_by_its_slot() -> None:
 # --- tails -------------------------------------------------------------------------------------
 
 
+def test_parts_that_are_alike_keep_the_tails_of_their_slots() -> None:
+    """A part that is kept from another rig, or from another branch, has tails of other names."""
+    found = []
+    for data in (
+        [{"split": {"a": ["model", "delay"], "b": ["model2", "delay2"]}}],
+        ["model", "model2", {"echo": {"kind": "delay"}}],
+        ["model", "model2", "delay"],
+    ):
+        chain = read_chain(data)
+        models = {
+            slot.name: tiny(seed=number) for number, slot in enumerate(chain.of_kind("model"))
+        }
+        filled = FilledChain(chain=chain, models=models)
+        built = build_chain(filled, RATE_HZ, BLOCK, Settings(chain=chain))
+        assert isinstance(built.shipped, CompiledSteps)
+        found.append({name for step in built.shipped.steps for name in step.program.tails})
+    assert found == [{"delay/delay", "delay2/delay"}, {"echo/delay"}, {"delay/delay"}]
+
+
 def test_each_delay_continues_that_of_its_slot() -> None:
     """The next rig plays what rings in both, though its models are others."""
     x = np.random.default_rng(2).normal(0.0, 0.05, 40 * BLOCK).astype(np.float32)

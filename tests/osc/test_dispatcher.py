@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import nemod
 from nemod.control.errors import Code, ControlError
 from nemod.control.events import Meters
 from nemod.osc.addresses.client import SENT
 from nemod.osc.addresses.leaf import Leaf
+from nemod.osc.addresses.system import PROTOCOL
 from nemod.osc.addresses.tree import Tree, build_tree
 from nemod.osc.addresses.values import LeafKind
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet
@@ -542,6 +544,8 @@ def test_ping_and_info(desk: Desk) -> None:
         "host",
     ]
     assert answers["/nemo/info/name"] == ["nemod"]
+    assert answers["/nemo/info/version"] == [nemod.__version__]
+    assert answers["/nemo/info/protocol"] == [PROTOCOL]
 
 
 @pytest.mark.parametrize("address", SENT)

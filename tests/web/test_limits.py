@@ -4,9 +4,10 @@ import asyncio
 from ipaddress import ip_address
 
 import pytest
+from aiohttp import web
 
 from nemod.network.access import Access
-from nemod.web.connections import ConnectionLimits
+from nemod.web.connections import ConnectionLimits, _is_malformed
 from nemod.web.server import ANSWER_BURST, LOOPBACK_FACTOR
 from tests.web.conftest import Served, Service, run, status_of
 
@@ -144,3 +145,21 @@ def test_pipelined_requests_cost_as_much_as_others() -> None:
         assert answer.count(b"HTTP/1.1 429") <= 1
 
     run(check)
+
+
+def test_aiohttp_queues_the_error_of_a_body_where_it_is_looked_for() -> None:
+    """In an attribute that is not part of its interface: another version may have another."""
+
+    async def answer(_request: web.BaseRequest) -> web.Response:
+        return web.Response()
+
+    async def check() -> None:
+        protocol = web.Server(answer)()
+        protocol.connection_made(asyncio.Transport())
+        assert hasattr(protocol, "_messages")
+        protocol.data_received(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert not _is_malformed(protocol)
+        protocol.data_received(b"zz\r\n")
+        assert _is_malformed(protocol)
+
+    asyncio.run(check())

@@ -31,6 +31,11 @@ MISFIT = 0.2
 """Least share of the energy of the short side that is an error at the other latency."""
 CALM_S, CALM_FRAMES = 3.0, 8
 """[s, frames] Length of the long side in which its latency may change by no more."""
+MOST = 0.99
+"""Share of the largest gain from which the shortest side is taken.
+
+Blocks that neither latency explains, as in the attack of a note, add nothing to the gain.
+"""
 LEAST = 1e-20
 
 
@@ -80,10 +85,18 @@ def _jump(course: Track, rate: int, limit: int, direction: int) -> EndJump | Non
     same = slice(middle - IDLE_FRAMES, middle + IDLE_FRAMES + 1)
     other = own[:, same].min(axis=1)
     gains = other[:, None] - own
-    gains[: round(SHORTEST_S / BLOCK_S)] = -1.0
-    gains[:, same] = -1.0
-    row, column = np.unravel_index(int(np.argmax(gains)), gains.shape)
-    here, rest = slice(int(row) + 1), slice(int(row) + 1, None)
+    gains[: round(SHORTEST_S / BLOCK_S)] = -np.inf
+    gains[:, same] = -np.inf
+    highest = gains.max(axis=1)
+    most = float(highest.max())
+    if not np.isfinite(most) or most <= 0.0:
+        return None
+    row = int(np.argmax(highest >= MOST * most))
+    if row + 1 == searched.size:
+        # Nothing on the other side shows that the latency changes here.
+        return None
+    column = int(np.argmax(gains[row]))
+    here, rest = slice(row + 1), slice(row + 1, None)
     short, energy = float(own[row, column]), float(energies[here].sum())
     long_error = float(errors[rest, same].sum(axis=0).min())
     if (
@@ -94,7 +107,7 @@ def _jump(course: Track, rate: int, limit: int, direction: int) -> EndJump | Non
     ):
         return None
     at = int(searched[row]) * size + (size if direction > 0 else 0)
-    return EndJump(at, long + int(column) - middle, long)
+    return EndJump(at, long + column - middle, long)
 
 
 def _steady_lag(

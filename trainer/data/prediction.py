@@ -29,6 +29,12 @@ SHARP_HZ = 1_500.0
 """Frequency up to which the sound is differentiated."""
 RIDGE = 1e-6
 """Regularisation of the least squares, relative to the mean power of the regressors."""
+SILENT = 1e-6
+"""Least power of the regressors for the regularisation, relative to the whole recording.
+
+Where dry is silent the regressors are 0, and the least squares alone have no solution.
+"""
+LEAST = 1e-20
 
 
 class Predictor:
@@ -44,6 +50,7 @@ class Predictor:
         """[frames] What is predicted."""
         self._functions = [sharpened(one, rate) for one in _functions(dry, rate)]
         self._importance = 1.0 / _loudness(self.target, rate)
+        self._power = float(np.mean(np.square(self._functions)))
 
     def fit(
         self, frames: NDArray[np.intp], lags: NDArray[np.intp], rows: int = MAX_ROWS
@@ -51,7 +58,8 @@ class Predictor:
         """Return the prediction for each frame of dry, without latency.
 
         The model is fitted to the target at `frames`, where its latency is `lags` [frames]; at
-        `rows` of them if there are more, selected at random.
+        `rows` of them if there are more, selected at random. Where dry is silent at all of them,
+        the prediction is 0.
         """
         reach = TAPS + int(np.abs(lags).max(initial=0))
         padded = [np.pad(function, reach) for function in self._functions]
@@ -63,7 +71,9 @@ class Predictor:
         importance = self._importance[frames]
         inputs = np.concatenate([one[places] for one in padded], axis=1) * importance[:, None]
         square = inputs.T @ inputs
-        square += RIDGE * np.trace(square) / len(square) * np.eye(len(square))
+        least = SILENT * self._power * float(np.sum(importance**2))
+        power = max(float(np.trace(square)) / len(square), least, LEAST)
+        square += RIDGE * power * np.eye(len(square))
         weights = np.linalg.solve(square, inputs.T @ (self.target[frames] * importance))
         predicted = np.zeros(self._functions[0].size)
         for filter_, function in zip(weights.reshape(-1, TAPS), self._functions, strict=True):

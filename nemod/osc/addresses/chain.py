@@ -48,7 +48,8 @@ def chain_leaves() -> list[Leaf]:
         json_leaf(
             SLOTS,
             "The chain as JSON, in the form that `/nemo/chain/set` takes: a list of slots, each a "
-            "name, or a name with its `kind`, `file`, `size`, or the branches `a` and `b`.",
+            "name, or a name with its `kind`, `file`, `size`, or the branches `a` and `b`. Long "
+            "names of files may be shortened, which ends them with `...`.",
             _slots,
             flags=PARAMS,
         ),

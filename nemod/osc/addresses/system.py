@@ -3,9 +3,9 @@
 import math
 import socket
 from collections.abc import Callable
-from importlib import metadata
 
 from nemod.common.units import SILENCE_DB
+from nemod.common.version import __version__
 from nemod.control.controller import Controller
 from nemod.osc.addresses.flags import NO_FLAGS, PARAMS, Flag, Flags
 from nemod.osc.addresses.leaf import Action, Leaf, Request, reader, trigger
@@ -15,7 +15,7 @@ from nemod.osc.codec import Value
 from nemod.osc.counters import Counters
 from nemod.parameters.parameter_set import TOGGLES
 
-PROTOCOL = "1"
+PROTOCOL = "2"
 """Version of the address space; raised when an address is removed or changes its meaning."""
 METER_RATE = "/nemo/meter/rate"
 METER_FLOOR_DB = -60.0
@@ -200,7 +200,7 @@ def _field(controller: Controller, name: str) -> str | int | float:
 def _info() -> list[Leaf]:
     texts = {
         "name": ("nemod", "Name of the program."),
-        "version": (metadata.version("nemod"), "Version of the program."),
+        "version": (__version__, "Version of the program."),
         "protocol": (PROTOCOL, "Version of these addresses."),
         "host": (socket.gethostname(), "Name of the machine."),
     }

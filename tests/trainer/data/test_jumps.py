@@ -14,6 +14,7 @@ from trainer.data.check import check_data
 from trainer.data.jumps import Jump, find_jumps, pieces
 from trainer.data.load import load_dataset
 
+LONG = pytest.mark.long
 Pair = tuple[Sound, Sound]
 TIME = np.arange(20 * RATE) / RATE
 
@@ -32,11 +33,21 @@ def found(dry: Sound, wet: Sound, lag: int = 0) -> list[Jump]:
 @pytest.mark.parametrize(
     ("share", "frames"),
     [
-        *((0.05, frames) for frames in (-1024, 128)),
-        *((0.53, frames) for frames in (-64, 16, 512)),
-        *((0.95, frames) for frames in (-16, 128)),
+        (0.53, 16),
+        (0.95, -16),
         # Only the end of a note is there.
-        *((0.97, frames) for frames in (-1024, 128)),
+        (0.97, 128),
+        *(
+            pytest.param(share, frames, marks=LONG)
+            for share, frames in (
+                (0.05, -1024),
+                (0.05, 128),
+                (0.53, -64),
+                (0.53, 512),
+                (0.95, 128),
+                (0.97, -1024),
+            )
+        ),
     ],
 )
 def test_a_jump_is_found_with_its_place_and_size(clean: Pair, share: float, frames: int) -> None:
@@ -49,7 +60,15 @@ def test_a_jump_is_found_with_its_place_and_size(clean: Pair, share: float, fram
 
 
 @pytest.mark.parametrize(
-    ("seconds", "frames"), [(0.12, -256), (0.12, 64), (-0.25, -256), (-0.25, 64), (-0.12, -256)]
+    ("seconds", "frames"),
+    [
+        (0.12, 64),
+        (-0.12, -256),
+        *(
+            pytest.param(seconds, frames, marks=LONG)
+            for seconds, frames in ((0.12, -256), (-0.25, -256), (-0.25, 64))
+        ),
+    ],
 )
 def test_a_jump_beside_little_sound_is_found(seconds: float, frames: int) -> None:
     """Only 0.12 s or 0.25 s of sound lie before the jump, or after it."""
@@ -79,8 +98,13 @@ def test_frames_lost_in_dry_increase_the_latency(clean: Pair) -> None:
     assert abs(jump.frames - 256) <= 2
 
 
-@pytest.mark.parametrize("drive", [1.0, 300.0])
-@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("drive", "sign"),
+    [
+        (300.0, -1),
+        *(pytest.param(drive, sign, marks=LONG) for drive, sign in ((1, 1), (1, -1), (300, 1))),
+    ],
+)
 def test_several_jumps_are_found_at_any_distortion_and_polarity(drive: float, sign: int) -> None:
     """Two buffers lost and one inserted, through a boost and a fuzz."""
     dry = plucked(3)
@@ -102,15 +126,20 @@ def vibrato(dry: Sound, wet: Sound, depth_s: float, hertz: float) -> Pair:
 @pytest.mark.parametrize(
     "name",
     [
-        "clean",
-        "fuzz",
-        "drift",
         "fast drift",
-        "chorus",
         "vibrato",
-        "slow vibrato",
-        "echo",
-        "tremolo",
+        *(
+            pytest.param(name, marks=LONG)
+            for name in (
+                "clean",
+                "fuzz",
+                "drift",
+                "chorus",
+                "slow vibrato",
+                "echo",
+                "tremolo",
+            )
+        ),
     ],
 )
 def test_no_jump_is_found_where_there_is_none(clean: Pair, name: str) -> None:
@@ -160,7 +189,7 @@ def test_a_jump_is_reported_alone_with_the_latency_before_and_after(clean: Pair,
     assert jump_findings[0].figures["seconds"] == pytest.approx(13.0, abs=0.02)
 
 
-@pytest.mark.parametrize("frames", [-256, 256])
+@pytest.mark.parametrize("frames", [-256, pytest.param(256, marks=LONG)])
 def test_a_recording_is_cut_at_its_jump_on_request(clean: Pair, lay: Lay, frames: int) -> None:
     """All pieces are aligned, no part of dry or wet is in two splits, and the shares are kept."""
     dry, wet = clean
@@ -221,6 +250,7 @@ def test_the_command_line_reports_and_cuts(
     assert "cut into 2 pieces" in capfd.readouterr().out
 
 
+@pytest.mark.long
 def test_a_jump_is_found_in_real_recordings_only_if_simulated(shared_data: Path) -> None:
     """A recording of a real pedal, unchanged and with a lost buffer of 128 frames."""
     import soundfile

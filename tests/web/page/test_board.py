@@ -247,6 +247,60 @@ def test_every_place_is_named_as_the_daemon_takes_it(open_page: Open) -> None:
         }
 
 
+def test_jobs_at_one_address_end_in_order(open_page: Open) -> None:
+    """Each with its own outcome; a slot may have any name."""
+    ended, shown = open_page().evaluate(
+        """async () => {
+          const { Store } = await import("/page/js/store.js");
+          const { readChain } = await import("/page/js/chain.js");
+          const store = new Store();
+          store.connection = { isOpen: true, send: () => true, listen() {} };
+          const ended = [];
+          const start = (address, name) =>
+            store.start(address, (...of) => ended.push([name, ...of]));
+          for (const name of ["a", "b", "c", "d"]) start("/nemo/chain/move", name);
+          start("/nemo/chain/add", "e");
+          const isOfJob = [];
+          store.onError = (code, address, text, isOne) => isOfJob.push(isOne);
+          store.receive("/nemo/error", ["value", "/nemo/chain/move", "no place"]);
+          store.receive("/nemo/error", ["busy", "/nemo/chain/move", "superseded"]);
+          store.receive("/nemo/done", ["/nemo/chain/move", "gate"]);
+          store.receive("/nemo/done", ["/nemo/chain/set", "of another client"]);
+          store.receive("/nemo/error", ["value", "/nemo/chain/set", "of none"]);
+          store.listenAgain();
+          store.receive("/nemo/done", ["/nemo/chain/move", "late"]);
+          const names = readChain('["gate", {"cut": {"kind": "eq"}}]').map(({ name }) => name);
+          return [[ended, isOfJob], names];
+        }"""
+    )
+    assert ended == [
+        [
+            ["a", "error", "no place"],
+            ["b", "busy", "superseded"],
+            ["c", "done", "gate"],
+            ["d", "closed", ""],
+            ["e", "closed", ""],
+        ],
+        [True, True, False],
+    ]
+    assert shown == ["gate", "cut"]
+
+
+@pytest.mark.parametrize("entry", ["Remove…", "Add a slot behind it…"])
+def test_a_slot_that_has_gone_is_reported(
+    open_page: Open, stage: Stage, rig: MemoryRig, entry: str
+) -> None:
+    """One that another client removed while its menu was open."""
+    use(stage, rig, *BOARD)
+    page = open_page()
+    page.get_by_role("button", name="EQ: move, replace, remove").click()
+    use(stage, rig, *BOARD[:3], *BOARD[4:])
+    page.locator("#slot-eq").wait_for(state="detached")
+    page.get_by_role("button", name=entry).click()
+    page.get_by_text("The slot is gone").wait_for()
+    assert page.get_by_role("dialog").count() == 0
+
+
 def by_line(chain: Chain) -> dict[str, list[Any]]:
     split = chain.split
     assert split is not None

@@ -459,7 +459,7 @@ def test_osc_of_the_page_is_that_of_other_programs(open_page: Open) -> None:
 
 
 def test_each_request_is_over_when_it_is_answered(open_page: Open) -> None:
-    """Also one that others supersede; two at one address are over when both are answered."""
+    """Also one that others supersede; two at one address end in their order."""
     overs = open_page().evaluate("""async () => {
       const { Store } = await import("/page/js/store.js");
       const store = new Store();
@@ -475,7 +475,7 @@ def test_each_request_is_over_when_it_is_answered(open_page: Open) -> None:
       store.receive("/nemo/done", ["/a", ""]);
       return overs;
     }""")
-    assert overs == ["superseded by another client", "one is under way", "older", "newer"]
+    assert overs == ["superseded by another client", "older", "one is under way", "newer"]
 
 
 def test_a_connection_survives_two_wake_ups_and_one_that_is_dead_does_not(open_page: Open) -> None:

@@ -18,6 +18,7 @@ const ELSEWHERE = new Set([
   "knob", "bypass", "mute", "tuner", "tempo", "input", "output",
 ]);
 const NO_FILE = "No file yet";
+const GONE = "The slot is gone: the chain has changed.";
 const EARLIER = ["ArrowUp", "ArrowLeft"];
 const LATER = ["ArrowDown", "ArrowRight"];
 
@@ -167,8 +168,8 @@ export class Board {
     openMenu(`${label}, ${placeText(this.places, name)}`, [
       ["Move earlier", () => this.move(name, earlier), earlier !== null],
       ["Move later", () => this.move(name, later), later !== null],
-      ["Add a slot before it…", () => this.add(at, name)],
-      ["Add a slot behind it…", () => this.add({ ...at, at: at.at + 1 }, name)],
+      ["Add a slot before it…", () => this.addBeside(name, 0)],
+      ["Add a slot behind it…", () => this.addBeside(name, 1)],
       at.slot.branches ? null : ["Replace…", () => this.replace(name)],
       ["Remove…", () => this.remove(name)],
     ]);
@@ -183,8 +184,24 @@ export class Board {
     }, "ss", name, to);
   }
 
+  addBeside(name, by) {
+    const found = this.found(name);
+    if (found) this.add({ key: found.key, at: found.at + by }, name);
+  }
+
+  /** Returns what `find` does; says so where a slot is gone, as while a menu was open. */
+  found(name) {
+    const found = find(this.places, name);
+    if (!found) toast(GONE, { isError: true });
+    return found;
+  }
+
   async add(place, noteKey) {
     const to = where(this.places, place);
+    if (to === null) {
+      toast(GONE, { isError: true });
+      return;
+    }
     const chosen = await this.choose("Add a slot", place.key !== "");
     if (!chosen) return;
     const name = freeName(chosen.kind, this.places);
@@ -192,7 +209,9 @@ export class Board {
   }
 
   async replace(name) {
-    const { key, slot } = find(this.places, name);
+    const found = this.found(name);
+    if (!found) return;
+    const { key, slot } = found;
     const chosen = await this.choose(`Replace ${this.tree.slotLabel(slot)}`, key !== "");
     if (!chosen) return;
     const other = chosen.kind === slot.kind ? name : freeName(chosen.kind, this.places);
@@ -200,7 +219,9 @@ export class Board {
   }
 
   async remove(name) {
-    const { slot } = find(this.places, name);
+    const found = this.found(name);
+    if (!found) return;
+    const { slot } = found;
     const label = this.tree.slotLabel(slot);
     const inside = (slot.branches ?? []).flatMap((branch) => branch.slots).map((one) => this.tree.slotLabel(one));
     const text = slot.file ? `It plays ${slot.file}.` : inside.length ? `${inside.join(", ")} would be removed with it.` : "";
@@ -228,10 +249,12 @@ export class Board {
 
   /** Starts an edit of the chain. What becomes of it is shown at a slot, or at a button that adds. */
   run(noteKey, text, leaf, done, tags, ...values) {
-    const over = (error, result) => {
+    const over = (outcome, result) => {
       this.jobs -= 1;
-      this.note(noteKey, error ?? "", error !== null);
-      if (error === null) done?.(result);
+      const isError = outcome === "error";
+      const isShown = this.note(noteKey, isError ? result : "", isError);
+      if (isError && !isShown) toast(result, { isError });
+      if (outcome === "done") done?.(result);
     };
     if (!this.store.start(`/nemo/chain/${leaf}`, over, tags, ...values)) return;
     this.jobs += 1;
@@ -239,11 +262,13 @@ export class Board {
     this.note(noteKey, text, false);
   }
 
+  /** Shows a text at a slot, or none; returns whether there is a place for it. */
   note(key, text, isError) {
     if (text) this.notes.set(key, { text, isError });
     else this.notes.delete(key);
     const element = this.element.querySelector(`[data-note="${CSS.escape(key)}"]`);
     if (element) this.showNote(element, key);
+    return element !== null;
   }
 
   noteOf(key) {

@@ -5,8 +5,7 @@ const SPLIT = "split";
 /** Returns the places of a chain from its JSON: [{ name, kind, file, branches }]. */
 export function readChain(text) {
   try {
-    // A text that does not fit a packet ends with a mark, which is no slot.
-    return JSON.parse(text).filter((entry) => !entry.cut).map(place);
+    return JSON.parse(text).map(place);
   } catch {
     return [];
   }
@@ -54,10 +53,14 @@ export function find(places, name) {
   return null;
 }
 
-/** What the daemon calls the place `at` of a line: the slot before it, or the line's own key. */
+/**
+ * What the daemon calls the place `at` of a line: the slot before it, or the line's own key. Null
+ * where there is no such place.
+ */
 export function where(places, { key, at }) {
-  const { slots } = lines(places).find((line) => line.key === key);
-  return at > 0 ? slots[at - 1].name : key;
+  const line = lines(places).find((one) => one.key === key);
+  if (!line || at > line.slots.length) return null;
+  return at > 0 ? line.slots[at - 1].name : key;
 }
 
 function without(places, name) {

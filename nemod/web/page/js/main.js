@@ -26,7 +26,7 @@ class Page {
     this.ends = [];
     this.timer = 0;
     this.focused = null;
-    this.store.onError = (code, address, text) => this.failed(code, address, text);
+    this.store.onError = (...error) => this.failed(...error);
     this.store.onDone = (address, name) => this.done(address, name);
     const url = new URL("/", location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
@@ -118,11 +118,11 @@ class Page {
     giveFocus();
   }
 
-  failed(code, address, text) {
+  failed(code, address, text, isOfJob) {
     // A newer request has taken its place: that one answers.
     if (code === "busy") return;
-    // The board shows it at the slot.
-    if (address.startsWith("/nemo/chain/")) return;
+    // The board shows it.
+    if (isOfJob && address.startsWith("/nemo/chain/")) return;
     toast(text || `${address}: ${code}`, { isError: true });
   }
 

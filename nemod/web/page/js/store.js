@@ -41,10 +41,9 @@ export class Store {
   listenAgain() {
     this.unsent.clear();
     for (const waiting of [...this.answers.values()]) waiting.end(null);
-    for (const [address, job] of [...this.jobs]) {
-      this.jobs.delete(address);
-      for (const over of job.overs) over(null, "");
-    }
+    const jobs = [...this.jobs.values()].flat();
+    this.jobs.clear();
+    for (const over of jobs) over("closed", "");
     for (const address of this.watchers.keys()) this.connection.listen(address);
   }
 
@@ -77,26 +76,27 @@ export class Store {
   }
 
   /**
-   * Starts a background job; over(error, result) is called when it has ended, or the connection
-   * has: error is the text of a failure, or null. Of several at one address, all are over when the
-   * last one has ended: each of them is answered.
+   * Starts a background job; over(outcome, text) is called when it has ended. The outcome is `done`,
+   * with the result as text; `error`, with what failed; `busy` where a newer request has taken its
+   * place; or `closed` where the connection has ended. The daemon answers the jobs at one address
+   * in their order.
    */
   start(address, over, tags = "", ...values) {
     if (!this.send(address, tags, ...values)) return false;
-    const job = this.jobs.get(address) ?? { overs: [], error: null };
-    job.overs.push(over);
-    job.count = (job.count ?? 0) + 1;
-    this.jobs.set(address, job);
+    const overs = this.jobs.get(address);
+    if (overs) overs.push(over);
+    else this.jobs.set(address, [over]);
     return true;
   }
 
-  endJob(address, error = null, result = "") {
-    const job = this.jobs.get(address);
-    if (!job) return;
-    job.error = error;
-    if (--job.count > 0) return;
-    this.jobs.delete(address);
-    for (const over of job.overs) over(job.error, result);
+  /** Ends the oldest job at an address; returns whether there was one. */
+  endJob(address, outcome, text = "") {
+    const overs = this.jobs.get(address);
+    if (!overs) return false;
+    const over = overs.shift();
+    if (!overs.length) this.jobs.delete(address);
+    over(outcome, text);
+    return true;
   }
 
   /** Asks for the value that an address has now. */
@@ -133,7 +133,7 @@ export class Store {
   receive(address, values) {
     if (address === "/nemo/error") this.failed(...values);
     else if (address === "/nemo/done") {
-      this.endJob(values[0], null, values[1]);
+      this.endJob(values[0], "done", values[1]);
       this.onDone(...values);
     } else if (values.length === 1) this.note(address, values[0]);
     else this.page(address, values);
@@ -152,10 +152,10 @@ export class Store {
   failed(code, address, text) {
     this.unsent.delete(address);
     this.answers.get(address)?.end(null);
-    this.endJob(address, code === "busy" ? null : text);
+    const isOfJob = this.endJob(address, code === "busy" ? "busy" : "error", text);
     const shown = address.replace("/nemo/real/", "/nemo/");
     if (this.watchers.has(shown)) this.query(shown);
-    this.onError(code, address, text);
+    this.onError(code, address, text, isOfJob);
   }
 
   note(address, value) {
