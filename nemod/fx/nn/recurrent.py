@@ -70,10 +70,10 @@ def _with_inputs(weights: ArrangedWeights, sums: jax.Array, given: jax.Array) ->
     """Return sums [gates hidden] and what the inputs of a frame add to them."""
     if weights.w_x.shape[0] > FEW_INPUTS:
         return sums + given
-    total = sums + weights.bias
+    total = sums
     for channel in range(weights.w_x.shape[0]):
         total = total + given[channel] * weights.w_x[channel]
-    return total
+    return total + weights.bias
 
 
 class LstmState(NamedTuple):
