@@ -201,6 +201,7 @@ def test_a_rig_is_tested_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("cache")
+@pytest.mark.long
 def test_a_cell_with_gain_in_its_loop_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Third-order interpolation makes a slow cell oscillate at 88.2 kHz: it is resampled."""
     model = slow_memory()

@@ -147,6 +147,7 @@ def test_the_tail_ends_where_both_outputs_are_silent() -> None:
     assert left < 10 ** (-90.0 / 20.0) <= right
 
 
+@pytest.mark.long
 def test_a_chain_has_two_channels_behind_its_last_mono_effect(guitar: Sound) -> None:
     """A delay in front of a cabinet or in a branch stays mono, one behind them does not."""
     delays = ["delay", {"split": {"a": ["delay2"]}}, "delay3", "eq", "reverb"]

@@ -105,13 +105,13 @@ def test_a_client_that_does_not_read_is_cut_off(
     served = serve(connection_limits=QUICK, loopback_messages_per_s=1e6)
     stream, other = connect(served.server.port), connect(served.server.port)
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    question = sized(write("/nemo/real"))
+    question = sized(write("/nemo"))
     with pytest.raises((BrokenPipeError, ConnectionResetError)):  # noqa: PT012
         for step in range(100_000):
             stream.socket.sendall(sized(write("/nemo/bass", ("f", step % 100 / 100))) + question)
             if step % 100 == 0:
                 assert other.ask("/nemo/mid") == [("/nemo/mid", [0.5])]
-    assert len(rig.commits) > 100
+    assert len(rig.commits) > 50
     assert other.ask("/nemo/mid") == [("/nemo/mid", [0.5])]
 
 

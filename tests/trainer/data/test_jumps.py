@@ -235,6 +235,7 @@ def test_pieces_share_no_frame_of_either_recording() -> None:
     assert spans == [[0, 2_979], [3_084, 6_043], [6_084, 9_935]]
 
 
+@pytest.mark.long
 def test_the_command_line_reports_and_cuts(
     clean: Pair, lay: Lay, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
