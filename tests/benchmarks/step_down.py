@@ -209,7 +209,8 @@ While the load stays too high, nemod reduces the quality step by step, and resto
 
 `/nemo/status/reduced` shows what is reduced: `size`, `reverb`, `size, reverb`, each with
 `overload` where it is not enough, and nothing for the full quality. It is sent to subscribers, the
-page shows it, and the log has a line for each step. Each change is a crossfade.
+page shows it, and the log has a line for each step. Each change is a crossfade. At a change between
+eight lines and four the reverberation that rings ends with the crossfade.
 
 | the load is | when | then |
 |---|---|---|
