@@ -65,6 +65,7 @@ def _daemon(count: int, folder: Path, progress: Progress, table: Table) -> None:
         client = DaemonClient(socket.AF_INET, ("127.0.0.1", daemon.port))
         advance = partial(progress.advance, task)
         live = against_daemon(client, daemon.process.pid, count, progress=advance)
+        client.wait_for_jobs()
         task = progress.add_task("TCP streams", total=count * 3 // 80)
         advance = partial(progress.advance, task)
         streams = streams_against_daemon(

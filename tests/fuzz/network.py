@@ -18,6 +18,8 @@ Progress = Callable[[int], object]
 """Called with the number of packets since the last call."""
 STEP = 500
 ANSWER_S, LONGEST_ANSWER_S, TIMEOUT_S = 0.1, 2.0, 60.0
+QUIET_S, JOBS_S = 3.0, 180.0
+"""[s] Jobs that well-formed packets have requested are over when nothing changes for so long."""
 """[s] How long to wait for the answer to a query at first, at most, and in all its repetitions."""
 
 
@@ -143,6 +145,21 @@ class DaemonClient(Client):
         """Return every value that does not change by itself."""
         answers = self.ask("/nemo")
         return {address: values for address, values in answers if not address.startswith(_CHANGING)}
+
+    def wait_for_jobs(self) -> None:
+        """Wait until nothing has changed for `QUIET_S`: the jobs that were requested are over.
+
+        Raises: AssertionError where that takes longer than `JOBS_S`.
+        """
+        end = time.monotonic() + JOBS_S
+        before = self.state()
+        while time.monotonic() < end:
+            time.sleep(QUIET_S)
+            after = self.state()
+            if after == before and not {"/nemo/done", "/nemo/error"} & after.keys():
+                return
+            before = after
+        raise AssertionError(f"jobs of the daemon did not end within {JOBS_S} s")
 
     def count(self, name: str) -> int:
         """Return an integer of the daemon's status; repeat a question that was rate-limited."""
