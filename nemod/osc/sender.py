@@ -58,8 +58,17 @@ class Sender:
 
         Nothing where there is no room, or when the sender got too many errors.
         """
-        message = error_message(error.code, error.address, text_of(error), room)
-        return message if message and self.errors.allow(now) else b""
+        # The text last: a similar name is looked for among all addresses.
+        if room_for_text(error.code, error.address, room) < 0 or not self.errors.allow(now):
+            return b""
+        return error_message(error.code, error.address, text_of(error), room)
+
+
+def room_for_text(code: str, address: str, room: float) -> int:
+    """Return how many bytes an error's text may have; negative where not even an empty one fits."""
+    taken = sum(map(string_size, ("/nemo/error", ",sss", code, cut(address, MAX_ADDRESS))))
+    # A string takes one byte more than its text, and a multiple of four.
+    return int(min(room - taken, MAX_PACKET)) // 4 * 4 - 1
 
 
 def error_message(code: str, address: str, text: str, room: float = MAX_PACKET) -> bytes:
@@ -67,13 +76,11 @@ def error_message(code: str, address: str, text: str, room: float = MAX_PACKET) 
 
     Address and text are cut so that it always fits a packet.
     """
-    address = cut(address, MAX_ADDRESS)
-    taken = sum(map(string_size, ("/nemo/error", ",sss", code, address)))
-    # A string takes one byte more than its text, and a multiple of four.
-    left = int(min(room - taken, MAX_PACKET)) // 4 * 4 - 1
+    left = room_for_text(code, address, room)
     if left < 0:
         return b""
-    return encode("/nemo/error", "sss", code, address, cut(text, min(left, MAX_TEXT)))
+    text = cut(text, min(left, MAX_TEXT))
+    return encode("/nemo/error", "sss", code, cut(address, MAX_ADDRESS), text)
 
 
 def text_of(error: OscError) -> str:

@@ -18,9 +18,9 @@ Progress = Callable[[int], object]
 """Called with the number of packets since the last call."""
 STEP = 500
 ANSWER_S, LONGEST_ANSWER_S, TIMEOUT_S = 0.1, 2.0, 60.0
-QUIET_S, JOBS_S = 3.0, 180.0
-"""[s] Jobs that well-formed packets have requested are over when nothing changes for so long."""
 """[s] How long to wait for the answer to a query at first, at most, and in all its repetitions."""
+QUIET_S, JOBS_S = 3.0, 180.0
+"""[s] How long nothing changes before jobs count as over, and how long they may take."""
 
 
 @dataclass

@@ -6,6 +6,8 @@ import struct
 import pytest
 
 from nemod.osc.codec import IMMEDIATELY, Bundle, Message, Packet, decode
+from nemod.osc.errors import OscError
+from nemod.osc.limits import ERRORS_PER_S
 from nemod.osc.sender import error_message
 from tests.osc import amplification
 from tests.osc.conftest import Desk, MemoryRig, Peer, read
@@ -47,6 +49,21 @@ def test_after_a_long_answer_there_is_room_for_what_fits(stranger: Desk) -> None
     answers = stranger.perform(Packet(Bundle(IMMEDIATELY, (query,) * 20), 20, 28))
     assert answers == [("/nemo/gain", [0.5])] * 8
     assert [len(packet) for packet in stranger.sent] == [16 + 8 * 24]
+
+
+def test_no_similar_name_is_looked_for_where_an_error_is_not_sent(desk: Desk) -> None:
+    """Neither without room nor beyond the rate; what has no room does not count towards the rate."""
+    searches: list[str] = []
+
+    def hint() -> str:
+        searches.append("one")
+        return ""
+
+    error = OscError("address", "/nemo/gian", "no such address", hint)
+    assert desk.sender.error_message(error, 0.0, room=8) == b""
+    assert searches == []
+    sent = [desk.sender.error_message(error, 0.0) for _ in range(ERRORS_PER_S + 5)]
+    assert sum(map(bool, sent)) == len(searches) == ERRORS_PER_S
 
 
 @pytest.mark.parametrize("room", range(4, 200, 4))
