@@ -52,7 +52,7 @@ def test_after_a_long_answer_there_is_room_for_what_fits(stranger: Desk) -> None
 
 
 def test_no_similar_name_is_looked_for_where_an_error_is_not_sent(desk: Desk) -> None:
-    """Neither without room nor beyond the rate; what has no room does not count towards the rate."""
+    """Neither without room, which does not count towards the rate, nor beyond the rate."""
     searches: list[str] = []
 
     def hint() -> str:
