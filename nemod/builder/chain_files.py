@@ -4,8 +4,7 @@ What was read is kept by path, size and time of change: a rig in which one of se
 changed needs that one alone.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from nemod.builder.messages import Level
 from nemod.builder.probe import verify_probe
 from nemod.chain import Chain
 from nemod.chain.chain import CABINET, MODEL
+from nemod.common.remembered import Remembered
 from nemod.formats import load_model
 from nemod.formats.impulse_response import ImpulseResponse, load_impulse_response
 from nemod.formats.model import Model
@@ -83,28 +83,11 @@ def _model(path: str, size: float | None) -> _Read:
         model = load_model(Path(path), size=size)
         return _Read(model, verify_probe(model))
 
-    return _MODELS.get((path, size), path, read)
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return read()  # which says what is wrong with the file
+    return _MODELS.get((path, size, found.st_ino, found.st_size, found.st_mtime_ns), read)
 
 
-class _Kept:
-    """What was read of files, the last of them. Thread: one."""
-
-    def __init__(self) -> None:
-        self._read: OrderedDict[Hashable, _Read] = OrderedDict()
-
-    def get(self, key: Hashable, path: str, read: Callable[[], _Read]) -> _Read:
-        """Return what `read()` gives, or gave before the file was changed last."""
-        try:
-            found = Path(path).stat()
-            stamp: Hashable = (key, found.st_ino, found.st_size, found.st_mtime_ns)
-        except OSError:
-            return read()  # which says what is wrong with the file
-        if stamp not in self._read:
-            self._read[stamp] = read()
-            while len(self._read) > KEPT_FILES:
-                self._read.popitem(last=False)
-        self._read.move_to_end(stamp)
-        return self._read[stamp]
-
-
-_MODELS = _Kept()
+_MODELS: Remembered[_Read] = Remembered(KEPT_FILES)

@@ -1,7 +1,6 @@
 """Compiles rigs and their parts, or fetches their programs from the cache on disk."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemod.builder import program_cache
+from nemod.common.remembered import Remembered
 from nemod.engine.compiled_rig import CompiledRig
 from nemod.engine.program import Packings, compile_spec, compiled_rig, tail_places
 from nemod.engine.rig import AnyRigSpec
@@ -49,7 +49,7 @@ class WarmParts:
     """
 
     def __init__(self) -> None:
-        self._parts: OrderedDict[str, tuple[CompiledRig, float]] = OrderedDict()
+        self._parts: Remembered[tuple[CompiledRig, float]] = Remembered(KEPT_PARTS)
 
     def get(
         self,
@@ -66,18 +66,19 @@ class WarmParts:
         digest = hashlib.sha256(repr((spec.layout, what)).encode())
         for leaf in (*jax.tree.leaves(spec.weights), controls):
             digest.update(np.ascontiguousarray(leaf).tobytes())
-        name = digest.hexdigest()
-        kept = self._parts.get(name)
-        if kept is not None:
-            self._parts.move_to_end(name)
-            part, rest = kept
+        is_kept = was_cached = True
+
+        def build() -> tuple[CompiledRig, float]:
+            nonlocal is_kept, was_cached
+            is_kept = False
+            part, rest, was_cached = make()
+            return part, rest
+
+        part, rest = self._parts.get(digest.hexdigest(), build)
+        if is_kept:
             # Tails have the names of slots, which the program does not depend on.
-            return replace(part, tails=tail_places(spec)), rest, True
-        part, rest, cached = make()
-        self._parts[name] = part, rest
-        while len(self._parts) > KEPT_PARTS:
-            self._parts.popitem(last=False)
-        return part, rest, cached
+            part = replace(part, tails=tail_places(spec))
+        return part, rest, was_cached
 
 
 WARM_PARTS = WarmParts()

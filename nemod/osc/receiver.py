@@ -5,10 +5,11 @@ from functools import partial
 
 import structlog
 
+from nemod.common.remembered import Remembered
 from nemod.control.events import Source
 from nemod.network.access import address_of, parse_networks
 from nemod.network.interfaces import Address
-from nemod.network.limits import Remembered, Window
+from nemod.network.limits import Window
 from nemod.network.rare_warnings import RareWarnings
 from nemod.osc.codec import MAX_DATAGRAM, DecodeError, decode
 from nemod.osc.counters import Counters

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+from nemod.common.remembered import Remembered
 from nemod.network.access import Access, address_of
-from nemod.network.limits import Remembered
 from nemod.network.sockets import open_sockets
 from nemod.osc.codec import MAX_DATAGRAM
 from nemod.osc.receiver import Receiver

@@ -15,9 +15,10 @@ from http import HTTPStatus
 import structlog
 from aiohttp import HttpVersion10, HttpVersion11, web
 
+from nemod.common.remembered import Remembered
 from nemod.network.access import address_of
 from nemod.network.interfaces import Address
-from nemod.network.limits import Remembered, TokenBucket
+from nemod.network.limits import TokenBucket
 from nemod.network.rare_warnings import RareWarnings
 from nemod.network.sockets import HTTP, open_sockets
 from nemod.web.connections import ConnectionLimits, Connections, LimitedConnection

@@ -16,6 +16,7 @@ from nemod.builder.load_chain import chain_of_file, find_files, load_chain
 from nemod.builder.messages import BuildFailure, BuildRequest, BuildResult, Level
 from nemod.chain import ChainError, read_chain
 from nemod.common.errors import ConfigError, ModelError, NotFoundError
+from nemod.common.remembered import Remembered
 from nemod.formats.model import Model
 from nemod.library import Library
 from tests.engine.conftest import RATE_HZ, tiny
@@ -91,7 +92,7 @@ def test_a_file_is_read_again_only_when_it_has_changed(
     saved: Saved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So another model beside it does not repeat its probe."""
-    monkeypatch.setattr(chain_files, "_MODELS", chain_files._Kept())
+    monkeypatch.setattr(chain_files, "_MODELS", Remembered(chain_files.KEPT_FILES))
     read: list[Path] = []
     load = chain_files.load_model
 

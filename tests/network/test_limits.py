@@ -2,7 +2,8 @@
 
 import pytest
 
-from nemod.network.limits import Remembered, TokenBucket, Window
+from nemod.common.remembered import Remembered
+from nemod.network.limits import TokenBucket, Window
 
 
 def test_a_bucket_is_overdrawn_once_and_refills() -> None:
