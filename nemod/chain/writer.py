@@ -2,6 +2,8 @@
 
 from nemod.chain.chain import Chain, Slot, Split
 
+KIND = "kind"
+"""Key of what a slot holds, where its name does not tell."""
 Entry = str | dict[str, dict[str, object]]
 """A slot: its name, or its name with what is in it."""
 
@@ -36,4 +38,4 @@ def _entry(slot: Slot, *, with_hashes: bool) -> Entry:
 
 def _kind(name: str, kind: str) -> dict[str, object]:
     """Return the kind of a slot where its name does not tell."""
-    return {} if name.rstrip("0123456789") == kind else {"kind": kind}
+    return {} if name.rstrip("0123456789") == kind else {KIND: kind}

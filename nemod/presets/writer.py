@@ -6,7 +6,8 @@ reader of YAML 1.1 or 1.2 gets back exactly what was written.
 
 from collections.abc import Iterator, Mapping
 
-from nemod.chain import MODEL, Chain, Slot, Split
+from nemod.chain import MODEL, Chain, plain_chain
+from nemod.chain.writer import KIND, Entry
 from nemod.common.yaml_writer import decimal, flow, quoted
 from nemod.parameters.parameter_set import ParameterSet
 from nemod.parameters.slot_paths import kind_of
@@ -55,34 +56,26 @@ def _lines(preset: Preset, *, with_unknown: bool = False) -> Iterator[str]:
 def _chain(chain: Chain) -> Iterator[str]:
     """Yield the slots in order, in the form that `nemod.chain.reader` reads."""
     yield "chain:\n" if chain.places else "chain: []\n"
-    for place in chain.places:
-        if not isinstance(place, Split):
-            yield from _slot(place, "  ")
-            continue
-        yield f"  - {_key(place.name)}:\n"
-        yield from _kind(place.name, place.kind, "      ")
-        for key, branch in zip("ab", place.branches, strict=True):
-            yield f"      {key}:\n" if branch else f"      {key}: []\n"
-            for slot in branch:
-                yield from _slot(slot, "        ")
+    for entry in plain_chain(chain):
+        yield from _slot(entry, "  ")
 
 
-def _slot(slot: Slot, indent: str) -> Iterator[str]:
+def _slot(entry: Entry, indent: str) -> Iterator[str]:
+    if isinstance(entry, str):
+        yield f"{indent}- {_key(entry)}\n"
+        return
+    ((name, content),) = entry.items()
+    yield f"{indent}- {_key(name)}:\n"
     below = indent + "    "
-    lines = [*_kind(slot.name, slot.kind, below)]
-    if slot.file:
-        lines.append(f"{below}file: {quoted(slot.file)}\n")
-    if slot.file and slot.sha256:
-        lines.append(f"{below}sha256: {quoted(slot.sha256)}\n")
-    if slot.size is not None:
-        lines.append(f"{below}size: {decimal(slot.size)}\n")
-    yield f"{indent}- {_key(slot.name)}{':' if lines else ''}\n"
-    yield from lines
-
-
-def _kind(name: str, kind: str, indent: str) -> Iterator[str]:
-    if name.rstrip("0123456789") != kind:
-        yield f"{indent}kind: {kind}\n"
+    for key, value in content.items():
+        if isinstance(value, list):  # a branch
+            yield f"{below}{key}:\n" if value else f"{below}{key}: []\n"
+            for slot in value:
+                yield from _slot(slot, below + "  ")
+        elif isinstance(value, int | float):
+            yield f"{below}{key}: {decimal(value)}\n"
+        else:
+            yield f"{below}{key}: {value if key == KIND else quoted(str(value))}\n"
 
 
 def _key(name: str) -> str:
