@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from nemod.builder.chain_files import ReadChain, read_files
 from nemod.builder.filled_chain import FilledChain
@@ -17,6 +18,16 @@ from nemod.presets.preset import CHAIN_KEY, MAX_BYTES
 from nemod.presets.reader import parse
 
 
+class FoundChain(NamedTuple):
+    """A chain's file, and where the files are that its slots name."""
+
+    chain: Chain
+    positions: Mapping[str, float] | None
+    """Those of a preset, by canonical path."""
+    files: Mapping[str, Path]
+    """By slot."""
+
+
 def load_chain(path: str | Path) -> FilledChain:
     """Return the chain of a YAML file, with its models and cabinets, to be passed to `render`.
 
@@ -26,23 +37,22 @@ def load_chain(path: str | Path) -> FilledChain:
     NotFoundError for a file that is not there, ModelError or CabinetError for one that cannot be
     played.
     """
-    return read_chain_file(Path(path), Library(), Library(kind=CABINETS)).filled
+    return read_found(find_chain(Path(path), Library(), Library(kind=CABINETS))).filled
 
 
-def read_chain_file(
-    path: Path,
-    models: Library,
-    cabinets: Library,
-    level: Level | None = None,
-    *,
-    default_size: float | None = None,
-) -> ReadChain:
-    """Return the chain of a file with what its slots hold; see `load_chain`, `read_files`."""
+def find_chain(path: Path, models: Library, cabinets: Library) -> FoundChain:
+    """Return the chain of a file; see `load_chain`, `find_files`."""
     chain, positions = chain_of_file(path)
-    files = find_files(chain, path, models, cabinets)
-    paths = {slot: str(file) for slot, file in files.items()}
-    read = read_files(chain, paths, level, default_size=default_size)
-    return read._replace(filled=replace(read.filled, positions=positions))
+    return FoundChain(chain, positions, find_files(chain, path, models, cabinets))
+
+
+def read_found(
+    found: FoundChain, level: Level | None = None, *, default_size: float | None = None
+) -> ReadChain:
+    """Return a chain with what its slots hold; see `load_chain`, `read_files`."""
+    paths = {slot: str(file) for slot, file in found.files.items()}
+    read = read_files(found.chain, paths, level, default_size=default_size)
+    return read._replace(filled=replace(read.filled, positions=found.positions))
 
 
 def chain_of_file(path: Path) -> tuple[Chain, Mapping[str, float] | None]:

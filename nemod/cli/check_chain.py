@@ -26,16 +26,15 @@ def check_chain(path: Path, config: Config, block_frames: int) -> Iterator[str]:
     Raises: NemodError for what is no chain or cannot be played, with the slot.
     """
     # Only here: jax takes a second to load.
-    from nemod.builder.load_chain import chain_of_file, find_files, read_chain_file
+    from nemod.builder.load_chain import find_chain, read_found
     from nemod.builder.messages import Level
     from nemod.cli.bench.slot_cost import chain_cost
     from nemod.library import CABINETS, Library
 
-    libraries = Library(config.library), Library(config.cabinets, kind=CABINETS)
-    chain, _ = chain_of_file(path)
-    files = find_files(chain, path, *libraries)
+    found = find_chain(path, Library(config.library), Library(config.cabinets, kind=CABINETS))
+    chain, files = found.chain, found.files
     level = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)
-    filled = read_chain_file(path, *libraries, level, default_size=config.size).filled
+    filled = read_found(found, level, default_size=config.size).filled
     outputs = max(1, len(config.audio.output))
     cost = chain_cost(filled, block_frames, outputs)
     period_us = 1e6 * block_frames / CLOCK_RATE_HZ

@@ -74,12 +74,11 @@ def main(argv: Sequence[str]) -> int:
 def _parameters(arguments: argparse.Namespace) -> ParameterSet:
     """Return the parameters of a chain, with the knobs of its models. Raises: NemodError."""
     # It loads jax, which a layout of the default chain does not need.
-    from nemod.builder.load_chain import chain_of_file, find_files
+    from nemod.builder.load_chain import find_chain
 
     config = configuration(arguments)
     libraries = Library(config.library), Library(config.cabinets, kind=CABINETS)
-    chain, _ = chain_of_file(arguments.chain)
-    files = find_files(chain, arguments.chain, *libraries)
+    chain, _, files = find_chain(arguments.chain, *libraries)
     knobs = {
         slot.name: [KnobSpec(knob.name, knob.default) for knob in load_model(path).knobs]
         for slot in chain.of_kind("model")

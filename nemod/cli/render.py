@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nemod.builder.filled_chain import FilledChain, default_chain
 from nemod.builder.level import levelled
-from nemod.builder.load_chain import chain_of_file, find_files, read_chain_file
+from nemod.builder.load_chain import FoundChain, find_chain, read_found
 from nemod.builder.messages import Level
 from nemod.builder.offline import (
     AUTO_TAIL_S,
@@ -134,14 +134,15 @@ def main(argv: Sequence[str]) -> int:
     if arguments.stereo and arguments.model_only:
         raise ConfigError("command line", ["--stereo with --model-only: a model has one output"])
     config = configuration(arguments)
-    files = _files(arguments, config)
+    found = _found(arguments, config)
+    files = _files(arguments, config, found)
     sources = {
         "the recording": arguments.input,
         "the configuration": config_file(arguments) or default_path(),
         **files,
     }
     check_output(arguments.output, sources)
-    filled = _filled(arguments, config, files)
+    filled = _filled(arguments, config, files, found)
     parameters = ParameterSet(filled.chain, filled.knobs)
     try:
         settings = dict(position(given, parameters) for given in arguments.set)
@@ -176,13 +177,21 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _files(arguments: argparse.Namespace, config: Config) -> dict[str, Path]:
+def _found(arguments: argparse.Namespace, config: Config) -> FoundChain | None:
+    """Return the chain of `--chain`, or None. Raises: NemodError."""
+    if arguments.chain is None:
+        return None
+    cabinets = Library(config.cabinets, kind=CABINETS)
+    return find_chain(arguments.chain, Library(config.library), cabinets)
+
+
+def _files(
+    arguments: argparse.Namespace, config: Config, found: FoundChain | None
+) -> dict[str, Path]:
     """Return the files that are played, by what an error calls them. Raises: NemodError."""
-    if arguments.chain is not None:
-        path = arguments.chain
-        chain, _ = chain_of_file(path)
-        found = find_files(chain, path, *_libraries(config))
-        return {"the chain": path} | {f"the file of slot {slot}": found[slot] for slot in found}
+    if found is not None:
+        slots = {f"the file of slot {slot}": path for slot, path in found.files.items()}
+        return {"the chain": arguments.chain} | slots
     path = Path(arguments.model)
     if not path.is_file():
         _, path = Library(config.library).find(arguments.model)
@@ -190,18 +199,16 @@ def _files(arguments: argparse.Namespace, config: Config) -> dict[str, Path]:
     return {"the model": path} | ({} if cabinet is None else {"the cabinet": cabinet})
 
 
-def _libraries(config: Config) -> tuple[Library, Library]:
-    return Library(config.library), Library(config.cabinets, kind=CABINETS)
-
-
 def _filled(
-    arguments: argparse.Namespace, config: Config, files: Mapping[str, Path]
+    arguments: argparse.Namespace,
+    config: Config,
+    files: Mapping[str, Path],
+    found: FoundChain | None,
 ) -> FilledChain:
     """Return the chain that is played, its files read. Raises: NemodError."""
     level = Level(normalize=config.level.normalize, input_dbu=config.level.input_dbu)
-    if arguments.chain is not None:
-        libraries = _libraries(config)
-        return read_chain_file(arguments.chain, *libraries, level, default_size=config.size).filled
+    if found is not None:
+        return read_found(found, level, default_size=config.size).filled
     cabinet = files.get("the cabinet")
     response = None if cabinet is None else load_impulse_response(cabinet)
     model = load_model(files["the model"], size=config.size)
