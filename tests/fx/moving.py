@@ -1,4 +1,4 @@
-"""What the tests of the modulation effects share: controls by name, and the oscillator's sine."""
+"""What the tests of the modulation effects share: controls by name, the oscillator's sine, and the switch."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from nemod.fx.effect import AnyEffect
 from nemod.parameters.lfo_shapes import LFO_SHAPES
 from nemod.parameters.table import param
+from tests.fx.conftest import Play
 
 RATE_HZ = 48_000.0
 SHAPE = {name: float(number) for number, name in enumerate(LFO_SHAPES)}
@@ -30,3 +31,18 @@ def sine_of(rate_hz: float, frames: int, ahead_deg: float = 0.0) -> NDArray[np.f
 def tone(hz: float, at: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a sine of half of full scale at these times in frames, silent before 0."""
     return np.where(at < 0.0, 0.0, 0.5 * np.sin(2.0 * np.pi * hz * at / RATE_HZ))
+
+
+def check_off(play: Play, effect: AnyEffect, noise: NDArray[np.float32], **values: float) -> None:
+    """Assert that off the output is the input to the bit, and that what was before is forgotten.
+
+    Switched on again after frame 1,100, with these values, it plays as one that begins there.
+    """
+    assert np.array_equal(noise, play(effect, controls_of(effect, enable=0.0), noise, [64]))
+    on = np.repeat(controls_of(effect, **values)[:, None], 4096, axis=1)
+    again = on.copy()
+    again[0, 1000:1100] = 0.0
+    fresh = play(effect, on[:, 1100:3084], noise[1100:3084], [64])
+    out = play(effect, again, noise, [64])
+    assert np.array_equal(out[1000:1100], noise[1000:1100])
+    np.testing.assert_allclose(out[1100:3084], fresh, atol=1e-6)

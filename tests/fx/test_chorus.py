@@ -4,7 +4,7 @@ import numpy as np
 
 from nemod.fx.chorus import SWING, chorus
 from nemod.fx.effect import stereo_form
-from tests.fx.moving import RATE_HZ, SHAPE, controls_of, sine_of, tone
+from tests.fx.moving import RATE_HZ, SHAPE, check_off, controls_of, sine_of, tone
 
 CHORUS = chorus(RATE_HZ)
 STEREO = stereo_form(CHORUS)
@@ -48,14 +48,7 @@ def test_the_right_channel_is_ahead_by_the_spread(play):
 
 def test_off_is_the_input_to_the_bit_and_forgets_what_was_played(play, noise):
     """Switched on again, the line is empty and the oscillator begins anew."""
-    assert np.array_equal(noise, play(CHORUS, controls_of(CHORUS, enable=0.0), noise, [64]))
-    on = np.repeat(controls_of(CHORUS, mix=1.0)[:, None], 4096, axis=1)
-    again = on.copy()
-    again[0, 1000:1100] = 0.0
-    fresh = play(CHORUS, on[:, 1100:3084], noise[1100:3084], [64])
-    out = play(CHORUS, again, noise, [64])
-    assert np.array_equal(out[1000:1100], noise[1000:1100])
-    np.testing.assert_allclose(out[1100:3084], fresh, atol=1e-6)
+    check_off(play, CHORUS, noise, mix=1.0)
 
 
 def test_a_jump_of_the_shape_does_not_click(play):

@@ -5,7 +5,7 @@ import pytest
 
 from nemod.fx.effect import stereo_form
 from nemod.fx.flanger import SWING, flanger
-from tests.fx.moving import RATE_HZ, controls_of, sine_of, tone
+from tests.fx.moving import RATE_HZ, check_off, controls_of, sine_of, tone
 
 FLANGER = flanger(RATE_HZ)
 STEREO = stereo_form(FLANGER)
@@ -80,11 +80,4 @@ def test_two_channels_with_feedback_are_two_lines(play, noise):
 
 def test_off_is_the_input_to_the_bit_and_forgets_what_was_played(play, noise):
     """Both lines are empty when it is switched on again."""
-    assert np.array_equal(noise, play(FLANGER, controls_of(FLANGER, enable=0.0), noise, [64]))
-    on = np.repeat(controls_of(FLANGER, mix=1.0, through_zero=0.5)[:, None], 4096, axis=1)
-    again = on.copy()
-    again[0, 1000:1100] = 0.0
-    fresh = play(FLANGER, on[:, 1100:3084], noise[1100:3084], [64])
-    out = play(FLANGER, again, noise, [64])
-    assert np.array_equal(out[1000:1100], noise[1000:1100])
-    np.testing.assert_allclose(out[1100:3084], fresh, atol=1e-6)
+    check_off(play, FLANGER, noise, mix=1.0, through_zero=0.5)

@@ -6,7 +6,7 @@ import pytest
 from nemod.fx.effect import stereo_form
 from nemod.fx.phaser import SWEEP_OCTAVES, phaser
 from nemod.parameters.modulation_table import PHASER_STAGES
-from tests.fx.moving import RATE_HZ, controls_of, sine_of
+from tests.fx.moving import RATE_HZ, check_off, controls_of, sine_of
 
 PHASER = phaser(RATE_HZ)
 FRAMES = 9600
@@ -86,11 +86,4 @@ def test_a_number_of_stages_between_two_mixes_both_chains(play, noise):
 
 def test_off_is_the_input_to_the_bit_and_forgets_what_was_played(play, noise):
     """Switched on again, it is as at first."""
-    assert np.array_equal(noise, play(PHASER, controls_of(PHASER, enable=0.0), noise, [64]))
-    on = np.repeat(controls_of(PHASER)[:, None], 4096, axis=1)
-    again = on.copy()
-    again[0, 1000:1100] = 0.0
-    fresh = play(PHASER, on[:, 1100:3084], noise[1100:3084], [64])
-    out = play(PHASER, again, noise, [64])
-    assert np.array_equal(out[1000:1100], noise[1000:1100])
-    np.testing.assert_allclose(out[1100:3084], fresh, atol=1e-6)
+    check_off(play, PHASER, noise)

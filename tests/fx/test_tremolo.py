@@ -5,7 +5,7 @@ import pytest
 
 from nemod.fx.effect import stereo_form
 from nemod.fx.tremolo import CROSSOVER_HZ, tremolo
-from tests.fx.moving import RATE_HZ, SHAPE, controls_of, sine_of
+from tests.fx.moving import RATE_HZ, SHAPE, check_off, controls_of, sine_of
 
 TREMOLO = tremolo(RATE_HZ)
 FRAMES = 9600
@@ -60,11 +60,4 @@ def test_a_square_does_not_click(play):
 
 def test_off_is_the_input_to_the_bit_and_begins_anew(play, noise):
     """Whatever was before."""
-    assert np.array_equal(noise, play(TREMOLO, controls_of(TREMOLO, enable=0.0), noise, [64]))
-    on = np.repeat(controls_of(TREMOLO, harmonic=1.0)[:, None], 4096, axis=1)
-    again = on.copy()
-    again[0, 1000:1100] = 0.0
-    fresh = play(TREMOLO, on[:, 1100:3084], noise[1100:3084], [64])
-    out = play(TREMOLO, again, noise, [64])
-    assert np.array_equal(out[1000:1100], noise[1000:1100])
-    np.testing.assert_allclose(out[1100:3084], fresh, atol=1e-6)
+    check_off(play, TREMOLO, noise, harmonic=1.0)
