@@ -1,4 +1,4 @@
-"""What the tests of the modulation effects share: controls by name, the oscillator's sine, and the switch."""
+"""What the tests of the modulation effects share: controls by name, a sine, and the switch."""
 
 import numpy as np
 from numpy.typing import NDArray
