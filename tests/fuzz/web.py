@@ -12,7 +12,8 @@ from itertools import islice
 import aiohttp
 import structlog.testing
 
-from nemod.network.limits import Remembered, TokenBucket
+from nemod.common.remembered import Remembered
+from nemod.network.limits import TokenBucket
 from nemod.web.connections import ConnectionLimits
 from nemod.web.query import SocketLimits
 from tests.fuzz.packets import KNOBS
